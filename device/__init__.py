@@ -1,0 +1,1 @@
+"""What runs beside the microscope: cameras, runtimes, the pipeline, the screen and the store."""

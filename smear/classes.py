@@ -1,0 +1,34 @@
+"""The four classes a field may resemble, their order in every tensor, and their colours on every screen."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldClass:
+    """One class of the data set of Aria et al. (2021)."""
+
+    name: str  # as the data set's folder and every JSON key
+    title: str  # as people read it
+    colour: tuple[int, int, int]  # RGB; from the Okabe-Ito palette, told apart by colour-blind people
+    malignant: bool
+
+
+FIELD_CLASSES: tuple[FieldClass, ...] = (
+    FieldClass("Benign", "Benign (hematogones)", (0, 158, 115), False),
+    FieldClass("Early", "Early Pre-B", (230, 159, 0), True),
+    FieldClass("Pre", "Pre-B", (86, 180, 233), True),
+    FieldClass("Pro", "Pro-B", (204, 121, 167), True),
+)
+LABELS: tuple[str, ...] = tuple(c.name for c in FIELD_CLASSES)
+
+
+def by_name(name: str) -> FieldClass:
+    """Return the class called `name`.
+
+    Raises:
+        KeyError: no class has that name.
+    """
+    return _BY_NAME[name]
+
+
+_BY_NAME = {c.name: c for c in FIELD_CLASSES}

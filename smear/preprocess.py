@@ -1,0 +1,130 @@
+"""The one way from pixels to a tensor: views at the models' scale, neutral ground, and back to the frame.
+
+Training, conversion, the device and the benchmarks all call this file; nothing else scales or crops.
+"""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from smear.field import require_rgb
+
+FIELD_SIZE = 224  # edge of the field both models were made for, in pixels (the paper's input)
+MODEL_PIXEL_SIZE_UM = 0.5  # the data set's fields: median red cell 14.5 px for 7.2 um, median blast 24 px for 12 um
+TILE_OVERLAP = 48  # two blast diameters, so that every cell is whole in one tile
+SCALE_BAR_BOX = (48, 32)  # width and height of the burned-in scale bar of the data set, bottom right
+NEUTRAL = 255  # ground that a classifier is shown around cells: white glass, the same for every class
+CROP_SIZE = 64  # edge of a cell crop in model pixels: 32 um, the largest leukocyte with its surroundings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelFrame:
+    """A frame resampled to the models' scale, at least `FIELD_SIZE` on each side."""
+
+    pixels: np.ndarray  # RGB uint8 (h, w, 3)
+    scale: float  # model pixels per frame pixel
+    offset: tuple[int, int]  # x, y of the frame's top-left corner inside `pixels` (centred when smaller)
+    content: tuple[int, int]  # width, height of the frame inside `pixels`
+    frame_shape: tuple[int, int]  # height, width of the original frame
+    whole_field: bool  # pixel size unknown: taken as one field of the data set, scale bar and all
+
+
+def to_model_scale(
+    image: np.ndarray,
+    pixel_size_um: float | None = None,
+    model_pixel_size_um: float = MODEL_PIXEL_SIZE_UM,
+    size: int = FIELD_SIZE,
+) -> ModelFrame:
+    """Resample RGB uint8 (H, W, 3) so that one pixel is `model_pixel_size_um` on the slide.
+
+    Where `pixel_size_um` is unknown the longer side becomes `size`, as the data set was made. What is then
+    smaller than `size` is centred and its border mirrored.
+
+    Raises:
+        ImageError: `image` is not RGB uint8.
+    """
+    require_rgb(image)
+    height, width = image.shape[:2]
+    scale = pixel_size_um / model_pixel_size_um if pixel_size_um else size / max(height, width)
+    content = (max(1, round(width * scale)), max(1, round(height * scale)))
+    pixels = image
+    if content != (width, height):
+        pixels = cv2.resize(image, content, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    pad_x, pad_y = max(0, size - content[0]), max(0, size - content[1])
+    left, top = pad_x // 2, pad_y // 2
+    if pad_x or pad_y:
+        pixels = cv2.copyMakeBorder(pixels, top, pad_y - top, left, pad_x - left, cv2.BORDER_REFLECT)
+    return ModelFrame(pixels, scale, (left, top), content, (height, width), pixel_size_um is None)
+
+
+def tile_origins(height: int, width: int, size: int = FIELD_SIZE) -> list[tuple[int, int]]:
+    """Return x, y of the fewest `size` tiles that cover (height, width) with `TILE_OVERLAP`, evenly spread."""
+
+    def along(length: int) -> list[int]:
+        count = max(1, math.ceil((length - TILE_OVERLAP) / (size - TILE_OVERLAP)))
+        return [round(i * (length - size) / (count - 1)) for i in range(count)] if count > 1 else [0]
+
+    return [(x, y) for y in along(height) for x in along(width)]
+
+
+def tile(pixels: np.ndarray, origin: tuple[int, int], size: int = FIELD_SIZE) -> np.ndarray:
+    """Cut the `size` square at `origin` (x, y) out of `pixels`; a view, not a copy."""
+    x, y = origin
+    return pixels[y : y + size, x : x + size]
+
+
+def to_tensor(pixels: np.ndarray) -> np.ndarray:
+    """Return RGB uint8 (h, w, 3) as float32 (1, h, w, 3) in 0 to 1: the input of every model."""
+    return (pixels.astype(np.float32) / 255.0)[np.newaxis]
+
+
+def stitch(tiles: list[np.ndarray], origins: list[tuple[int, int]], shape: tuple[int, int]) -> np.ndarray:
+    """Join float (size, size, c) tile maps into (h, w, c), fading linearly where they overlap."""
+    if len(tiles) == 1:
+        return tiles[0]
+    size = tiles[0].shape[0]
+    ramp = np.minimum(np.arange(size) + 1, size - np.arange(size)).clip(max=TILE_OVERLAP).astype(np.float32)
+    weight = np.minimum.outer(ramp, ramp)[..., np.newaxis]
+    total = np.zeros((*shape, tiles[0].shape[2]), np.float32)
+    weights = np.zeros((*shape, 1), np.float32)
+    for values, (x, y) in zip(tiles, origins, strict=True):
+        total[y : y + size, x : x + size] += values * weight
+        weights[y : y + size, x : x + size] += weight
+    return total / weights
+
+
+def to_frame_scale(values: np.ndarray, frame: ModelFrame) -> np.ndarray:
+    """Bring a float (h, w, c) map at model scale back to (H, W, c) of the original frame, bilinearly."""
+    (left, top), (width, height) = frame.offset, frame.content
+    inner = values[top : top + height, left : left + width]
+    if inner.shape[:2] == frame.frame_shape:
+        return inner
+    resized = cv2.resize(inner, frame.frame_shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return resized.reshape(*frame.frame_shape, values.shape[2])
+
+
+def scale_bar_box(frame: ModelFrame) -> tuple[int, int, int, int] | None:
+    """Return x, y, width, height of the corner that may hold a burned-in scale bar, or None where none can be."""
+    if not frame.whole_field:
+        return None
+    width, height = SCALE_BAR_BOX
+    right, bottom = frame.offset[0] + frame.content[0], frame.offset[1] + frame.content[1]
+    return right - width, bottom - height, width, height
+
+
+def on_neutral_ground(pixels: np.ndarray, keep: np.ndarray, ground: int = NEUTRAL) -> np.ndarray:
+    """Return a copy of RGB uint8 (h, w, 3) with everything outside bool (h, w) `keep` painted `ground`."""
+    return np.where(keep[..., np.newaxis], pixels, np.uint8(ground))
+
+
+def crop_cell(pixels: np.ndarray, cell: np.ndarray, centre: tuple[float, float], size: int = CROP_SIZE) -> np.ndarray:
+    """Return the `size` square around `centre` (x, y) with only the bool (h, w) `cell` kept, neutral elsewhere."""
+    x, y = round(centre[0]) - size // 2, round(centre[1]) - size // 2
+    height, width = cell.shape
+    crop = np.full((size, size, 3), NEUTRAL, np.uint8)
+    x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + size, width), min(y + size, height)
+    if x0 < x1 and y0 < y1:
+        crop[y0 - y : y1 - y, x0 - x : x1 - x] = on_neutral_ground(pixels[y0:y1, x0:x1], cell[y0:y1, x0:x1])
+    return crop
