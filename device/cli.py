@@ -1,0 +1,118 @@
+"""The `smearscope` command: a table of sub-commands, each imported only when it is asked for."""
+
+import importlib
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import click
+
+from smear import RESEARCH_USE_ONLY, __version__
+from smear.errors import SmearscopeError
+
+INTERRUPTED = 130  # 128 + SIGINT, what a shell expects of a program ended by Ctrl-C
+OWN_ROOMS = frozenset({"smear", "device", "train", "convert", "benchmarks"})
+
+
+@dataclass(frozen=True, slots=True)
+class LazyCommand:
+    """Where a sub-command lives, and what `--help` says of it without importing it."""
+
+    target: str  # "module:attribute"
+    extra: str  # the pip extra that brings what it needs
+    help: str
+
+
+COMMANDS: dict[str, LazyCommand] = {
+    "run": LazyCommand("device.commands.run:command", "device", "Examine fields live until Ctrl-C or N fields."),
+    "capture": LazyCommand("device.commands.capture:command", "device", "Take and examine one field now."),
+    "analyze": LazyCommand("device.commands.analyze:command", "device", "Examine picture files or folders."),
+    "slides": LazyCommand("device.commands.slides:command", "device", "List, show, export or mark what was stored."),
+    "slide": LazyCommand("device.commands.slide:command", "device", "Start or end a slide on the running device."),
+    "status": LazyCommand("device.commands.status:command", "device", "Ask the running device how it does."),
+    "calibrate": LazyCommand("device.commands.calibrate:command", "device", "Set white, flat field, scale or focus."),
+    "model": LazyCommand("device.commands.model:command", "device", "Show, install or roll back the model bundle."),
+    "config": LazyCommand("device.commands.config:command", "device", "Check, show or describe the settings."),
+    "doctor": LazyCommand("device.commands.doctor:command", "device", "Check this machine and say what to do."),
+    "train": LazyCommand("train.cli:command", "train", "Audit data, train, evaluate and report (desktop)."),
+    "convert": LazyCommand("convert.cli:command", "convert", "Turn trained models into a bundle (desktop)."),
+    "bench": LazyCommand("benchmarks.cli:command", "bench", "Measure speed, memory and accuracy by level."),
+}
+
+
+class LazyGroup(click.Group):
+    """A click group over `COMMANDS` that catches every expected error in one place."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the sub-commands in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one sub-command; None when there is none of that name."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module, attribute = entry.target.split(":")
+        try:
+            found = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            raise SmearscopeError(_missing(cmd_name, error)) from error
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of sub-commands from the table, importing none."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the sub-command; an expected error becomes one line and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except SmearscopeError as error:
+            _fail(ctx, str(error))
+        except ModuleNotFoundError as error:
+            _fail(ctx, _missing(ctx.invoked_subcommand or "", error))
+        except KeyboardInterrupt:
+            click.echo("smearscope: stopped by Ctrl-C", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+def _fail(ctx: click.Context, message: str) -> NoReturn:
+    if ctx.params.get("verbose"):
+        traceback.print_exc()
+    click.echo(f"smearscope: {' '.join(message.split())}", err=True)
+    ctx.exit(1)
+
+
+def _missing(command: str, error: ModuleNotFoundError) -> str:
+    """Say which extra brings what `command` lacks; raise again what no extra can mend."""
+    entry = COMMANDS.get(command)
+    missing = error.name or ""
+    if entry is None:
+        raise error
+    own = missing.split(".")[0] in OWN_ROOMS
+    if own and not f"{entry.target.split(':')[0]}.".startswith(f"{missing}."):
+        raise error  # a file of ours imports one that does not exist: a defect, not a missing extra
+    what = "is not part of this installation" if own else f"needs the Python package {missing!r}"
+    return f"'{command}' {what}; install it with: pip install 'smearscope[{entry.extra}]'"
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=RESEARCH_USE_ONLY,
+)
+@click.version_option(__version__, prog_name="smearscope")
+@click.option("--verbose", is_flag=True, help="Show the full traceback of an error.")
+def cli(verbose: bool) -> None:
+    """Segment and classify white cells in stained blood smears, on a desktop or beside the microscope."""
+
+
+def main() -> None:
+    """Entry point of the `smearscope` script."""
+    try:
+        cli(prog_name="smearscope")
+    except KeyboardInterrupt:  # before or after the group ran: importing, or writing the last line
+        sys.exit(INTERRUPTED)
