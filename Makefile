@@ -1,0 +1,64 @@
+# Two commands matter: `make run` shows the device at work, `make test` proves it. Both set up what they need in .venv.
+#
+#   make run    [CAMERA=simulated:] [SCREEN=auto] [FIELDS=30]    CAMERA=auto takes the camera that is attached
+#   make test   [ARGS="tests/smear -k mask"]
+#   make check  ruff, mypy, import-linter
+#   make bench  make clean  make pins
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := run
+.DELETE_ON_ERROR:
+.PHONY: run test check bench clean pins
+
+CAMERA ?= simulated:
+SCREEN ?= auto
+FIELDS ?= 30
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+EXTRAS := device train train-gpu convert bench tflite dev
+
+run: $(VENV)/.device
+	$(BIN)/smearscope run --camera $(CAMERA) --display $(SCREEN) --fields $(FIELDS)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	$(BIN)/smearscope bench --quick
+
+# Results (runs/, slides/) are not ours to delete.
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- the environment: made once, each set of pins installed once per change ---------------------------------------
+
+$(BIN)/python:
+	@bash requirements/venv.sh $(VENV)
+
+# `dev` holds `device` at the same versions, so both live in one environment.
+$(VENV)/.device $(VENV)/.dev: $(VENV)/.%: requirements/%.txt pyproject.toml | $(BIN)/python
+	@bash requirements/install.sh $(VENV) $<
+	@touch $@
+
+# --- pins: every extra at the versions of `dev`, with hashes and without the name of any registry -----------------
+
+UV = $(shell command -v uv || echo $(BIN)/uv)
+COMPILE = $(UV) pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest --upgrade \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make pins" pyproject.toml requirements/build.in
+
+pins: | $(VENV)/.dev
+	$(COMPILE) --extra dev --output-file requirements/dev.txt
+	for extra in $(filter-out dev tflite,$(EXTRAS)); do \
+		$(COMPILE) --extra $$extra --constraints requirements/dev.txt --output-file requirements/$$extra.txt; \
+	done
+	$(COMPILE) --extra tflite --output-file requirements/tflite.txt   # NumPy 1: cannot follow `dev`

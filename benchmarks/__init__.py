@@ -1,0 +1,1 @@
+"""What each level costs and gives: latency, memory and accuracy per level and runtime."""

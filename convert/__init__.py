@@ -1,0 +1,1 @@
+"""From trained Keras models to the bundle that devices trust: every level converted, compared and proven."""
