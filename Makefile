@@ -54,7 +54,8 @@ $(VENV)/.device $(VENV)/.dev: $(VENV)/.%: requirements/%.txt pyproject.toml | $(
 
 UV = $(shell command -v uv || echo $(BIN)/uv)
 COMPILE = $(UV) pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest --upgrade \
-	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make pins" pyproject.toml requirements/build.in
+	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make pins" \
+	--constraints requirements/constraints.in pyproject.toml requirements/build.in
 
 pins: | $(VENV)/.dev
 	$(COMPILE) --extra dev --output-file requirements/dev.txt

@@ -8,11 +8,9 @@ pins=$2
 
 if "$python" -m pip --version >/dev/null 2>&1; then
     install=("$python" -m pip --disable-pip-version-check install)
-    echo "installing $pins (pip shows each package; the first time takes some minutes)"
-    "${install[@]}" --require-hashes --requirement "$pins" --progress-bar on | grep -v '^Requirement already satisfied' || [ "${PIPESTATUS[0]}" -eq 0 ]
 else
-    install=(uv pip install --python "$python")
-    echo "installing $pins"
-    "${install[@]}" --require-hashes --requirement "$pins"
+    install=(uv pip install --python "$python")   # uv makes environments without pip
 fi
+echo "installing $pins; the first time takes some minutes"
+"${install[@]}" --require-hashes --requirement "$pins"
 "${install[@]}" --quiet --no-deps --no-build-isolation --editable .
