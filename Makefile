@@ -18,7 +18,7 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := device train train-gpu convert bench tflite dev
+EXTRAS := device screen sign train train-gpu convert bench tflite dev
 
 run: $(VENV)/.device
 	$(BIN)/smearscope run --camera $(CAMERA) --display $(SCREEN) --fields $(FIELDS)
@@ -45,9 +45,11 @@ clean:
 $(BIN)/python:
 	@bash requirements/venv.sh $(VENV)
 
-# `dev` holds `device` at the same versions, so both live in one environment.
-$(VENV)/.device $(VENV)/.dev: $(VENV)/.%: requirements/%.txt pyproject.toml | $(BIN)/python
-	@bash requirements/install.sh $(VENV) $<
+# `dev` holds `device` and `screen` at the same versions, so all live in one environment.
+$(VENV)/.device: requirements/build.txt requirements/device.txt requirements/screen.txt
+$(VENV)/.dev: requirements/build.txt requirements/dev.txt
+$(VENV)/.device $(VENV)/.dev: pyproject.toml | $(BIN)/python
+	@bash requirements/install.sh $(VENV) $(filter %.txt,$^)
 	@touch $@
 
 # --- pins: every extra at the versions of `dev`, with hashes and without the name of any registry -----------------
@@ -55,11 +57,12 @@ $(VENV)/.device $(VENV)/.dev: $(VENV)/.%: requirements/%.txt pyproject.toml | $(
 UV = $(shell command -v uv || echo $(BIN)/uv)
 COMPILE = $(UV) pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest --upgrade \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make pins" \
-	--constraints requirements/constraints.in pyproject.toml requirements/build.in
+	--constraints requirements/constraints.in
 
 pins: | $(VENV)/.dev
-	$(COMPILE) --extra dev --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra dev --output-file requirements/dev.txt
 	for extra in $(filter-out dev tflite,$(EXTRAS)); do \
-		$(COMPILE) --extra $$extra --constraints requirements/dev.txt --output-file requirements/$$extra.txt; \
+		$(COMPILE) pyproject.toml --extra $$extra --constraints requirements/dev.txt --output-file requirements/$$extra.txt; \
 	done
-	$(COMPILE) --extra tflite --output-file requirements/tflite.txt   # NumPy 1: cannot follow `dev`
+	$(COMPILE) pyproject.toml --extra tflite --output-file requirements/tflite.txt   # NumPy 1: cannot follow `dev`
+	$(COMPILE) requirements/build.in --constraints requirements/dev.txt --output-file requirements/build.txt
