@@ -92,7 +92,7 @@ def test_ctrl_c_ends_with_130(doctor):
 
 def test_a_missing_package_names_the_extra_that_brings_it(doctor):
     def action():
-        import a_package_nobody_has  # noqa: F401, PLC0415
+        import a_package_nobody_has  # noqa: F401
 
     doctor(action)
     result = CliRunner().invoke(root.cli, ["doctor"])
