@@ -1,0 +1,63 @@
+"""The simulated microscope: a stage that moves over a synthetic slide, a new field at every read."""
+
+import random
+import time
+
+from smear.synthetic import SyntheticSlide
+
+from device.cameras.names import CameraName
+from smear.classes import LABELS
+from smear.errors import CameraError
+from smear.field import Frame
+
+DEFAULT_SIZE = (640, 480)
+DEFAULT_PIXEL_SIZE_UM = 0.25  # a 40x objective with a 1/2.3 inch sensor, binned
+FIELDS_A_ROW = 8  # a reader goes over a smear in a battlement: along, down, back
+STEP = 1.05  # of the field: neighbours do not overlap
+
+
+class SimulatedCamera:
+    """`simulated:[seed][?class=Pre]`; without a class the seed draws one."""
+
+    simulated = True
+
+    def __init__(
+        self, name: CameraName, pixel_size_um: float | None = None, size: tuple[int, int] | None = None
+    ) -> None:
+        """Prepare the slide.
+
+        Raises:
+            CameraError: the seed is no number, or there is no such class.
+        """
+        name.require_options("class")
+        if name.target and not name.target.isdecimal():
+            raise CameraError(f"camera {name.text}: the seed {name.target!r} is no whole number; write simulated:7")
+        seed = int(name.target or 0)
+        label = name.options.get("class") or random.Random(seed).choice(LABELS)
+        if label not in LABELS:
+            raise CameraError(f"camera {name.text}: no class {label!r}; write one of {', '.join(LABELS)}")
+        self.name = name.text
+        self.label = label
+        self._pixel_size_um = pixel_size_um or DEFAULT_PIXEL_SIZE_UM
+        self._size = size or DEFAULT_SIZE
+        self._slide = SyntheticSlide(label, seed, self._pixel_size_um)
+        self._sequence = 0
+        self._closed = False
+
+    def read(self, timeout_s: float) -> Frame:
+        """Move the stage by one field and return what is there."""
+        if self._closed:
+            raise CameraError(f"camera {self.name} is closed; open it again")
+        width, height = self._size
+        row, column = divmod(self._sequence, FIELDS_A_ROW)
+        if row % 2:
+            column = FIELDS_A_ROW - 1 - column
+        step_um = STEP * self._pixel_size_um
+        field = self._slide.field_at(column * width * step_um, row * height * step_um, (height, width))
+        frame = Frame(field.image, self.name, self._pixel_size_um, self._sequence, time.monotonic(), time.time())
+        self._sequence += 1
+        return frame
+
+    def close(self) -> None:
+        """End it; safe to call twice."""
+        self._closed = True

@@ -1,0 +1,110 @@
+"""USB microscopes and cameras through OpenCV; also any file or stream that OpenCV can read."""
+
+import os
+import re
+import threading
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from device.cameras.names import CameraName
+from device.cameras.opencv import open_capture
+from smear.errors import CameraError
+
+_DEVICE = re.compile(r"/dev/video(\d+)")
+
+
+class V4l2Source:
+    """`v4l2:/dev/video0[?fourcc=MJPG]`, `v4l2:PATH` or `v4l2:URL`."""
+
+    def __init__(
+        self, name: CameraName, size: tuple[int, int] | None = None, controls: dict[str, Any] | None = None
+    ) -> None:
+        """Open it.
+
+        Raises:
+            CameraError: missing, not allowed, in use, or a control it does not have.
+        """
+        name.require_options("fourcc")
+        self._name = name
+        target = name.target or "/dev/video0"
+        device = _find_device(target)
+        self._capture = open_capture(target, device)
+        if not self._capture.isOpened():
+            self._capture.release()
+            raise CameraError(
+                f"camera {name.text}: {target} gives no pictures; it may be in use by another program "
+                f"(`fuser -v {target}`), or not a camera (`v4l2-ctl --list-devices`)"
+            )
+        # A live device paces itself; a file would rush by, so it plays at its own speed.
+        rate = self._capture.get(cv2.CAP_PROP_FPS) if device is None and Path(target).is_file() else 0.0
+        self._period_s = 1 / rate if rate > 0 else 0.0
+        self._pace = threading.Event()
+        self._set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest picture, not the oldest of four
+        fourcc = name.options.get("fourcc")
+        if fourcc:
+            self._set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*fourcc[:4].ljust(4)))
+        if size:
+            self._set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
+            self._set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
+        for control, value in (controls or {}).items():
+            self._require(control, value)
+
+    def grab(self) -> np.ndarray:
+        """Return the next BGR picture."""
+        if self._period_s:
+            self._pace.wait(self._period_s)
+        done, picture = self._capture.read()
+        if not done or picture is None:
+            raise CameraError(
+                f"camera {self._name.text} stopped giving pictures; check the USB cable and plug it in again"
+            )
+        return np.asarray(picture)
+
+    def to_rgb(self, raw: np.ndarray) -> np.ndarray:
+        """OpenCV decodes to BGR."""
+        if raw.dtype != np.uint8 or raw.ndim != 3 or raw.shape[2] != 3:
+            raise CameraError(
+                f"camera {self._name.text} gives {raw.dtype} {raw.shape}, not 8-bit colour; "
+                "a stained smear needs colour: use another camera, or add ?fourcc=MJPG"
+            )
+        return cv2.cvtColor(raw, cv2.COLOR_BGR2RGB)
+
+    def release(self) -> None:
+        """Close the device."""
+        self._capture.release()
+
+    def _set(self, prop: int, value: float) -> None:
+        self._capture.set(prop, value)  # the frame says what was really granted
+
+    def _require(self, control: str, value: Any) -> None:
+        prop = getattr(cv2, f"CAP_PROP_{control.upper()}", None)
+        if prop is None or not self._capture.set(prop, float(value)):
+            self._capture.release()
+            raise CameraError(
+                f"camera {self._name.text} does not take the control {control}={value}; "
+                "take it out of the calibration, or calibrate again with this camera"
+            )
+
+
+def _find_device(target: str) -> int | None:
+    """Return N of /dev/videoN, also behind a link such as /dev/v4l/by-id/...; None for a file or a stream.
+
+    Raises:
+        CameraError: the path does not exist, or may not be opened.
+    """
+    if "://" in target:
+        return None
+    path = Path(target)
+    if not path.exists():
+        raise CameraError(f"camera v4l2:{target}: no such device; plug the camera in and see `ls /dev/video*`")
+    if path.is_dir():
+        raise CameraError(f"camera v4l2:{target} is a folder; for the pictures in it write files:{target}")
+    if not os.access(path, os.R_OK):
+        raise CameraError(
+            f"camera v4l2:{target} may not be opened by this user; `sudo usermod -aG video $USER`, then log in again"
+        )
+    match = _DEVICE.fullmatch(str(path.resolve()))
+    return int(match[1]) if match else None
