@@ -33,4 +33,5 @@ elif ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     exit 1
 else
     "$python" -m venv "${options[@]}" "$dir"
+    "$dir/bin/python" -m pip --quiet --disable-pip-version-check uninstall --yes setuptools 2>/dev/null   # 3.11 brings an old one
 fi
