@@ -14,6 +14,7 @@ from smear.errors import CameraError
 _VIDIOC_QUERYCAP = 0x80685600  # videodev2.h: _IOR('V', 0, struct v4l2_capability), 104 bytes
 _CAPABILITY = struct.Struct("16s32s32sIII12x")  # driver, card, bus, version, capabilities, device_caps
 _VIDEO_CAPTURE = 0x00000001
+_NODE = re.compile(r"video\d+")
 _OF_THE_PI = ("bcm2835", "unicam", "rp1", "rpi", "pispbe")  # raw sensor, codec and ISP nodes: picamera2's business
 
 
@@ -39,10 +40,8 @@ def open_auto(open_live: Callable[[CameraName], Camera], find_devices: Callable[
 
 def capture_devices(folder: Path = Path("/dev")) -> list[str]:
     """Return /dev/videoN of the cameras, in order; codecs, metadata nodes and the Pi's raw sensors left out."""
-    numbered = [
-        (int(match[1]), path) for path in folder.glob("video*") if (match := re.fullmatch(r"video(\d+)", path.name))
-    ]
-    return [str(path) for _, path in sorted(numbered) if _is_camera(path)]
+    nodes = [path for path in folder.glob("video*") if _NODE.fullmatch(path.name)]
+    return [str(path) for path in sorted(nodes, key=lambda path: int(path.name[5:])) if _is_camera(path)]
 
 
 def _is_camera(path: Path) -> bool:

@@ -122,7 +122,7 @@ def test_whatever_opening_raises_reaches_the_caller_as_a_camera_error() -> None:
     def open_source() -> ScriptedSource:
         raise RuntimeError("Camera __init__ sequence did not complete.")
 
-    with pytest.raises(CameraError, match="cannot be opened .*sequence did not complete"):
+    with pytest.raises(CameraError, match=r"cannot be opened .*sequence did not complete"):
         LiveCamera("test:", open_source)
 
 

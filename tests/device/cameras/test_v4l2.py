@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from device.cameras import open_camera
+from device.protocols import Camera
 from smear.errors import CameraError
 
 COLOUR_TOLERANCE = 12  # MJPG at OpenCV's default quality keeps a flat patch within this of what was drawn
@@ -26,6 +27,11 @@ def stream(tmp_path: Path) -> Path:
     return path
 
 
+def read_until_it_ends(camera: Camera) -> None:
+    while True:
+        camera.read(5)
+
+
 def test_red_stays_red_and_blue_stays_blue(stream: Path) -> None:
     camera = open_camera(f"v4l2:{stream}", pixel_size_um=0.3)
     frame = camera.read(5)
@@ -39,8 +45,7 @@ def test_red_stays_red_and_blue_stays_blue(stream: Path) -> None:
 def test_a_stream_that_ends_is_a_lost_camera(stream: Path) -> None:
     camera = open_camera(f"v4l2:{stream}")
     with pytest.raises(CameraError, match="stopped giving pictures; check the USB cable"):
-        for _ in range(6):
-            camera.read(5)
+        read_until_it_ends(camera)
     camera.close()
 
 
