@@ -1,0 +1,106 @@
+"""Settings: every fault at once, with its line and what is allowed instead."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device.settings import Fault, Settings, data_folder, load_settings, parse_settings, to_toml
+from smear.errors import SettingsError
+
+
+def test_defaults_work_without_a_file(monkeypatch):
+    monkeypatch.delenv("SMEARSCOPE_CONFIG", raising=False)
+    monkeypatch.setattr("device.settings.SYSTEM_FILE", Path("/nowhere/config.toml"))
+    assert load_settings() == Settings()
+
+
+def test_all_faults_are_reported_at_once_with_their_lines(tmp_path):
+    path = tmp_path / "config.toml"
+    text = (
+        '# a comment\n[camera]\nnmae = "auto"\ntimeout_s = "soon"\n\n[model]\nlevel = "int4"\nthreads = 0\n'
+        "[stroe]\nx = 1\n"
+    )
+    path.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path)
+    message = str(caught.value)
+    assert "line 3: camera.nmae is not known; did you mean 'name'?" in message
+    assert 'line 4: camera.timeout_s = "soon" is not allowed; allowed: a number more than 0 and at most 60' in message
+    assert (
+        'line 7: model.level = "int4" is not allowed; allowed: float32, float16, dynamic, int8, int16x8, edgetpu'
+        in message
+    )
+    assert "line 8: model.threads = 0 is not allowed; allowed: a whole number at least 1 and at most 64" in message
+    assert "line 9: stroe is not known; did you mean 'store'?" in message
+
+
+def test_a_key_in_the_wrong_section_is_sent_to_the_right_one():
+    assert parse_settings('[display]\nbundle = "x"\n') == [
+        Fault(2, "display.bundle is not known; 'bundle' belongs into [model]")
+    ]
+
+
+def test_dotted_keys_have_lines_too():
+    faults = parse_settings("\nmodel.threads = 99\n")
+    assert isinstance(faults, list)
+    assert faults[0].line == 2
+
+
+def test_a_value_in_the_place_of_a_section_is_told():
+    faults = parse_settings("camera = 3\n")
+    assert isinstance(faults, list)
+    assert "write a section [camera]" in faults[0].text
+
+
+def test_broken_toml_names_its_line():
+    faults = parse_settings("[camera]\nname = auto\n")
+    assert isinstance(faults, list)
+    assert faults[0].line == 2
+    assert faults[0].text.startswith("not TOML")
+
+
+def test_a_missing_file_is_told(tmp_path):
+    with pytest.raises(SettingsError, match="no such file"):
+        load_settings(tmp_path / "none.toml")
+
+
+def test_shown_settings_read_back_to_the_same():
+    settings = Settings.model_validate({"camera": {"name": 'files:a "b"\\c', "pixel_size_um": 0.25}})
+    assert parse_settings(to_toml(settings)) == settings
+    assert parse_settings(to_toml(Settings())) == Settings()
+
+
+def test_the_data_folder_is_taken_from_the_nearest_source(monkeypatch, tmp_path):
+    monkeypatch.delenv("SMEARSCOPE_DATA_DIR", raising=False)
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", "/home/x/share")
+    assert data_folder(Settings()) == Path("/home/x/share/smearscope")
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/smearscope:/other")
+    assert data_folder(Settings()) == Path("/var/lib/smearscope")
+    chosen = Settings.model_validate({"store": {"folder": "/data"}})
+    assert data_folder(chosen) == Path("/data")
+    monkeypatch.setenv("SMEARSCOPE_DATA_DIR", "/env")
+    assert data_folder(chosen) == Path("/env")
+    assert data_folder(chosen, tmp_path) == tmp_path
+
+
+@given(st.text())
+def test_no_text_makes_it_fall_over(text):
+    parse_settings(text)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["camera", "model", "store", "other"]),
+        st.dictionaries(st.sampled_from(["name", "level", "threads", "nam"]), st.integers() | st.booleans()),
+    )
+)
+def test_any_values_give_settings_or_faults_with_a_line(values):
+    text = "".join(
+        f"[{section}]\n" + "".join(f"{key} = {str(value).lower()}\n" for key, value in keys.items())
+        for section, keys in values.items()
+    )
+    found = parse_settings(text)
+    assert isinstance(found, Settings) or all(fault.line for fault in found)
