@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +14,7 @@ from smear.images import write_atomic
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
+CHECKSUM = "manifest.json.sha256"  # of MANIFEST, as sha256sum writes and checks it: the manifest cannot hold its own
 SIGNATURE = "manifest.sig"  # detached Ed25519 signature of MANIFEST; checked by who requires one
 Level = Literal["float32", "float16", "dynamic", "int8", "int16x8", "edgetpu"]
 LEVELS: tuple[Level, ...] = ("float32", "float16", "dynamic", "int8", "int16x8", "edgetpu")
@@ -22,7 +22,7 @@ Role = Literal["segmenter", "classifier"]
 Shown = Literal["field", "cells", "crops"]
 """What a classifier sees: the whole field, the cells on neutral ground, or one crop a cell, pooled."""
 
-_MEND = "re-run 'smearscope convert' or 'smearscope model rollback'"
+MEND = "re-run 'smearscope convert' or 'smearscope model rollback'"
 
 
 class _Strict(BaseModel):
@@ -55,6 +55,7 @@ class Segmenter(_Strict):
     name: str
     output: Literal["logits", "probabilities"]
     levels: dict[Level, ModelFile]
+    figures: dict[str, Figure] = {}  # of the trained model before any conversion
 
 
 class Classifier(_Strict):
@@ -64,10 +65,12 @@ class Classifier(_Strict):
     shown: Shown
     input_size: int  # edge of its input in model pixels
     output: Literal["logits", "probabilities"]
+    other: bool = False  # one more output after the labels: a body that is no cell of these classes
     temperature: float = Field(gt=0)  # divides the pooled logits; fitted on the validation split
     abstain_below: float = Field(ge=0, le=1)  # refuse a label whose calibrated probability is lower
     ood_above: float | None = None  # refuse a field whose out-of-distribution score is higher; None: not fitted
     levels: dict[Level, ModelFile]
+    figures: dict[str, Figure] = {}  # of the trained model before any conversion
 
 
 class InputScale(_Strict):
@@ -171,6 +174,34 @@ def read_manifest(path: Path) -> Manifest:
     return manifest
 
 
+def find_faults(path: Path, manifest: Manifest) -> list[str]:
+    """Return what is wrong with the files of the bundle at `path`, each starting with the file's name."""
+    expected = dict(manifest.files)
+    for part in (manifest.segmenter, manifest.classifier):
+        expected |= {entry.file: entry.sha256 for entry in part.levels.values()}
+    faults = _manifest_faults(path)
+    for name, sha256 in expected.items():
+        file = path / name
+        if file.name != name or not file.is_file():
+            faults.append(f"{name} is missing")
+        elif sha256_of(file) != sha256:
+            faults.append(f"{name} does not match its checksum")
+    extra = {p.name for p in path.iterdir()} - set(expected) - {MANIFEST, CHECKSUM, SIGNATURE}
+    return faults + [f"{name} does not belong to it" for name in sorted(extra)]
+
+
+def _manifest_faults(path: Path) -> list[str]:
+    try:
+        stated = (path / CHECKSUM).read_bytes()
+    except OSError:
+        return [f"{CHECKSUM} is missing"]
+    return [] if stated == _checksum_line(path) else [f"{MANIFEST} does not match its checksum in {CHECKSUM}"]
+
+
+def _checksum_line(path: Path) -> bytes:
+    return f"{sha256_of(path / MANIFEST)}  {MANIFEST}\n".encode()
+
+
 def load_bundle(path: Path) -> Bundle:
     """Open the bundle at `path` and check every file in it against its sha256.
 
@@ -178,21 +209,13 @@ def load_bundle(path: Path) -> Bundle:
         BundleError: something is missing, altered or extra; the message names the file.
     """
     manifest = read_manifest(path)
-    expected = dict(manifest.files)
-    for part in (manifest.segmenter, manifest.classifier):
-        expected |= {entry.file: entry.sha256 for entry in part.levels.values()}
-    for name, sha256 in expected.items():
-        file = path / name
-        if file.name != name or not file.is_file():
-            raise BundleError(f"bundle {path}: {name} is missing; {_MEND}")
-        if sha256_of(file) != sha256:
-            raise BundleError(f"bundle {path}: {name} does not match its checksum; {_MEND}")
-    extra = sorted({p.name for p in path.iterdir()} - set(expected) - {MANIFEST, SIGNATURE})
-    if extra:
-        raise BundleError(f"bundle {path}: {extra[0]} does not belong to it; remove it or install the bundle again")
+    faults = find_faults(path, manifest)
+    if faults:
+        raise BundleError(f"bundle {path}: {'; '.join(faults)}; {MEND}")
     return Bundle(path, manifest, sha256_of(path / MANIFEST))
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Write `manifest` into the folder `path`, atomically."""
-    write_atomic(path / MANIFEST, (manifest.model_dump_json(indent=2) + os.linesep).encode())
+    """Write `manifest` and its checksum into the folder `path`, each atomically."""
+    write_atomic(path / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
+    write_atomic(path / CHECKSUM, _checksum_line(path))

@@ -1,0 +1,126 @@
+"""Golden inputs of a bundle: known pictures whose outputs every runtime must reproduce before it is trusted."""
+
+import zipfile
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import numpy as np
+
+from device.protocols import Runtime
+from device.runtimes import open_runtime
+from smear.bundle import Bundle, Level, Manifest, ModelFile, Role
+from smear.errors import BundleError, InferenceError, RuntimeUnavailableError, SmearscopeError
+from smear.preprocess import to_tensor
+
+GOLDEN = "golden.npz"
+STRIDE = 8  # golden segmenter outputs keep every 8th pixel each way: 784 of 50,176 per picture and channel
+SEGMENT_CHANNELS = 3
+INPUTS: dict[Role, str] = {"segmenter": "images", "classifier": "crops"}
+
+OpenModel = Callable[[Path], Runtime]
+
+
+def answer(role: Role, model: Runtime, inputs: np.ndarray) -> np.ndarray:
+    """Return the golden form of `model`'s outputs for uint8 (n, h, w, 3) `inputs`: float32, subsampled maps."""
+    outputs = np.concatenate([model.invoke(to_tensor(picture)) for picture in inputs]).astype(np.float32)
+    return outputs[:, ::STRIDE, ::STRIDE] if role == "segmenter" else outputs
+
+
+def golden_faults(bundle: Bundle, runtime: str | None = None, skip: Collection[str] = ()) -> list[str]:
+    """Run the models of `bundle`, but not the files named in `skip`, on the golden inputs with `runtime`.
+
+    Returns what is wrong, each starting with the file's name: unreadable, of another shape, other outputs.
+
+    Raises:
+        RuntimeUnavailableError: no such runtime on this machine.
+    """
+    if GOLDEN in skip:
+        return []
+    try:
+        golden = read_golden(bundle)
+    except BundleError as error:
+        return [str(error)]
+    faults = []
+    for role, level, file in models(bundle.manifest):
+        if file not in skip and level != "edgetpu":  # an Edge TPU file answers only on the accelerator
+            fault = model_fault(bundle, role, level, golden, lambda path: open_runtime(path, runtime))
+            faults += [fault] if fault else []
+    return faults
+
+
+def models(manifest: Manifest) -> list[tuple[Role, str, str]]:
+    """Return role, level and file name of every model that `manifest` lists."""
+    parts: tuple[tuple[Role, dict[Level, ModelFile]], ...] = (
+        ("segmenter", manifest.segmenter.levels),
+        ("classifier", manifest.classifier.levels),
+    )
+    return [(role, level, entry.file) for role, levels in parts for level, entry in levels.items()]
+
+
+def shapes(manifest: Manifest, role: Role) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the shapes of input and output that `manifest` promises for `role`."""
+    if role == "segmenter":
+        size = manifest.input.size
+        return (1, size, size, 3), (1, size, size, SEGMENT_CHANNELS)
+    size = manifest.classifier.input_size
+    return (1, size, size, 3), (1, len(manifest.labels) + manifest.classifier.other)
+
+
+def model_fault(
+    bundle: Bundle, role: Role, level: str, golden: dict[str, np.ndarray], open_model: OpenModel
+) -> str | None:
+    """Return why one model cannot be trusted: it does not open, has other shapes or other outputs; else None.
+
+    Raises:
+        RuntimeUnavailableError: no such runtime on this machine.
+    """
+    file, key = bundle.model(role, level), f"{role}.{level}"
+    missing = {INPUTS[role], key, f"tolerance.{key}"} - golden.keys()
+    if missing:
+        return f"{GOLDEN} holds no {min(missing)}"
+    try:
+        model = open_model(file)
+    except RuntimeUnavailableError:
+        raise
+    except (SmearscopeError, ValueError, RuntimeError) as error:
+        return f"{file.name} cannot be opened ({_first_line(error)})"
+    try:
+        found, promised = (tuple(model.input_shape), tuple(model.output_shape)), shapes(bundle.manifest, role)
+        if found != promised:
+            return f"{file.name} takes {found[0]} and gives {found[1]}, not {promised[0]} and {promised[1]}"
+        return _output_fault(file.name, model, golden[key], answer(role, model, golden[INPUTS[role]]), golden, key)
+    except (InferenceError, ValueError, RuntimeError) as error:
+        return f"{file.name} does not answer ({_first_line(error)})"
+    finally:
+        model.close()
+
+
+def _output_fault(
+    name: str, model: Runtime, expected: np.ndarray, given: np.ndarray, golden: dict[str, np.ndarray], key: str
+) -> str | None:
+    if given.shape != expected.shape:
+        return f"{GOLDEN} holds {key} of shape {expected.shape}, not {given.shape}"
+    worst = float(np.abs(given - expected.astype(np.float32)).max())
+    allowed = float(golden[f"tolerance.{key}"])
+    if worst <= allowed:
+        return None
+    return f"{name} differs from its golden outputs by {worst:.4g} (allowed {allowed:.4g}) with {model.name}"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def read_golden(bundle: Bundle) -> dict[str, np.ndarray]:
+    """Return the arrays of `bundle`'s golden file.
+
+    Raises:
+        BundleError: it is missing or unreadable.
+    """
+    if GOLDEN not in bundle.manifest.files:
+        raise BundleError(f"{GOLDEN} is not in the manifest")
+    try:
+        with np.load(bundle.path / GOLDEN, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise BundleError(f"{GOLDEN} cannot be read ({_first_line(error)})") from error
