@@ -55,6 +55,9 @@ class ModelSettings(_Section):
     bundle: Path | None = Field(
         default=None, description="folder of the model bundle; the one that ships when left out"
     )
+    require_signature: Path | None = Field(
+        default=None, description="public key; only bundles signed by its owner are used"
+    )
     level: Level = Field(default="int8", description="how the weights are stored")
     runtime: RuntimeName = Field(
         default="auto", description="what runs them; auto: ai-edge-litert, else tflite-runtime"
