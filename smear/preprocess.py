@@ -16,7 +16,7 @@ MODEL_PIXEL_SIZE_UM = 0.5  # the data set's fields: median red cell 14.5 px for 
 TILE_OVERLAP = 48  # two blast diameters, so that every cell is whole in one tile
 SCALE_BAR_BOX = (48, 32)  # width and height of the burned-in scale bar of the data set, bottom right
 NEUTRAL = 255  # ground that a classifier is shown around cells: white glass, the same for every class
-CROP_SIZE = 64  # edge of a cell crop in model pixels: 32 um, the largest leukocyte with its surroundings
+CROP_SIZE = 48  # edge of a cell crop in model pixels: 24 um; 99 % of the measured leukocytes are below 17 um
 
 
 @dataclass(frozen=True, slots=True, eq=False)

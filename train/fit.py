@@ -1,0 +1,105 @@
+"""The training loop both models share: warm-up and cosine rate, averaged weights, checkpoints, logs, resume."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from smear.errors import TrainingError
+
+WARM_UP_SHARE = 0.05  # of all steps: the first steps of Adam at full rate upset batch statistics
+AVERAGE_DECAY = 0.99  # of the moving average of weights that is kept: the last hundred steps or so
+WEIGHT_DECAY = 1e-4
+
+
+def fit(
+    model: keras.Model,
+    batches: keras.utils.PyDataset,
+    loss: object,
+    folder: Path,
+    *,
+    epochs: int,
+    rate: float,
+    resume: bool = False,
+    validation: keras.utils.PyDataset | None = None,
+    metrics: list[object] | None = None,
+    verbose: int | str = 2,
+) -> keras.callbacks.History:
+    """Fit `model` and leave its averaged weights in it; checkpoints, CSV and TensorBoard logs go to `folder`.
+
+    The last epoch's weights are kept, never the best epoch's: no epoch is picked on the data that scores it.
+    With `resume` a run that was killed goes on from its last whole epoch and ends after the same `epochs`.
+
+    Raises:
+        TrainingError: `folder` holds an unfinished run and `resume` is False.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    backup = folder / "backup"
+    if backup.exists() and not resume:
+        raise TrainingError(f"{folder}: an unfinished run is there; add --resume or choose another --out")
+    steps = epochs * len(batches)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        rate / 20, steps, warmup_target=rate, warmup_steps=max(1, int(steps * WARM_UP_SHARE)), alpha=0.01
+    )
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=WEIGHT_DECAY, global_clipnorm=1.0, use_ema=True, ema_momentum=AVERAGE_DECAY
+    )
+    model.compile(optimizer=optimizer, loss=loss, metrics=metrics or [])
+    history = model.fit(
+        batches,
+        epochs=epochs,
+        validation_data=validation,
+        verbose=verbose,
+        callbacks=[
+            _EpochOfBatches(batches),
+            keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=True),
+            keras.callbacks.CSVLogger(str(folder / "epochs.csv"), append=resume),
+            keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
+        ],
+    )
+    optimizer.finalize_variable_values(model.trainable_variables)
+    settle_batch_statistics(model, batches)
+    return history
+
+
+class _EpochOfBatches(keras.callbacks.Callback):
+    """Tells the batches which epoch it is, so that a resumed run draws what the killed one would have."""
+
+    def __init__(self, batches: keras.utils.PyDataset) -> None:
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.batches.epoch = epoch
+
+
+def settle_batch_statistics(model: keras.Model, batches: keras.utils.PyDataset, steps: int = 50) -> None:
+    """Re-estimate the batch-normalisation statistics for the averaged weights over `steps` batches.
+
+    Averaged weights have never seen their own statistics: those stored belong to the weights of each step.
+    The mean of the batch statistics replaces the exponential average (Izmailov et al. 2018, SWA).
+    """
+    norms = [x for x in model._flatten_layers() if isinstance(x, keras.layers.BatchNormalization)]
+    if not norms:
+        return
+    momenta = [norm.momentum for norm in norms]
+    for done in range(min(steps, len(batches))):
+        for norm in norms:
+            norm.momentum = done / (done + 1.0)
+        model(batches[done][0], training=True)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
+def write_json(path: Path, values: dict[str, object]) -> None:
+    """Write `values` to `path` so that a reader sees the old file or the new one."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(values, indent=2, default=_plain) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    return str(value)

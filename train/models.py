@@ -1,0 +1,127 @@
+"""Every network by name: the paper's pair as published, the compared networks, and our own light pair."""
+
+import keras
+from keras import layers
+
+from smear.classes import LABELS
+from smear.preprocess import CROP_SIZE, FIELD_SIZE
+
+SEGMENT_CHANNELS = 3  # background, cytoplasm, nucleus
+PAPER_DROPOUT = 0.8  # as published; see docs/decisions/0003 for why training needs less
+UNET_BASE = 16  # filters of the first level; the paper does not state its own
+
+
+def paper_cnn(size: int = FIELD_SIZE, dropout: float = PAPER_DROPOUT) -> keras.Model:
+    """The custom CNN of Reza et al. (2025): float (n, size, size, 3) in 0..1 to softmax (n, 4).
+
+    2,967,008 parameters at 224 pixels. `dropout` is the published 0.8 unless given.
+    """
+    return keras.Sequential(
+        [
+            keras.Input((size, size, 3)),
+            layers.Conv2D(200, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(4),
+            layers.Dropout(dropout),
+            layers.Conv2D(150, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(4),
+            layers.Conv2D(100, 3, padding="same", activation="relu"),
+            layers.Dropout(dropout),
+            layers.Conv2D(50, 3, padding="same", activation="relu"),
+            layers.Flatten(),
+            layers.Dense(256, activation="relu"),
+            layers.BatchNormalization(),
+            layers.Dropout(dropout),
+            layers.Dense(len(LABELS), activation="softmax", dtype="float32"),
+        ],
+        name="paper_cnn",
+    )
+
+
+def unet(size: int = FIELD_SIZE, base: int = UNET_BASE, channels: int = SEGMENT_CHANNELS) -> keras.Model:
+    """The paper's U-Net: two 3x3 convolutions a level, transposed-convolution decoder, 1x1 convolution, softmax.
+
+    Float (n, size, size, 3) in 0..1 to (n, size, size, channels).
+    """
+    inputs = x = keras.Input((size, size, 3))
+    skips = []
+    for level in range(4):
+        x = _double_conv(x, base << level)
+        skips.append(x)
+        x = layers.MaxPooling2D(2)(x)
+    x = _double_conv(x, base << 4)
+    for level in reversed(range(4)):
+        x = layers.Conv2DTranspose(base << level, 2, strides=2)(x)
+        x = _double_conv(layers.Concatenate()([skips[level], x]), base << level)
+    outputs = layers.Conv2D(channels, 1, activation="softmax", dtype="float32")(x)
+    return keras.Model(inputs, outputs, name="unet")
+
+
+def _double_conv(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
+    for _ in range(2):
+        x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+    return x
+
+
+LIGHT_FILTERS = (16, 32, 48, 64, 96)  # per level of `unet_light`; 6 times fewer multiply-adds than `unet`
+
+
+def unet_light(size: int = FIELD_SIZE, channels: int = SEGMENT_CHANNELS) -> keras.Model:
+    """Our U-Net for the device: separable convolutions, resize and convolve up, logits out.
+
+    Only operations an Edge TPU maps. Float (n, size, size, 3) in 0..1 to logits (n, size, size, channels).
+    """
+    inputs = keras.Input((size, size, 3))
+    x = _conv(inputs, LIGHT_FILTERS[0])
+    skips = []
+    for filters in LIGHT_FILTERS[1:]:
+        skips.append(x)
+        x = _separable(x, filters, strides=2)
+        x = _separable(x, filters)
+    x = _separable(x, LIGHT_FILTERS[-1])
+    for filters, skip in zip(reversed(LIGHT_FILTERS[:-1]), reversed(skips), strict=True):
+        x = _conv(x, filters, kernel=1)
+        x = layers.UpSampling2D(2, interpolation="bilinear")(x)
+        x = _separable(layers.Concatenate()([skip, x]), filters)
+    outputs = layers.Conv2D(channels, 1, dtype="float32")(x)
+    return keras.Model(inputs, outputs, name="unet_light")
+
+
+def smearnet(size: int = CROP_SIZE, dropout: float = 0.2) -> keras.Model:
+    """Our classifier of one cell on neutral ground: float (n, size, size, 3) in 0..1 to logits (n, 5).
+
+    The fifth logit is "other": a body that is no cell of the four classes.
+    """
+    inputs = keras.Input((size, size, 3))
+    x = _conv(inputs, 24)
+    x = _conv(x, 32, strides=2)
+    x = _conv(x, 48, strides=2)
+    x = _conv(x, 48)
+    x = _conv(x, 64, strides=2)
+    x = _conv(x, 96)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dropout(dropout)(x)
+    outputs = layers.Dense(len(LABELS) + 1, dtype="float32")(x)
+    return keras.Model(inputs, outputs, name="smearnet")
+
+
+def _conv(x: keras.KerasTensor, filters: int, kernel: int = 3, strides: int = 1) -> keras.KerasTensor:
+    x = layers.Conv2D(filters, kernel, strides=strides, padding="same", use_bias=False)(x)
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+
+
+def _separable(x: keras.KerasTensor, filters: int, strides: int = 1) -> keras.KerasTensor:
+    x = layers.DepthwiseConv2D(3, strides=strides, padding="same", use_bias=False)(x)
+    return _conv(x, filters, kernel=1)
+
+
+def multiply_adds(model: keras.Model) -> int:
+    """Return the multiply-adds of one forward pass of `model` at batch 1: convolutions and dense layers."""
+    total = 0
+    for layer in model._flatten_layers(include_self=False):  # applications nest models
+        if isinstance(layer, layers.Conv2DTranspose):
+            total += layer.kernel.shape.num_elements() * layer.input.shape[1] * layer.input.shape[2]
+        elif isinstance(layer, (layers.DepthwiseConv2D, layers.Conv2D)):
+            total += layer.kernel.shape.num_elements() * layer.output.shape[1] * layer.output.shape[2]
+        elif isinstance(layer, layers.Dense):
+            total += layer.kernel.shape.num_elements()
+    return int(total)

@@ -1,0 +1,158 @@
+"""Training the segmenter: first on many rough masks, then on the few drawn by hand, scored on those left out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+from sklearn.model_selection import StratifiedKFold
+from smear.stain import otsu_mask
+from smear.synthetic import render
+
+from smear.classes import LABELS
+from smear.images import list_images, read_image
+from smear.preprocess import SCALE_BAR_BOX, stitch, tile, tile_origins, to_frame_scale, to_model_scale, to_tensor
+from train import losses, models
+from train.fit import fit
+from train.masks import BG, CELL, CYTO, IGNORE, NUC, PIXEL_SIZE_UM, Masked, MaskedBatches, drawn, foreign
+
+ROUGH_EPOCHS, DRAWN_EPOCHS, STEPS, BATCH = 20, 8, 150, 16
+ROUGH_RATE, DRAWN_RATE = 2e-3, 5e-4
+WORST_SHARE = 0.2  # of the thresholded masks of a class, by contrast, left out: the threshold found nothing there
+FOLDS = 4  # of the drawn masks: every fold leaves two fields of each class out
+FOREIGN_SHARES = {"zheng_dataset1": 0.10, "zheng_dataset2": 0.10, "bccd": 0.12, "sigtuple": 0.08}
+SYNTHETIC_FIELDS, SYNTHETIC_SEED = 300, 10_000
+
+
+def thresholded(root: Path, left_out: set[str]) -> list[Masked]:
+    """Return fields of `root`/taleqani with Otsu masks on Lab a*, but for names `left_out` and the worst fifth."""
+    kept: list[Masked] = []
+    for folder in sorted((root / "taleqani" / "Original").iterdir()):
+        ranked = []
+        for path in list_images(folder):
+            if path.stem in left_out:
+                continue
+            image = read_image(path)
+            codes = np.where(otsu_mask(image), CELL, BG).astype(np.uint8)
+            codes[-SCALE_BAR_BOX[1] :, -SCALE_BAR_BOX[0] :] = IGNORE
+            ranked.append((_contrast(image, codes == CELL), Masked(path.stem, folder.name, image, codes, (0.8, 1.25))))
+        ranked.sort(key=lambda row: row[0])
+        kept += [masked for _, masked in ranked[int(len(ranked) * WORST_SHARE) :]]
+    return kept
+
+
+def _contrast(image: np.ndarray, cell: np.ndarray) -> float:
+    red_green = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)[..., 1].astype(np.float32)
+    if not cell.any() or cell.all():
+        return 0.0
+    inside, outside = red_green[cell], red_green[~cell]
+    return float((inside.mean() - outside.mean()) / (inside.std() + outside.std() + 1.0))
+
+
+def synthetic(count: int = SYNTHETIC_FIELDS, seed: int = SYNTHETIC_SEED) -> list[Masked]:
+    """Return rendered fields of all classes with their exact masks."""
+    fields = []
+    for index in range(count):
+        rendered = render(LABELS[index % len(LABELS)], seed + index)
+        codes = np.select([rendered.mask.nucleus, rendered.mask.cell], [NUC, CYTO], BG).astype(np.uint8)
+        fields.append(Masked(f"synthetic-{seed + index}", "synthetic", rendered.image, codes, (0.8, 1.25)))
+    return fields
+
+
+def rough_pools(root: Path) -> list[tuple[list[Masked], float]]:
+    """Return what the first stage learns from: no drawn mask, and no picture that has one."""
+    names = {masked.name for masked in drawn(root)}
+    return [(thresholded(root, names), 0.45), *_foreign_pools(root, 1.0)]
+
+
+def drawn_pools(root: Path, fields: list[Masked]) -> list[tuple[list[Masked], float]]:
+    """Return what the second stage learns from: the drawn masks `fields`, foreign and synthetic fields."""
+    return [(fields, 0.5), (synthetic(), 0.15), *_foreign_pools(root, 0.9)]
+
+
+def _foreign_pools(root: Path, share: float) -> list[tuple[list[Masked], float]]:
+    return [(foreign(root, source, held_out=False), part * share) for source, part in FOREIGN_SHARES.items()]
+
+
+def folds(fields: list[Masked]) -> list[tuple[list[Masked], list[Masked]]]:
+    """Split the drawn masks into `FOLDS` (train, test) pairs, every class in each."""
+    splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+    classes = [masked.source for masked in fields]
+    return [
+        ([fields[i] for i in train], [fields[i] for i in test])
+        for train, test in splitter.split(np.zeros(len(fields)), classes)
+    ]
+
+
+def fit_rough(name: str, root: Path, out: Path, *, epochs: int = ROUGH_EPOCHS, resume: bool = False) -> keras.Model:
+    """Fit the segmenter called `name` on rough masks and save it as `out`/model.keras."""
+    model = build(name)
+    batches = MaskedBatches(rough_pools(root), STEPS, BATCH, seed=1)
+    fit(model, batches, loss_of(name), out, epochs=epochs, rate=ROUGH_RATE, resume=resume)
+    model.save(out / "model.keras")
+    return model
+
+
+def fit_drawn(
+    start: Path, root: Path, fields: list[Masked], out: Path, *, epochs: int = DRAWN_EPOCHS, resume: bool = False
+) -> keras.Model:
+    """Go on from the model saved at `start` with the drawn masks `fields`; save it as `out`/model.keras."""
+    model = keras.models.load_model(start, compile=False)
+    batches = MaskedBatches(drawn_pools(root, fields), STEPS, BATCH, seed=2)
+    fit(model, batches, loss_of(model.name), out, epochs=epochs, rate=DRAWN_RATE, resume=resume)
+    model.save(out / "model.keras")
+    return model
+
+
+def build(name: str) -> keras.Model:
+    """Return a fresh segmenter by name: "unet" (the paper's) or "unet_light"."""
+    return {"unet": models.unet, "unet_light": models.unet_light}[name]()
+
+
+def loss_of(name: str) -> object:
+    """Return the mask loss that fits the output of the segmenter called `name`."""
+    return losses.mask_loss_of_softmax if name == "unet" else losses.mask_loss
+
+
+def predict(model: keras.Model, image: np.ndarray) -> np.ndarray:
+    """Return probabilities float32 (h, w, 3) of RGB uint8 (h, w, 3) at the model's own size."""
+    out = model(to_tensor(image), training=False).numpy()[0].astype(np.float32)
+    if model.name == "unet":
+        return out
+    out = np.exp(out - out.max(axis=-1, keepdims=True))
+    return out / out.sum(axis=-1, keepdims=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Dice of one picture; `nucleus` is None where nobody drew nuclei."""
+
+    name: str
+    source: str
+    cell: float
+    nucleus: float | None
+
+
+def score(model: keras.Model, fields: list[Masked]) -> list[Score]:
+    """Score `model` on `fields`, each brought to the models' scale first."""
+    return [_score_one(model, masked) for masked in fields]
+
+
+def _score_one(model: keras.Model, masked: Masked) -> Score:
+    pixel_size = PIXEL_SIZE_UM.get(masked.source)
+    frame = to_model_scale(masked.image, pixel_size)
+    origins = tile_origins(*frame.pixels.shape[:2])
+    maps = stitch([predict(model, tile(frame.pixels, at)) for at in origins], origins, frame.pixels.shape[:2])
+    probabilities = to_frame_scale(maps, frame)
+    known = masked.codes != IGNORE
+    cell = probabilities[..., 0] < 0.5
+    nucleus = None
+    if (masked.codes == NUC).any():
+        nucleus = _dice(cell & (probabilities[..., 2] >= probabilities[..., 1]), masked.codes == NUC, known)
+    return Score(masked.name, masked.source, _dice(cell, masked.codes != BG, known), nucleus)
+
+
+def _dice(found: np.ndarray, truth: np.ndarray, known: np.ndarray) -> float:
+    both, total = (found & truth & known).sum(), (found & known).sum() + (truth & known).sum()
+    return float(2 * both / total) if total else 1.0
