@@ -1,5 +1,6 @@
 """Whole fields as batches, with the paper's six augmentations as Keras layers."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,7 +33,7 @@ class FieldBatches(keras.utils.PyDataset):
         self.epoch = 0
 
     def __len__(self) -> int:
-        return -(-len(self.fields) // self.batch)
+        return math.ceil(len(self.fields) / self.batch)
 
     def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Return batch `step` of this epoch; in file order when `seed` is None."""
