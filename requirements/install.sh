@@ -12,8 +12,6 @@ if "$python" -m pip --version >/dev/null 2>&1; then
 else
     install=(uv pip install --python "$python")   # uv makes environments without pip
 fi
-for pins in "$@"; do
-    echo "installing $pins; the first time takes some minutes"
-    "${install[@]}" --require-hashes --requirement "$pins"
-done
+echo "installing $*; the first time takes some minutes"
+"${install[@]}" --require-hashes "${@/#/--requirement=}"
 "${install[@]}" --quiet --no-deps --no-build-isolation --editable .
