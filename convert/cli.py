@@ -1,0 +1,107 @@
+"""`smearscope convert`: a training run becomes a proven bundle; bundles are compared in one table."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from smear.bundle import LEVELS
+
+PATH = click.Path(path_type=Path)
+LEFT_OUT = 3  # exit code: the bundle was written, but a level that was asked for is not in it
+
+
+class _RunOrCommand(click.Group):
+    """Takes `convert RUN ...` for `convert run RUN ...`, so that the main use needs no second word."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put "run" before a first word that is no sub-command."""
+        if args and args[0] not in self.commands and args[0] not in {"-h", "--help"}:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_RunOrCommand, invoke_without_command=False)
+def command() -> None:
+    """Turn the training run RUN into a bundle that devices trust: convert RUN --out BUNDLE [OPTIONS].
+
+    See 'smearscope convert run --help' for its options.
+    """
+
+
+@command.command()
+@click.argument("run", type=PATH)
+@click.option("--out", type=PATH, required=True, help="Folder of the bundle to write; an old one is replaced at the end.")
+@click.option("--levels", default="float32,float16,dynamic,int8,int16x8", show_default=True, help="Which to make.")
+@click.option(
+    "--data",
+    type=PATH,
+    envvar="SMEARSCOPE_DATA",
+    required=True,
+    help="Root of the pictures that the run names; also $SMEARSCOPE_DATA.",
+)
+@click.option("--limits", type=PATH, help="TOML file of what a level may lose; default: the project's limits.")
+@click.option("--fields", default=200, show_default=True, help="Validation fields on which outputs are compared.")
+@click.option("--representative", default=100, show_default=True, help="Training fields that calibrate int8.")
+@click.option("--tflite-python", type=PATH, help="Python with tflite-runtime: compare with that runtime as well.")
+@click.option("--onnx", is_flag=True, help="Leave both models as ONNX beside the bundle too.")
+@click.pass_context
+def run(ctx: click.Context, run: Path, out: Path, levels: str, data: Path, limits: Path | None, **rest: Any) -> None:
+    """Convert RUN to every level, prove each, and write the bundle --out.
+
+    Ends with code 3 when a level was left out; the table says why.
+    """
+    _quiet()
+    from convert.build import build
+    from convert.gate import read_limits
+    from convert.options import Options
+    from convert.run import read_run
+
+    console = Console(stderr=True)
+    options = Options(
+        levels=_levels(levels), limits=read_limits(limits), say=lambda line: console.print(f"[dim]{line}[/dim]"), **rest
+    )
+    outcome = build(read_run(run), data, out, options)
+    from convert.report import print_outcome
+
+    print_outcome(outcome, Console())
+    if outcome.bundle.manifest.left_out:
+        ctx.exit(LEFT_OUT)
+
+
+@command.command()
+@click.argument("bundles", type=PATH, nargs=-1, required=True)
+@click.option("--plot", type=PATH, help="PNG file to draw the table into.")
+def compare(bundles: tuple[Path, ...], plot: Path | None) -> None:
+    """Print one table for each of BUNDLES: size, figures, quick speed and memory of every level."""
+    from convert.compare import draw, rows_of
+    from smear.bundle import load_bundle
+
+    rows = [row for path in bundles for row in rows_of(load_bundle(path))]
+    from convert.report import print_rows
+
+    print_rows(rows, Console())
+    if plot is not None:
+        draw(rows, plot)
+        click.echo(f"drawn: {plot}")
+
+
+def _levels(given: str) -> tuple[str, ...]:
+    from convert.tflite import CONVERTED
+
+    asked = tuple(part.strip() for part in given.split(",") if part.strip())
+    unknown = [level for level in asked if level not in CONVERTED]
+    if unknown or not asked:
+        raise click.BadParameter(
+            f"{', '.join(unknown) or 'nothing'}: choose of {', '.join(CONVERTED)}", param_hint="--levels"
+        )
+    return tuple(level for level in CONVERTED if level in asked)
+
+
+def _quiet() -> None:
+    """Keep TensorFlow's greetings off the terminal; its errors still come."""
+    import os
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

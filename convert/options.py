@@ -1,0 +1,27 @@
+"""How to convert: what the command line asks for, in one place."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from convert.examples import REPRESENTATIVE
+from convert.gate import Limits
+from convert.tflite import CONVERTED
+from smear.bundle import Level, Role
+
+REFERENCE: Level = "float32"  # what every other level is held against, whether or not it ships
+ROLES: tuple[Role, ...] = ("segmenter", "classifier")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to convert."""
+
+    levels: tuple[Level, ...] = CONVERTED
+    limits: Limits = Limits()
+    fields: int = 200  # validation fields on which outputs are compared with Keras; the gate measures on all
+    representative: int = REPRESENTATIVE
+    runtimes: tuple[str, ...] = ("ai-edge-litert",)  # in this environment; the first one measures
+    tflite_python: Path | None = None  # interpreter of an environment that has tflite-runtime
+    onnx: bool = False
+    say: Callable[[str], None] = lambda line: None

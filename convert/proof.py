@@ -1,0 +1,129 @@
+"""The proof of each level: outputs against Keras by runtime, and figures through the device's own pipeline."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from convert import examples, figures, parity
+from convert.gate import why_not
+from convert.onnx_export import OnnxRuntime
+from convert.options import REFERENCE, ROLES, Options
+from convert.parity import Difference, Tap
+from convert.run import Run
+from convert.stage import Files, Proven
+from convert.tflite import CALIBRATED
+from device.pipeline import Pipeline
+from device.protocols import Runtime
+from device.runtimes import open_runtime
+from smear.bundle import Bundle, Figure, Level, Role
+from smear.field import Finding, Frame
+
+VALIDATION, TRAIN = "validation", "train"
+
+
+def prove(
+    run: Run,
+    data: Path,
+    reference: Bundle,
+    staged: Bundle,
+    files: Files,
+    keras: Mapping[Role, Runtime],
+    onnx: Mapping[Role, Path],
+    options: Options,
+) -> Proven:
+    """Measure every level of the bundle `staged` and say which may ship."""
+    shown = examples.stratified(run.facts.validation_images, options.fields, run.facts.seed)
+    tensors = tensors_of(reference, examples.frames(data, shown), options.runtimes[0])
+    differences = compare_all(tensors, files, keras, onnx, options)
+    fields = examples.frames(data, run.facts.validation_images)
+    labels = [picture.label for picture in run.facts.validation_images]
+    masked = examples.masked_fields(data, run.facts.train_images)
+    proven = Proven(differences=differences)
+    measured: dict[Level, dict[Role, dict[str, Figure]]] = {}
+    for level in (REFERENCE, *(level for level in options.levels if level != REFERENCE)):
+        options.say(f"measuring {level} on {len(fields)} validation fields and {len(masked)} drawn masks")
+        measured[level] = measure(staged, level, options.runtimes[0], fields, labels, masked, run.facts.seed)
+    for level in options.levels:
+        why = why_not(level, options.limits.of(level), _flat(measured[REFERENCE]), _flat(measured[level]), differences)
+        if why is not None:
+            proven.left_out[level] = why
+        for role in ROLES:
+            proven.figures[role][level] = measured[level][role] | _compared(run, role, level, differences, options)
+    return proven
+
+
+def tensors_of(bundle: Bundle, fields: Sequence[Frame], runtime: str) -> dict[Role, list[np.ndarray]]:
+    """Return the exact inputs that the device's pipeline makes of `fields` for each model of `bundle` at float32."""
+    taps = {role: Tap(open_runtime(bundle.model(role, REFERENCE), runtime)) for role in ROLES}
+    pipeline = Pipeline(bundle, REFERENCE, runtime, 1)
+    pipeline.segmenter, pipeline.classifier = taps["segmenter"], taps["classifier"]
+    for frame in fields:
+        pipeline.examine(frame)
+    pipeline.close()
+    return {role: tap.seen for role, tap in taps.items()}
+
+
+def compare_all(
+    tensors: Mapping[Role, Sequence[np.ndarray]],
+    files: Files,
+    keras: Mapping[Role, Runtime],
+    onnx: Mapping[Role, Path],
+    options: Options,
+) -> list[Difference]:
+    """Compare every file with Keras under every runtime there is, on the same `tensors`."""
+    found: list[Difference] = []
+    for role in ROLES:
+        options.say(f"comparing the {role} with Keras on {len(tensors[role])} inputs")
+        expected = parity.answers(keras[role], tensors[role])
+        pairs = list(files[role].items())
+        for runtime in options.runtimes:
+            found += parity.compare_files(
+                role, pairs, tensors[role], expected, lambda file, name=runtime: open_runtime(file, name), runtime
+            )
+        if options.tflite_python is not None:
+            found += parity.compare_elsewhere(role, pairs, tensors[role], expected, options.tflite_python)
+        if role in onnx:
+            found += parity.compare_files(
+                role, [("onnx", onnx[role])], tensors[role], expected, OnnxRuntime, OnnxRuntime.name
+            )
+    return found
+
+
+def measure(
+    bundle: Bundle,
+    level: Level,
+    runtime: str,
+    fields: Sequence[Frame],
+    labels: Sequence[str],
+    masked: Sequence[tuple[Frame, np.ndarray]],
+    seed: int,
+) -> dict[Role, dict[str, Figure]]:
+    """Examine `fields` and `masked` at `level` and return the figures of each model."""
+    pipeline = Pipeline(bundle, level, runtime, 1)
+    findings: list[Finding] = [pipeline.examine(frame) for frame in fields]
+    masks = [(pipeline.examine(frame).mask.cell, truth) for frame, truth in masked]
+    pipeline.close()
+    return {
+        "segmenter": figures.of_masks(masks, examples.DRAWN_MASKS, seed),
+        "classifier": figures.of_labels(findings, labels, VALIDATION, seed),
+    }
+
+
+def _flat(measured: Mapping[Role, Mapping[str, Figure]]) -> dict[str, Figure]:
+    return {name: figure for part in measured.values() for name, figure in part.items()}
+
+
+def _compared(
+    run: Run, role: Role, level: Level, differences: Sequence[Difference], options: Options
+) -> dict[str, Figure]:
+    """Return the figures that comparing gave, under the runtime that measured."""
+    found: dict[str, Figure] = {}
+    for one in differences:
+        if (one.role, one.level, one.runtime) == (role, level, options.runtimes[0]) and not one.fault:
+            found["agreement"] = Figure(value=one.agreement, split=VALIDATION, n=one.n)
+            found["max_difference"] = Figure(value=one.max_difference, split=VALIDATION, n=one.n)
+    if level in CALIBRATED:
+        count = min(options.representative, len(run.facts.train_images))
+        found["representative_fields"] = Figure(value=count, split=TRAIN, n=count)
+    return found

@@ -1,0 +1,38 @@
+"""What a conversion says at its end: levels, differences, the Edge TPU's share."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from convert import edgetpu
+from convert.build import Outcome
+
+
+def print_outcome(outcome: Outcome, console: Console) -> None:
+    """Print the tables of a conversion."""
+    manifest = outcome.bundle.manifest
+    table = Table("level", "bytes", "accuracy", "macro F1", "ECE", "refused", "Dice", title=f"{outcome.bundle.path}")
+    for level, entry in manifest.classifier.levels.items():
+        pair = manifest.segmenter.levels[level]
+        figures = entry.figures | pair.figures
+        values = [
+            f"{figures[name].value:.4f}" if name in figures else "-"
+            for name in ("accuracy", "macro_f1", "ece", "refusal_rate", "dice")
+        ]
+        table.add_row(level, f"{entry.bytes + pair.bytes:,}", *values)
+    console.print(table)
+    differences = Table("model", "level", "runtime", "same best channel", "largest difference", "inputs", title="Against Keras")
+    for one in outcome.differences:
+        differences.add_row(
+            one.role, one.level, one.runtime, f"{one.agreement:.4%}", one.fault or f"{one.max_difference:.3g}", str(one.n)
+        )
+    console.print(differences)
+    for role, prediction in outcome.predictions.items():
+        console.print(f"Edge TPU, {role}: {prediction.lines()[-1]}")
+        for line in prediction.lines()[:-1]:
+            console.print(f"  {line}")
+    if outcome.predictions and edgetpu.compiler() is None:
+        console.print(edgetpu.WHERE_TO_GET_IT)
+    for level, why in manifest.left_out.items():
+        console.print(f"[bold]{level} left out:[/bold] {why}")
