@@ -34,7 +34,8 @@ class Box:
 def _font(px: int) -> ImageFont.FreeTypeFont:
     font = ImageFont.load_default(px)
     assert isinstance(font, ImageFont.FreeTypeFont), "Pillow is built without FreeType"
-    return font
+    # Builds of Pillow differ in whether they shape text by Raqm; the basic layout is in all of them, and faster.
+    return font.font_variant(layout_engine=ImageFont.Layout.BASIC)
 
 
 @lru_cache(maxsize=KEPT_TEXTS)

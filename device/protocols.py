@@ -19,6 +19,7 @@ class Camera(Protocol):
         Raises:
             CameraError: lost, or no frame within `timeout_s`.
             EndOfFramesError: a finite source is at its end.
+            ImageError: one picture of a finite source cannot be read; the next call goes on with the next one.
         """
         ...
 

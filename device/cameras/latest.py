@@ -45,7 +45,7 @@ class LatestSlot(Generic[T]):
                 if value is not None and time.monotonic() - self._put_at_s <= max_age_s:
                     return value
                 if self._failure is not None:
-                    raise self._failure
+                    raise self._failure.with_traceback(None)  # asked again and again: else its traceback grows
                 remaining_s = deadline_s - time.monotonic()
                 if remaining_s <= 0:
                     raise TimeoutError

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+import cv2
 import numpy as np
 
 from device.cameras.latest import LatestSlot
@@ -78,7 +79,10 @@ class LiveCamera:
                 f"camera {self.name} gave no frame within {timeout_s:g} s; check its cable, "
                 "and that no other program uses it"
             ) from None
-        image = self._source.to_rgb(raw)
+        try:
+            image = self._source.to_rgb(raw)
+        except (cv2.error, ValueError, TypeError, LookupError) as error:
+            raise _translated(self.name, "gave a picture that cannot be read", error) from error
         frame = Frame(image, self.name, self._pixel_size_um, self._sequence, monotonic_s, wall_time_s)
         self._sequence += 1
         return frame

@@ -13,6 +13,7 @@ from device.cameras.names import CameraName
 from device.cameras.opencv import open_capture
 from smear.errors import CameraError
 
+FAILED_READS = 5  # one after another; USB loses a single MJPG picture now and then, an unplugged camera gives none
 _DEVICE = re.compile(r"/dev/video(\d+)")
 
 
@@ -56,12 +57,11 @@ class V4l2Source:
         """Return the next BGR picture."""
         if self._period_s:
             self._pace.wait(self._period_s)
-        done, picture = self._capture.read()
-        if not done or picture is None:
-            raise CameraError(
-                f"camera {self._name.text} stopped giving pictures; check the USB cable and plug it in again"
-            )
-        return np.asarray(picture)
+        for _ in range(FAILED_READS):
+            done, picture = self._capture.read()
+            if done and picture is not None:
+                return np.asarray(picture)
+        raise CameraError(f"camera {self._name.text} stopped giving pictures; check the USB cable and plug it in again")
 
     def to_rgb(self, raw: np.ndarray) -> np.ndarray:
         """OpenCV decodes to BGR."""

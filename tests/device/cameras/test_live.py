@@ -118,6 +118,28 @@ def test_whatever_a_driver_raises_reaches_the_reader_as_a_camera_error(error: Ex
     assert source.released.is_set()
 
 
+def test_a_picture_that_cannot_be_converted_is_a_camera_error() -> None:
+    class Truncated(ScriptedSource):
+        def to_rgb(self, raw: np.ndarray) -> np.ndarray:
+            return raw.reshape(100, 100, 3)
+
+    camera = LiveCamera("test:", lambda: Truncated(picture))
+    with pytest.raises(CameraError, match="gave a picture that cannot be read"):
+        camera.read(5)
+    camera.close()
+
+
+def test_a_camera_asked_again_after_its_end_does_not_grow_its_error() -> None:
+    slot: LatestSlot[int] = LatestSlot()
+    slot.fail(CameraError("lost"))
+    depths = []
+    for _ in range(3):
+        with pytest.raises(CameraError) as caught:
+            slot.take(0, max_age_s=10)
+        depths.append(len(caught.traceback))
+    assert depths[0] == depths[2]
+
+
 def test_whatever_opening_raises_reaches_the_caller_as_a_camera_error() -> None:
     def open_source() -> ScriptedSource:
         raise RuntimeError("Camera __init__ sequence did not complete.")
