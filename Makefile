@@ -4,6 +4,7 @@
 #   make test   [ARGS="tests/smear -k mask"]
 #   make check  ruff, mypy, import-linter
 #   make bench  make clean  make pins
+# PYTHON=python3.12 chooses the interpreter of a new .venv.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -15,6 +16,7 @@ CAMERA ?= simulated:
 SCREEN ?= auto
 FIELDS ?= 30
 ARGS ?=
+PYTHON ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -43,7 +45,7 @@ clean:
 # --- the environment: made once, each set of pins installed once per change ---------------------------------------
 
 $(BIN)/python:
-	@bash requirements/venv.sh $(VENV)
+	@bash requirements/venv.sh $(VENV) $(PYTHON)
 
 # `dev` holds `device` and `screen` at the same versions, so all live in one environment.
 $(VENV)/.device: requirements/build.txt requirements/device.txt requirements/screen.txt

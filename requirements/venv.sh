@@ -5,16 +5,18 @@ set -euo pipefail
 dir=$1
 fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'
 
+candidates=${2:-python3 python3.13 python3.12 python3.11}
 python=
-for candidate in ${2:-python3 python3.13 python3.12 python3.11}; do
+for candidate in $candidates; do
     if command -v "$candidate" >/dev/null && "$candidate" -c "$fits" 2>/dev/null; then
         python=$(command -v "$candidate")
         break
     fi
 done
 if [ -z "$python" ]; then
-    found=$(python3 --version 2>/dev/null || echo "no Python 3")
-    echo "smearscope: needs Python 3.11, 3.12 or 3.13, and found $found; install one of them (Debian: apt install python3)" >&2
+    found=$("${candidates%% *}" --version 2>/dev/null || echo "no ${candidates%% *}")
+    echo "smearscope: needs Python 3.11, 3.12 or 3.13, and found $found; install one of them (Debian: apt install python3)," \
+        "or name it: make PYTHON=/path/to/python3.13" >&2
     exit 1
 fi
 
@@ -33,5 +35,5 @@ elif ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     exit 1
 else
     "$python" -m venv "${options[@]}" "$dir"
-    "$dir/bin/python" -m pip --quiet --disable-pip-version-check uninstall --yes setuptools 2>/dev/null   # 3.11 brings an old one
+    "$dir/bin/python" -m pip --quiet --disable-pip-version-check uninstall --yes setuptools 2>/dev/null || true   # 3.11 brings an old one
 fi

@@ -44,12 +44,12 @@ class CellMask:
     @property
     def cell(self) -> np.ndarray:
         """Bool (H, W): cytoplasm or nucleus."""
-        return self.values != BACKGROUND
+        return np.asarray(self.values != BACKGROUND)
 
     @property
     def nucleus(self) -> np.ndarray:
         """Bool (H, W): nucleus alone."""
-        return self.values == NUCLEUS
+        return np.asarray(self.values == NUCLEUS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from smear.errors import ImageError, StoreError
 
@@ -37,7 +37,7 @@ def read_image(path: Path) -> np.ndarray:
         raise ImageError(f"{path}: damaged or truncated ({error}); copy or take the picture again") from error
 
 
-def _check_header(path: Path, picture: Image.Image) -> None:
+def _check_header(path: Path, picture: ImageFile.ImageFile) -> None:
     width, height = picture.size
     if width * height > MAX_PIXELS:
         raise ImageError(f"{path}: {width}x{height} is larger than {MAX_PIXELS:,} pixels; crop or scale it down")
