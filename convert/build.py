@@ -118,9 +118,7 @@ class _Maker:
 
     def _representative(self, files: Files) -> dict[Role, Tensors]:
         """Let the device's own pipeline at float32 make the inputs that calibration sees, from training fields."""
-        pictures = examples.stratified(
-            self.run.facts.train_images, self.options.representative, self.run.facts.seed
-        )
+        pictures = examples.stratified(self.run.facts.train_images, self.options.representative, self.run.facts.seed)
         bundle = self.stage("calibration", files, Proven())
         seen = proof.tensors_of(bundle, examples.frames(self.data, pictures), self.options.runtimes[0])
         if not seen["classifier"]:
@@ -135,7 +133,9 @@ class _Maker:
     def stage(self, folder: str, files: Files, proven: Proven) -> Bundle:
         """Write a bundle of `files` into the scratch folder."""
         arrays = golden.golden_arrays(files, self.inputs, self.options.runtimes[0])
-        return stage(self.run, self.work / "bundles" / folder, folder, files, golden.to_bytes(arrays), self.other, proven)
+        return stage(
+            self.run, self.work / "bundles" / folder, folder, files, golden.to_bytes(arrays), self.other, proven
+        )
 
     def onnx(self, out: Path) -> dict[Role, Path]:
         """Write both models as ONNX beside the bundle `out`."""

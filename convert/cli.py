@@ -33,7 +33,9 @@ def command() -> None:
 
 @command.command()
 @click.argument("run", type=PATH)
-@click.option("--out", type=PATH, required=True, help="Folder of the bundle to write; an old one is replaced at the end.")
+@click.option(
+    "--out", type=PATH, required=True, help="Folder of the bundle to write; an old one is replaced at the end."
+)
 @click.option("--levels", default="float32,float16,dynamic,int8,int16x8", show_default=True, help="Which to make.")
 @click.option(
     "--data",

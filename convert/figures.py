@@ -31,9 +31,7 @@ def of_labels(findings: Sequence[Finding], labels: Sequence[str], split: str, se
     if answered:
         chances = np.array([[findings[i].probabilities[name] for name in LABELS] for i in answered])
         known = truth[answered]
-        found["ece"] = _figure(
-            lambda i: expected_calibration_error(known[i], chances[i]), len(answered), split, seed
-        )
+        found["ece"] = _figure(lambda i: expected_calibration_error(known[i], chances[i]), len(answered), split, seed)
     return found
 
 

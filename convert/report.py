@@ -22,10 +22,17 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         ]
         table.add_row(level, f"{entry.bytes + pair.bytes:,}", *values)
     console.print(table)
-    differences = Table("model", "level", "runtime", "same best channel", "largest difference", "inputs", title="Against Keras")
+    differences = Table(
+        "model", "level", "runtime", "same best channel", "largest difference", "inputs", title="Against Keras"
+    )
     for one in outcome.differences:
         differences.add_row(
-            one.role, one.level, one.runtime, f"{one.agreement:.4%}", one.fault or f"{one.max_difference:.3g}", str(one.n)
+            one.role,
+            one.level,
+            one.runtime,
+            f"{one.agreement:.4%}",
+            one.fault or f"{one.max_difference:.3g}",
+            str(one.n),
         )
     console.print(differences)
     for role, prediction in outcome.predictions.items():

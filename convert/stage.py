@@ -70,9 +70,7 @@ def _manifest(run: Run, folder: Path, name: str, files: Files, other: bool, prov
         for level in files[role]:
             path = folder / file_name(role, level)
             figures = proven.figures[role].get(level, {})
-            found[level] = ModelFile(
-                file=path.name, sha256=sha256_of(path), bytes=path.stat().st_size, figures=figures
-            )
+            found[level] = ModelFile(file=path.name, sha256=sha256_of(path), bytes=path.stat().st_size, figures=figures)
         return found
 
     facts = run.facts

@@ -51,7 +51,7 @@ def list_(places: tuple[Path, Path | None]) -> None:
     for entry in entries:
         states = [name for name, on in (("current", entry.current), ("previous", entry.previous)) if on]
         table.add_row(
-            entry.path.name, entry.created[:16], ", ".join(entry.levels), " ".join(states + [entry.fault or ""]).strip()
+            entry.path.name, entry.created[:16], ", ".join(entry.levels), " ".join([*states, entry.fault or ""]).strip()
         )
     Console().print(table)
 

@@ -51,7 +51,12 @@ def run_facts() -> dict:
             "figures": {"accuracy": figure},
         },
         "input": {"size": 224, "pixel_size_um": 0.5},
-        "training_data": {"fingerprint": "0" * 64, "n": FIELDS["train"], "split": "synthetic", "sources": ["synthetic"]},
+        "training_data": {
+            "fingerprint": "0" * 64,
+            "n": FIELDS["train"],
+            "split": "synthetic",
+            "sources": ["synthetic"],
+        },
         "train_images": [f"train/{LABELS[i % 4]}/{i}.png" for i in range(FIELDS["train"])],
         "validation_images": [
             {"path": f"validation/{LABELS[i % 4]}/{i}.png", "label": LABELS[i % 4]} for i in range(FIELDS["validation"])
@@ -80,3 +85,28 @@ def make_data(folder: Path) -> Path:
             file.parent.mkdir(parents=True, exist_ok=True)
             write_image(file, render(label, start + i).image)
     return folder
+
+
+def make_bundle(folder: Path, run_folder: Path, levels=("float32", "int8"), name: str = "tiny", other: bool = False):
+    """Write a bundle of the tiny models without measuring them, for tests of what happens to bundles."""
+    from convert.golden import golden_arrays, to_bytes
+    from convert.run import read_run
+    from convert.stage import Proven, stage
+    from convert.tflite import convert_levels
+
+    run = read_run(run_folder)
+    rng = np.random.default_rng(5)
+    files = {}
+    for role, model in {"segmenter": segmenter(), "classifier": classifier(outputs=4 + other)}.items():
+        shape = (1, *model.input_shape[1:])
+        tensors = [rng.random(shape, np.float32) for _ in range(4)]
+        files[role] = {}
+        for level, data in convert_levels(model, levels, lambda tensors=tensors: tensors).items():
+            files[role][level] = folder.with_name(f"{folder.name}.{role}.{level}.tflite")
+            files[role][level].write_bytes(data)
+    inputs = {
+        "segmenter": rng.integers(0, 255, (2, 224, 224, 3), np.uint8),
+        "classifier": rng.integers(0, 255, (2, CROP, CROP, 3), np.uint8),
+    }
+    golden = to_bytes(golden_arrays(files, inputs, "ai-edge-litert"))
+    return stage(run, folder, name, files, golden, other, Proven())
