@@ -164,6 +164,8 @@ def data_folder(settings: Settings, given: Path | None = None) -> Path:
         return settings.store.folder
     if state := os.environ.get("STATE_DIRECTORY"):  # systemd's, for a unit with StateDirectory=
         return Path(state.split(":", 1)[0])
+    if os.access(SERVICE_DATA, os.W_OK):  # this user may look after the service's records
+        return SERVICE_DATA
     home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
     return home / "smearscope"
 

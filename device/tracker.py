@@ -64,7 +64,8 @@ class FieldTracker:
         flat = surfaces.reshape(count, -1)
         peaks = flat.argmax(axis=1)
         heights = np.take_along_axis(flat, peaks[:, np.newaxis], axis=1)[:, 0]
-        for slot in np.argsort(heights)[::-1][:CANDIDATES]:
+        best: list[int] = np.argsort(heights)[::-1][:CANDIDATES].tolist()
+        for slot in best:
             y, x = (_signed(part) for part in divmod(int(peaks[slot]), _PADDED))
             other = self._views[slot]
             if other.shape == view.shape and likeness(view.detail, other.detail, (x, y)) > SAME_ABOVE:

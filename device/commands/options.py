@@ -1,0 +1,73 @@
+"""Options that several commands share, and what they stand for."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from device.models import MODELS, current_bundle
+from device.pipeline import Pipeline
+from device.settings import CONFIG_VARIABLE, DATA_VARIABLE, Settings, data_folder, load_settings
+from smear.bundle import LEVELS, Level, load_bundle
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=f"Settings file.  [default: ${CONFIG_VARIABLE} or /etc/smearscope/config.toml]",
+)
+data_option = click.option(
+    "--data",
+    "data_path",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=f"Data folder.  [default: ${DATA_VARIABLE}, the settings, or ~/.local/share/smearscope]",
+)
+camera_option = click.option(
+    "--camera",
+    metavar="NAME",
+    help="auto, picamera2:[index], v4l2:/dev/video0, files:PATH or simulated:[seed].  [default: auto]",
+)
+
+
+def model_options(command: F) -> F:
+    """Add the options that choose what looks at the fields."""
+    for option in (
+        click.option("--threads", type=click.IntRange(1, 64), help="Threads of one inference.  [default: 1]"),
+        click.option("--runtime", metavar="NAME", help="auto, ai-edge-litert or tflite-runtime.  [default: auto]"),
+        click.option("--level", type=click.Choice(LEVELS), help="How the weights are stored.  [default: int8]"),
+        click.option(
+            "--bundle",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="Folder of a model bundle.  [default: the installed one]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def open_pipeline(
+    settings: Settings,
+    data: Path,
+    bundle: Path | None = None,
+    level: Level | None = None,
+    runtime: str | None = None,
+    threads: int | None = None,
+) -> Pipeline:
+    """Open the pipeline that the options ask for, and the settings where they ask for nothing."""
+    path = bundle or settings.model.bundle or current_bundle(data / MODELS)
+    chosen = runtime or settings.model.runtime
+    return Pipeline(
+        load_bundle(path),
+        level or settings.model.level,
+        None if chosen == "auto" else chosen,
+        threads or settings.model.threads,
+    )
+
+
+def settings_and_data(config: Path | None, data: Path | None) -> tuple[Settings, Path]:
+    """Return the settings and the data folder for `--config` and `--data`."""
+    settings = load_settings(config)
+    return settings, data_folder(settings, data)
