@@ -2,6 +2,8 @@
 #
 #   make run    [CAMERA=simulated:] [SCREEN=auto] [FIELDS=30]    CAMERA=auto takes the camera that is attached
 #   make test   [ARGS="tests/smear -k mask"]
+#   make test-device    the same on a booted Debian 13 with virtual cameras (root); make test-hardware: on a Pi (root)
+#   make deb    [WHEELS=DIR]    the Debian package, in dist/; WHEELS as made by systemd/wheels.sh: installs without a network
 #   make check  ruff, mypy, import-linter
 #   make bench  make clean  make pins
 # PYTHON=python3.12 chooses the interpreter of a new .venv.
@@ -10,13 +12,14 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test check bench clean pins
+.PHONY: run test test-device test-hardware deb check bench clean pins
 
 CAMERA ?= simulated:
 SCREEN ?= auto
 FIELDS ?= 30
 ARGS ?=
 PYTHON ?=
+WHEELS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,6 +30,15 @@ run: $(VENV)/.device
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(ARGS)
+
+test-device: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/virtual_device $(ARGS)
+
+test-hardware: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/hardware $(ARGS)
+
+deb:
+	bash systemd/build-deb.sh dist $(WHEELS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

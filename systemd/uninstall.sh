@@ -1,0 +1,21 @@
+#!/bin/bash
+# Remove what systemd/install.sh installed. Records and settings stay. Safe to run twice. usage: systemd/uninstall.sh
+set -euo pipefail
+[ "$(id -u)" = 0 ] || { echo "uninstall: must be root; run: sudo $0" >&2; exit 1; }
+if [ -d /run/systemd/system ]; then
+  systemctl stop smearscope.service 2>/dev/null || true
+fi
+if [ -e /etc/systemd/system/smearscope.service ]; then
+  systemctl --quiet disable smearscope.service
+fi
+rm -f /etc/systemd/system/smearscope.service /etc/udev/rules.d/70-smearscope.rules \
+  /etc/sysusers.d/smearscope.conf /etc/tmpfiles.d/smearscope.conf
+rm -rf /opt/smearscope
+if [ -L /usr/local/bin/smearscope ]; then
+  rm -f /usr/local/bin/smearscope
+fi
+if [ -d /run/systemd/system ]; then
+  systemctl daemon-reload
+fi
+# The user stays as well: it owns the records, and its number must not go to someone else.
+echo "removed. Kept: /var/lib/smearscope (records), /etc/smearscope (settings), user smearscope."
