@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from device.models import MODELS, current_bundle
-from device.pipeline import Pipeline
 from device.settings import CONFIG_VARIABLE, DATA_VARIABLE, Settings, data_folder, load_settings
 from smear.bundle import LEVELS, Level, load_bundle
+
+if TYPE_CHECKING:
+    from device.pipeline import Pipeline
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,8 +56,12 @@ def open_pipeline(
     level: Level | None = None,
     runtime: str | None = None,
     threads: int | None = None,
-) -> Pipeline:
+) -> "Pipeline":
     """Open the pipeline that the options ask for, and the settings where they ask for nothing."""
+    # Here, so that commands which only look into the store start without an inference runtime.
+    from device.models import MODELS, current_bundle
+    from device.pipeline import Pipeline
+
     path = bundle or settings.model.bundle or current_bundle(data / MODELS)
     chosen = runtime or settings.model.runtime
     return Pipeline(
