@@ -1,0 +1,132 @@
+"""The shipped service under the device's own systemd: it starts, is killed, hangs, stops, and loses no record."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.virtual_device import container, debian
+from tests.virtual_device.conftest import WATCHDOG_S
+
+START_S = 60.0  # of which most is importing and proving the bundle on a busy test machine
+STOP_S = 5.0
+DATABASE = "/var/lib/smearscope/smearscope.sqlite3"
+
+pytestmark = pytest.mark.skipif(
+    not (debian.PROJECT / "device" / "supervisor.py").exists(),
+    reason="waits for device/supervisor.py: 'smearscope run' does not tell systemd READY and WATCHDOG yet",
+)
+
+
+@pytest.fixture(scope="module")
+def machine(device: Path) -> Iterator[container.Booted]:
+    """The device, booted; its unit is enabled, so that nobody starts it but the boot."""
+    with container.booted(device) as booted:
+        yield booted
+
+
+def active(machine: container.Booted) -> bool:
+    return machine.show("ActiveState") == "active"
+
+
+def records(machine: container.Booted) -> int:
+    """Return the number of fields on disk, in a database that is whole."""
+    query = "PRAGMA integrity_check; SELECT count(*) FROM fields;"
+    whole, count = machine.out("sqlite3", "-readonly", DATABASE, query).splitlines()
+    assert whole == "ok"
+    return int(count)
+
+
+def newest(machine: container.Booted) -> int:
+    return int(machine.out("sqlite3", "-readonly", DATABASE, "SELECT max(id) FROM fields;") or 0)
+
+
+def until_it_records(machine: container.Booted) -> None:
+    """Wait until the service is active and a field more is on disk than now."""
+    container.until(lambda: active(machine), START_S, machine.journal)
+    before = newest(machine)
+    container.until(lambda: newest(machine) > before, START_S, machine.journal)
+
+
+def test_the_boot_starts_it_and_it_is_ready_with_the_first_examined_field(machine: container.Booted) -> None:
+    container.until(lambda: active(machine), START_S, machine.journal)
+    assert newest(machine) >= 1, machine.journal()
+
+
+def test_its_status_says_how_many_fields_it_examined(machine: container.Booted) -> None:
+    container.until(lambda: bool(re.search(r"\d", machine.show("StatusText"))), START_S, machine.journal)
+
+
+def test_it_runs_as_its_own_user_without_any_capability(machine: container.Booted) -> None:
+    status = machine.out("cat", f"/proc/{machine.show('MainPID')}/status")
+    uid = machine.out("id", "--user", "smearscope")
+    assert re.search(rf"^Uid:\t{uid}\t{uid}\t{uid}\t{uid}$", status, re.MULTILINE)
+    assert re.search(r"^CapEff:\t0+$", status, re.MULTILINE)
+    assert re.search(r"^NoNewPrivs:\t1$", status, re.MULTILINE)
+    assert re.search(r"^Seccomp:\t2$", status, re.MULTILINE)
+
+
+def test_its_control_socket_is_for_its_group_alone(machine: container.Booted) -> None:
+    sockets = machine.out("find", "/run/smearscope", "-type", "s", "-printf", "%u:%g %m\n").splitlines()
+    assert sockets == ["smearscope:smearscope 660"], machine.journal()
+    assert machine.out("stat", "--format=%U:%G %a", "/run/smearscope") == "smearscope:smearscope 750"
+
+
+def test_a_healthy_service_outlives_its_watchdog(machine: container.Booted) -> None:
+    until_it_records(machine)
+    restarts, process, begin_s = machine.show("NRestarts"), machine.show("MainPID"), time.monotonic()
+    container.until(lambda: time.monotonic() - begin_s > 2 * WATCHDOG_S, 3 * WATCHDOG_S, machine.journal)
+    assert (machine.show("NRestarts"), machine.show("MainPID")) == (restarts, process), machine.journal()
+    assert active(machine)
+
+
+def test_killed_it_comes_back_and_every_record_is_there(machine: container.Booted) -> None:
+    until_it_records(machine)
+    restarts, process = int(machine.show("NRestarts")), machine.show("MainPID")
+    before = records(machine)
+    machine.out("kill", "-KILL", process)
+    container.until(lambda: int(machine.show("NRestarts")) > restarts, START_S, machine.journal)
+    until_it_records(machine)
+    assert machine.show("MainPID") != process
+    assert records(machine) > before
+
+
+def test_hanging_it_is_killed_by_the_watchdog_and_comes_back(machine: container.Booted) -> None:
+    until_it_records(machine)
+    restarts, process = int(machine.show("NRestarts")), machine.show("MainPID")
+    before = records(machine)
+    machine.out("kill", "-STOP", process)
+    container.until(lambda: int(machine.show("NRestarts")) > restarts, 4 * WATCHDOG_S, machine.journal)
+    assert "Watchdog timeout" in machine.journal()
+    until_it_records(machine)
+    assert records(machine) > before
+
+
+def test_it_stops_cleanly_within_five_seconds_and_starts_again(machine: container.Booted) -> None:
+    until_it_records(machine)
+    begin_s = time.monotonic()
+    machine.out("systemctl", "stop", "smearscope.service")
+    assert time.monotonic() - begin_s < STOP_S
+    assert (machine.show("ActiveState"), machine.show("Result")) == ("inactive", "success"), machine.journal()
+    before = records(machine)
+    machine.out("systemctl", "start", "smearscope.service")
+    until_it_records(machine)
+    assert records(machine) > before
+
+
+def test_it_writes_nothing_outside_its_own_folders(machine: container.Booted) -> None:
+    own = "-path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/lib/smearscope"
+    found = machine.out("sh", "-c", f"find / \\( {own} \\) -prune -o -user smearscope -print")
+    assert found == ""
+
+
+def test_settings_that_are_wrong_are_told_in_the_journal(machine: container.Booted) -> None:
+    machine.out("sh", "-c", "cd /etc/smearscope; cp config.toml good; echo '[kamera]' >> config.toml")
+    try:
+        machine.run("systemctl", "restart", "smearscope.service")
+        container.until(lambda: "kamera is not known" in machine.journal(), START_S, machine.journal)
+    finally:
+        machine.out("mv", "/etc/smearscope/good", "/etc/smearscope/config.toml")
+    until_it_records(machine)
