@@ -7,7 +7,7 @@ from dataclasses import replace
 from device.compose import Button, ScreenState, button_at, compose
 from device.protocols import Clock, Display
 from device.session import Examined
-from smear.field import Frame
+from smear.field import Finding, Frame
 
 _RATE_OVER = 10  # results: long enough to be steady, short enough to follow a change of the load
 
@@ -22,13 +22,12 @@ class LiveScreen:
         *,
         camera: str,
         simulated: bool,
-        model: str,
         actions: Mapping[Button, Callable[[], object]],
         lost_after_s: float,
     ) -> None:
         self._display = display
         self._clock = clock
-        self._state = ScreenState(camera=camera, simulated=simulated, model=model)
+        self._state = ScreenState(camera=camera, simulated=simulated)
         self._actions = actions
         self._lost_after_s = lost_after_s
         self._shown: deque[tuple[int, float]] = deque(maxlen=_RATE_OVER)  # number of the result, when it came
@@ -46,6 +45,7 @@ class LiveScreen:
                 frame=examined.frame,
                 finding=examined.finding,
                 fields_per_s=self._rate(),
+                model=model_line(examined.finding),
                 slide=recorded.slide,
                 accepted=recorded.tally.accepted,
                 refused=recorded.tally.refused,
@@ -83,6 +83,11 @@ class LiveScreen:
     def _rate(self) -> float:
         (first, began), (last, ended) = self._shown[0], self._shown[-1]
         return (last - first) / (ended - began) if ended > began else 0.0
+
+
+def model_line(finding: Finding) -> str:
+    """Return what looked at a field, in one line."""
+    return f"{finding.level} · {finding.runtime} · bundle {finding.bundle_sha256[:8]}"
 
 
 def _warnings(examined: Examined) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from device.cameras import open_camera
+from device.protocols import Camera
 from device.settings import CONFIG_VARIABLE, DATA_VARIABLE, Settings, data_folder, load_settings
 from smear.bundle import LEVELS, Level, load_bundle
 
@@ -76,3 +78,10 @@ def settings_and_data(config: Path | None, data: Path | None) -> tuple[Settings,
     """Return the settings and the data folder for `--config` and `--data`."""
     settings = load_settings(config)
     return settings, data_folder(settings, data)
+
+
+def open_source(settings: Settings, camera: str | None) -> Camera:
+    """Open the camera that `--camera` or the settings name."""
+    wanted = settings.camera
+    size = (wanted.width, wanted.height) if wanted.width and wanted.height else None
+    return open_camera(camera or wanted.name, pixel_size_um=wanted.pixel_size_um, size=size)

@@ -13,7 +13,6 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from device.cameras import open_camera
 from device.clock import SystemClock, boot_id, clock_synced
 from device.commands.options import (
     camera_option,
@@ -21,16 +20,16 @@ from device.commands.options import (
     data_option,
     model_options,
     open_pipeline,
+    open_source,
     settings_and_data,
 )
 from device.compose import Button
 from device.displays import open_display
 from device.feed import CameraFeed
 from device.health import read_health
-from device.pipeline import Pipeline
-from device.protocols import Camera, Display
+from device.protocols import Display
 from device.recorder import Recorder
-from device.report import field_table, slide_summary
+from device.report import SIMULATED, field_table, slide_summary
 from device.screen import LiveScreen
 from device.session import Examined, Examiner, run_session
 from device.settings import Settings
@@ -40,7 +39,6 @@ from smear.bundle import Level
 from smear.errors import SmearscopeError
 
 INTERRUPTED = 130  # 128 + SIGINT: ended before the fields asked for were examined
-SIMULATED = "The microscope is SIMULATED: these are drawn cells, not a patient's."
 TABLE_ROWS = 30  # a terminal page; the rest is in 'smearscope slides show'
 
 
@@ -94,7 +92,6 @@ def command(
             SystemClock(),
             camera=source.name,
             simulated=source.simulated,
-            model=model_line(pipeline),
             actions=screen_actions(recorder),
             lost_after_s=settings.camera.timeout_s,
         )
@@ -111,13 +108,6 @@ def command(
     if failure is not None:
         raise failure
     finish(examiner, recorder, interrupted=fields is not None and stop.is_set())
-
-
-def open_source(settings: Settings, camera: str | None) -> Camera:
-    """Open the camera that `--camera` or the settings name."""
-    wanted = settings.camera
-    size = (wanted.width, wanted.height) if wanted.width and wanted.height else None
-    return open_camera(camera or wanted.name, pixel_size_um=wanted.pixel_size_um, size=size)
 
 
 def open_store(settings: Settings, data: Path, console: Console) -> Store:
@@ -145,11 +135,6 @@ def circumstances(simulated: bool) -> Circumstances:
 def date_name() -> str:
     """Return a slide's name for who gives none: the local date and time."""
     return datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def model_line(pipeline: Pipeline) -> str:
-    """Return bundle, level and runtime in one line."""
-    return f"{pipeline.bundle.manifest.name} {pipeline.level} {pipeline.runtime}"
 
 
 def screen_actions(recorder: Recorder) -> dict[Button, Callable[[], object]]:
