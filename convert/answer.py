@@ -30,7 +30,7 @@ def quantize(tensor: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
         return tensor
     scale, zero = detail["quantization"]
     limits = np.iinfo(detail["dtype"])
-    return np.clip(np.round(tensor / scale) + zero, limits.min, limits.max).astype(detail["dtype"])
+    return np.asarray(np.clip(np.round(tensor / scale) + zero, limits.min, limits.max), detail["dtype"])
 
 
 def dequantize(tensor: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
@@ -38,7 +38,7 @@ def dequantize(tensor: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
     if detail["dtype"] == np.float32:
         return tensor
     scale, zero = detail["quantization"]
-    return (tensor.astype(np.float32) - np.float32(zero)) * np.float32(scale)
+    return np.asarray((tensor.astype(np.float32) - np.float32(zero)) * np.float32(scale))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """One training run becomes one proven bundle: convert, compare, measure, leave out what fails, write, verify."""
 
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,15 @@ import numpy as np
 from convert import edgetpu, examples, golden, proof
 from convert.onnx_export import export_onnx
 from convert.options import REFERENCE, ROLES, Options
-from convert.parity import Difference, KerasRuntime, Tap
+from convert.parity import Difference, KerasRuntime
 from convert.run import Run
 from convert.stage import Files, Proven, put_in_place, stage
 from convert.tflite import CALIBRATED, Tensors, convert_levels
 from device import models
 from device.golden import SEGMENT_CHANNELS
-from smear.bundle import Bundle, Level, Role, load_bundle
+from smear.bundle import Bundle, Figure, Level, Role, load_bundle
 from smear.classes import LABELS
 from smear.errors import ConversionError
-from smear.field import Frame
 
 CROPS = 400  # of the representative fields' cells, for a classifier that is shown crops: calibration takes time
 
@@ -57,6 +55,9 @@ def build(run: Run, data: Path, out: Path, options: Options) -> Outcome:
         if not wanted:
             told = "; ".join(f"{level}: {why}" for level, why in proven.left_out.items())
             raise ConversionError(f"{run.path}: no level passed ({told}); train further or loosen --limits")
+        if "int8" in wanted:
+            maker.edgetpu(files, proven)
+            wanted += ["edgetpu"] if "edgetpu" in files["segmenter"] else []
         final = maker.stage(out.name, {r: {v: files[r][v] for v in wanted} for r in ROLES}, proven)
         models.verify(final.path)
         put_in_place(final.path, out)
@@ -136,6 +137,24 @@ class _Maker:
         return stage(
             self.run, self.work / "bundles" / folder, folder, files, golden.to_bytes(arrays), self.other, proven
         )
+
+    def edgetpu(self, files: dict[Role, dict[Level, Path]], proven: Proven) -> None:
+        """Add what an Edge TPU would take of int8: predicted always, compiled where Coral's compiler is there."""
+        for role in ROLES:
+            prediction = edgetpu.predict(files[role]["int8"])
+            share = Figure(value=prediction.share, split=edgetpu.PREDICTED, n=len(prediction.verdicts))
+            proven.figures[role]["int8"] |= {"edgetpu_predicted_share": share}
+        if edgetpu.compiler() is None:
+            return
+        try:
+            compiled = {role: edgetpu.compile_model(files[role]["int8"], self.work) for role in ROLES}
+        except ConversionError as error:
+            proven.left_out["edgetpu"] = str(error)
+            return
+        for role, made in compiled.items():
+            files[role]["edgetpu"] = made.file
+            share = Figure(value=made.share, split=edgetpu.COMPILER, n=made.on_tpu + made.on_cpu)
+            proven.figures[role]["edgetpu"] = {"mapped_share": share}
 
     def onnx(self, out: Path) -> dict[Role, Path]:
         """Write both models as ONNX beside the bundle `out`."""

@@ -8,6 +8,8 @@ from smear.bundle import Figure, Manifest
 
 FILE = "MODEL_CARD.md"
 NOT_MEASURED = "not measured"
+_WITHOUT = {"agreement", "max_difference", "representative_fields", "edgetpu_predicted_share", "mapped_share"}
+"""Figures of a conversion: there is no interval or control to measure."""
 _SHOWN = {
     "field": "the whole field, glass and red cells included",
     "cells": "the segmented cells of a field on neutral ground",
@@ -15,8 +17,8 @@ _SHOWN = {
 }
 _LIMITS = """\
 - The pictures name no patient, so no figure here is patient-wise; the same field photographed twice may be in them.
-- Class and stain go together in this data set: glass and red cells alone nearly give the class away. Read every accuracy
-  against its background-only control, and expect less on slides of another laboratory.
+- Class and stain go together in this data set: glass and red cells alone nearly give the class away. Read every
+  accuracy against its background-only control, and expect less on slides of another laboratory.
 - Only four classes are known. Whatever else is on a slide is refused at best, and misnamed at worst.
 - Where a figure says "not measured", nobody should assume one."""
 
@@ -76,11 +78,11 @@ def _facts(manifest: Manifest) -> list[str]:
     data, classifier = manifest.training_data, manifest.classifier
     return [
         f"- Made {manifest.created}, revision `{manifest.git_revision}`, bundle schema {manifest.schema_version}.",
-        f"- Segmenter `{manifest.segmenter.name}`: {manifest.input.size}x{manifest.input.size} pixels of "
-        f"{manifest.input.pixel_size_um} µm to background, cytoplasm and nucleus.",
-        f"- Classifier `{classifier.name}`: is shown {_SHOWN[classifier.shown]}; {classifier.input_size} pixels a side; "
-        f"says {', '.join(manifest.labels)}{', or that a body is none of them' if classifier.other else ''}.",
-        f"- Temperature {classifier.temperature:.4g}; refuses a label below probability {classifier.abstain_below:.3g}; "
+        f"- Segmenter `{manifest.segmenter.name}`: {manifest.input.size} pixels a side, each "
+        f"{manifest.input.pixel_size_um} µm, to background, cytoplasm and nucleus.",
+        f"- Classifier `{classifier.name}`: is shown {_SHOWN[classifier.shown]}; {classifier.input_size} pixels "
+        f"a side; says {', '.join(manifest.labels)}{', or that a body is none of them' if classifier.other else ''}.",
+        f"- Temperature {classifier.temperature:.4g}; refuses a label less likely than {classifier.abstain_below:.3g}; "
         + (
             "has no out-of-distribution score."
             if classifier.ood_above is None
@@ -101,10 +103,11 @@ def _sizes(manifest: Manifest) -> list[str]:
 
 
 def _row(model: str, level: str, name: str, figure: Figure) -> tuple[str, ...]:
-    interval = NOT_MEASURED
+    missing = "-" if name in _WITHOUT else NOT_MEASURED
+    interval = missing
     if figure.low is not None and figure.high is not None:
         interval = f"{figure.low:.4g} to {figure.high:.4g}"
-    control = NOT_MEASURED if figure.background_only is None else f"{figure.background_only:.4g}"
+    control = missing if figure.background_only is None else f"{figure.background_only:.4g}"
     title = name.replace("_", " ")
     return model, level, title, f"{figure.value:.4g}", interval, figure.split, str(figure.n), control
 

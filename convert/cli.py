@@ -1,15 +1,16 @@
 """`smearscope convert`: a training run becomes a proven bundle; bundles are compared in one table."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 
-from smear.bundle import LEVELS
+from smear.bundle import Level
 
 PATH = click.Path(path_type=Path)
+FILE_WIDTH = 160  # columns of a table that goes to a file
 LEFT_OUT = 3  # exit code: the bundle was written, but a level that was asked for is not in it
 
 
@@ -50,7 +51,7 @@ def command() -> None:
 @click.option("--tflite-python", type=PATH, help="Python with tflite-runtime: compare with that runtime as well.")
 @click.option("--onnx", is_flag=True, help="Leave both models as ONNX beside the bundle too.")
 @click.pass_context
-def run(ctx: click.Context, run: Path, out: Path, levels: str, data: Path, limits: Path | None, **rest: Any) -> None:
+def run(ctx: click.Context, /, run: Path, out: Path, levels: str, data: Path, limits: Path | None, **rest: Any) -> None:
     """Convert RUN to every level, prove each, and write the bundle --out.
 
     Ends with code 3 when a level was left out; the table says why.
@@ -59,6 +60,7 @@ def run(ctx: click.Context, run: Path, out: Path, levels: str, data: Path, limit
     from convert.build import build
     from convert.gate import read_limits
     from convert.options import Options
+    from convert.report import print_outcome
     from convert.run import read_run
 
     console = Console(stderr=True)
@@ -66,9 +68,7 @@ def run(ctx: click.Context, run: Path, out: Path, levels: str, data: Path, limit
         levels=_levels(levels), limits=read_limits(limits), say=lambda line: console.print(f"[dim]{line}[/dim]"), **rest
     )
     outcome = build(read_run(run), data, out, options)
-    from convert.report import print_outcome
-
-    print_outcome(outcome, Console())
+    print_outcome(outcome, _wide())
     if outcome.bundle.manifest.left_out:
         ctx.exit(LEFT_OUT)
 
@@ -78,19 +78,19 @@ def run(ctx: click.Context, run: Path, out: Path, levels: str, data: Path, limit
 @click.option("--plot", type=PATH, help="PNG file to draw the table into.")
 def compare(bundles: tuple[Path, ...], plot: Path | None) -> None:
     """Print one table for each of BUNDLES: size, figures, quick speed and memory of every level."""
+    _quiet()
     from convert.compare import draw, rows_of
+    from convert.report import print_rows
     from smear.bundle import load_bundle
 
     rows = [row for path in bundles for row in rows_of(load_bundle(path))]
-    from convert.report import print_rows
-
-    print_rows(rows, Console())
+    print_rows(rows, _wide())
     if plot is not None:
         draw(rows, plot)
         click.echo(f"drawn: {plot}")
 
 
-def _levels(given: str) -> tuple[str, ...]:
+def _levels(given: str) -> tuple[Level, ...]:
     from convert.tflite import CONVERTED
 
     asked = tuple(part.strip() for part in given.split(",") if part.strip())
@@ -102,8 +102,12 @@ def _levels(given: str) -> tuple[str, ...]:
     return tuple(level for level in CONVERTED if level in asked)
 
 
+def _wide() -> Console:
+    """A terminal is as wide as it is; a file or pipe gets whole rows."""
+    console = Console()
+    return console if console.is_terminal else Console(width=FILE_WIDTH)
+
+
 def _quiet() -> None:
     """Keep TensorFlow's greetings off the terminal; its errors still come."""
-    import os
-
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

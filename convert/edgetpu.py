@@ -11,6 +11,7 @@ from pathlib import Path
 from convert.flatbuffer import Graph, Node, Tensor, read_graph
 from smear.errors import ConversionError
 
+PREDICTED = "predicted"  # what a figure says of itself that no compiler has confirmed
 COMPILER = "edgetpu_compiler"
 WHERE_TO_GET_IT = (
     f"{COMPILER} is not on the PATH: x86-64 Debian or Ubuntu only, from Coral's package archive "

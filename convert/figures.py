@@ -7,10 +7,8 @@ import numpy as np
 from smear.bundle import Figure
 from smear.classes import LABELS
 from smear.field import BACKGROUND, CYTOPLASM, Finding
-from smear.metrics import expected_calibration_error, macro_f1
+from smear.metrics import bootstrap_interval, dice, expected_calibration_error, precision_recall_f1
 
-BOOTSTRAPS = 1000
-INTERVAL = (2.5, 97.5)  # percentiles: 95 %
 NO_CELL = len(LABELS)  # index predicted for a field in which no cell was found: always wrong
 
 
@@ -24,7 +22,7 @@ def of_labels(findings: Sequence[Finding], labels: Sequence[str], split: str, se
     refused = np.array([f.label is None for f in findings], float)
     found = {
         "accuracy": _figure(lambda i: float((top[i] == truth[i]).mean()), len(truth), split, seed),
-        "macro_f1": _figure(lambda i: macro_f1(truth[i], top[i], len(LABELS)), len(truth), split, seed),
+        "macro_f1": _figure(lambda i: _macro_f1(truth[i], top[i]), len(truth), split, seed),
         "refusal_rate": _figure(lambda i: float(refused[i].mean()), len(truth), split, seed),
     }
     answered = [i for i, f in enumerate(findings) if f.probabilities]
@@ -39,22 +37,23 @@ def of_masks(pairs: Sequence[tuple[np.ndarray, np.ndarray]], split: str, seed: i
     """Return the Dice of whole cells, averaged over fields, for (bool (h, w) found, drawn mask with 128 ignored)."""
     if not pairs:
         return {}
-    each = np.array([dice(found, truth) for found, truth in pairs])
+    each = np.array([cell_dice(found, truth) for found, truth in pairs])
     return {"dice": _figure(lambda i: float(each[i].mean()), len(each), split, seed)}
 
 
-def dice(found: np.ndarray, drawn: np.ndarray) -> float:
-    """Dice of bool (h, w) `found` against `drawn` (0 background, 128 ignored, 255 cell); 1 where both are empty."""
+def cell_dice(found: np.ndarray, drawn: np.ndarray) -> float:
+    """Return the Dice of bool (h, w) `found` against `drawn` (0 background, 128 ignored, 255 cell)."""
     counts = drawn != CYTOPLASM
-    truth = (drawn != BACKGROUND) & counts
-    found = found & counts
-    total = int(truth.sum()) + int(found.sum())
-    return 2 * int((truth & found).sum()) / total if total else 1.0
+    return dice(found & counts, (drawn != BACKGROUND) & counts)
+
+
+def _macro_f1(truth: np.ndarray, top: np.ndarray) -> float:
+    """The mean F1 of the four classes; "no cell" is an answer but no class."""
+    return float(precision_recall_f1(truth, top, NO_CELL + 1)[2][:NO_CELL].mean())
 
 
 def _figure(measure: Callable[[np.ndarray], float], n: int, split: str, seed: int) -> Figure:
     """Return `measure` of all `n` fields with its bootstrap interval over fields."""
-    rng = np.random.default_rng(seed)
-    drawn = [measure(rng.integers(0, n, n)) for _ in range(BOOTSTRAPS)]
-    low, high = np.percentile(drawn, INTERVAL)
-    return Figure(value=measure(np.arange(n)), split=split, n=n, low=float(low), high=float(high))
+    everyone = np.arange(n)
+    low, high = bootstrap_interval(everyone, everyone, measure, seed)
+    return Figure(value=measure(everyone), split=split, n=n, low=low, high=high)

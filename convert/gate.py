@@ -84,6 +84,7 @@ def why_not(
             reasons.append(f"{found.role} does not run with {found.runtime}: {found.fault}")
         elif not found.agreement >= limit.agreement:
             reasons.append(
-                f"{found.role} agrees with Keras in {found.agreement:.4f} with {found.runtime} (needed {limit.agreement:g})"
+                f"{found.role} agrees with Keras in {found.agreement:.4f} with {found.runtime} "
+                f"(needed {limit.agreement:g})"
             )
     return "; ".join(reasons) or None

@@ -1,15 +1,19 @@
 """Keras model to ONNX, checked and loaded back: for those who run something else than TFLite."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from smear.errors import ConversionError
 
+if TYPE_CHECKING:  # importing Keras takes seconds
+    import keras
+
 OPSET = 18  # the newest that tf2onnx writes
 
 
-def export_onnx(model: "keras.Model", out: Path) -> None:  # noqa: F821  (keras is imported only when converting)
+def export_onnx(model: "keras.Model", out: Path) -> None:
     """Write `model` to the ONNX file `out`, with a batch of 1, and run the ONNX checker on it.
 
     Raises:

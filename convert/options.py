@@ -1,7 +1,7 @@
 """How to convert: what the command line asks for, in one place."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from convert.examples import REPRESENTATIVE
@@ -18,7 +18,7 @@ class Options:
     """How to convert."""
 
     levels: tuple[Level, ...] = CONVERTED
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     fields: int = 200  # validation fields on which outputs are compared with Keras; the gate measures on all
     representative: int = REPRESENTATIVE
     runtimes: tuple[str, ...] = ("ai-edge-litert",)  # in this environment; the first one measures

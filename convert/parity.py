@@ -5,12 +5,16 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from device.protocols import Runtime
 from smear.bundle import Role
 from smear.errors import ConversionError, SmearscopeError
+
+if TYPE_CHECKING:  # importing Keras takes seconds
+    import keras
 
 ELSEWHERE_TIMEOUT_S = 3600  # int16x8 has reference kernels only: seconds a field on a small machine
 
@@ -33,7 +37,7 @@ class KerasRuntime:
 
     name = "keras"
 
-    def __init__(self, model: "keras.Model") -> None:  # noqa: F821  (keras is imported only when converting)
+    def __init__(self, model: "keras.Model") -> None:
         import tensorflow as tf
 
         self.input_shape = (1, *model.input_shape[1:])

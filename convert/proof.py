@@ -1,9 +1,11 @@
 """The proof of each level: outputs against Keras by runtime, and figures through the device's own pipeline."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from device.pipeline import Pipeline
 
 from convert import examples, figures, parity
 from convert.gate import why_not
@@ -13,7 +15,6 @@ from convert.parity import Difference, Tap
 from convert.run import Run
 from convert.stage import Files, Proven
 from convert.tflite import CALIBRATED
-from device.pipeline import Pipeline
 from device.protocols import Runtime
 from device.runtimes import open_runtime
 from smear.bundle import Bundle, Figure, Level, Role
@@ -49,7 +50,8 @@ def prove(
         if why is not None:
             proven.left_out[level] = why
         for role in ROLES:
-            proven.figures[role][level] = measured[level][role] | _compared(run, role, level, differences, options)
+            controlled = _controlled(run, role, measured[level][role])
+            proven.figures[role][level] = controlled | _compared(run, role, level, differences, options)
     return proven
 
 
@@ -79,7 +81,7 @@ def compare_all(
         pairs = list(files[role].items())
         for runtime in options.runtimes:
             found += parity.compare_files(
-                role, pairs, tensors[role], expected, lambda file, name=runtime: open_runtime(file, name), runtime
+                role, pairs, tensors[role], expected, partial(open_runtime, runtime=runtime), runtime
             )
         if options.tflite_python is not None:
             found += parity.compare_elsewhere(role, pairs, tensors[role], expected, options.tflite_python)
@@ -112,6 +114,13 @@ def measure(
 
 def _flat(measured: Mapping[Role, Mapping[str, Figure]]) -> dict[str, Figure]:
     return {name: figure for part in measured.values() for name, figure in part.items()}
+
+
+def _controlled(run: Run, role: Role, figures: Mapping[str, Figure]) -> dict[str, Figure]:
+    """Put beside each figure what a model that sees no cell reaches: training's control, the same at every level."""
+    trained = run.facts.segmenter.figures if role == "segmenter" else run.facts.classifier.figures
+    controls = {name: trained[name].background_only for name in figures if name in trained}
+    return {n: figure.model_copy(update={"background_only": controls.get(n)}) for n, figure in figures.items()}
 
 
 def _compared(

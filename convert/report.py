@@ -7,6 +7,7 @@ from rich.table import Table
 
 from convert import edgetpu
 from convert.build import Outcome
+from convert.compare import PLOTTED, Row
 
 
 def print_outcome(outcome: Outcome, console: Console) -> None:
@@ -41,5 +42,20 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
             console.print(f"  {line}")
     if outcome.predictions and edgetpu.compiler() is None:
         console.print(edgetpu.WHERE_TO_GET_IT)
-    for level, why in manifest.left_out.items():
-        console.print(f"[bold]{level} left out:[/bold] {why}")
+    for name, why in manifest.left_out.items():
+        console.print(f"[bold]{name} left out:[/bold] {why}")
+
+
+def print_rows(rows: Sequence[Row], console: Console) -> None:
+    """Print one table of `rows`, the bundles one after the other."""
+    table = Table("bundle", "level", *(title for _, title in PLOTTED))
+    for row in rows:
+        cells = [_cell(getattr(row, attribute)) for attribute, _ in PLOTTED]
+        table.add_row(row.bundle, row.level, *cells)
+    console.print(table)
+
+
+def _cell(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

@@ -3,11 +3,15 @@
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from smear.bundle import Level
 from smear.errors import ConversionError
+
+if TYPE_CHECKING:  # importing Keras takes seconds
+    import keras
 
 CONVERTED: tuple[Level, ...] = ("float32", "float16", "dynamic", "int8", "int16x8")
 """The levels the TFLite converter makes; `edgetpu` is compiled from `int8` by Coral's own compiler."""
@@ -18,7 +22,7 @@ CALIBRATED = frozenset({"int8", "int16x8"})
 Tensors = Callable[[], Iterable[np.ndarray]]
 
 
-def export(model: "keras.Model", folder: Path) -> None:  # noqa: F821  (keras is imported only when converting)
+def export(model: "keras.Model", folder: Path) -> None:
     """Write `model` to `folder` as a SavedModel whose only signature takes a batch of exactly 1.
 
     A batch of -1 would keep XNNPACK from taking the graph. `from_concrete_functions` is no short cut here:
@@ -74,7 +78,7 @@ def _as_feeds(representative: Tensors) -> Callable[[], Iterator[list[np.ndarray]
 
 
 def convert_levels(
-    model: "keras.Model",  # noqa: F821
+    model: "keras.Model",
     levels: Iterable[Level],
     representative: Tensors | None,
     on_level: Callable[[Level], None] = lambda level: None,

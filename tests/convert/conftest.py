@@ -1,0 +1,20 @@
+"""One tiny run, its pictures, and the bundle that `smearscope convert` makes of them; converted once a session."""
+
+import os
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+pytest.importorskip("tensorflow", reason="conversion needs the extra 'convert'")
+
+from tests.convert.tiny import make_data, make_run
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory):
+    return make_data(tmp_path_factory.mktemp("data"))

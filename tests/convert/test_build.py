@@ -1,0 +1,173 @@
+"""From a run to a bundle through the command, as a person does it."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from device.pipeline import Pipeline
+from smear.synthetic import render
+
+from convert.cli import LEFT_OUT, command
+from device import models
+from device.golden import read_golden
+from smear import RESEARCH_USE_ONLY
+from smear.bundle import load_bundle
+from smear.errors import ConversionError
+from smear.field import Frame
+from tests.convert.tiny import classifier, run_facts
+
+LEVELS = ("float32", "float16", "dynamic", "int8", "int16x8")
+LOOSE = "".join(
+    f"[{level}]\naccuracy_loss = 1.0\ndice_loss = 1.0\nagreement = 0.5\n" for level in LEVELS
+)  # random classes sit on the edge: one field of eight is more than any limit
+
+
+def convert(*words, catch=False):
+    return CliRunner().invoke(command, [str(word) for word in words], catch_exceptions=catch)
+
+
+@pytest.fixture(scope="module")
+def converted(run_folder, pictures, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("out")
+    (folder / "limits.toml").write_text(LOOSE)
+    done = convert(
+        run_folder, "--out", folder / "tiny", "--data", pictures, "--onnx", "--limits", folder / "limits.toml"
+    )
+    assert done.exit_code == 0, done.output
+    return folder / "tiny", done.output
+
+
+def test_every_level_of_both_models_is_in_the_bundle_and_it_verifies(converted):
+    manifest = models.verify(converted[0]).manifest
+
+    assert tuple(manifest.segmenter.levels) == tuple(manifest.classifier.levels) == LEVELS
+    assert manifest.left_out == {}
+
+
+def test_each_level_answers_the_device(converted):
+    bundle = load_bundle(converted[0])
+    frame = Frame(render("Pre", 50).image, "synthetic")
+    findings = {level: Pipeline(bundle, level, "ai-edge-litert", 1).examine(frame) for level in LEVELS}
+
+    masks = [finding.mask.cell for finding in findings.values()]
+    assert masks[0].any()
+    assert all((mask == masks[0]).mean() > 0.97 for mask in masks)
+
+
+def test_the_manifest_states_every_figure_with_split_and_n(converted):
+    manifest = load_bundle(converted[0]).manifest
+    figures = manifest.classifier.levels["int8"].figures
+
+    assert {"accuracy", "macro_f1", "refusal_rate", "agreement", "max_difference"} <= set(figures)
+    assert figures["accuracy"].split == "validation"
+    assert figures["accuracy"].n == 8
+    assert figures["accuracy"].background_only == 0.7  # the control that training measured
+    assert figures["representative_fields"].value == 8
+    assert figures["representative_fields"].split == "train"
+    assert manifest.segmenter.figures["dice"].low == 0.8
+
+
+def test_the_card_says_research_use_only_and_states_figures_as_the_manifest_does(converted):
+    card = (converted[0] / "MODEL_CARD.md").read_text()
+
+    assert RESEARCH_USE_ONLY in card
+    assert "background-only control" in card
+    assert "| tiny_classifier | Keras | accuracy | 0.9 | 0.8 to 0.95 | validation | 8 | 0.7 |" in card
+
+
+def test_golden_inputs_are_synthetic_and_outputs_are_kept_for_each_level(converted):
+    golden = read_golden(load_bundle(converted[0]))
+
+    assert golden["images"].shape == (2, 224, 224, 3)
+    assert golden["images"].dtype == np.uint8
+    assert golden["crops"].shape == (2, 48, 48, 3)
+    assert golden["segmenter.int8"].shape == (2, 28, 28, 3)
+    assert golden["classifier.float16"].shape == (2, 4)
+
+
+def test_onnx_files_lie_beside_the_bundle_and_were_compared(converted):
+    folder, output = converted
+
+    assert folder.with_name("tiny.segmenter.onnx").is_file()
+    assert output.count("onnxruntime") == 2
+
+
+def test_the_edge_tpu_is_predicted_and_the_compiler_named_where_it_is_missing(converted, monkeypatch):
+    assert "predicted (not compiled)" in converted[1]
+
+
+def test_a_level_outside_its_limits_is_left_out_with_its_reason_and_the_exit_code_says_so(
+    run_folder, pictures, tmp_path
+):
+    (tmp_path / "limits.toml").write_text(
+        LOOSE.replace("[int8]\naccuracy_loss = 1.0\ndice_loss = 1.0\nagreement = 0.5", "[int8]\nagreement = 1.0")
+    )
+    done = convert(
+        run_folder, "--out", tmp_path / "b", "--data", pictures, "--levels", "float32,int8",
+        "--limits", tmp_path / "limits.toml",
+    )  # fmt: skip
+    manifest = load_bundle(tmp_path / "b").manifest
+
+    assert done.exit_code == LEFT_OUT
+    assert tuple(manifest.segmenter.levels) == ("float32",)
+    assert "agrees with Keras in 0.9" in manifest.left_out["int8"]
+    assert "int8" in (tmp_path / "b" / "MODEL_CARD.md").read_text()
+
+
+def test_a_failed_conversion_leaves_the_old_bundle(converted, run_folder, pictures, tmp_path):
+    old = shutil.copytree(converted[0], tmp_path / "old")
+    broken = shutil.copytree(run_folder, tmp_path / "run")
+    (broken / "classifier.keras").write_bytes(b"not a model")
+
+    done = convert(broken, "--out", old, "--data", pictures, catch=True)
+
+    assert isinstance(done.exception, ConversionError)
+    assert "classifier.keras: not a Keras model" in str(done.exception)
+    models.verify(old)
+
+
+def test_a_model_that_takes_another_size_than_stated_is_refused(run_folder, pictures, tmp_path):
+    other = shutil.copytree(run_folder, tmp_path / "run")
+    classifier(size=64).save(other / "classifier.keras")
+
+    done = convert(other, "--out", tmp_path / "b", "--data", pictures, catch=True)
+
+    assert "takes (64, 64, 3), not (48, 48, 3)" in str(done.exception)
+
+
+def test_missing_pictures_are_named_before_any_work(run_folder, tmp_path):
+    done = convert(run_folder, "--out", tmp_path / "b", "--data", tmp_path, catch=True)
+
+    assert "0.png: no such picture" in str(done.exception)
+    assert not (tmp_path / "b").exists()
+
+
+def test_an_unknown_level_is_a_usage_error(run_folder, pictures, tmp_path):
+    done = convert(run_folder, "--out", tmp_path / "b", "--data", pictures, "--levels", "int4")
+
+    assert done.exit_code == 2
+    assert "int4: choose of float32" in done.output
+
+
+def test_a_fifth_output_of_the_classifier_is_stated(run_folder, pictures, tmp_path):
+    five = shutil.copytree(run_folder, tmp_path / "run")
+    classifier(outputs=5).save(five / "classifier.keras")
+    facts = run_facts()
+    (five / "run.json").write_text(json.dumps(facts))
+
+    done = convert(five, "--out", tmp_path / "b", "--data", pictures, "--levels", "float32")
+
+    assert done.exit_code == 0, done.output
+    assert load_bundle(tmp_path / "b").manifest.classifier.other
+    models.verify(tmp_path / "b")
+
+
+def test_bundles_are_compared_in_one_table_and_one_picture(converted, tmp_path):
+    done = convert("compare", converted[0], converted[0], "--plot", tmp_path / "plot.png")
+
+    assert done.exit_code == 0, done.output
+    assert done.output.count("int16x8") == 2
+    assert "peak memory" in done.output
+    assert (tmp_path / "plot.png").read_bytes()[:4] == b"\x89PNG"

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+
+from convert.onnx_export import OnnxRuntime, export_onnx
+from convert.parity import KerasRuntime, Tap, answers, compare, compare_files
+from convert.tflite import CONVERTED, convert_levels
+from device.runtimes import open_runtime
+from smear.errors import ConversionError
+from tests.convert.tiny import segmenter
+
+RUNTIME = "ai-edge-litert"
+
+
+@pytest.fixture(scope="module")
+def tensors():
+    rng = np.random.default_rng(2)
+    return [rng.random((1, 224, 224, 3), np.float32) for _ in range(3)]
+
+
+@pytest.fixture(scope="module")
+def files(tensors, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("levels")
+    found = {}
+    for level, data in convert_levels(segmenter(), CONVERTED, lambda: tensors).items():
+        found[level] = folder / f"{level}.tflite"
+        found[level].write_bytes(data)
+    return found
+
+
+def test_every_level_has_a_batch_of_exactly_one_and_its_weights(files, tensors):
+    expected = answers(KerasRuntime(segmenter()), tensors)
+    for level, file in files.items():
+        model = open_runtime(file, RUNTIME)
+        assert model.input_shape == model.output_shape == (1, 224, 224, 3)
+        found = compare("segmenter", level, model.name, expected, answers(model, tensors))
+        assert found.agreement > 0.97, found
+        assert found.max_difference < (0.001 if level in {"float32", "float16"} else 0.3), found
+
+
+def test_int8_is_integer_from_end_to_end(files):
+    from ai_edge_litert.interpreter import Interpreter
+
+    model = Interpreter(str(files["int8"]))
+
+    assert model.get_input_details()[0]["dtype"] == model.get_output_details()[0]["dtype"] == np.int8
+
+
+def test_a_calibrated_level_without_pictures_says_what_is_missing():
+    with pytest.raises(ConversionError, match="int8 needs representative pictures"):
+        convert_levels(segmenter(), ("int8",), None)
+
+
+def test_onnx_answers_as_keras(tmp_path, tensors):
+    export_onnx(segmenter(), tmp_path / "m.onnx")
+
+    model = OnnxRuntime(tmp_path / "m.onnx")
+
+    found = compare(
+        "segmenter", "onnx", model.name, answers(KerasRuntime(segmenter()), tensors), answers(model, tensors)
+    )
+    assert found.agreement == 1.0
+    assert found.max_difference < 1e-4
+
+
+def test_a_runtime_that_cannot_open_a_file_is_a_finding_and_not_a_crash(tmp_path, tensors):
+    (tmp_path / "bad.tflite").write_bytes(b"nothing")
+
+    found = compare_files(
+        "segmenter", [("int8", tmp_path / "bad.tflite")], tensors, tensors, lambda f: open_runtime(f, RUNTIME), RUNTIME
+    )
+
+    assert found[0].fault
+    assert found[0].agreement == 0.0
+
+
+def test_an_answer_that_is_not_a_number_is_the_largest_difference():
+    found = compare("classifier", "int8", "x", [np.zeros((1, 4))], [np.full((1, 4), np.nan)])
+
+    assert found.max_difference == float("inf")
+
+
+def test_nothing_to_compare_is_no_agreement():
+    assert compare("classifier", "int8", "x", [], []).agreement == 0.0
+
+
+def test_a_tap_remembers_what_it_passes_on(tensors):
+    tap = Tap(KerasRuntime(segmenter()))
+
+    tap.invoke(tensors[0])
+
+    assert len(tap.seen) == 1
+    np.testing.assert_array_equal(tap.seen[0], tensors[0])
