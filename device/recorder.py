@@ -10,8 +10,8 @@ from device.tracker import FieldTracker, describe
 from smear.errors import StoreError
 from smear.field import Finding, Frame
 
-REVIEW_REASONS = frozenset({"doubtful", "unlike the training data"})
-"""Refusals a person may decide by looking; the others (focus, light, no cell) ask for another picture instead."""
+REVIEW_REASONS = frozenset({"not sure enough", "unlike anything learnt"})
+"""Refusals of `device.gate` that a person may decide by looking; the others ask for another picture instead."""
 
 
 @dataclass(frozen=True, slots=True)

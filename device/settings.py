@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from device.gate import Limits
 from device.store.retention import MEGABYTE, Retention
 from smear.bundle import Level
 from smear.errors import SettingsError
@@ -20,6 +21,7 @@ SYSTEM_FILE = Path("/etc/smearscope/config.toml")
 SERVICE_DATA = Path("/var/lib/smearscope")
 CONFIG_VARIABLE = "SMEARSCOPE_CONFIG"
 DATA_VARIABLE = "SMEARSCOPE_DATA_DIR"
+_LIMITS = Limits()
 RuntimeName = Literal["auto", "ai-edge-litert", "tflite-runtime"]
 
 
@@ -65,6 +67,23 @@ class ModelSettings(_Section):
     threads: int = Field(default=1, ge=1, le=64, description="of one inference; a Pi 4 and 5 have four cores")
 
 
+class GateSettings(_Section):
+    """What a field must keep to be labelled; the defaults are those of `device.gate`."""
+
+    min_focus: float = Field(default=_LIMITS.min_focus, ge=0, description="least sharpness at the rims of cells")
+    max_clipped: float = Field(default=_LIMITS.max_clipped, ge=0, le=1, description="share of over- or underexposed")
+    min_brightness: float = Field(default=_LIMITS.min_brightness, ge=0, le=1, description="of the glass")
+    min_cells: int = Field(default=_LIMITS.min_cells, ge=1, description="fewer leukocytes carry no label")
+    max_cell_share: float = Field(default=_LIMITS.max_cell_share, ge=0, le=1, description="of the field")
+    max_glass_saturation: float = Field(
+        default=_LIMITS.max_glass_saturation, ge=0, le=1, description="a stained smear has clear glass"
+    )
+
+    def limits(self) -> Limits:
+        """Return what the gate needs of this."""
+        return Limits(**self.model_dump())
+
+
 class SlideSettings(_Section):
     """When a field counts."""
 
@@ -94,6 +113,7 @@ class Settings(_Section):
     camera: CameraSettings = CameraSettings()
     display: DisplaySettings = DisplaySettings()
     model: ModelSettings = ModelSettings()
+    gate: GateSettings = GateSettings()
     slide: SlideSettings = SlideSettings()
     store: StoreSettings = StoreSettings()
 

@@ -1,6 +1,7 @@
 """What a slide shows, over its accepted, distinct fields: shares with intervals, never one field's label."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -103,8 +104,8 @@ def tally_of(finding: Finding) -> SlideTally:
 
 
 def reason(refusal: str) -> str:
-    """Return what was wrong, without the advice and its figures: "out of focus" of "out of focus: turn ..."."""
-    return refusal.split(":", 1)[0].strip()
+    """Return what was wrong, without figures and advice: "too dark" of "too dark (glass at 9%): raise the lamp"."""
+    return re.split(r"[(:]", refusal, maxsplit=1)[0].strip()
 
 
 def _is_blast(cell: Cell) -> bool:

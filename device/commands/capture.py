@@ -64,6 +64,7 @@ def command(
     finally:
         source.close()
     finding = pipeline.examine(frame)
+    pipeline.close()
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

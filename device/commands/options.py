@@ -71,6 +71,7 @@ def open_pipeline(
         level or settings.model.level,
         None if chosen == "auto" else chosen,
         threads or settings.model.threads,
+        settings.gate.limits(),
     )
 
 

@@ -71,6 +71,7 @@ def command(
     pipeline = open_pipeline(settings, data, bundle, level, runtime, threads)
     console = Console(stderr=True)
     with ExitStack() as opened:
+        opened.callback(pipeline.close)
         source = open_source(settings, camera)
         opened.callback(source.close)
         shown = open_display(display or settings.display.name, png_path=data / "screen.png")

@@ -27,6 +27,9 @@ class Always:
         self.after(frame)
         return finding("Pre")
 
+    def close(self) -> None:
+        pass
+
 
 @pytest.fixture
 def pipeline(monkeypatch):  # type: ignore[no-untyped-def]

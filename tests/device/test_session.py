@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from device import gate
 from device.cameras import open_camera
 from device.feed import CameraFeed
-from device.recorder import Recorder
+from device.recorder import REVIEW_REASONS, Recorder
 from device.session import Examined, Examiner, run_session
 from device.store import Circumstances, Store
 from smear.errors import CameraError, InferenceError
@@ -106,9 +107,12 @@ def test_a_refused_field_counts_once_it_is_accepted(store, folder):
 
 
 def test_doubtful_fields_wait_for_review_and_blurred_ones_do_not(store, folder):
-    pipeline = Labels(finding(None, ("doubtful: move to a thinner place",)), finding(None, ("out of focus: turn",)))
+    pipeline = Labels(
+        finding(None, ("not sure enough (40%, asked 80%): look at more fields",)),
+        finding(None, ("out of focus: turn",)),
+    )
     session(store, open_camera(f"files:{folder}"), pipeline, fields=2)
-    assert [record.refusals[0][:8] for record in store.to_review()] == ["doubtful"]
+    assert [record.refusals[0][:15] for record in store.to_review()] == ["not sure enough"]
 
 
 def test_an_unreadable_picture_is_named_and_the_others_are_done(store, folder):
@@ -201,3 +205,8 @@ def test_a_field_that_could_not_be_stored_is_recorded_when_it_is_seen_again(tmp_
         assert recorder.not_stored == 1
         assert store.slide(slide).tally.accepted == 1
         assert store.slide(slide).simulated
+
+
+def test_the_reasons_for_review_are_ones_that_the_gate_gives():
+    said = Path(gate.__file__).read_text(encoding="utf-8")
+    assert all(f'"{text} (' in said for text in REVIEW_REASONS)

@@ -1,12 +1,14 @@
 """Settings: every fault at once, with its line and what is allowed instead."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.settings import Fault, Settings, data_folder, load_settings, parse_settings, to_toml
+from device.gate import Limits
+from device.settings import Fault, GateSettings, Settings, data_folder, load_settings, parse_settings, to_toml
 from smear.errors import SettingsError
 
 
@@ -104,3 +106,8 @@ def test_any_values_give_settings_or_faults_with_a_line(values):
     )
     found = parse_settings(text)
     assert isinstance(found, Settings) or all(fault.line for fault in found)
+
+
+def test_every_limit_of_the_gate_can_be_set():
+    assert set(GateSettings.model_fields) == {field.name for field in fields(Limits)}
+    assert GateSettings().limits() == Limits()

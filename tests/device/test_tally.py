@@ -61,5 +61,5 @@ def test_blasts_are_counted_over_classified_cells_of_accepted_fields():
 
 
 def test_a_reason_is_the_refusal_without_its_advice():
-    assert reason("out of focus (0.2): turn the fine focus") == "out of focus (0.2)"
+    assert reason("out of focus (20% of the least sharpness): turn the fine focus") == "out of focus"
     assert reason("blank field") == "blank field"
