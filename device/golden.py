@@ -74,10 +74,7 @@ def model_fault(
     Raises:
         RuntimeUnavailableError: no such runtime on this machine.
     """
-    file, key = bundle.model(role, level), f"{role}.{level}"
-    missing = {INPUTS[role], key, f"tolerance.{key}"} - golden.keys()
-    if missing:
-        return f"{GOLDEN} holds no {min(missing)}"
+    file = bundle.model(role, level)
     try:
         model = open_model(file)
     except RuntimeUnavailableError:
@@ -85,14 +82,25 @@ def model_fault(
     except (SmearscopeError, ValueError, RuntimeError) as error:
         return f"{file.name} cannot be opened ({_first_line(error)})"
     try:
-        found, promised = (tuple(model.input_shape), tuple(model.output_shape)), shapes(bundle.manifest, role)
-        if found != promised:
-            return f"{file.name} takes {found[0]} and gives {found[1]}, not {promised[0]} and {promised[1]}"
-        return _output_fault(file.name, model, golden[key], answer(role, model, golden[INPUTS[role]]), golden, key)
-    except (InferenceError, ValueError, RuntimeError) as error:
-        return f"{file.name} does not answer ({_first_line(error)})"
+        return answer_fault(bundle, role, level, golden, model)
     finally:
         model.close()
+
+
+def answer_fault(bundle: Bundle, role: Role, level: str, golden: dict[str, np.ndarray], model: Runtime) -> str | None:
+    """Return why the loaded `model` cannot be trusted: other shapes or other outputs than golden; else None."""
+    file, key = bundle.model(role, level), f"{role}.{level}"
+    missing = {INPUTS[role], key, f"tolerance.{key}"} - golden.keys()
+    if missing:
+        return f"{GOLDEN} holds no {min(missing)}"
+    found, promised = (tuple(model.input_shape), tuple(model.output_shape)), shapes(bundle.manifest, role)
+    if found != promised:
+        return f"{file.name} takes {found[0]} and gives {found[1]}, not {promised[0]} and {promised[1]}"
+    try:
+        given = answer(role, model, golden[INPUTS[role]])
+    except (InferenceError, ValueError, RuntimeError) as error:
+        return f"{file.name} does not answer ({_first_line(error)})"
+    return _output_fault(file.name, model, golden[key], given, golden, key)
 
 
 def _output_fault(

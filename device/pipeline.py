@@ -1,0 +1,148 @@
+"""From one frame to one finding: segment, part the cells, classify what was segmented, and judge the field."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from device.classify import classify
+from device.gate import Limits, measure_quality, refusals
+from device.golden import GOLDEN, answer_fault, read_golden
+from device.protocols import Runtime
+from device.runtimes import DEFAULT_RUNTIME, open_runtime
+from device.segment import segment
+from smear.bundle import Bundle, Role
+from smear.cells import Body, mask_of, measure, separate
+from smear.classes import LABELS
+from smear.errors import BundleError
+from smear.field import Cell, CellMask, Finding, Frame
+from smear.preprocess import ModelFrame, to_frame_scale, to_model_scale
+from smear.verdict import Verdict
+
+_GROUND = np.array([1.0, 0.0, 0.0], np.float32)
+_FILLING = np.array([0.0, 1.0, 0.0], np.float32)  # a hole in a cell is cytoplasm
+
+
+class Pipeline:
+    """The two models of a bundle at one level, proven on its golden inputs, ready to examine frames."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        level: str = "int8",
+        runtime: str | None = None,
+        threads: int = 1,
+        limits: Limits | None = None,
+        wrap: Callable[[Role, Runtime], Runtime] = lambda role, model: model,
+    ) -> None:
+        """Load both models; `wrap` may put something between the pipeline and a proven model, such as a recorder.
+
+        Raises:
+            BundleError: the bundle lacks `level`, or answers otherwise than its golden outputs here.
+            RuntimeUnavailableError: the runtime is not installed.
+        """
+        self.bundle, self.level, self.runtime = bundle, level, runtime or DEFAULT_RUNTIME
+        self._limits = limits or Limits()
+        self._segmenter = open_runtime(bundle.model("segmenter", level), runtime, threads)
+        self._classifier = open_runtime(bundle.model("classifier", level), runtime, threads)
+        self._prove()
+        self._segmenter = wrap("segmenter", self._segmenter)
+        self._classifier = wrap("classifier", self._classifier)
+
+    def _prove(self) -> None:
+        if GOLDEN not in self.bundle.manifest.files:
+            return  # a bundle in the making is proven once it has golden outputs
+        golden = read_golden(self.bundle)
+        models: tuple[tuple[Role, Runtime], ...] = (("segmenter", self._segmenter), ("classifier", self._classifier))
+        for role, model in models:
+            fault = answer_fault(self.bundle, role, self.level, golden, model)
+            if fault:
+                raise BundleError(
+                    f"bundle {self.bundle.path}: {fault}; choose another runtime or level, or install the bundle again"
+                )
+
+    def examine(self, frame: Frame) -> Finding:
+        """Return what is concluded from `frame`.
+
+        Raises:
+            InferenceError: a model did not answer.
+        """
+        timing = _Timing()
+        manifest = self.bundle.manifest
+        with timing.of("resample"):
+            view = to_model_scale(frame.image, frame.pixel_size_um, manifest.input.pixel_size_um, manifest.input.size)
+        with timing.of("segment"):
+            probabilities = segment(view, self._segmenter, manifest.segmenter)
+        with timing.of("cells"):
+            mask = mask_of(probabilities)
+            labels = separate(mask.cell)
+            bodies = measure(labels, mask, view, frame.pixel_size_um)
+            framed = _mask_in_frame(probabilities, labels, view)
+        with timing.of("classify"):
+            verdict, shown = None, list[int]()
+            if bodies:
+                verdict, shown = classify(view, labels, bodies, self._classifier, manifest.classifier)
+        with timing.of("gate"):
+            quality, tint = measure_quality(view, labels > 0, verdict)
+            refused = refusals(quality, tint, len(bodies), verdict, manifest.classifier, self._limits)
+        top = LABELS[int(verdict.probabilities.argmax())] if verdict else None
+        return Finding(
+            label=None if refused else top,
+            top=top,
+            probabilities=dict(zip(LABELS, map(float, verdict.probabilities), strict=True)) if verdict else {},
+            refusals=refused,
+            cells=_with_opinions(bodies, verdict, shown),
+            mask=framed,
+            quality=quality,
+            timing_ms=timing.total(),
+            bundle_sha256=self.bundle.sha256,
+            level=self.level,
+            runtime=self.runtime,
+        )
+
+    def close(self) -> None:
+        """Free both models."""
+        self._segmenter.close()
+        self._classifier.close()
+
+
+def _mask_in_frame(probabilities: np.ndarray, labels: np.ndarray, view: ModelFrame) -> CellMask:
+    """Return the mask at the frame's own size, its borders from the smooth probabilities.
+
+    What was removed at model scale (specks, slivers) stays out, and what was filled stays in.
+    """
+    cell = labels > 0
+    near = cv2.dilate(cell.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0  # room for borders between two pixels
+    kept = np.where((near if view.scale != 1.0 else cell)[..., np.newaxis], probabilities, _GROUND)
+    filled = cell & (kept[..., 0] >= 0.5)
+    kept[filled] = _FILLING
+    return mask_of(to_frame_scale(kept, view), 0)
+
+
+def _with_opinions(bodies: list[Body], verdict: Verdict | None, shown: list[int]) -> tuple[Cell, ...]:
+    cells = [body.cell for body in bodies]
+    for row, index in enumerate(shown):
+        assert verdict is not None
+        cells[index] = replace(cells[index], probabilities=tuple(map(float, verdict.of_cells[row])))
+    return tuple(cells)
+
+
+class _Timing:
+    """Milliseconds of each stage."""
+
+    def __init__(self) -> None:
+        self._stages: dict[str, float] = {}
+
+    @contextmanager
+    def of(self, stage: str) -> Iterator[None]:
+        """Time what runs inside as `stage`."""
+        started = time.perf_counter()
+        yield
+        self._stages[stage] = (time.perf_counter() - started) * 1000.0
+
+    def total(self) -> dict[str, float]:
+        """Return the stages in their order, and their sum as "total"."""
+        return {**self._stages, "total": sum(self._stages.values())}
