@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from device.pipeline import Pipeline
 
 from convert import examples, figures, parity
 from convert.gate import why_not
@@ -15,6 +14,7 @@ from convert.parity import Difference, Tap
 from convert.run import Run
 from convert.stage import Files, Proven
 from convert.tflite import CALIBRATED
+from device.pipeline import Pipeline
 from device.protocols import Runtime
 from device.runtimes import open_runtime
 from smear.bundle import Bundle, Figure, Level, Role
@@ -57,9 +57,13 @@ def prove(
 
 def tensors_of(bundle: Bundle, fields: Sequence[Frame], runtime: str) -> dict[Role, list[np.ndarray]]:
     """Return the exact inputs that the device's pipeline makes of `fields` for each model of `bundle` at float32."""
-    taps = {role: Tap(open_runtime(bundle.model(role, REFERENCE), runtime)) for role in ROLES}
-    pipeline = Pipeline(bundle, REFERENCE, runtime, 1)
-    pipeline.segmenter, pipeline.classifier = taps["segmenter"], taps["classifier"]
+    taps: dict[Role, Tap] = {}
+
+    def listen(role: Role, model: Runtime) -> Runtime:
+        taps[role] = Tap(model)
+        return taps[role]
+
+    pipeline = Pipeline(bundle, REFERENCE, runtime, wrap=listen)
     for frame in fields:
         pipeline.examine(frame)
     pipeline.close()
@@ -102,7 +106,7 @@ def measure(
     seed: int,
 ) -> dict[Role, dict[str, Figure]]:
     """Examine `fields` and `masked` at `level` and return the figures of each model."""
-    pipeline = Pipeline(bundle, level, runtime, 1)
+    pipeline = Pipeline(bundle, level, runtime)
     findings: list[Finding] = [pipeline.examine(frame) for frame in fields]
     masks = [(pipeline.examine(frame).mask.cell, truth) for frame, truth in masked]
     pipeline.close()

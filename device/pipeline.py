@@ -46,17 +46,17 @@ class Pipeline:
         """
         self.bundle, self.level, self.runtime = bundle, level, runtime or DEFAULT_RUNTIME
         self._limits = limits or Limits()
-        self._segmenter = open_runtime(bundle.model("segmenter", level), runtime, threads)
-        self._classifier = open_runtime(bundle.model("classifier", level), runtime, threads)
+        self.segmenter = open_runtime(bundle.model("segmenter", level), runtime, threads)
+        self.classifier = open_runtime(bundle.model("classifier", level), runtime, threads)
         self._prove()
-        self._segmenter = wrap("segmenter", self._segmenter)
-        self._classifier = wrap("classifier", self._classifier)
+        self.segmenter = wrap("segmenter", self.segmenter)
+        self.classifier = wrap("classifier", self.classifier)
 
     def _prove(self) -> None:
         if GOLDEN not in self.bundle.manifest.files:
             return  # a bundle in the making is proven once it has golden outputs
         golden = read_golden(self.bundle)
-        models: tuple[tuple[Role, Runtime], ...] = (("segmenter", self._segmenter), ("classifier", self._classifier))
+        models: tuple[tuple[Role, Runtime], ...] = (("segmenter", self.segmenter), ("classifier", self.classifier))
         for role, model in models:
             fault = answer_fault(self.bundle, role, self.level, golden, model)
             if fault:
@@ -75,7 +75,7 @@ class Pipeline:
         with timing.of("resample"):
             view = to_model_scale(frame.image, frame.pixel_size_um, manifest.input.pixel_size_um, manifest.input.size)
         with timing.of("segment"):
-            probabilities = segment(view, self._segmenter, manifest.segmenter)
+            probabilities = segment(view, self.segmenter, manifest.segmenter)
         with timing.of("cells"):
             mask = mask_of(probabilities)
             labels = separate(mask.cell)
@@ -84,7 +84,7 @@ class Pipeline:
         with timing.of("classify"):
             verdict, shown = None, list[int]()
             if bodies:
-                verdict, shown = classify(view, labels, bodies, self._classifier, manifest.classifier)
+                verdict, shown = classify(view, labels, bodies, self.classifier, manifest.classifier)
         with timing.of("gate"):
             quality, tint = measure_quality(view, labels > 0, verdict)
             refused = refusals(quality, tint, len(bodies), verdict, manifest.classifier, self._limits)
@@ -105,8 +105,8 @@ class Pipeline:
 
     def close(self) -> None:
         """Free both models."""
-        self._segmenter.close()
-        self._classifier.close()
+        self.segmenter.close()
+        self.classifier.close()
 
 
 def _mask_in_frame(probabilities: np.ndarray, labels: np.ndarray, view: ModelFrame) -> CellMask:

@@ -6,12 +6,12 @@ import shutil
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from device.pipeline import Pipeline
 from smear.synthetic import render
 
 from convert.cli import LEFT_OUT, command
 from device import models
 from device.golden import read_golden
+from device.pipeline import Pipeline
 from smear import RESEARCH_USE_ONLY
 from smear.bundle import load_bundle
 from smear.errors import ConversionError
