@@ -9,6 +9,7 @@ import pytest
 
 from device.tracker import MEMORY, FieldTracker, describe
 from smear.images import list_images, read_image
+from smear.synthetic import SyntheticSlide
 
 RESHOTS = Path(__file__).parent / "reshots.csv"
 """Pairs of pictures that show one field: SIFT with a ratio test, at least 15 inliers to one similarity; an object
@@ -149,3 +150,21 @@ def _groups(rows: list[dict[str, str]]) -> dict[str, set[str]]:
         for name in joined:
             group[name] = joined
     return group
+
+
+@pytest.mark.parametrize("label", ["Benign", "Pro"])
+def test_moves_of_the_simulated_stage_are_told_from_new_fields(label):
+    """The stage goes to four places, then back near each: 30 to 100 % of the area shared, other light, other noise."""
+    slide, rng, width, height, pixel_um = SyntheticSlide(label, 5, 0.5), np.random.default_rng(5), 320, 240, 0.5
+    tracker = FieldTracker()
+    places = [(x * width * pixel_um * 2, y * height * pixel_um * 2) for y in range(2) for x in range(2)]
+    for number, (x, y) in enumerate(places):
+        view = describe(slide.field_at(x, y, (height, width), noise_seed=number).image)
+        assert tracker.find(view) is None
+        tracker.remember(view)
+    for key, (x, y) in enumerate(places):
+        shared, across = rng.uniform(0.3, 1.0), rng.uniform(0.8, 1.0)
+        dx = (1 - max(across, shared)) * width * pixel_um
+        dy = (1 - shared / max(across, shared)) * height * pixel_um
+        again = slide.field_at(x + dx, y + dy, (height, width), noise_seed=100 + key).image
+        assert tracker.find(describe(cv2.convertScaleAbs(again, alpha=rng.uniform(0.85, 1.0)))) == key
