@@ -1,0 +1,7 @@
+"""A seeded smear: pictures of fields with their exact mask, for the simulated camera, tests and pre-training."""
+
+from smear.synthetic.fields import SyntheticField, blank, red_cells_only, render
+from smear.synthetic.slide import SyntheticSlide
+from smear.synthetic.stains import SESSIONS, Stain
+
+__all__ = ["SESSIONS", "Stain", "SyntheticField", "SyntheticSlide", "blank", "red_cells_only", "render"]

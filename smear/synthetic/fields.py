@@ -1,0 +1,127 @@
+"""Single drawn fields: of a class, of red cells only, of empty glass."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from smear.classes import LABELS
+from smear.errors import ImageError
+from smear.field import CellMask
+from smear.synthetic.optics import burn_scale_bar, draw_lamp, expose
+from smear.synthetic.paint import paint, renumber
+from smear.synthetic.recipes import EMPTY_GLASS, NO_LEUKOCYTES, RECIPES, Recipe
+from smear.synthetic.scene import Box, Scene, draw_look, populate
+from smear.synthetic.stains import PALETTES, SESSIONS, Stain, draw_stain
+
+NOISE = 2.0  # grey levels on bright glass; the flattest glass of the data set's fields shows about this much
+_MARGIN_UM = 5.0  # objects are scattered this far beyond the field, so that its edge cuts some
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SyntheticField:
+    """A drawn field and the truth about it."""
+
+    image: np.ndarray  # RGB uint8 (H, W, 3)
+    mask: CellMask  # exact: from the geometry that was painted
+    cells: np.ndarray  # uint16 (H, W): 0 background, 1, 2, 3 ... one number a leukocyte
+    label: str | None  # class name; None where no leukocyte was to be drawn
+    seed: int
+
+
+def render(
+    label: str,
+    seed: int,
+    shape: tuple[int, int] = (224, 224),
+    pixel_size_um: float = 0.5,
+    *,
+    cells: int | None = None,
+    defocus_um: float = 0.0,
+    stain: Stain | None = None,
+    noise: float = NOISE,
+    scale_bar: bool = False,
+) -> SyntheticField:
+    """Draw one field of class `label`, `shape` (height, width), the same for the same arguments.
+
+    `cells` leukocytes have their centre in the field; None draws a number (at least one) usual for the class.
+    None for `stain` draws one of the class's sessions. `defocus_um` is the distance from best focus.
+
+    Raises:
+        ImageError: no such class, or a size that cannot be drawn.
+    """
+    if label not in RECIPES:
+        raise ImageError(f"no synthetic class {label!r}; choose one of {', '.join(LABELS)}")
+    rng = np.random.default_rng([unsigned(seed), LABELS.index(label)])
+    drawn = draw_stain(rng, PALETTES[label])
+    return _field(rng, RECIPES[label], label, seed, shape, pixel_size_um, cells, defocus_um, stain or drawn, noise,
+                  scale_bar)  # fmt: skip
+
+
+def red_cells_only(
+    seed: int,
+    shape: tuple[int, int] = (224, 224),
+    pixel_size_um: float = 0.5,
+    *,
+    defocus_um: float = 0.0,
+    stain: Stain | None = None,
+    noise: float = NOISE,
+    scale_bar: bool = False,
+) -> SyntheticField:
+    """Draw a field with red cells and platelets but no leukocyte: label None, empty mask."""
+    rng = np.random.default_rng([unsigned(seed), len(LABELS)])
+    drawn = draw_stain(rng, SESSIONS)
+    return _field(rng, NO_LEUKOCYTES, None, seed, shape, pixel_size_um, 0, defocus_um, stain or drawn, noise, scale_bar)
+
+
+def blank(
+    seed: int,
+    shape: tuple[int, int] = (224, 224),
+    pixel_size_um: float = 0.5,
+    *,
+    stain: Stain | None = None,
+    noise: float = NOISE,
+) -> SyntheticField:
+    """Draw empty glass, off the smear: label None, empty mask."""
+    rng = np.random.default_rng([unsigned(seed), len(LABELS) + 1])
+    drawn = draw_stain(rng, SESSIONS)
+    return _field(rng, EMPTY_GLASS, None, seed, shape, pixel_size_um, 0, 0.0, stain or drawn, noise, False)
+
+
+def _field(
+    rng: np.random.Generator, recipe: Recipe, label: str | None, seed: int, shape: tuple[int, int], pixel_um: float,
+    cells: int | None, defocus_um: float, stain: Stain, noise: float, scale_bar: bool,
+) -> SyntheticField:  # fmt: skip
+    check_size(shape, pixel_um)
+    look, lamp = draw_look(rng), draw_lamp(rng)
+    style, noise_seed = int(rng.integers(3)), int(rng.integers(2**63))
+    width, height = shape[1] * pixel_um, shape[0] * pixel_um
+    inner: Box = (0.0, 0.0, width, height)
+    outer: Box = (-_MARGIN_UM, -_MARGIN_UM, width + 2 * _MARGIN_UM, height + 2 * _MARGIN_UM)
+    scene = populate(rng, recipe, look, inner if cells is not None else outer, cells)
+    if cells is None and not _any_inside(scene, width, height):
+        scene = populate(rng, recipe, look, inner, 1)
+    canvas = paint(scene, look, (0.0, 0.0), shape, pixel_um)
+    image = expose(canvas.dyes, stain, lamp, pixel_um, defocus_um, noise, noise_seed)
+    if scale_bar:
+        burn_scale_bar(image, canvas.mask, canvas.cells, style)
+        renumber(canvas.cells)
+    return SyntheticField(image, CellMask(canvas.mask), canvas.cells, label, seed)
+
+
+def _any_inside(scene: Scene, width_um: float, height_um: float) -> bool:
+    return any(0 <= c.body.x <= width_um and 0 <= c.body.y <= height_um for c in scene.leukocytes)
+
+
+def unsigned(seed: int) -> int:
+    """Return `seed` as NumPy's generators take it: any whole number, negative ones too."""
+    return seed % 2**64
+
+
+def check_size(shape: tuple[int, int], pixel_size_um: float) -> None:
+    """Refuse sizes that cannot be drawn.
+
+    Raises:
+        ImageError: a side of no pixel, or a pixel of no size.
+    """
+    if min(shape) < 1 or not 0 < pixel_size_um < math.inf:
+        raise ImageError(f"cannot draw a field of {shape} pixels of {pixel_size_um} um; both must be positive")
