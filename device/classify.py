@@ -6,7 +6,7 @@ import numpy as np
 
 from device.protocols import Runtime
 from smear.bundle import Classifier
-from smear.cells import Body
+from smear.cells import Body, clear_of_scale_bar
 from smear.preprocess import ModelFrame, crop_cell, on_neutral_ground, scale_bar_box, tile, tile_origins, to_tensor
 from smear.verdict import Verdict, judge
 
@@ -22,7 +22,7 @@ def classify(
         InferenceError: the model did not answer.
     """
     if facts.shown == "crops":
-        chosen = choose(frame, bodies)
+        chosen = clear_of_scale_bar(frame, bodies)[:MAX_CELLS]
         logits = [_cell_logits(frame, labels, bodies[i], model) for i in chosen]
         say = np.array([bodies[i].say for i in chosen])
     else:
@@ -32,19 +32,6 @@ def classify(
     if facts.output == "probabilities":
         stacked = np.log(np.maximum(stacked, 1e-7))
     return judge(stacked, say, facts.temperature), chosen
-
-
-def choose(frame: ModelFrame, bodies: Sequence[Body], most: int = MAX_CELLS) -> list[int]:
-    """Return the indices of the cells to show: by their say, none under the scale bar unless all are there."""
-    box = scale_bar_box(frame)
-    clear = [i for i, body in enumerate(bodies) if box is None or not _meets(body, box)]
-    return sorted(clear or range(len(bodies)), key=lambda i: (-bodies[i].say, i))[:most]
-
-
-def _meets(body: Body, box: tuple[int, int, int, int]) -> bool:
-    x, y, width, height = box
-    rows, columns = body.window
-    return bool(columns.stop > x and columns.start < x + width and rows.stop > y and rows.start < y + height)
 
 
 def _cell_logits(frame: ModelFrame, labels: np.ndarray, body: Body, model: Runtime) -> np.ndarray:

@@ -104,7 +104,7 @@ def _quantized(tensor: np.ndarray, details: Any) -> np.ndarray:
         return tensor
     scale, zero = details["quantization"]
     limits = np.iinfo(wanted)
-    return np.clip(np.rint(tensor / scale + zero), limits.min, limits.max).astype(wanted)
+    return np.asarray(np.clip(np.rint(tensor / scale + zero), limits.min, limits.max), wanted)
 
 
 def _dequantized(values: np.ndarray, details: Any) -> np.ndarray:

@@ -4,13 +4,14 @@ Training cuts its cells with this file and so does the device, so that a classif
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from smear.field import BACKGROUND, CYTOPLASM, NUCLEUS, Cell, CellMask
-from smear.preprocess import ModelFrame
+from smear.preprocess import ModelFrame, scale_bar_box
 from smear.stain import fill_holes
 
 MIN_CELL_PX = 60  # at model scale, 15 um2: of the drawn cells only slivers at the field's edge are smaller
@@ -143,6 +144,22 @@ def measure(labels: np.ndarray, mask: CellMask, frame: ModelFrame, pixel_size_um
         say = min(area, FULL_SAY_PX) / FULL_SAY_PX * (EDGE_SAY if touches else 1.0)
         bodies.append(Body(name, centre, window, say, cell))
     return bodies
+
+
+def clear_of_scale_bar(frame: ModelFrame, bodies: Sequence[Body]) -> list[int]:
+    """Return the indices of the cells a classifier may see, those with the most say first.
+
+    A cell where the data set burns its scale bar in is left out, unless there is no other.
+    """
+    box = scale_bar_box(frame)
+    clear = [i for i, body in enumerate(bodies) if box is None or not _meets(body, box)]
+    return sorted(clear or range(len(bodies)), key=lambda i: (-bodies[i].say, i))
+
+
+def _meets(body: Body, box: tuple[int, int, int, int]) -> bool:
+    x, y, width, height = box
+    rows, columns = body.window
+    return bool(columns.stop > x and columns.start < x + width and rows.stop > y and rows.start < y + height)
 
 
 def _boxes(labels: np.ndarray) -> list[tuple[int, int, int, int]]:

@@ -1,93 +1,142 @@
-"""How good a segmenter or classifier is, in the formulas of the paper, and how sure one can be of it."""
+"""How good a label or a mask is, in the paper's formulas, and how sure one may be of that figure.
 
-from collections.abc import Callable
+Reza et al. (2025) state accuracy, precision, recall, F1 and Dice; the rest are the usual definitions.
+Anything divided by nothing is 0, as scikit-learn's `zero_division=0`.
+"""
+
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-CALIBRATION_BINS = 15  # as Guo et al. (2017), "On calibration of modern neural networks"
-RESAMPLES = 2000
+ECE_BINS = 15  # Guo et al., "On Calibration of Modern Neural Networks" (2017)
+Z_95 = 1.959964  # two-sided 95 % quantile of the normal distribution
+BOOTSTRAP_ROUNDS = 2000  # bounds move by less than a tenth of the interval beyond this
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    return np.divide(above, below, out=np.zeros(np.shape(below), np.float64), where=np.asarray(below) != 0)
 
 
 def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """Return int64 (classes, classes): rows are the true class, columns the predicted one."""
-    counts = np.bincount(np.asarray(truth) * classes + np.asarray(predicted), minlength=classes * classes)
-    return counts.reshape(classes, classes)
+    """Count int (classes, classes): rows are the true class, columns the predicted one.
+
+    Raises:
+        ValueError: the two differ in length, or hold a class outside 0 to `classes` - 1.
+    """
+    truth, predicted = np.asarray(truth, np.int64), np.asarray(predicted, np.int64)
+    if truth.shape != predicted.shape or truth.ndim != 1:
+        raise ValueError(f"truth {truth.shape} and predicted {predicted.shape} must be two lists of one length")
+    both = np.concatenate([truth, predicted])
+    if both.size and (both.min() < 0 or both.max() >= classes):
+        raise ValueError(f"classes must lie in 0 to {classes - 1}, not {both.min()} to {both.max()}")
+    return np.bincount(truth * classes + predicted, minlength=classes * classes).reshape(classes, classes)
 
 
 def accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
-    """Return the share of equal entries; NaN of nothing."""
-    return float(np.mean(np.asarray(truth) == np.asarray(predicted))) if len(truth) else float("nan")
+    """Share of predictions that are right: (TP + TN) / all."""
+    truth = np.asarray(truth)
+    return float(np.mean(truth == np.asarray(predicted))) if truth.size else 0.0
 
 
-def precision_recall_f1(
-    truth: np.ndarray, predicted: np.ndarray, classes: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return precision, recall and F1 of each class, float (classes,); 0 where a class has no entry."""
-    matrix = confusion_matrix(truth, predicted, classes).astype(float)
-    hits = np.diag(matrix)
-    precision = _ratio(hits, matrix.sum(axis=0))
-    recall = _ratio(hits, matrix.sum(axis=1))
-    return precision, recall, _ratio(2 * precision * recall, precision + recall)
+def precision(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """TP / (TP + FP) of each class, float (classes,)."""
+    matrix = confusion_matrix(truth, predicted, classes)
+    return _ratio(np.diag(matrix), matrix.sum(axis=0))
+
+
+def recall(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """TP / (TP + FN) of each class, float (classes,)."""
+    matrix = confusion_matrix(truth, predicted, classes)
+    return _ratio(np.diag(matrix), matrix.sum(axis=1))
+
+
+def f1(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """2 TP / (2 TP + FP + FN) of each class, float (classes,): the harmonic mean of precision and recall."""
+    matrix = confusion_matrix(truth, predicted, classes)
+    return _ratio(2 * np.diag(matrix), matrix.sum(axis=0) + matrix.sum(axis=1))
 
 
 def macro_f1(truth: np.ndarray, predicted: np.ndarray, classes: int) -> float:
-    """Return the mean F1 of the classes."""
-    return float(precision_recall_f1(truth, predicted, classes)[2].mean())
+    """Unweighted mean of `f1` over the classes that occur in either list."""
+    matrix = confusion_matrix(truth, predicted, classes)
+    present = (matrix.sum(axis=0) + matrix.sum(axis=1)) > 0
+    return float(f1(truth, predicted, classes)[present].mean()) if present.any() else 0.0
 
 
-def dice(found: np.ndarray, truth: np.ndarray) -> float:
-    """Return 2 |A and B| / (|A| + |B|) of two bool arrays; 1 when both are empty."""
-    total = int(found.sum()) + int(truth.sum())
-    return 2.0 * int((found & truth).sum()) / total if total else 1.0
+def dice(truth: np.ndarray, predicted: np.ndarray, ignore: np.ndarray | None = None) -> float:
+    """2 |A and B| / (|A| + |B|) of two bool masks outside `ignore`; 1 when both are empty."""
+    both, total, _ = _overlap(truth, predicted, ignore)
+    return 2 * both / total if total else 1.0
 
 
-def iou(found: np.ndarray, truth: np.ndarray) -> float:
-    """Return |A and B| / |A or B| of two bool arrays; 1 when both are empty."""
-    union = int((found | truth).sum())
-    return int((found & truth).sum()) / union if union else 1.0
+def iou(truth: np.ndarray, predicted: np.ndarray, ignore: np.ndarray | None = None) -> float:
+    """|A and B| / |A or B| of two bool masks outside `ignore`; 1 when both are empty."""
+    both, _, either = _overlap(truth, predicted, ignore)
+    return both / either if either else 1.0
 
 
-def expected_calibration_error(truth: np.ndarray, probabilities: np.ndarray, bins: int = CALIBRATION_BINS) -> float:
-    """Return the mean gap between confidence and accuracy over equal-width bins, weighted by their counts.
+def _overlap(truth: np.ndarray, predicted: np.ndarray, ignore: np.ndarray | None) -> tuple[int, int, int]:
+    truth, predicted = np.asarray(truth, bool), np.asarray(predicted, bool)
+    if truth.shape != predicted.shape:
+        raise ValueError(f"masks of shape {truth.shape} and {predicted.shape} cannot be compared")
+    if ignore is not None:
+        counted = ~np.asarray(ignore, bool)
+        truth, predicted = truth & counted, predicted & counted
+    both, total = int(np.count_nonzero(truth & predicted)), int(truth.sum()) + int(predicted.sum())
+    return both, total, total - both
 
-    `truth` is int (n,), `probabilities` float (n, classes).
+
+def expected_calibration_error(truth: np.ndarray, probabilities: np.ndarray, bins: int = ECE_BINS) -> float:
+    """Mean gap between confidence and accuracy over `bins` equal bins, weighted by their counts.
+
+    `truth` is int (n,), `probabilities` float (n, classes). Guo et al. (2017), equation 3.
     """
+    probabilities = np.asarray(probabilities, np.float64)
+    if not len(probabilities):
+        return 0.0
     confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == np.asarray(truth)
-    index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gap = np.abs(np.bincount(index, weights=right - confidence, minlength=bins))
-    return float(gap.sum() / len(confidence))
+    right = (probabilities.argmax(axis=1) == np.asarray(truth)).astype(np.float64)
+    # Bins are open below and closed above, as in the paper; a confidence of exactly 0 cannot occur.
+    which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gap = np.bincount(which, weights=right - confidence, minlength=bins)
+    return float(np.abs(gap).sum() / len(probabilities))
+
+
+def wilson_interval(successes: int, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share (Wilson 1927); (0, 1) when nothing was counted."""
+    if n == 0:
+        return 0.0, 1.0
+    share, z2 = successes / n, Z_95 * Z_95
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def bootstrap_interval(
     values: np.ndarray,
-    groups: np.ndarray,
-    statistic: Callable[[np.ndarray], float] = lambda drawn: float(np.mean(drawn)),
-    seed: int = 0,
+    groups: Sequence[object] | np.ndarray,
+    statistic: Callable[[np.ndarray], float],
+    seed: int,
+    rounds: int = BOOTSTRAP_ROUNDS,
 ) -> tuple[float, float]:
-    """Return the 95 % interval of `statistic` over rows of `values`, whole `groups` drawn with replacement."""
-    rng = np.random.default_rng(seed)
-    names, index = np.unique(np.asarray(groups), return_inverse=True)
-    rows = [np.flatnonzero(index == group) for group in range(len(names))]
-    drawn = [
-        statistic(values[np.concatenate([rows[g] for g in rng.integers(len(rows), size=len(rows))])])
-        for _ in range(RESAMPLES)
-    ]
-    low, high = np.percentile(drawn, [2.5, 97.5])
+    """Return the 95 % percentile interval of `statistic(values)`, resampling whole groups.
+
+    `values` is (n, ...), one row a picture; `groups` names the group of each row. Pictures of one group (re-shots
+    of one field) are not independent: drawing them one by one would promise too narrow an interval.
+
+    Raises:
+        ValueError: there is nothing to resample, or `groups` has another length.
+    """
+    values = np.asarray(values)
+    if len(values) == 0 or len(values) != len(groups):
+        raise ValueError(f"{len(values)} values and {len(groups)} groups: give at least one value and a group for each")
+    names = {name: i for i, name in enumerate(dict.fromkeys(groups))}
+    index = np.array([names[name] for name in groups])
+    order = np.argsort(index, kind="stable")
+    members = np.split(order, np.cumsum(np.bincount(index))[:-1])
+    random = np.random.default_rng(seed)
+    drawn = (random.integers(0, len(members), len(members)) for _ in range(rounds))
+    results = [statistic(values[np.concatenate([members[g] for g in draw])]) for draw in drawn]
+    low, high = np.percentile(results, [2.5, 97.5])
     return float(low), float(high)
-
-
-def wilson_interval(successes: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share (Wilson 1927); 0 to 1 when n is 0."""
-    if n == 0:
-        return 0.0, 1.0
-    z = 1.959964  # 97.5th percentile of the normal distribution
-    share = successes / n
-    centre = share + z * z / (2 * n)
-    half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    return float(max(0.0, (centre - half) / scale)), float(min(1.0, (centre + half) / scale))
-
-
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    return np.divide(above, below, out=np.zeros_like(above, dtype=float), where=below > 0)

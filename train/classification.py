@@ -6,9 +6,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from smear.metrics import accuracy, macro_f1
 
 from smear.classes import LABELS
+from smear.metrics import accuracy, macro_f1
 from train import models
 from train.crops import CropBatches, Crops, Variation, pooled, shown
 from train.fit import fit

@@ -7,7 +7,9 @@ import cv2
 import keras
 import numpy as np
 
-from smear.preprocess import CROP_SIZE, NEUTRAL
+from smear.cells import clear_of_scale_bar, mask_of, measure, separate
+from smear.preprocess import CROP_SIZE, NEUTRAL, ModelFrame
+from smear.verdict import pool
 
 MARGIN = 8  # context kept around each crop, in model pixels, so that turning and zooming never runs dry
 CUT_SIZE = CROP_SIZE + 2 * MARGIN
@@ -44,6 +46,27 @@ class Crops:
         with np.load(path) as data:
             files = tuple(str(name) for name in data["files"])
             return Crops(data["pixels"], data["field"], data["label"], data["weight"], files)
+
+
+def cut(view: ModelFrame, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cells of one field: uint8 (n, CUT_SIZE, CUT_SIZE, 4) and the say of each, float32 (n,).
+
+    `probabilities` is the segmenter's float (h, w, 3); parted and chosen as the device does.
+    """
+    mask = mask_of(probabilities)
+    labels = separate(mask.cell)
+    bodies = measure(labels, mask, view, None)
+    chosen = [bodies[i] for i in clear_of_scale_bar(view, bodies)]
+    half = CUT_SIZE // 2
+    pixels = cv2.copyMakeBorder(view.pixels, half, half, half, half, cv2.BORDER_REFLECT)
+    names = cv2.copyMakeBorder(labels, half, half, half, half, cv2.BORDER_CONSTANT, value=0)
+    found = np.empty((len(chosen), CUT_SIZE, CUT_SIZE, 4), np.uint8)
+    for row, body in enumerate(chosen):
+        x, y = round(body.centre[0]), round(body.centre[1])
+        window = np.s_[y : y + CUT_SIZE, x : x + CUT_SIZE]
+        found[row, ..., :3] = pixels[window]
+        found[row, ..., 3] = np.where(names[window] == body.name, 255, 0)
+    return found, np.array([body.say for body in chosen], np.float32)
 
 
 def shown(pixels: np.ndarray) -> np.ndarray:
@@ -128,9 +151,9 @@ def _moved(cut: np.ndarray, rng: np.random.Generator, variation: Variation) -> n
 
 
 def pooled(logits: np.ndarray, crops: Crops) -> dict[int, np.ndarray]:
-    """Return the weighted mean of (n, 4) cell logits over each field, by index into `crops.files`."""
+    """Return each field's pooled log-probabilities, by index into `crops.files`; see `smear.verdict.pool`."""
     found = {}
     for index in np.unique(crops.field):
         rows = crops.field == index
-        found[int(index)] = np.average(logits[rows], axis=0, weights=crops.weight[rows])
+        found[int(index)] = pool(logits[rows], crops.weight[rows])
     return found

@@ -7,12 +7,12 @@ import cv2
 import keras
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
-from smear.stain import otsu_mask
-from smear.synthetic import render
 
 from smear.classes import LABELS
 from smear.images import list_images, read_image
 from smear.preprocess import SCALE_BAR_BOX, stitch, tile, tile_origins, to_frame_scale, to_model_scale, to_tensor
+from smear.stain import otsu_mask
+from smear.synthetic import render
 from train import losses, models
 from train.fit import fit
 from train.masks import BG, CELL, CYTO, IGNORE, NUC, PIXEL_SIZE_UM, Masked, MaskedBatches, drawn, foreign
