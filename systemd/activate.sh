@@ -7,7 +7,9 @@ systemd-tmpfiles --create "$1/tmpfiles.d/smearscope.conf"
 [ "$2" = restart ] || systemctl --quiet enable smearscope.service
 # Neither a chroot nor an image being built has a running systemd: the next boot does the rest.
 [ -d /run/systemd/system ] || exit 0
-udevadm control --reload 2>/dev/null && udevadm trigger --subsystem-match=dma_heap --subsystem-match=usb || true
+if udevadm control --reload 2>/dev/null; then # there is no udev in a container
+  udevadm trigger --subsystem-match=dma_heap --subsystem-match=usb
+fi
 systemctl daemon-reload
 case $2 in
   # --no-block: the first field may need a camera that nobody has plugged in yet.

@@ -42,7 +42,12 @@ install -m 755 "$here/make-venv.sh" "$here/activate.sh" "$lib/"
 for set in build device screen sign; do
   install -m 644 "$project/requirements/$set.txt" "$share/requirements/"
 done
-install -m 644 "$project/LICENSE" "$root/usr/share/doc/smearscope/copyright"
+cat > "$root/usr/share/doc/smearscope/copyright" <<COPYRIGHT
+Copyright: the Smearscope authors
+License: Apache-2.0
+ On Debian systems the full text is in /usr/share/common-licenses/Apache-2.0.
+COPYRIGHT
+install -m 644 "$here/README.md" "$root/usr/share/doc/smearscope/README.md"
 install -D -m 644 "$here/smearscope.service" "$root/usr/lib/systemd/system/smearscope.service"
 install -D -m 644 "$here/smearscope.sysusers" "$root/usr/lib/sysusers.d/smearscope.conf"
 install -D -m 644 "$here/smearscope.tmpfiles" "$root/usr/lib/tmpfiles.d/smearscope.conf"
@@ -63,7 +68,9 @@ Installed-Size: $(du -sk "$root/usr" | cut -f1)
 Depends: $depends, python3-venv, systemd (>= 252), udev
 Recommends: python3-picamera2, libegl1, libgbm1, libgl1-mesa-dri, libgles2
 Description: white cells in stained blood smears, beside the microscope
- Segments white cells in the field under the microscope, says which of four classes the field resembles, and keeps a record.
+ Segments white cells in the field under the microscope, says which of four
+ classes the field resembles, and keeps a record.
+ .
  Research use only: not a medical device.
 CONTROL
 (cd "$root" && find usr -type f -print0 | sort -z | xargs -0 md5sum > DEBIAN/md5sums)

@@ -31,7 +31,7 @@ fi
 # From a copy: a build in the work tree would leave its folders there, and take up old ones.
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
-git -C "$project" ls-files -z --cached --others --exclude-standard | (cd "$project" && xargs -0 ls -d 2>/dev/null || true) |
+git -C "$project" ls-files -z --cached --others --exclude-standard | (cd "$project"; xargs -0 ls -d 2>/dev/null || true) |
   tar -C "$project" --exclude=tests --exclude=docs -cf - -T - | tar -C "$copy" -xf -
 rm -f "$out"/smearscope-*.whl
 # The pinned build backend is among the wheels, so the build needs no network either.
