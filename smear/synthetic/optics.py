@@ -49,7 +49,7 @@ def expose(
     """
     shape = (dyes.shape[1] // SUPERSAMPLING, dyes.shape[2] // SUPERSAMPLING)
     planes = [_transmitted(dyes, channel, shape) for channel in stain.absorption().T]
-    light = np.asarray(cv2.merge(planes), np.float32)
+    light: np.ndarray = np.asarray(cv2.merge(planes), np.float32)
     sigma = float(np.hypot(_DIFFRACTION_UM, 0.5 * _BLUR_PER_DEFOCUS * defocus_um)) / pixel_um
     light = np.asarray(cv2.GaussianBlur(light, (0, 0), max(sigma, 0.05)), np.float32)
     soft = cv2.GaussianBlur(light, (0, 0), max(_SHARPENING_UM / pixel_um, 0.3))
