@@ -1,7 +1,7 @@
 """The roots that the tests of the virtual device share; see docs/tested-on.md for what they prove."""
 
+import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,7 +43,11 @@ def wheels() -> Path:
 @pytest.fixture(scope="session")
 def workshop() -> Iterator[Path]:
     """A folder on disk for this run; /tmp may be too small a memory disk."""
-    folder = Path(tempfile.mkdtemp(prefix="run-", dir=debian.cache()))
+    for left in debian.cache().glob("run-*"):  # of runs that were killed; a root weighs 1 GB
+        if not Path("/proc", left.name.removeprefix("run-")).exists():
+            shutil.rmtree(left)
+    folder = debian.cache() / f"run-{os.getpid()}"
+    folder.mkdir()
     yield folder
     shutil.rmtree(folder)
 
