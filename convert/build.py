@@ -79,6 +79,7 @@ def open_keras(run: Run, role: Role) -> Any:
     except (OSError, ValueError, TypeError, KeyError) as error:
         first = str(error).strip().splitlines()[0]
         raise ConversionError(f"{path}: not a Keras model this version loads ({first}); train again") from error
+    model = _in_float32(model)
     size = facts.input.size if role == "segmenter" else facts.classifier.input_size
     taken, given = tuple(model.input_shape[1:]), tuple(model.output_shape[1:])
     if taken != (size, size, 3):
@@ -87,6 +88,24 @@ def open_keras(run: Run, role: Role) -> Any:
     if given not in allowed:
         raise ConversionError(f"{path}: gives {given}, not {' or '.join(map(str, allowed))}; train again")
     return model
+
+
+def _in_float32(model: Any) -> Any:
+    """Return `model` computing in float32: one trained in mixed bfloat16 has operations that TFLite lacks.
+
+    Its weights are float32 already, so nothing is lost; the outputs gain the digits that training left out.
+    """
+    import keras
+
+    if all(layer.compute_dtype in {None, "float32"} for layer in model._flatten_layers(include_self=False)):
+        return model
+
+    def in_float32(layer: Any) -> Any:
+        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+
+    clone = keras.models.clone_model(model, clone_function=in_float32, recursive=True)
+    clone.set_weights(model.get_weights())
+    return clone
 
 
 class _Maker:

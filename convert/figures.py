@@ -6,8 +6,8 @@ import numpy as np
 
 from smear.bundle import Figure
 from smear.classes import LABELS
-from smear.field import BACKGROUND, CYTOPLASM, Finding
-from smear.metrics import bootstrap_interval, dice, expected_calibration_error, precision_recall_f1
+from smear.field import CYTOPLASM, NUCLEUS, Finding
+from smear.metrics import bootstrap_interval, dice, expected_calibration_error, f1
 
 NO_CELL = len(LABELS)  # index predicted for a field in which no cell was found: always wrong
 
@@ -43,17 +43,16 @@ def of_masks(pairs: Sequence[tuple[np.ndarray, np.ndarray]], split: str, seed: i
 
 def cell_dice(found: np.ndarray, drawn: np.ndarray) -> float:
     """Return the Dice of bool (h, w) `found` against `drawn` (0 background, 128 ignored, 255 cell)."""
-    counts = drawn != CYTOPLASM
-    return dice(found & counts, (drawn != BACKGROUND) & counts)
+    return dice(drawn == NUCLEUS, found, ignore=drawn == CYTOPLASM)
 
 
 def _macro_f1(truth: np.ndarray, top: np.ndarray) -> float:
-    """The mean F1 of the four classes; "no cell" is an answer but no class."""
-    return float(precision_recall_f1(truth, top, NO_CELL + 1)[2][:NO_CELL].mean())
+    """Return the mean F1 of the classes that occur; "no cell" is an answer but no class."""
+    return float(f1(truth, top, NO_CELL + 1)[np.unique(truth)].mean())
 
 
 def _figure(measure: Callable[[np.ndarray], float], n: int, split: str, seed: int) -> Figure:
     """Return `measure` of all `n` fields with its bootstrap interval over fields."""
     everyone = np.arange(n)
-    low, high = bootstrap_interval(everyone, everyone, measure, seed)
+    low, high = bootstrap_interval(everyone, everyone, measure, seed=seed)
     return Figure(value=measure(everyone), split=split, n=n, low=low, high=high)

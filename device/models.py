@@ -152,7 +152,7 @@ def target(models: Path, link: str) -> Path | None:
     path = models / link
     if not path.is_symlink():
         return None
-    home = models / os.readlink(path)
+    home = models / path.readlink()
     return home if home.is_dir() else None
 
 
@@ -165,7 +165,8 @@ def installed(models: Path) -> list[Installed]:
     for home in sorted(models.iterdir()):
         if home.is_symlink() or not home.is_dir() or home.name.startswith("."):
             continue
-        fault, created, levels = None, "", ()
+        fault: str | None = None
+        created, levels = "", tuple[str, ...]()
         try:
             manifest = load_bundle(home).manifest
             created, levels = manifest.created, tuple(manifest.segmenter.levels)

@@ -86,7 +86,8 @@ def check_signature(path: Path, public: Path) -> None:
         key.verify(signature, _manifest(path))
     except InvalidSignature:
         raise BundleError(
-            f"bundle {path}: {SIGNATURE} does not fit {MANIFEST} and {public.name}; it was altered or signed by another key"
+            f"bundle {path}: {SIGNATURE} does not fit {MANIFEST} and {public.name}; it was altered, "
+            "or signed by another key"
         ) from None
 
 

@@ -6,7 +6,6 @@ import shutil
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from smear.synthetic import render
 
 from convert.cli import LEFT_OUT, command
 from device import models
@@ -16,7 +15,8 @@ from smear import RESEARCH_USE_ONLY
 from smear.bundle import load_bundle
 from smear.errors import ConversionError
 from smear.field import Frame
-from tests.convert.tiny import classifier, run_facts
+from smear.synthetic import render
+from tests.convert.tiny import classifier, run_facts, segmenter
 
 LEVELS = ("float32", "float16", "dynamic", "int8", "int16x8")
 LOOSE = "".join(
@@ -135,6 +135,22 @@ def test_a_model_that_takes_another_size_than_stated_is_refused(run_folder, pict
     done = convert(other, "--out", tmp_path / "b", "--data", pictures, catch=True)
 
     assert "takes (64, 64, 3), not (48, 48, 3)" in str(done.exception)
+
+
+def test_a_model_trained_in_mixed_precision_is_converted_in_float32(run_folder, pictures, tmp_path):
+    import keras
+
+    mixed = shutil.copytree(run_folder, tmp_path / "run")
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        segmenter().save(mixed / "segmenter.keras")
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+    done = convert(mixed, "--out", tmp_path / "b", "--data", pictures, "--levels", "float32")
+
+    assert done.exit_code == 0, done.output
+    models.verify(tmp_path / "b")
 
 
 def test_missing_pictures_are_named_before_any_work(run_folder, tmp_path):
