@@ -1,5 +1,6 @@
 """Cells cut out of fields, kept with their masks, and the endlessly varied batches a cell classifier learns from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,12 @@ class Crops:
         keep = wanted[self.field]
         return Crops(self.pixels[keep], self.field[keep], self.label[keep], self.weight[keep], self.files)
 
+    @staticmethod
+    def of_field(name: str, label: int, pixels: np.ndarray, say: np.ndarray) -> "Crops":
+        """Return the cells of one field, as `cut` gave them."""
+        count = len(pixels)
+        return Crops(pixels, np.zeros(count, np.int32), np.full(count, label, np.int32), say, (name,))
+
     def save(self, path: Path) -> None:
         """Write to `path`, an .npz file."""
         np.savez(
@@ -46,6 +53,18 @@ class Crops:
         with np.load(path) as data:
             files = tuple(str(name) for name in data["files"])
             return Crops(data["pixels"], data["field"], data["label"], data["weight"], files)
+
+
+def joined(parts: Sequence[Crops]) -> Crops:
+    """Return all cells of `parts` in one."""
+    offsets = np.cumsum([0] + [len(part.files) for part in parts[:-1]])
+    return Crops(
+        np.concatenate([part.pixels for part in parts]),
+        np.concatenate([part.field + offset for part, offset in zip(parts, offsets, strict=True)]).astype(np.int32),
+        np.concatenate([part.label for part in parts]),
+        np.concatenate([part.weight for part in parts]),
+        tuple(name for part in parts for name in part.files),
+    )
 
 
 def cut(view: ModelFrame, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,6 @@
 """Training the segmenter: first on many rough masks, then on the few drawn by hand, scored on those left out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +11,24 @@ from sklearn.model_selection import StratifiedKFold
 
 from smear.classes import LABELS
 from smear.images import list_images, read_image
-from smear.preprocess import SCALE_BAR_BOX, stitch, tile, tile_origins, to_frame_scale, to_model_scale, to_tensor
+from smear.metrics import dice
+from smear.preprocess import (
+    SCALE_BAR_BOX,
+    ModelFrame,
+    stitch,
+    tile,
+    tile_origins,
+    to_frame_scale,
+    to_model_scale,
+    to_tensor,
+)
 from smear.stain import otsu_mask
 from smear.synthetic import render
 from train import losses, models
 from train.fit import fit
 from train.masks import BG, CELL, CYTO, IGNORE, NUC, PIXEL_SIZE_UM, Masked, MaskedBatches, drawn, foreign
 
-ROUGH_EPOCHS, DRAWN_EPOCHS, STEPS, BATCH = 20, 8, 150, 16
+ROUGH_EPOCHS, DRAWN_EPOCHS, STEPS, BATCH = 8, 8, 120, 16
 ROUGH_RATE, DRAWN_RATE = 2e-3, 5e-4
 WORST_SHARE = 0.2  # of the thresholded masks of a class, by contrast, left out: the threshold found nothing there
 FOLDS = 4  # of the drawn masks: every fold leaves two fields of each class out
@@ -115,9 +126,23 @@ def loss_of(name: str) -> object:
     return losses.mask_loss_of_softmax if name == "unet" else losses.mask_loss
 
 
-def predict(model: keras.Model, image: np.ndarray) -> np.ndarray:
-    """Return probabilities float32 (h, w, 3) of RGB uint8 (h, w, 3) at the model's own size."""
-    out = model(to_tensor(image), training=False).numpy()[0].astype(np.float32)
+Segment = Callable[[ModelFrame], np.ndarray]
+
+
+def segment_with(model: keras.Model) -> Segment:
+    """Return a function from a view to the probabilities float32 (h, w, 3) that `model` gives, tile by tile."""
+
+    def segment(view: ModelFrame) -> np.ndarray:
+        height, width = view.pixels.shape[:2]
+        origins = tile_origins(height, width)
+        tensors = np.concatenate([to_tensor(tile(view.pixels, origin)) for origin in origins])
+        return stitch(list(_probabilities(model, tensors)), origins, (height, width))
+
+    return segment
+
+
+def _probabilities(model: keras.Model, tensors: np.ndarray) -> np.ndarray:
+    out = np.asarray(model.predict_on_batch(tensors), np.float32)
     if model.name == "unet":
         return out
     out = np.exp(out - out.max(axis=-1, keepdims=True))
@@ -136,23 +161,16 @@ class Score:
 
 def score(model: keras.Model, fields: list[Masked]) -> list[Score]:
     """Score `model` on `fields`, each brought to the models' scale first."""
-    return [_score_one(model, masked) for masked in fields]
+    segment = segment_with(model)
+    return [_score_one(segment, masked) for masked in fields]
 
 
-def _score_one(model: keras.Model, masked: Masked) -> Score:
-    pixel_size = PIXEL_SIZE_UM.get(masked.source)
-    frame = to_model_scale(masked.image, pixel_size)
-    origins = tile_origins(*frame.pixels.shape[:2])
-    maps = stitch([predict(model, tile(frame.pixels, at)) for at in origins], origins, frame.pixels.shape[:2])
-    probabilities = to_frame_scale(maps, frame)
+def _score_one(segment: Segment, masked: Masked) -> Score:
+    view = to_model_scale(masked.image, PIXEL_SIZE_UM.get(masked.source))
+    probabilities = to_frame_scale(segment(view), view)
     known = masked.codes != IGNORE
     cell = probabilities[..., 0] < 0.5
     nucleus = None
     if (masked.codes == NUC).any():
-        nucleus = _dice(cell & (probabilities[..., 2] >= probabilities[..., 1]), masked.codes == NUC, known)
-    return Score(masked.name, masked.source, _dice(cell, masked.codes != BG, known), nucleus)
-
-
-def _dice(found: np.ndarray, truth: np.ndarray, known: np.ndarray) -> float:
-    both, total = (found & truth & known).sum(), (found & known).sum() + (truth & known).sum()
-    return float(2 * both / total) if total else 1.0
+        nucleus = dice(cell & (probabilities[..., 2] >= probabilities[..., 1]) & known, masked.codes == NUC)
+    return Score(masked.name, masked.source, dice(cell & known, (masked.codes != BG) & known), nucleus)
