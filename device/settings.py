@@ -75,8 +75,8 @@ class GateSettings(_Section):
     min_brightness: float = Field(default=_LIMITS.min_brightness, ge=0, le=1, description="of the glass")
     min_cells: int = Field(default=_LIMITS.min_cells, ge=1, description="fewer leukocytes carry no label")
     max_cell_share: float = Field(default=_LIMITS.max_cell_share, ge=0, le=1, description="of the field")
-    max_glass_saturation: float = Field(
-        default=_LIMITS.max_glass_saturation, ge=0, le=1, description="a stained smear has clear glass"
+    max_glass_tint: float = Field(
+        default=_LIMITS.max_glass_tint, ge=0, le=1, description="a stained smear has clear glass"
     )
 
     def limits(self) -> Limits:

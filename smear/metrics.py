@@ -15,7 +15,8 @@ BOOTSTRAP_ROUNDS = 2000  # bounds move by less than a tenth of the interval beyo
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    return np.divide(above, below, out=np.zeros(np.shape(below), np.float64), where=np.asarray(below) != 0)
+    ratio = np.divide(above, below, out=np.zeros(np.shape(below), np.float64), where=np.asarray(below) != 0)
+    return np.asarray(ratio)
 
 
 def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
