@@ -104,6 +104,27 @@ def test_the_mask_lies_on_the_dark_cells_to_the_pixel() -> None:
     assert np.percentile(green[inner], 95) < np.percentile(green[outer], 5)
 
 
+@pytest.mark.parametrize("stain", SESSIONS, ids=lambda stain: stain.name)
+def test_a_nucleus_is_darker_than_what_surrounds_its_cell_in_every_stain(stain) -> None:
+    field = render("Pre", 4, stain=stain)
+    green = field.image[..., 1]  # where the nuclear dye absorbs most
+    grown = cv2.dilate(field.mask.cell.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    around = np.percentile(green[grown & ~field.mask.cell], 25)
+    assert np.median(green[field.mask.nucleus]) < around - 15
+
+
+def test_blasts_are_larger_than_the_benign_small_cells() -> None:
+    diameters_um = {}
+    for label in LABELS:
+        areas = np.concatenate(
+            [np.bincount(render(label, s, (448, 448), cells=16).cells.ravel())[1:] for s in range(2)]
+        )
+        diameters_um[label] = float(np.median(2 * np.sqrt(areas * 0.5**2 / np.pi)))
+    blasts = [diameters_um[label] for label in ("Early", "Pre", "Pro")]
+    assert all(10.0 < diameter < 13.5 for diameter in blasts), diameters_um
+    assert diameters_um["Benign"] < min(blasts), diameters_um
+
+
 def test_the_mask_does_not_depend_on_stain_noise_or_focus() -> None:
     plain = render("Pre", 9, noise=0)
     other = render("Pre", 9, stain=SESSIONS[3], noise=6, defocus_um=3)
@@ -157,7 +178,7 @@ def test_the_scale_bar_hides_what_lies_under_it() -> None:
 
 
 def test_overlapping_fields_of_a_slide_show_the_same_cells() -> None:
-    slide = SyntheticSlide("Pre", 4)
+    slide = SyntheticSlide("Pre", 4, 0.5)
     here, there = slide.field_at(0, 0, noise=0), slide.field_at(30.0, 17.0, noise=0)
     dx, dy = 60, 34  # pixels of 0.5 um
     assert np.array_equal(here.mask.values[dy:, dx:], there.mask.values[:-dy, :-dx])
@@ -175,6 +196,12 @@ def test_a_field_does_not_depend_on_the_way_the_stage_came() -> None:
     assert np.array_equal(wandered.field_at(321.3, 77.7).image, straight.field_at(321.3, 77.7).image)
 
 
+def test_distant_places_of_a_slide_differ_on_every_side() -> None:
+    slide = SyntheticSlide("Pre", 3)
+    places = [(0, 0), (5000, 0), (0, 5000), (-5000, 0), (0, -5000), (5000, 5000)]
+    assert len({slide.field_at(x, y).image.tobytes() for x, y in places}) == len(places)
+
+
 def test_frames_of_a_resting_stage_differ_by_noise_alone() -> None:
     slide = SyntheticSlide("Early", 1)
     one, two = slide.field_at(10, 10, noise_seed=1), slide.field_at(10, 10, noise_seed=2)
@@ -188,7 +215,7 @@ def test_frames_of_a_resting_stage_differ_by_noise_alone() -> None:
 
 def test_a_slide_is_full_of_cells_of_its_class() -> None:
     for label in LABELS:
-        slide = SyntheticSlide(label, 0)
+        slide = SyntheticSlide(label, 0, 0.5)
         assert sum(int(slide.field_at(112.0 * step, 0.0).cells.max()) for step in range(6)) >= 6
 
 
