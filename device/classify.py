@@ -7,7 +7,7 @@ import numpy as np
 from device.protocols import Runtime
 from smear.bundle import Classifier
 from smear.cells import Body, clear_of_scale_bar
-from smear.preprocess import ModelFrame, crop_cell, on_neutral_ground, scale_bar_box, tile, tile_origins, to_tensor
+from smear.preprocess import ModelFrame, crop_cell, on_neutral_ground, tile, tile_origins, to_tensor, without_scale_bar
 from smear.verdict import Verdict, judge
 
 MAX_CELLS = 48  # shown to the classifier in one field, those with the most say first: bounds the time of one field
@@ -44,11 +44,9 @@ def _tile_logits(
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Logits and cell area of every tile that holds a cell."""
     size = model.input_shape[1]
-    shown = on_neutral_ground(frame.pixels, labels > 0) if facts.shown == "cells" else frame.pixels.copy()
-    box = scale_bar_box(frame)
-    if box is not None:
-        x, y, width, height = box
-        shown[y : y + height, x : x + width] = 255
+    shown = without_scale_bar(frame)
+    if facts.shown == "cells":
+        shown = on_neutral_ground(shown, labels > 0)
     logits, areas = [], []
     for origin in tile_origins(labels.shape[0], labels.shape[1], size):
         area = np.count_nonzero(tile(labels, origin, size))

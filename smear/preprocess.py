@@ -114,6 +114,16 @@ def scale_bar_box(frame: ModelFrame) -> tuple[int, int, int, int] | None:
     return right - width, bottom - height, width, height
 
 
+def without_scale_bar(frame: ModelFrame) -> np.ndarray:
+    """Return a copy of the pixels with the scale bar's corner painted `NEUTRAL`, where there may be one."""
+    pixels = frame.pixels.copy()
+    box = scale_bar_box(frame)
+    if box is not None:
+        x, y, width, height = box
+        pixels[y : y + height, x : x + width] = NEUTRAL
+    return pixels
+
+
 def on_neutral_ground(pixels: np.ndarray, keep: np.ndarray, ground: int = NEUTRAL) -> np.ndarray:
     """Return a copy of RGB uint8 (h, w, 3) with everything outside bool (h, w) `keep` painted `ground`."""
     return np.where(keep[..., np.newaxis], pixels, np.uint8(ground))

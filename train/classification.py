@@ -1,6 +1,6 @@
 """Training the classifier on cells, on cells on neutral ground, or on whole fields, and scoring it by field."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +9,17 @@ import numpy as np
 
 from smear.classes import LABELS
 from smear.metrics import accuracy, macro_f1
+from smear.preprocess import FIELD_SIZE
 from train import models
-from train.crops import CropBatches, Crops, Variation, pooled, shown
+from train.crops import BAG, CropBatches, Crops, Variation, pooled, shown
+from train.fields import FieldBatches, paper_augmentation
 from train.fit import fit
 
 OTHER = len(LABELS)  # index of the fifth logit: not a cell of these four classes
-CELL_EPOCHS, CELL_STEPS, CELL_BATCH, CELL_RATE = 12, 100, 256, 2e-3
-SMOOTHING = 0.1  # of the labels: a field's class is not every cell's
+CELL_EPOCHS, CELL_STEPS, CELL_BATCH, CELL_RATE = 16, 100, 256, 2e-3
+FIELD_EPOCHS, FIELD_BATCH, FIELD_RATE = 14, 16, 5e-4
+SMOOTHING = 0.05  # of the labels
+CELL_SHARE = 0.3  # of the loss that each cell bears alone; the rest is its bag's
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,10 +42,19 @@ class FieldScores:
 
 
 def cell_loss(labels: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
-    """Cross-entropy with smoothed labels over the four classes and OTHER."""
+    """Cross-entropy of each cell and of each bag's mean logits, over the four classes and OTHER.
+
+    The mean over a bag is what the device does with a field (`smear.verdict.pool`): many a cell tells nothing,
+    and only the field's label is known to be true.
+    """
     target = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(labels, (-1,)), "int32"), logits.shape[-1])
-    target = target * (1.0 - SMOOTHING) + SMOOTHING / logits.shape[-1]
-    return -keras.ops.mean(keras.ops.sum(target * keras.ops.log_softmax(logits, axis=-1), axis=-1))
+    bags = keras.ops.mean(keras.ops.reshape(logits, (-1, BAG, logits.shape[-1])), axis=1)
+    return CELL_SHARE * _entropy(target, logits) + (1.0 - CELL_SHARE) * _entropy(target[::BAG], bags)
+
+
+def _entropy(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+    smooth = target * (1.0 - SMOOTHING) + SMOOTHING / logits.shape[-1]
+    return -keras.ops.mean(keras.ops.sum(smooth * keras.ops.log_softmax(logits, axis=-1), axis=-1))
 
 
 def fit_cells(
@@ -63,10 +76,44 @@ def fit_cells(
     return model
 
 
+def fit_fields(
+    model: keras.Model,
+    fields: Sequence[tuple[Path, str]],
+    prepare: Callable[[Path], np.ndarray],
+    out: Path,
+    *,
+    seed: int = 0,
+    epochs: int = FIELD_EPOCHS,
+    resume: bool = False,
+    verbose: int = 2,
+) -> keras.Model:
+    """Fit a classifier of whole fields with the paper's augmentation and save it as `out`/model.keras."""
+    batches = FieldBatches(list(fields), prepare, size=FIELD_SIZE, batch=FIELD_BATCH, seed=seed)
+    trained = keras.Sequential([keras.Input((FIELD_SIZE, FIELD_SIZE, 3)), paper_augmentation(), model])
+    fit(trained, batches, field_loss, out, epochs=epochs, rate=FIELD_RATE, resume=resume, verbose=verbose)
+    model.save(out / "model.keras")
+    return model
+
+
+def field_loss(labels: keras.KerasTensor, probabilities: keras.KerasTensor) -> keras.KerasTensor:
+    """Cross-entropy of softmax outputs, as the paper's."""
+    return keras.losses.sparse_categorical_crossentropy(labels, probabilities)
+
+
+def score_fields(
+    model: keras.Model, fields: Sequence[tuple[Path, str]], prepare: Callable[[Path], np.ndarray]
+) -> FieldScores:
+    """Return what a whole-field classifier says of `fields`."""
+    batches = FieldBatches(list(fields), prepare, size=FIELD_SIZE, batch=FIELD_BATCH, seed=None)
+    probabilities = np.concatenate([np.asarray(model.predict_on_batch(batches[i][0])) for i in range(len(batches))])
+    truth = np.array([LABELS.index(label) for _, label in fields], np.int32)
+    return FieldScores(tuple(str(path) for path, _ in fields), truth, np.log(np.maximum(probabilities, 1e-7)))
+
+
 def score_cells(model: keras.Model, crops: Crops) -> FieldScores:
     """Pool the logits of `model` over the cells of each field in `crops`."""
     logits = np.asarray(model.predict(shown(crops.pixels).astype(np.float32) / 255.0, batch_size=512, verbose=0))
-    by_field = pooled(logits[:, :OTHER], crops)
+    by_field = pooled(logits, crops)
     truth = {int(index): int(label) for index, label in zip(crops.field, crops.label, strict=True)}
     order: Sequence[int] = sorted(by_field)
     return FieldScores(

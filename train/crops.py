@@ -12,6 +12,7 @@ from smear.cells import clear_of_scale_bar, mask_of, measure, separate
 from smear.preprocess import CROP_SIZE, NEUTRAL, ModelFrame
 from smear.verdict import pool
 
+BAG = 8  # cells of one field that are judged together in training
 MARGIN = 8  # context kept around each crop, in model pixels, so that turning and zooming never runs dry
 CUT_SIZE = CROP_SIZE + 2 * MARGIN
 
@@ -98,16 +99,19 @@ def shown(pixels: np.ndarray) -> np.ndarray:
 class Variation:
     """How far training strays from the photographs."""
 
-    gain: float = 0.3  # of the optical density: a stain left longer or shorter
-    mixing: float = 0.10  # of the density's channels into one another: another stain batch
-    tint: float = 0.15  # of the light: white balance off
+    gain: float = 0.15  # of the optical density: a stain left longer or shorter
+    mixing: float = 0.04  # of the density's channels into one another: another stain batch
+    tint: float = 0.08  # of the light: white balance off
     zoom: float = 0.12
     edge_px: int = 1  # how far the mask is grown or shrunk: the segmenter's own error
     blur: float = 0.3  # share of crops softened
 
 
 class CropBatches(keras.utils.PyDataset):
-    """Class-balanced batches of varied crops: x float32 (n, s, s, 3) in 0..1, y int32 (n,)."""
+    """Class-balanced batches of varied crops: x float32 (n, s, s, 3) in 0..1, y int32 (n,).
+
+    Each run of `BAG` crops is from one field, under one stain and light, as a device meets them.
+    """
 
     def __init__(self, crops: Crops, steps: int, batch: int, seed: int, variation: Variation) -> None:
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
@@ -121,14 +125,13 @@ class CropBatches(keras.utils.PyDataset):
     def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Return batch `step` of this epoch."""
         rng = np.random.default_rng((self.seed, self.epoch, step))
-        # class, then field, then cell: a crowded field has no more say than a sparse one
-        classes = rng.integers(len(self.by_class), size=self.batch)
+        # class, then field, then cells: a crowded field has no more say than a sparse one
         chosen = []
-        for label in classes:
+        for label in rng.integers(len(self.by_class), size=self.batch // BAG):
             fields = self.by_class[label]
             cells = fields[rng.integers(len(fields))]
-            chosen.append(cells[rng.integers(len(cells))])
-        rows = np.array(chosen)
+            chosen.append(rng.choice(cells, BAG, replace=len(cells) < BAG))
+        rows = np.concatenate(chosen)
         return vary(self.crops.pixels[rows], rng, self.variation), self.crops.label[rows]
 
 
@@ -139,16 +142,17 @@ def _by_field(crops: Crops, label: int) -> list[np.ndarray]:
 
 
 def vary(pixels: np.ndarray, rng: np.random.Generator, variation: Variation) -> np.ndarray:
-    """Turn, zoom, restain and re-cut uint8 (n, CUT_SIZE, CUT_SIZE, 4) into float32 (n, s, s, 3) in 0..1."""
+    """Turn, zoom, restain and re-cut uint8 (n, CUT_SIZE, CUT_SIZE, 4) into float32 (n, s, s, 3) in 0..1; n a multiple of `BAG`."""
     count = len(pixels)
     moved = np.empty((count, CROP_SIZE, CROP_SIZE, 4), np.uint8)
     for row in range(count):
         moved[row] = _moved(pixels[row], rng, variation)
     density = -np.log((moved[..., :3].astype(np.float32) + 1.0) / 256.0)
-    gain = rng.uniform(1 - variation.gain, 1 + variation.gain, (count, 1, 1))
-    mixing = np.eye(3) * gain + rng.normal(0, variation.mixing, (count, 3, 3))
+    bags = count // BAG
+    gain = rng.uniform(1 - variation.gain, 1 + variation.gain, (bags, 1, 1))
+    mixing = np.repeat(np.eye(3) * gain + rng.normal(0, variation.mixing, (bags, 3, 3)), BAG, axis=0)
     density = density.reshape(count, -1, 3) @ mixing.astype(np.float32)
-    tint = -np.log(rng.uniform(1 - variation.tint, 1.0, (count, 1, 3))).astype(np.float32)
+    tint = np.repeat(-np.log(rng.uniform(1 - variation.tint, 1.0, (bags, 1, 3))), BAG, axis=0).astype(np.float32)
     image = np.exp(-np.clip(density + tint, 0.0, 5.0)).reshape(count, CROP_SIZE, CROP_SIZE, 3)
     return np.where(moved[..., 3:] > 127, image, np.float32(NEUTRAL / 255.0))
 

@@ -10,7 +10,7 @@ from keras import layers
 
 from smear.classes import LABELS
 from smear.images import read_image
-from smear.preprocess import to_model_scale
+from smear.preprocess import to_model_scale, without_scale_bar
 
 
 class FieldBatches(keras.utils.PyDataset):
@@ -47,8 +47,8 @@ class FieldBatches(keras.utils.PyDataset):
 
 
 def whole_field(path: Path) -> np.ndarray:
-    """Return the field at `path` as the models see a whole field: RGB uint8 (224, 224, 3)."""
-    return to_model_scale(read_image(path)).pixels
+    """Return the field at `path` as a classifier of whole fields sees it: RGB uint8 (224, 224, 3), no scale bar."""
+    return without_scale_bar(to_model_scale(read_image(path)))
 
 
 def paper_augmentation(cutout: bool = True) -> keras.Sequential:
