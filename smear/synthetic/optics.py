@@ -12,7 +12,7 @@ from smear.synthetic.stains import Stain
 _BLUR_PER_DEFOCUS = 0.855
 _DIFFRACTION_UM = 0.17  # Gaussian sigma of the Airy disc at NA 0.65 and 550 nm
 _MOSAIC = np.array([[0.8, 0.6], [0.95, -0.3], [0.8, -0.6]], np.float32)
-_SHARPENING = 0.45  # cameras sharpen: the data set's cells have light fringes ...
+_SHARPENING = 0.35  # cameras sharpen: the data set's cells have light fringes ...
 _SHARPENING_UM = 0.45  # ... about this wide
 
 

@@ -115,7 +115,7 @@ def _paint_red(canvas: Canvas, red: Red, look: Look) -> None:
     if patch is None:
         return
     relative = _relative_radius(patch, red.body)
-    thickness = _inside(relative, red.body, canvas, 0.5)
+    thickness = _inside(relative, red.body, canvas, 0.9)  # a red cell's rim is round, not cut
     pale = np.clip((look.pallor_radius + look.pallor_edge / 2 - relative) / look.pallor_edge, 0.0, 1.0)
     thickness *= red.amount * (0.88 + 0.28 * relative * relative - red.pallor * pale)
     canvas.dyes[HAEMOGLOBIN, patch.rows, patch.columns] += thickness

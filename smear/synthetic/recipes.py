@@ -49,11 +49,11 @@ PRO_BLAST = CellKind((11.3, 1.1), (0.78, 0.92), (0.85, 1.15), 0.15, 0.15, (1, 3)
 RECIPES: dict[str, Recipe] = {
     "Benign": Recipe(
         ((HEMATOGONE, 0.5), (LYMPHOCYTE, 0.14), (ERYTHROBLAST, 0.1), (GRANULOCYTE, 0.15), (MYELOCYTE, 0.11)),
-        (4, 14), 0.2, 0.5, (110, 210),
+        (4, 14), 0.2, 0.5, (130, 260),
     ),
-    "Early": Recipe(((EARLY_BLAST, 0.93), (LYMPHOCYTE, 0.05), (GRANULOCYTE, 0.02)), (2, 12), 0.3, 0.6, (100, 200)),
-    "Pre": Recipe(((PRE_BLAST, 0.78), (PRE_SMALL, 0.2), (GRANULOCYTE, 0.02)), (5, 30), 0.55, 1.8, (60, 160)),
-    "Pro": Recipe(((PRO_BLAST, 0.95), (LYMPHOCYTE, 0.05)), (2, 8), 0.2, 0.6, (90, 170)),
+    "Early": Recipe(((EARLY_BLAST, 0.93), (LYMPHOCYTE, 0.05), (GRANULOCYTE, 0.02)), (2, 12), 0.3, 0.6, (110, 240)),
+    "Pre": Recipe(((PRE_BLAST, 0.78), (PRE_SMALL, 0.2), (GRANULOCYTE, 0.02)), (5, 30), 0.55, 1.8, (100, 230)),
+    "Pro": Recipe(((PRO_BLAST, 0.95), (LYMPHOCYTE, 0.05)), (2, 8), 0.2, 0.6, (100, 200)),
 }  # fmt: skip
 NO_LEUKOCYTES = Recipe((), (0, 0), 0.0, 0.0, (90, 200))
 EMPTY_GLASS = Recipe((), (0, 0), 0.0, 0.0, (0, 0))
