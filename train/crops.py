@@ -142,7 +142,7 @@ def _by_field(crops: Crops, label: int) -> list[np.ndarray]:
 
 
 def vary(pixels: np.ndarray, rng: np.random.Generator, variation: Variation) -> np.ndarray:
-    """Turn, zoom, restain and re-cut uint8 (n, CUT_SIZE, CUT_SIZE, 4) into float32 (n, s, s, 3) in 0..1; n a multiple of `BAG`."""
+    """Turn, zoom, restain and re-cut uint8 (n, CUT_SIZE, CUT_SIZE, 4) into float32 (n, s, s, 3) in 0..1; n in bags."""
     count = len(pixels)
     moved = np.empty((count, CROP_SIZE, CROP_SIZE, 4), np.uint8)
     for row in range(count):

@@ -1,0 +1,38 @@
+"""`smearscope train`: data, splits, both models, and what they are worth."""
+
+import importlib
+from typing import Any
+
+import click
+
+COMMANDS = {
+    "fetch": ("train.fetch", "Get the data set, or check a folder of it."),
+    "audit": ("train.audit", "Find duplicates, re-shots, stain sessions and scale bars."),
+    "split": ("train.splits", "Write a named split to a file."),
+    "segmenter": ("train.commands.segmenter", "Fit a segmenter and score it on masks left out."),
+    "classifier": ("train.commands.classifier", "Fit a classifier, calibrate it and write run.json."),
+}
+"""Name -> (module that holds `command`, what it does); imported only when asked, since TensorFlow takes seconds."""
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of `cmd_name` and return its command."""
+        if cmd_name not in COMMANDS:
+            return None
+        found: Any = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list from the table, importing none."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=_Lazy)
+def command() -> None:
+    """Train the models on a desktop, and find out what they are worth."""

@@ -1,0 +1,1 @@
+"""Sub-commands of `smearscope train` that need Keras."""

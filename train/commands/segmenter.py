@@ -1,0 +1,83 @@
+"""`smearscope train segmenter`: rough masks first, then the drawn ones, scored on those left out."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import keras
+import numpy as np
+
+from smear.bundle import Figure
+from smear.metrics import bootstrap_interval
+from train.fit import write_json
+from train.masks import PIXEL_SIZE_UM, Masked, drawn, foreign
+from train.run import SEGMENTER
+from train.segmentation import DRAWN_EPOCHS, ROUGH_EPOCHS, Score, fit_drawn, fit_rough, folds, score
+
+SCORES = "segmenter.json"
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="Root of the training data.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
+@click.option("--model", type=click.Choice(["unet_light", "unet"]), default="unet_light", show_default=True)
+@click.option("--rough-epochs", default=ROUGH_EPOCHS, show_default=True, help="On masks found by a threshold.")
+@click.option("--epochs", default=DRAWN_EPOCHS, show_default=True, help="On masks drawn by hand.")
+@click.option("--folds/--no-folds", "crossed", default=True, show_default=True, help="Score every drawn mask left out.")
+@click.option("--precision", type=click.Choice(["mixed_bfloat16", "mixed_float16", "float32"]), default="float32")
+@click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
+def command(
+    data: Path, out: Path, model: str, rough_epochs: int, epochs: int, crossed: bool, precision: str, resume: bool
+) -> None:
+    """Fit a segmenter and save it as segmenter.keras; its scores go to segmenter.json.
+
+    A fold that has been scored is not fitted again by --resume.
+    """
+    keras.mixed_precision.set_global_policy(precision)
+    rough = out / "rough" / "model.keras"
+    if not rough.exists():
+        fit_rough(model, data, out / "rough", epochs=rough_epochs, resume=resume)
+    fields = drawn(data)
+    scored: list[Score] = []
+    for number, (train, test) in enumerate(folds(fields) if crossed else []):
+        scored += _fold(out / f"fold-{number}", rough, data, train, test, epochs, resume)
+    fitted = fit_drawn(rough, data, fields, out / "drawn", epochs=epochs, resume=resume)
+    fitted.save(out / SEGMENTER)
+    held_out = score(fitted, [masked for source in PIXEL_SIZE_UM for masked in foreign(data, source, held_out=True)])
+    figures = figures_of(scored, "cross-validated") | {
+        f"{source}_{name}": figure
+        for source in PIXEL_SIZE_UM
+        for name, figure in figures_of([s for s in held_out if s.source == source], "held-out fifth").items()
+    }
+    write_json(out / SCORES, {name: figure.model_dump() for name, figure in figures.items()})
+    for name, figure in figures.items():
+        click.echo(f"{name}: {figure.value:.4f} ({figure.low:.4f} to {figure.high:.4f}), {figure.split}, n={figure.n}")
+
+
+def _fold(
+    out: Path, rough: Path, data: Path, train: list[Masked], test: list[Masked], epochs: int, resume: bool
+) -> list[Score]:
+    done = out / "scores.json"
+    if done.exists():
+        return [Score(**row) for row in json.loads(done.read_text(encoding="utf-8"))["scores"]]
+    scored = score(fit_drawn(rough, data, train, out, epochs=epochs, resume=resume), test)
+    write_json(done, {"scores": [asdict(row) for row in scored]})
+    return scored
+
+
+def figures_of(scores: list[Score], split: str) -> dict[str, Figure]:
+    """Return the mean Dice of cells, of cells by class, and of nuclei where they were drawn."""
+    found: dict[str, list[float]] = {}
+    for row in scores:
+        found.setdefault("dice", []).append(row.cell)
+        if row.source not in PIXEL_SIZE_UM:
+            found.setdefault(f"dice_{row.source.lower()}", []).append(row.cell)
+        if row.nucleus is not None:
+            found.setdefault("nucleus_dice", []).append(row.nucleus)
+    return {name: _figure(np.array(values), split) for name, values in found.items()}
+
+
+def _figure(values: np.ndarray, split: str) -> Figure:
+    low, high = bootstrap_interval(values, np.arange(len(values)), lambda drawn: float(drawn.mean()), 0)
+    return Figure(value=float(values.mean()), split=split, n=len(values), low=low, high=high)
