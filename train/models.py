@@ -104,9 +104,14 @@ def smearnet(size: int = CROP_SIZE, dropout: float = 0.2) -> keras.Model:
     return keras.Model(inputs, outputs, name="smearnet")
 
 
+HIGHEST = 6.0
+"""Cap of every activation of ours: without it one in a thousand reached 11 where 99.9 % stayed below 4, and 8 bits
+spread over that range moved the logits of `smearnet` by 0.2 and their mean by up to 0.7."""
+
+
 def _conv(x: keras.KerasTensor, filters: int, kernel: int = 3, strides: int = 1) -> keras.KerasTensor:
     x = layers.Conv2D(filters, kernel, strides=strides, padding="same", use_bias=False)(x)
-    return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    return layers.ReLU(HIGHEST)(layers.BatchNormalization(momentum=0.9)(x))
 
 
 def _separable(x: keras.KerasTensor, filters: int, strides: int = 1) -> keras.KerasTensor:
