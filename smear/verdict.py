@@ -35,9 +35,14 @@ def other_share(logits: np.ndarray) -> np.ndarray:
     return np.asarray(np.exp(_log_softmax(logits))[:, CLASSES])
 
 
+def strangeness(logits: np.ndarray, say: np.ndarray) -> float:
+    """Return the share of the cells' say that goes to "other", 0 to 1: the out-of-distribution score of a field."""
+    return float(np.average(other_share(logits), weights=say + 1e-6))
+
+
 def judge(logits: np.ndarray, say: np.ndarray, temperature: float) -> Verdict:
     """Pool the logits of one field's cells and calibrate them with `temperature`."""
-    score = float(np.average(other_share(logits), weights=say + 1e-6)) if logits.shape[1] > CLASSES else None
+    score = strangeness(logits, say) if logits.shape[1] > CLASSES else None
     return Verdict(
         probabilities=np.exp(_log_softmax(pool(logits, say) / temperature)),
         of_cells=np.exp(_log_softmax(logits[:, :CLASSES])),

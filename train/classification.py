@@ -10,8 +10,9 @@ import numpy as np
 from smear.classes import LABELS
 from smear.metrics import accuracy, macro_f1
 from smear.preprocess import FIELD_SIZE
+from smear.verdict import pool, strangeness
 from train import models
-from train.crops import BAG, CropBatches, Crops, Variation, pooled, shown
+from train.crops import BAG, CropBatches, Crops, Variation, shown
 from train.fields import FieldBatches, paper_augmentation
 from train.fit import fit
 
@@ -29,6 +30,7 @@ class FieldScores:
     files: tuple[str, ...]
     truth: np.ndarray  # int32 (n,)
     logits: np.ndarray  # float32 (n, 4), pooled over the field's cells
+    strangeness: np.ndarray  # float32 (n,), share of its cells taken for something else
 
     @property
     def accuracy(self) -> float:
@@ -107,17 +109,18 @@ def score_fields(
     batches = FieldBatches(list(fields), prepare, size=FIELD_SIZE, batch=FIELD_BATCH, seed=None)
     probabilities = np.concatenate([np.asarray(model.predict_on_batch(batches[i][0])) for i in range(len(batches))])
     truth = np.array([LABELS.index(label) for _, label in fields], np.int32)
-    return FieldScores(tuple(str(path) for path, _ in fields), truth, np.log(np.maximum(probabilities, 1e-7)))
+    logits = np.log(np.maximum(probabilities, 1e-7))
+    return FieldScores(tuple(str(path) for path, _ in fields), truth, logits, np.zeros(len(truth), np.float32))
 
 
 def score_cells(model: keras.Model, crops: Crops) -> FieldScores:
     """Pool the logits of `model` over the cells of each field in `crops`."""
     logits = np.asarray(model.predict(shown(crops.pixels).astype(np.float32) / 255.0, batch_size=512, verbose=0))
-    by_field = pooled(logits, crops)
-    truth = {int(index): int(label) for index, label in zip(crops.field, crops.label, strict=True)}
-    order: Sequence[int] = sorted(by_field)
+    present = np.unique(crops.field)
+    rows = [crops.field == index for index in present]
     return FieldScores(
-        tuple(crops.files[index] for index in order),
-        np.array([truth[index] for index in order], np.int32),
-        np.stack([by_field[index] for index in order]).astype(np.float32),
+        tuple(crops.files[index] for index in present),
+        np.array([crops.label[row][0] for row in rows], np.int32),
+        np.stack([pool(logits[row], crops.weight[row]) for row in rows]).astype(np.float32),
+        np.array([strangeness(logits[row], crops.weight[row]) for row in rows], np.float32),
     )

@@ -10,7 +10,6 @@ import numpy as np
 
 from smear.cells import clear_of_scale_bar, mask_of, measure, separate
 from smear.preprocess import CROP_SIZE, NEUTRAL, ModelFrame
-from smear.verdict import pool
 
 BAG = 8  # cells of one field that are judged together in training
 MARGIN = 8  # context kept around each crop, in model pixels, so that turning and zooming never runs dry
@@ -171,12 +170,3 @@ def _moved(cut: np.ndarray, rng: np.random.Generator, variation: Variation) -> n
     if rng.random() < variation.blur:
         out[..., :3] = cv2.GaussianBlur(out[..., :3], (0, 0), float(rng.uniform(0.4, 1.3)))
     return out
-
-
-def pooled(logits: np.ndarray, crops: Crops) -> dict[int, np.ndarray]:
-    """Return each field's pooled log-probabilities, by index into `crops.files`; see `smear.verdict.pool`."""
-    found = {}
-    for index in np.unique(crops.field):
-        rows = crops.field == index
-        found[int(index)] = pool(logits[rows], crops.weight[rows])
-    return found
