@@ -37,8 +37,11 @@ class Pipeline:
         threads: int = 1,
         limits: Limits | None = None,
         wrap: Callable[[Role, Runtime], Runtime] = lambda role, model: model,
+        delegate: str | None = None,
     ) -> None:
         """Load both models; `wrap` may put something between the pipeline and a proven model, such as a recorder.
+
+        `delegate` is the library of an accelerator, for a level that needs one.
 
         Raises:
             BundleError: the bundle lacks `level`, or answers otherwise than its golden outputs here.
@@ -46,15 +49,16 @@ class Pipeline:
         """
         self.bundle, self.level, self.runtime = bundle, level, runtime or DEFAULT_RUNTIME
         self._limits = limits or Limits()
-        self.segmenter = open_runtime(bundle.model("segmenter", level), runtime, threads)
-        self.classifier = open_runtime(bundle.model("classifier", level), runtime, threads)
+        self.segmenter = open_runtime(bundle.model("segmenter", level), runtime, threads, delegate)
+        self.classifier = open_runtime(bundle.model("classifier", level), runtime, threads, delegate)
         self._prove()
         self.segmenter = wrap("segmenter", self.segmenter)
         self.classifier = wrap("classifier", self.classifier)
 
     def _prove(self) -> None:
-        if GOLDEN not in self.bundle.manifest.files:
-            return  # a bundle in the making is proven once it has golden outputs
+        # A bundle in the making is proven once it has golden outputs; those of an Edge TPU need the accelerator.
+        if GOLDEN not in self.bundle.manifest.files or self.level == "edgetpu":
+            return
         golden = read_golden(self.bundle)
         models: tuple[tuple[Role, Runtime], ...] = (("segmenter", self.segmenter), ("classifier", self.classifier))
         for role, model in models:

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from device.store import Circumstances, Store
+from device.store.database import DamagedStoreError
 from device.tally import SlideTally, reason
-from device.tracker import FieldTracker, describe
+from device.tracker import FieldTracker, View, describe
 from smear.errors import StoreError
 from smear.field import Finding, Frame
 
@@ -34,6 +35,7 @@ class Recorder:
         circumstances: Callable[[], Circumstances] = Circumstances,
         make_tracker: Callable[[], FieldTracker] | None = FieldTracker,
         review_doubtful: bool = True,
+        start_over: Callable[[], Store] | None = None,
     ) -> None:
         self.store = store
         self.slide_id: int | None = None
@@ -44,6 +46,7 @@ class Recorder:
         self._circumstances = circumstances
         self._make_tracker = make_tracker  # None: every frame is a field of its own
         self._review_doubtful = review_doubtful
+        self._start_over = start_over  # moves a damaged store aside and opens a new one
         self._lock = threading.RLock()
         self._forget()
 
@@ -80,13 +83,21 @@ class Recorder:
                 self.store.set_keep(True, field_id=self._latest)
             return self._latest
 
-    def record(self, frame: Frame, finding: Finding) -> Recorded:
-        """Store and count the field unless the slide has it; a refused one counts again once it is accepted."""
+    @property
+    def tracks(self) -> bool:
+        """True: a field seen again is not recorded again."""
+        return self._make_tracker is not None
+
+    def record(self, frame: Frame, finding: Finding, view: View | None = None) -> Recorded:
+        """Store and count the field unless the slide has it; a refused one counts again once it is accepted.
+
+        `view` is what the tracker keeps of `frame`, for who has it already.
+        """
         with self._lock:
             if self.slide_id is None:
                 return Recorded()
             accepted = finding.label is not None
-            view = describe(frame.image) if self._tracker else None
+            view = view or (describe(frame.image) if self._tracker else None)
             known = self._tracker.find(view) if self._tracker and view else None
             if known is not None and (known in self._accepted or not accepted):
                 self.seen_before_in[self.slide_id] = self.seen_before_in.get(self.slide_id, 0) + 1
@@ -95,6 +106,9 @@ class Recorder:
             try:
                 self._latest = self.store.add_field(self.slide_id, frame, finding, self._circumstances(), review)
             except StoreError as error:
+                if isinstance(error, DamagedStoreError) and self._start_over is not None:
+                    self._begin_again(self._start_over)
+                    return self.record(frame, finding, view)
                 self.not_stored += 1
                 self.last_fault = str(error)
                 return Recorded(self._name, self._tally, fault=str(error))
@@ -104,3 +118,13 @@ class Recorder:
                 if accepted:
                     self._accepted.add(key)
             return Recorded(self._name, self._tally, self._latest)
+
+    def _begin_again(self, start_over: Callable[[], Store]) -> None:
+        """Go on in a new store with a slide of the same name; the damaged one was moved aside whole."""
+        name, self._start_over = self._name or "", None  # once: a disk that damages two stores is no place for a third
+        self.store.close()
+        self.store = start_over()
+        self.slide_id = None
+        self.slides, self.seen_before_in = [], {}
+        self._forget()
+        self.start_slide(name)

@@ -1,97 +1,22 @@
-"""A live session: camera, inference and screen, each at its own pace, joined by slots that hold only the newest."""
+"""A live session: camera and inference as supervised parts, the screen on the main thread, systemd kept informed."""
 
-import math
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from device.cameras.latest import LatestSlot
-from device.feed import CameraFeed
-from device.recorder import Recorded, Recorder
-from smear.errors import EndOfFramesError, ImageError, SmearscopeError
-from smear.field import Finding, Frame
+from device.examiner import MODEL, POLL_S, Examined, Examiner
+from device.feed import CAMERA, CameraFeed
+from device.notify import Notifier
+from device.protocols import Clock
+from device.supervisor import Part, Supervisor
+from smear.errors import EndOfFramesError
+from smear.field import Frame
 
-_POLL_S = 0.1  # how soon a stop is noticed, and how often an idle screen looks for taps
-_JOIN_S = 2.0  # of the five seconds a service has to stop
-
-
-class Pipeline(Protocol):
-    """What turns a frame into a finding: `device.pipeline.Pipeline`, or a stand-in."""
-
-    def examine(self, frame: Frame) -> Finding:
-        """Return what is concluded from `frame`."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Examined:
-    """One frame at the end of the pipeline."""
-
-    frame: Frame
-    finding: Finding
-    recorded: Recorded
-    number: int  # of the session, from 1
-
-
-class Examiner:
-    """The inference thread: takes frames, examines them, records them, and publishes the newest result."""
-
-    def __init__(self, feed: CameraFeed, pipeline: Pipeline, recorder: Recorder, fields: int | None = None) -> None:
-        self.examined = 0
-        self.unreadable: list[str] = []  # pictures of a folder that could not be read
-        self._feed = feed
-        self._pipeline = pipeline
-        self._recorder = recorder
-        self._fields = fields
-        self._results: LatestSlot[Examined] = LatestSlot()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="examiner", daemon=True)
-
-    def start(self) -> None:
-        """Begin to examine."""
-        self._thread.start()
-
-    def take(self, timeout_s: float) -> Examined:
-        """Return the newest result not taken yet.
-
-        Raises:
-            TimeoutError: none came within `timeout_s`.
-            EndOfFramesError: all fields asked for were examined, or the camera is at its end.
-            SmearscopeError: what ended the session.
-        """
-        return self._results.take(timeout_s, math.inf)
-
-    def stop(self) -> None:
-        """End after the field under examination; its record is complete or was never begun."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(_JOIN_S)
-
-    def _work(self) -> None:
-        try:
-            while not self._stop.is_set() and self.examined != self._fields:
-                self._examine_next()
-            self._results.fail(EndOfFramesError(f"{self.examined} fields were examined"))
-        except SmearscopeError as error:
-            self._results.fail(error)
-        except Exception as error:  # noqa: BLE001 - the thread's boundary: it may not die unseen
-            failure = SmearscopeError(f"examining a field failed ({type(error).__name__}: {error}); please report this")
-            failure.__cause__ = error
-            self._results.fail(failure)
-
-    def _examine_next(self) -> None:
-        try:
-            frame = self._feed.take(_POLL_S)
-        except TimeoutError:
-            return
-        except ImageError as error:
-            self.unreadable.append(str(error))
-            return
-        finding = self._pipeline.examine(frame)
-        recorded = self._recorder.record(frame, finding)
-        self.examined += 1
-        self._results.put(Examined(frame, finding, recorded, self.examined))
+_RATE_OVER = 10  # results: long enough to be steady, short enough to follow a change of the load
+_BEAT_S = 1.0  # no more often: the service manager has other services
+_BEATS_PER_WATCHDOG = 4  # no less often: one lost datagram must not end the service
+_START_STEP_S = 30.0  # more time to start, asked for again while a camera is waited for
 
 
 class Screen(Protocol):
@@ -101,8 +26,8 @@ class Screen(Protocol):
         """Show one result."""
         ...
 
-    def idle(self, newest: Frame | None) -> None:
-        """Look for taps, and show that the camera lives, while no result comes."""
+    def idle(self, newest: Frame | None, lost: bool) -> None:
+        """Look for taps, and show that the camera lives or is lost, while no result comes."""
         ...
 
     def close(self) -> None:
@@ -110,12 +35,85 @@ class Screen(Protocol):
         ...
 
 
+class Rate:
+    """Fields a second over the last results; fields passed over by a slow screen count too."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[int, float]] = deque(maxlen=_RATE_OVER)
+
+    def add(self, number: int, now_s: float) -> None:
+        """Note that result `number` came at `now_s`."""
+        self._seen.append((number, now_s))
+
+    def forget(self) -> None:
+        """Begin anew, after a pause."""
+        self._seen.clear()
+
+    @property
+    def per_s(self) -> float:
+        """Fields a second; 0 while unknown."""
+        if not self._seen:
+            return 0.0
+        (first, began), (last, ended) = self._seen[0], self._seen[-1]
+        return (last - first) / (ended - began) if ended > began else 0.0
+
+
+class Heartbeat:
+    """Tells systemd that fields reach the end of the pipeline, or that all that is missing is the camera.
+
+    The watchdog is fed by a result that was shown. While the camera is lost it is fed too, as long as the camera's
+    part reopens it in time, nothing hangs inside the pipeline, and this is called: a new process would not
+    bring the camera back, and would take the reason from the screen.
+    """
+
+    def __init__(self, notifier: Notifier, clock: Clock, feed: CameraFeed, examiner: Examiner) -> None:
+        self._notifier = notifier
+        self._clock = clock
+        self._feed = feed
+        self._examiner = examiner
+        self._rate = Rate()
+        self._refused = ""
+        self._beat_s = -_BEAT_S
+        self._asked_s = -_START_STEP_S
+        self._every_s = min(_BEAT_S, (notifier.watchdog_s or 4.0) / _BEATS_PER_WATCHDOG)
+
+    def beat(self, examined: Examined | None, camera_is_looked_after: bool) -> None:
+        """Call it at each turn of the main loop, after the screen was drawn."""
+        now = self._clock.monotonic_s()
+        if examined is not None:
+            self._rate.add(examined.number, now)
+            if examined.finding.refusals:
+                self._refused = examined.finding.refusals[0]
+            self._notifier.ready()
+            self._feed_watchdog(now, self._status(examined.number))
+        elif self._feed.lost and self._examiner.waits_for_a_frame and camera_is_looked_after:
+            self._rate.forget()
+            if not self._notifier.is_ready and now - self._asked_s >= _START_STEP_S / 2:
+                self._asked_s = now
+                self._notifier.more_time(_START_STEP_S)
+            self._feed_watchdog(now, f"no picture from the camera; {self._status(self._examiner.examined)}")
+
+    def _feed_watchdog(self, now: float, status: str) -> None:
+        if now - self._beat_s >= self._every_s:
+            self._beat_s = now
+            self._notifier.watchdog()
+            self._notifier.status(status)
+
+    def _status(self, number: int) -> str:
+        rate = f", {self._rate.per_s:.1f}/s" if self._rate.per_s else ""
+        refused = f"; last refusal: {self._refused}" if self._refused else ""
+        return f"{number} fields examined{rate}{refused}"
+
+
 def run_session(
+    supervisor: Supervisor,
     feed: CameraFeed,
     examiner: Examiner,
     screen: Screen,
+    heartbeat: Heartbeat,
     stop: threading.Event,
     on_examined: Callable[[Examined], None] = lambda examined: None,
+    parts: Sequence[Part] = (),
 ) -> None:
     """Run until `stop` is set, the fields asked for are examined, or the camera is at its end.
 
@@ -123,22 +121,27 @@ def run_session(
 
     Raises:
         KeyboardInterrupt: the user closed the window.
-        SmearscopeError: the camera was lost, a model did not answer, the screen went away.
+        SmearscopeError: a part cannot be mended in this process.
     """
     try:
-        feed.start()
-        examiner.start()
+        # A camera that is not there may be plugged in: its own errors never end the process, only its hangs do.
+        supervisor.start(Part(CAMERA, feed.work, supervisor.policy, patient=True))
+        supervisor.start(Part(MODEL, examiner.work, supervisor.policy, replaceable=False))
+        for part in parts:
+            supervisor.start(part)
         while not stop.is_set():
+            examined = None
             try:
-                examined = examiner.take(_POLL_S)
+                examined = examiner.take(POLL_S)
             except TimeoutError:
-                screen.idle(feed.newest)
-                continue
+                screen.idle(feed.newest, feed.lost)
             except EndOfFramesError:
                 return
-            screen.show(examined)
-            on_examined(examined)
+            else:
+                screen.show(examined)
+                on_examined(examined)
+            supervisor.tick()
+            heartbeat.beat(examined, supervisor.looks_after(CAMERA))
     finally:
-        examiner.stop()
-        feed.stop()
+        supervisor.stop()
         screen.close()

@@ -65,6 +65,10 @@ class ModelSettings(_Section):
         default="auto", description="what runs them; auto: ai-edge-litert, else tflite-runtime"
     )
     threads: int = Field(default=1, ge=1, le=64, description="of one inference; a Pi 4 and 5 have four cores")
+    delegate: str = Field(default="libedgetpu.so.1", description="library of the accelerator, for level edgetpu")
+    cpu_fallback: bool = Field(
+        default=False, description="level edgetpu without its accelerator: go on with int8 on the CPU, and say so"
+    )
 
 
 class GateSettings(_Section):

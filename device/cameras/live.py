@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -86,6 +86,11 @@ class LiveCamera:
         frame = Frame(image, self.name, self._pixel_size_um, self._sequence, monotonic_s, wall_time_s)
         self._sequence += 1
         return frame
+
+    def settled_controls(self) -> dict[str, Any]:
+        """Return the controls that keep the camera as its automatics have set it now; empty where it cannot tell."""
+        tell = getattr(self._source, "settled_controls", None)
+        return tell() if tell is not None else {}
 
     def close(self) -> None:
         """Stop the thread, which gives the hardware back; safe to call twice."""

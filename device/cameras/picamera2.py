@@ -81,6 +81,12 @@ class Picamera2Source:
             f"use a camera that gives one of {', '.join([*_PACKED, *_CHROMA])}"
         )
 
+    def settled_controls(self) -> dict[str, Any]:
+        """Return libcamera's controls that switch the automatics off and keep exposure and gains as they are now."""
+        now = self._camera.capture_metadata(wait=GRAB_TIMEOUT_S)
+        kept = {name: now[name] for name in ("ExposureTime", "AnalogueGain", "ColourGains") if name in now}
+        return {"AeEnable": False, "AwbEnable": False} | kept
+
     def release(self) -> None:
         """Stop and close it."""
         self._camera.stop()

@@ -1,11 +1,16 @@
 """`smearscope capture`: one field now: its photograph, an overlay and the result."""
 
+import base64
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from device import calibration
+from device.calibration import Corrector
 from device.commands.options import (
     camera_option,
     config_option,
@@ -15,12 +20,18 @@ from device.commands.options import (
     open_source,
     settings_and_data,
 )
+from device.control import ask
+from device.protocols import Camera
 from device.report import SIMULATED
 from device.result import draw_overlay, finding_json
+from device.settings import Settings
 from smear import RESEARCH_USE_ONLY
 from smear.bundle import Level
-from smear.errors import StoreError
-from smear.images import write_atomic, write_image
+from smear.errors import CameraError, StoreError
+from smear.images import encode, write_atomic
+
+if TYPE_CHECKING:
+    from device.pipeline import Pipeline
 
 SETTLE_FRAMES = 5  # of a live camera: its exposure and white balance are still moving before
 JPEG_QUALITY = 98  # a single photograph is for looking at, not for filling a card
@@ -52,41 +63,85 @@ def command(
 ) -> None:
     """Take and examine one field now.
 
+    Asks the running device where there is one and neither a camera nor a model is named; else opens the camera.
     Writes NAME.jpg (the photograph), NAME-overlay.png (cells outlined) and NAME.json (the result).
     """
     settings, data = settings_and_data(config_path, data_path)
-    pipeline = open_pipeline(settings, data, bundle, level, runtime, threads)
-    source = open_source(settings, camera)
+    shot = None
+    if camera is None and (bundle, level, runtime, threads) == (None,) * 4:  # else a device set so is wanted
+        shot = _asked(data, only=data_path is not None)
+    if shot is None:
+        pipeline = open_pipeline(settings, data, bundle, level, runtime, threads)
+        shot = _taken(settings, data, camera, pipeline)
+    _write(shot, out, as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One field with what was found in it, from the running device or from a camera of one's own."""
+
+    photograph: bytes  # JPEG
+    overlay: bytes  # PNG
+    result: dict[str, Any]
+    about: dict[str, Any]  # camera, simulated, wall_time_s
+
+
+def _asked(data: Path, only: bool) -> Shot | None:
+    """Ask the running device; None where none runs."""
+    found = ask(data, "capture", only=only, jpeg_quality=JPEG_QUALITY)
+    if found is None:
+        return None
+    photograph, overlay, result = found.pop("photograph"), found.pop("overlay"), found.pop("result")
+    return Shot(base64.b64decode(photograph), base64.b64decode(overlay), result, found)
+
+
+def _taken(settings: Settings, data: Path, camera: str | None, pipeline: "Pipeline") -> Shot:
+    """Open the camera, take a field and examine it."""
+    corrector = Corrector(calibration.load(data))
     try:
-        frame = source.read(settings.camera.timeout_s)
-        for _ in range(SETTLE_FRAMES if source.name.startswith(("picamera2:", "v4l2:")) else 0):
+        source = _opened(settings, camera, corrector)
+        try:
             frame = source.read(settings.camera.timeout_s)
+            for _ in range(SETTLE_FRAMES if source.name.startswith(("picamera2:", "v4l2:")) else 0):
+                frame = source.read(settings.camera.timeout_s)
+        finally:
+            source.close()
+        frame = corrector.correct(frame)
+        finding = corrector.judge(frame, pipeline.examine(frame))
     finally:
-        source.close()
-    finding = pipeline.examine(frame)
-    pipeline.close()
+        pipeline.close()
+    about = {"camera": source.name, "simulated": source.simulated, "wall_time_s": frame.wall_time_s}
+    photograph = encode(frame.image, ".jpg", JPEG_QUALITY)
+    return Shot(photograph, encode(draw_overlay(frame.image, finding), ".png"), finding_json("", finding), about)
+
+
+def _opened(settings: Settings, camera: str | None, corrector: Corrector) -> Camera:
+    try:
+        return open_source(settings, camera, corrector.calibration.controls or None)
+    except CameraError as error:
+        if camera is None:
+            raise CameraError(f"no device is running here that could be asked, and {error}") from error
+        raise
+
+
+def _write(shot: Shot, out: Path, as_json: bool) -> None:
+    """Write the three files and say what is in them."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot make {out}: {error.strerror}; choose another folder with --out") from error
     stem = out / datetime.now().astimezone().strftime("field-%Y%m%dT%H%M%S-%f")
     photograph, overlay, result = (Path(f"{stem}{end}") for end in (".jpg", "-overlay.png", ".json"))
-    write_image(photograph, frame.image, JPEG_QUALITY)
-    write_image(overlay, draw_overlay(frame.image, finding))
-    whole = finding_json(str(photograph), finding) | {
-        "camera": source.name,
-        "simulated": source.simulated,
-        "wall_time_s": frame.wall_time_s,
-        "overlay": str(overlay),
-    }
+    whole = shot.result | {"image": str(photograph)} | shot.about | {"overlay": str(overlay)}
     text = json.dumps(whole, ensure_ascii=False)
-    write_atomic(result, (text + "\n").encode())
+    for path, content in ((photograph, shot.photograph), (overlay, shot.overlay), (result, (text + "\n").encode())):
+        write_atomic(path, content)
     if as_json:
         click.echo(text)
         return
-    if source.simulated:
+    if whole["simulated"]:
         click.echo(SIMULATED)
-    said = finding.label or f"refused ({'; '.join(finding.refusals) or 'nothing found'})"
-    click.echo(f"{said}; {len(finding.cells)} leukocytes; {RESEARCH_USE_ONLY}")
+    said = whole["label"] or f"refused ({'; '.join(whole['refusals']) or 'nothing found'})"
+    click.echo(f"{said}; {len(whole['cells'])} leukocytes; {RESEARCH_USE_ONLY}")
     for path in (photograph, overlay, result):
         click.echo(f"wrote {path}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from device.cameras import open_camera
-from device.protocols import Camera
+from device.protocols import Camera, Runtime
 from device.settings import CONFIG_VARIABLE, DATA_VARIABLE, Settings, data_folder, load_settings
 from smear.bundle import LEVELS, Level, load_bundle
 
@@ -58,21 +58,36 @@ def open_pipeline(
     level: Level | None = None,
     runtime: str | None = None,
     threads: int | None = None,
+    wrap: Callable[[str, Runtime], Runtime] = lambda role, model: model,
 ) -> "Pipeline":
-    """Open the pipeline that the options ask for, and the settings where they ask for nothing."""
-    # Here, so that commands which only look into the store start without an inference runtime.
-    from device.models import MODELS, current_bundle
-    from device.pipeline import Pipeline
+    """Open the pipeline that the options ask for, and the settings where they ask for nothing.
 
-    path = bundle or settings.model.bundle or current_bundle(data / MODELS)
-    chosen = runtime or settings.model.runtime
+    `wrap` may put something between the pipeline and each of its models.
+    """
+    # Here, so that commands which only look into the store start without an inference runtime.
+    from device.pipeline import Pipeline
+    from device.signing import check_signature
+
+    path = bundle_path(settings, data, bundle)
+    if settings.model.require_signature is not None:
+        check_signature(path, settings.model.require_signature)
+    chosen, wanted = runtime or settings.model.runtime, level or settings.model.level
     return Pipeline(
         load_bundle(path),
-        level or settings.model.level,
+        wanted,
         None if chosen == "auto" else chosen,
         threads or settings.model.threads,
         settings.gate.limits(),
+        wrap,
+        settings.model.delegate if wanted == "edgetpu" else None,
     )
+
+
+def bundle_path(settings: Settings, data: Path, bundle: Path | None) -> Path:
+    """Return the folder of the bundle in use: the one named, the settings' one, or the current one."""
+    from device.models import MODELS, current_bundle
+
+    return bundle or settings.model.bundle or current_bundle(data / MODELS)
 
 
 def settings_and_data(config: Path | None, data: Path | None) -> tuple[Settings, Path]:
@@ -81,8 +96,8 @@ def settings_and_data(config: Path | None, data: Path | None) -> tuple[Settings,
     return settings, data_folder(settings, data)
 
 
-def open_source(settings: Settings, camera: str | None) -> Camera:
-    """Open the camera that `--camera` or the settings name."""
+def open_source(settings: Settings, camera: str | None, controls: dict[str, Any] | None = None) -> Camera:
+    """Open the camera that `--camera` or the settings name, with the fixed `controls` of a calibration."""
     wanted = settings.camera
     size = (wanted.width, wanted.height) if wanted.width and wanted.height else None
-    return open_camera(camera or wanted.name, pixel_size_um=wanted.pixel_size_um, size=size)
+    return open_camera(camera or wanted.name, pixel_size_um=wanted.pixel_size_um, size=size, controls=controls)

@@ -1,10 +1,12 @@
 """`smearscope run`: examine fields live, show them, record them, and sum the slide up."""
 
+import math
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -13,8 +15,11 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from device import calibration
+from device.calibration import Corrector
 from device.clock import SystemClock, boot_id, clock_synced
 from device.commands.options import (
+    bundle_path,
     camera_option,
     config_option,
     data_option,
@@ -24,16 +29,23 @@ from device.commands.options import (
     settings_and_data,
 )
 from device.compose import Button
+from device.control import ControlServer, socket_path
+from device.desk import Desk
 from device.displays import open_display
+from device.examiner import Deadlines, Examined, Examiner, Guard
 from device.feed import CameraFeed
 from device.health import read_health
-from device.protocols import Display
+from device.loader import BundleWatch, Loader
+from device.notify import Journal, Notifier
+from device.protocols import Clock
 from device.recorder import Recorder
 from device.report import SIMULATED, field_table, slide_summary
-from device.screen import LiveScreen
-from device.session import Examined, Examiner, run_session
+from device.screen import LiveScreen, PatientDisplay
+from device.session import Heartbeat, run_session
 from device.settings import Settings
 from device.store import Circumstances, Store
+from device.store.database import move_aside
+from device.supervisor import Board, Part, Supervisor
 from device.tracker import FieldTracker
 from smear.bundle import Level
 from smear.errors import SmearscopeError
@@ -68,47 +80,100 @@ def command(
     slide is summed up. Try it without a microscope: smearscope run --camera simulated: --fields 30
     """
     settings, data = settings_and_data(config_path, data_path)
-    pipeline = open_pipeline(settings, data, bundle, level, runtime, threads)
-    console = Console(stderr=True)
+    console, clock, notifier, board = Console(stderr=True), SystemClock(), Notifier(), Board(Journal())
+    guard = Guard(deadlines(settings, notifier))
+    loader = Loader(
+        lambda other: open_pipeline(settings, data, bundle, other or level, runtime, threads, guard.wrap),
+        level or settings.model.level,
+        settings.model.cpu_fallback,
+        board,
+    )
     with ExitStack() as opened:
-        opened.callback(pipeline.close)
-        source = open_source(settings, camera)
-        opened.callback(source.close)
-        shown = open_display(display or settings.display.name, png_path=data / "screen.png")
+        opened.callback(notifier.close)
+        pipeline = loader.load()
+        corrector = Corrector(calibration.load(data))
+        feed = CameraFeed(
+            camera or settings.camera.name,
+            lambda: open_source(settings, camera, calibration.load(data).controls or None),
+            settings.camera.timeout_s,
+            board,
+        )
+        opened.callback(feed.close)
+        shown = screen_of(display or settings.display.name, data, board, clock, patient=notifier.managed)
         opened.callback(shown.close)
-        store = opened.enter_context(open_store(settings, data, console))
-        if source.simulated:
-            console.print(SIMULATED, style="bold yellow", markup=False)
+        if not notifier.managed:  # somebody waits for it: what is missing at the start is said at once
+            feed.open_first()
+            shown.open_first()
+        store = open_store(settings, data, console)
+        opened.callback(lambda: recorder.store.close())
         recorder = Recorder(
             store,
-            lambda: circumstances(source.simulated),
+            lambda: circumstances(feed.simulated, examiner.corrector.calibration.id or None),
             FieldTracker if settings.slide.count_once else None,
             settings.slide.review_doubtful,
+            lambda: start_over(settings, data, console),
         )
+        examiner = Examiner(feed, loader.load, recorder, board, guard, fields, corrector)
+        examiner.replace(pipeline)
+        opened.callback(examiner.close)
+        if feed.simulated:
+            console.print(SIMULATED, style="bold yellow", markup=False)
         recorder.start_slide(slide_name or date_name())
-        feed = CameraFeed(source, settings.camera.timeout_s)
-        examiner = Examiner(feed, pipeline, recorder, fields)
-        screen = LiveScreen(
-            shown,
-            SystemClock(),
-            camera=source.name,
-            simulated=source.simulated,
-            actions=screen_actions(recorder),
-            lost_after_s=settings.camera.timeout_s,
-        )
-        failure: SmearscopeError | None = None
-        with stopping() as stop, progress(console, fields) as on_examined:
-            try:
-                run_session(feed, examiner, screen, stop, on_examined)
-            except KeyboardInterrupt:  # the window was closed, or a second Ctrl-C
-                stop.set()
-            except SmearscopeError as error:  # said after the summary of what was recorded before it
-                failure = error
-        recorder.end_slide()
-        sum_up(store, data, shown, recorder)
+        screen = LiveScreen(shown, clock, board, feed, screen_actions(recorder), settings.camera.timeout_s)
+        desk = Desk(feed, examiner, recorder, board, data, clock)
+        watch = BundleWatch(lambda: bundle_path(settings, data, bundle), loader, examiner, board)
+        parts = other_parts(desk, watch, data)
+        heartbeat = Heartbeat(notifier, clock, feed, examiner)
+        with stopping(notifier) as stop, progress(console, fields) as on_examined:
+            failure = end_of(
+                lambda: run_session(
+                    Supervisor(clock, board), feed, examiner, screen, heartbeat, stop, on_examined, parts
+                ),
+                stop,
+            )
+            recorder.end_slide()
+        sum_up(recorder, data, shown)
     if failure is not None:
         raise failure
     finish(examiner, recorder, interrupted=fields is not None and stop.is_set())
+
+
+def end_of(session: Callable[[], None], stop: threading.Event) -> SmearscopeError | None:
+    """Run `session`; return what ended it, to be said after the summary of what was recorded before."""
+    try:
+        session()
+    except KeyboardInterrupt:  # the window was closed, or a second Ctrl-C
+        stop.set()
+    except SmearscopeError as error:
+        return error
+    return None
+
+
+def other_parts(desk: Desk, watch: BundleWatch, data: Path) -> list[Part]:
+    """Return what runs beside camera and inference; without it the fields go on, so its faults end nothing."""
+    server = ControlServer(socket_path(data), desk.answers())
+    return [Part("control", server.work, patient=True), Part("bundle", watch.work, patient=True)]
+
+
+def deadlines(settings: Settings, notifier: Notifier) -> Deadlines:
+    """Return the deadlines; an inference that hangs is named before the watchdog ends the process without a word."""
+    usual = Deadlines()
+    invoke_s = min(usual.invoke_s, 0.6 * (notifier.watchdog_s or math.inf))
+    return replace(usual, invoke_s=invoke_s, record_s=usual.record_s + settings.store.busy_timeout_s)
+
+
+def screen_of(name: str, data: Path, board: Board, clock: Clock, patient: bool) -> PatientDisplay:
+    """Return the display called `name`, opened when it is first needed."""
+    return PatientDisplay(lambda: open_display(name, png_path=data / "screen.png"), board, clock, closable=not patient)
+
+
+def start_over(settings: Settings, data: Path, console: Console) -> Store:
+    """Move a store that was found damaged while it was open aside, and open a new one."""
+    aside = move_aside(data, SystemClock().wall_s())
+    console.print(
+        f"the store was damaged; it was moved to {aside} and a new one was started", style="yellow", markup=False
+    )
+    return open_store(settings, data, console)
 
 
 def open_store(settings: Settings, data: Path, console: Console) -> Store:
@@ -121,11 +186,12 @@ def open_store(settings: Settings, data: Path, console: Console) -> Store:
     return store
 
 
-def circumstances(simulated: bool) -> Circumstances:
+def circumstances(simulated: bool, calibration_id: str | None) -> Circumstances:
     """Return what is true of the machine now."""
     health = read_health()
     return Circumstances(
         simulated=simulated,
+        calibration_id=calibration_id,
         boot_id=boot_id(),
         clock_synced=clock_synced(),
         throttled=health.throttled,
@@ -148,7 +214,7 @@ def screen_actions(recorder: Recorder) -> dict[Button, Callable[[], object]]:
 
 
 @contextmanager
-def stopping() -> Iterator[threading.Event]:
+def stopping(notifier: Notifier) -> Iterator[threading.Event]:
     """Let Ctrl-C and SIGTERM set an event, so that the field under examination is finished and recorded.
 
     A second Ctrl-C interrupts at once.
@@ -166,6 +232,7 @@ def stopping() -> Iterator[threading.Event]:
     try:
         yield stop
     finally:
+        notifier.stopping()
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -183,17 +250,17 @@ def progress(console: Console, fields: int | None) -> Iterator[Callable[[Examine
         yield on_examined
 
 
-def sum_up(store: Store, data: Path, shown: Display, recorder: Recorder) -> None:
+def sum_up(recorder: Recorder, data: Path, shown: PatientDisplay) -> None:
     """Print the table of fields, the summary of each slide, and where everything is."""
-    console = Console()
+    console, store = Console(), recorder.store
     for number in recorder.slides:
         record = store.slide(number)
         if latest := store.latest_fields(number, TABLE_ROWS)[::-1]:
             console.print(field_table(latest, record))
         console.print(slide_summary(record, recorder.seen_before_in.get(number, 0)))
         click.echo(f"Stored: slide {number} in {data} (again: smearscope slides show {number})")
-    if path := getattr(shown, "path", None):
-        click.echo(f"Screen: {path}")
+    if shown.path:
+        click.echo(f"Screen: {shown.path}")
 
 
 def finish(examiner: Examiner, recorder: Recorder, interrupted: bool) -> None:

@@ -35,7 +35,7 @@ class Always:
 def pipeline(monkeypatch):  # type: ignore[no-untyped-def]
     always = Always()
     for command in ("run", "capture"):
-        monkeypatch.setattr(f"device.commands.{command}.open_pipeline", lambda *_: always)
+        monkeypatch.setattr(f"device.commands.{command}.open_pipeline", lambda *_, **__: always)
     return always
 
 
@@ -126,7 +126,7 @@ def test_a_second_run_on_the_same_store_is_turned_away(run, tmp_path):
 
 def test_no_thread_is_left_behind(run):
     run("--fields", "3")
-    assert [t.name for t in threading.enumerate() if t.name.startswith(("feed", "examiner"))] == []
+    assert [t.name for t in threading.enumerate() if t.name in {"camera", "model", "control", "bundle"}] == []
 
 
 def test_capture_writes_photograph_overlay_and_result(pipeline, folder, tmp_path):

@@ -5,9 +5,11 @@ import numpy as np
 from device.clock import ManualClock
 from device.compose import BUTTONS, Button
 from device.displays import NoDisplay
+from device.examiner import Examined
+from device.notify import Journal
 from device.recorder import Recorded
-from device.screen import LiveScreen
-from device.session import Examined
+from device.screen import LiveScreen, PatientDisplay
+from device.supervisor import Board
 from device.tally import SlideTally
 from tests.device.findings import finding, frame
 
@@ -24,9 +26,16 @@ class Tapped(NoDisplay):
         return taps
 
 
+class Source:
+    name, simulated = "test:", False
+
+
 def screen(display, clock, **actions):  # type: ignore[no-untyped-def]
     named = {Button[name.upper()]: action for name, action in actions.items()}
-    return LiveScreen(display, clock, camera="test:", simulated=False, actions=named, lost_after_s=2.0)
+    board = Board(Journal({}))
+    shown = PatientDisplay(lambda: display, board, clock)
+    shown.open_first()
+    return LiveScreen(shown, clock, board, Source(), named, lost_after_s=2.0)
 
 
 def examined(number: int = 1) -> Examined:
@@ -52,7 +61,7 @@ def test_a_tap_on_a_button_does_what_it_says():
         box = BUTTONS[button]
         display.waiting.append((box.x + 5, box.y + 5))
     display.waiting.append((400, 200))  # the picture: no button
-    live.idle(None)
+    live.idle(None, lost=False)
     assert done == ["new", "keep"]
 
 
@@ -62,15 +71,25 @@ def test_an_old_result_is_never_left_standing_as_if_it_were_live():
     live.show(examined())
     shown = display.last
     clock.advance(1.9)
-    live.idle(None)
+    live.idle(frame(2), lost=False)
     assert display.last is shown
     clock.advance(0.2)
-    live.idle(None)
+    live.idle(frame(2), lost=False)
     assert not np.array_equal(display.last, shown)
 
 
 def test_the_first_frame_is_shown_before_it_is_examined():
-    display = Tapped()
-    live = screen(display, ManualClock())
-    live.idle(frame(1))
+    display, clock = Tapped(), ManualClock()
+    live = screen(display, clock)
+    clock.advance(1)
+    live.idle(frame(1), lost=False)
     assert display.last is not None
+
+
+def test_a_lost_camera_takes_the_last_result_off_the_screen_at_once():
+    display, clock = Tapped(), ManualClock()
+    live = screen(display, clock)
+    live.show(examined())
+    shown = display.last
+    live.idle(frame(2), lost=True)
+    assert not np.array_equal(display.last, shown)

@@ -8,11 +8,15 @@ import pytest
 
 from device import gate
 from device.cameras import open_camera
+from device.clock import SystemClock
+from device.examiner import Examined, Examiner, Guard
 from device.feed import CameraFeed
+from device.notify import Journal, Notifier
 from device.recorder import REVIEW_REASONS, Recorder
-from device.session import Examined, Examiner, run_session
+from device.session import Heartbeat, run_session
 from device.store import Circumstances, Store
-from smear.errors import CameraError, InferenceError
+from device.supervisor import Board, Policy, Supervisor
+from smear.errors import InferenceError, SmearscopeError
 from smear.field import Finding, Frame
 from smear.images import write_image
 from tests.device.findings import finding
@@ -31,6 +35,9 @@ class Labels:
         self.seen.append(frame)
         return self.findings[(len(self.seen) - 1) % len(self.findings)]
 
+    def close(self) -> None:
+        pass
+
 
 class Wall:
     """A screen that keeps what it was asked to show."""
@@ -42,7 +49,7 @@ class Wall:
     def show(self, examined: Examined) -> None:
         self.shown.append(examined)
 
-    def idle(self, newest: Frame | None) -> None:
+    def idle(self, newest: Frame | None, lost: bool) -> None:
         pass
 
     def close(self) -> None:
@@ -68,10 +75,17 @@ def folder(tmp_path) -> Path:
 def session(store, camera, pipeline, fields=None, on_examined=lambda *_: None, **options):  # type: ignore[no-untyped-def]
     recorder = Recorder(store, **options)
     slide = recorder.start_slide("test")
-    feed = CameraFeed(camera, TIMEOUT_S)
-    examiner, screen, stop = Examiner(feed, pipeline, recorder, fields), Wall(), threading.Event()
+    board, clock = Board(Journal({})), SystemClock()
+    feed = CameraFeed(camera.name, lambda: camera, TIMEOUT_S, board)
+    examiner, screen, stop = (
+        Examiner(feed, lambda _: pipeline, recorder, board, Guard(), fields),
+        Wall(),
+        threading.Event(),
+    )
+    supervisor = Supervisor(clock, board, Policy(first_s=0.01, most_s=0.01, restarts=2))
+    heartbeat = Heartbeat(Notifier({}), clock, feed, examiner)
     try:
-        run_session(feed, examiner, screen, stop, lambda examined: on_examined(examined, stop))
+        run_session(supervisor, feed, examiner, screen, heartbeat, stop, lambda examined: on_examined(examined, stop))
     finally:
         assert screen.closed
         recorder.end_slide()
@@ -135,39 +149,15 @@ def test_a_stop_ends_it_with_everything_stored(store, folder):
     assert slide.ended_s is not None
 
 
-class Broken:
-    """A camera that gives two frames and is then lost."""
-
-    name, simulated = "v4l2:/dev/broken", False
-
-    def __init__(self, frames: int) -> None:
-        self.left = frames
-        self.closed = False
-        self.taken = threading.Semaphore(0)
-
-    def read(self, timeout_s: float) -> Frame:
-        if self.left == 0:
-            raise CameraError("camera v4l2:/dev/broken was lost; check its cable")
-        self.left -= 1
-        return Frame(np.full((64, 64, 3), self.left, np.uint8), self.name)
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def test_a_lost_camera_ends_it_with_its_reason_and_gives_everything_back(store):
-    camera = Broken(2)
-    with pytest.raises(CameraError, match="was lost"):
-        session(store, camera, Labels(finding()))
-    assert camera.closed
-
-
 def test_a_model_that_does_not_answer_ends_it_with_its_reason(store, folder):
     class Silent:
         def examine(self, frame: Frame) -> Finding:
             raise InferenceError("the segmenter did not answer within 2 s")
 
-    with pytest.raises(InferenceError, match="did not answer"):
+        def close(self) -> None:
+            pass
+
+    with pytest.raises(SmearscopeError, match=r"3 times .* did not answer"):
         session(store, open_camera(f"files:{folder}"), Silent())
 
 
@@ -175,6 +165,9 @@ def test_a_defect_in_the_pipeline_does_not_leave_the_session_hanging(store, fold
     class Defect:
         def examine(self, frame: Frame) -> Finding:
             raise IndexError("list index out of range")
+
+        def close(self) -> None:
+            pass
 
     with pytest.raises(Exception, match="IndexError"):
         session(store, open_camera(f"files:{folder}"), Defect())

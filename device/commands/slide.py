@@ -1,0 +1,42 @@
+"""`smearscope slide`: start or end a slide on the running device."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from device.commands.options import config_option, data_option, settings_and_data
+from device.commands.status import NOBODY
+from device.control import ControlError, ask
+
+
+@click.group()
+def command() -> None:
+    """Start or end a slide on the running device."""
+
+
+@command.command()
+@click.argument("name")
+@data_option
+@config_option
+def start(name: str, data_path: Path | None, config_path: Path | None) -> None:
+    """Start the slide NAME; an open one is ended."""
+    found = _ask("slide start", data_path, config_path, name=name)
+    click.echo(f"slide {found['slide']} started: {found['name']}")
+
+
+@command.command()
+@data_option
+@config_option
+def end(data_path: Path | None, config_path: Path | None) -> None:
+    """End the open slide; fields are shown, but not recorded, until the next one is started."""
+    found = _ask("slide end", data_path, config_path)
+    click.echo(f"slide {found['slide']} ended (smearscope slides show {found['slide']})")
+
+
+def _ask(what: str, data_path: Path | None, config_path: Path | None, **values: Any) -> dict[str, Any]:
+    _, data = settings_and_data(config_path, data_path)
+    found = ask(data, what, only=data_path is not None, **values)
+    if found is None:
+        raise ControlError(NOBODY)
+    return found
