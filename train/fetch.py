@@ -55,12 +55,12 @@ def locate(folder: Path) -> Path:
 
 
 def table_of(data: Dataset) -> Table:
-    """Return what was found of each class beside the full set, with the sha256 over each class's files."""
-    table = Table("Class", "Found", "Full set", "sha256 of the class")
+    """Return what was found of each class beside the full set, with the start of the sha256 over its files."""
+    table = Table("Class", "Found", "Full set", "sha256")
     for label, found in data.counts().items():
         sums = sorted(r.sha256 for r in data.records if r.label == label)
-        table.add_row(label, str(found), str(FULL_SET[label]), hashlib.sha256("".join(sums).encode()).hexdigest())
-    table.add_row("All", str(len(data.records)), str(sum(FULL_SET.values())), data.fingerprint)
+        table.add_row(label, str(found), str(FULL_SET[label]), hashlib.sha256("".join(sums).encode()).hexdigest()[:16])
+    table.add_row("All", str(len(data.records)), str(sum(FULL_SET.values())), data.fingerprint[:16])
     return table
 
 
@@ -77,11 +77,12 @@ def verdict(data: Dataset) -> str:
 def command(folder: Path | None) -> None:
     """Get the data set from Kaggle, or check the copy in FOLDER; count it and print its checksums."""
     data = read(locate(folder if folder is not None else download()))
-    Console(soft_wrap=True).print(table_of(data))
+    Console().print(table_of(data))
     for skipped in data.skipped:
         click.echo(f"skipped: {skipped}", err=True)
     if data.skipped:
         click.echo(f"skipped {len(data.skipped)} pictures that cannot be read", err=True)
     click.echo(verdict(data))
+    click.echo(f"fingerprint: {data.fingerprint}")
     click.echo(f"folder: {data.root}")
     click.echo(f"classes: {', '.join(LABELS)}; credit Aria et al. (2021), DOI 10.34740/KAGGLE/DSV/2175623")
