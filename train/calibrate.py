@@ -7,8 +7,10 @@ from scipy.optimize import minimize_scalar
 
 from smear.metrics import expected_calibration_error
 
-KEEP = 0.98  # share of validation fields that each threshold may not refuse
-MIN_ABSTAIN, MAX_ABSTAIN = 0.40, 0.90  # below a coin's throw between two classes nobody may be told a label
+KEEP_FAMILIAR = 0.98  # share of validation fields that are not called strange
+MAX_RISK = 0.01  # share of wrong labels among those that are given, if no more than 1 - KEEP_SURE must be refused
+KEEP_SURE = 0.95
+MIN_ABSTAIN = 0.5  # at less than even odds nobody may be told a label
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,8 @@ def calibrate(log_probabilities: np.ndarray, truth: np.ndarray, strangeness: np.
     before, after = softmax(log_probabilities), softmax(log_probabilities / temperature)
     return Calibration(
         temperature=temperature,
-        abstain_below=float(np.clip(np.quantile(after.max(axis=1), 1 - KEEP), MIN_ABSTAIN, MAX_ABSTAIN)),
-        ood_above=float(np.quantile(strangeness, KEEP)),
+        abstain_below=abstention_threshold(after, truth),
+        ood_above=float(np.quantile(strangeness, KEEP_FAMILIAR)),
         ece_before=expected_calibration_error(truth, before),
         ece_after=expected_calibration_error(truth, after),
     )
@@ -49,6 +51,17 @@ def fit_temperature(log_probabilities: np.ndarray, truth: np.ndarray) -> float:
         return float(-np.log(probabilities[np.arange(len(truth)), truth] + 1e-9).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(-4, 4), method="bounded").x))
+
+
+def abstention_threshold(probabilities: np.ndarray, truth: np.ndarray) -> float:
+    """Return the probability below which no label is given: the least that keeps the error within `MAX_RISK`.
+
+    Never so high that more than 1 - `KEEP_SURE` of the fields are refused.
+    """
+    coverage, risk = risk_coverage(probabilities, truth)
+    sure = np.sort(probabilities.max(axis=1))[::-1]
+    allowed = (risk <= MAX_RISK) | (coverage <= KEEP_SURE)
+    return max(MIN_ABSTAIN, float(sure[np.flatnonzero(allowed).max()]))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
