@@ -22,6 +22,7 @@ _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 _PEAK_WINDOW = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
 _MIN_PEAK_PX = 1.5
 _LEVEL_PX = 0.5  # height of one step of the flood
+CHAIN_TO_CURVE = math.pi / 8 * (1 + math.sqrt(2))  # a chain of pixels is longer than its smooth curve (Kulpa 1977)
 EDGE_SAY = 0.4  # weight of a cell cut by the frame: half of it is not seen
 FULL_SAY_PX = 500  # area from which a cell has full weight: larger ones are often two that were not parted
 
@@ -193,7 +194,7 @@ def _in_frame(
     area_px = area / frame.scale**2
     perimeter = cv2.arcLength(outline.reshape(-1, 1, 2).astype(np.float32), closed=True)
     # the contour runs through pixel centres: half a pixel is added all round before comparing with the area
-    round_perimeter = perimeter + math.pi
+    round_perimeter = perimeter * CHAIN_TO_CURVE + math.pi
     return Cell(
         bbox=(int(x), int(y), int(box_width), int(box_height)),
         centroid=tuple((np.array(centre) - offset + 0.5) / frame.scale - 0.5),

@@ -14,3 +14,12 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no data in {folder}; set SMEARSCOPE_DATA to the folder that holds taleqani/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a working bundle at level float32; see tests/tiny_bundle.py. Copy it before changing it."""
+    # Here, so that rooms without a runtime can still be tested.
+    from tests.tiny_bundle import make
+
+    return make(tmp_path_factory.mktemp("bundles") / "tiny")
