@@ -152,7 +152,7 @@ def read_manifest(path: Path) -> Manifest:
         raise BundleError(
             f"bundle {path}: no {MANIFEST}; give the folder of a bundle, or make one with 'smearscope convert'"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"bundle {path}: {MANIFEST} cannot be read ({error}); install the bundle again") from error
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
