@@ -1,5 +1,6 @@
 """TFLite models by path and runtime name; quantization happens here and nowhere else on the device."""
 
+import ctypes
 import importlib
 import os
 import sys
@@ -50,13 +51,7 @@ class TFLiteModel:
         self.name = name
         self._path = path
         content = _checked(path)
-        try:
-            delegates = [module.load_delegate(delegate)] if delegate else []
-        except (ValueError, OSError) as error:
-            raise RuntimeUnavailableError(
-                f"delegate {delegate} cannot be loaded ({error}); plug the accelerator in and install its library, "
-                "or set model.level to int8"
-            ) from error
+        delegates = [_load_delegate(module, delegate)] if delegate else []
         try:
             with _quiet():
                 self._interpreter = module.Interpreter(
@@ -96,6 +91,19 @@ def _checked(path: Path) -> bytes:
     if content[4:8] != b"TFL3":  # the identifier of the flatbuffer schema; a wild file can crash the interpreter
         raise BundleError(f"{path}: not a TFLite model; install the bundle again")
     return content
+
+
+def _load_delegate(module: Any, delegate: str) -> Any:
+    try:
+        # Looked at first: the runtime's own object, half made, complains on stderr when it is thrown away.
+        if not hasattr(ctypes.CDLL(delegate), "tflite_plugin_create_delegate"):
+            raise ValueError("it is no TFLite delegate")
+        return module.load_delegate(delegate)
+    except (ValueError, OSError) as error:
+        raise RuntimeUnavailableError(
+            f"delegate {delegate} cannot be loaded ({error}); plug the accelerator in and install its library, "
+            "or set model.level to int8"
+        ) from error
 
 
 def _quantized(tensor: np.ndarray, details: Any) -> np.ndarray:
