@@ -173,9 +173,7 @@ class Supervisor:
 
     def _restart_later(self, run: "_Run", error: Exception, counts: bool) -> None:
         now, policy = self._clock.monotonic_s(), run.part.policy
-        text = (
-            str(error) if isinstance(error, SmearscopeError) else f"{type(error).__name__}: {error}; please report it"
-        )
+        text = str(error) if isinstance(error, SmearscopeError) else _defect(run.part.name, error)
         self._board.put(run.part.name, text)
         if counts:
             run.counted_s.append(now)
@@ -201,6 +199,10 @@ class _Run:
     again_at_s: float | None = None
     waited_s: float = 0.0
     counted_s: deque[float] = field(default_factory=deque)  # when it failed in a way that counts
+
+
+def _defect(name: str, error: Exception) -> str:
+    return f"{name} failed ({type(error).__name__}: {error}); please report this"
 
 
 def _work(part: Part, turn: Turn) -> None:

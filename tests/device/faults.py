@@ -1,0 +1,175 @@
+"""A session for fault tests: everything real but camera, models and glass, each of which fails when told."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from device.clock import SystemClock
+from device.displays import NoDisplay
+from device.examiner import Deadlines, Examined, Examiner, Guard
+from device.feed import CameraFeed
+from device.notify import Journal, Notifier
+from device.protocols import Camera, Display
+from device.recorder import Recorder
+from device.screen import LiveScreen, PatientDisplay
+from device.session import Heartbeat, run_session
+from device.store import Store
+from device.supervisor import Board, Part, Policy, Supervisor
+from device.tracker import FieldTracker
+from smear.errors import CameraError
+from smear.field import Finding, Frame
+from tests.device.findings import finding
+
+DEADLINE_S = 10.0  # for what takes milliseconds on a machine that is not busy
+QUICK = Policy(first_s=0.01, most_s=0.02, restarts=5, window_s=60.0)
+
+
+def picture(seed: int, shape: tuple[int, int] = (96, 128)) -> np.ndarray:
+    """A place on a slide; another seed, another place."""
+    blocks = np.random.default_rng(seed).integers(40, 220, (shape[0] // 8, shape[1] // 8, 3), np.uint8)
+    return np.kron(blocks, np.ones((8, 8, 1), np.uint8))
+
+
+class Microscope:
+    """A live camera whose stage moves at every frame, until `fault` is set."""
+
+    simulated = False
+
+    def __init__(self, name: str = "v4l2:/dev/test") -> None:
+        self.name = name
+        self.plugged = True
+        self.pace = threading.Event()
+        self.fault: Callable[[], Frame] | None = None
+        self.opened = 0
+        self.closed = 0
+        self.frames = 0
+
+    def open(self) -> Camera:
+        if not self.plugged:
+            raise CameraError(f"camera {self.name}: no such device; plug the camera in")
+        self.opened += 1
+        return self
+
+    def frame(self, image: np.ndarray | None = None) -> Frame:
+        self.frames += 1
+        shown = picture(self.frames) if image is None else image
+        return Frame(shown, self.name, None, self.frames, time.monotonic(), time.time())
+
+    def read(self, timeout_s: float) -> Frame:
+        self.pace.wait(0.01)  # a hundred frames a second
+        if not self.plugged:
+            raise CameraError(f"camera {self.name} was lost; check its cable")
+        return self.fault() if self.fault else self.frame()
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Models:
+    """A pipeline that finds Pre, or does what `fault` does."""
+
+    def __init__(self, label: str = "Pre") -> None:
+        self.label = label
+        self.fault: Callable[[Frame], Finding] | None = None
+        self.closed = False
+
+    def examine(self, frame: Frame) -> Finding:
+        if self.fault:
+            return self.fault(frame)
+        if frame.image.max() < 10:
+            return finding(None, ("too dark (glass at 0%): raise the lamp or the exposure",))
+        return finding(self.label)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Bench:
+    """One running session."""
+
+    folder: Path
+    camera: Microscope = field(default_factory=Microscope)
+    models: Models = field(default_factory=Models)
+    open_display: Callable[[], Display] = NoDisplay
+    notifier: Notifier = field(default_factory=lambda: Notifier({}))
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    timeout_s: float = 0.2
+    parts: Callable[["Bench"], list[Part]] = lambda bench: []
+    policy: Policy = QUICK
+    start_over: Callable[[], Store] | None = None
+    store: Store | None = None
+    count_once: bool = False
+
+    def __post_init__(self) -> None:
+        self.clock = SystemClock()
+        self.board = Board(Journal({}))
+        self.seen: list[Examined] = []
+        self.error: BaseException | None = None
+        self.stop = threading.Event()
+        self._changed = threading.Condition()
+        self.store = self.store or Store.record(self.folder, busy_timeout_s=0.05)
+        tracker = FieldTracker if self.count_once else None
+        self.recorder = Recorder(self.store, make_tracker=tracker, start_over=self.start_over)
+        self.feed = CameraFeed(self.camera.name, self.camera.open, self.timeout_s, self.board)
+        self.guard = Guard(self.deadlines)
+        self.examiner = Examiner(self.feed, lambda _: self.models, self.recorder, self.board, self.guard)
+        self.display = PatientDisplay(lambda: self.open_display(), self.board, self.clock, policy=self.policy)
+        self.screen = LiveScreen(self.display, self.clock, self.board, self.feed, {}, 5.0)
+        self.thread = threading.Thread(target=self._run, name="bench", daemon=True)
+
+    def __enter__(self) -> "Bench":
+        self.recorder.start_slide("faults")
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self.thread.join(DEADLINE_S)
+        assert not self.thread.is_alive()
+        self.recorder.store.close()
+
+    def fields(self, more: int = 1) -> None:
+        """Wait until `more` fields than now reached the end of the pipeline."""
+        wanted = len(self.seen) + more
+        self.until(lambda: len(self.seen) >= wanted)
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until `holds`; asked again at every turn of the session's loop."""
+        with self._changed:
+            done = self._changed.wait_for(lambda: holds() or not self.thread.is_alive(), DEADLINE_S)
+        assert done, (self.board.faults, self.error)
+        assert holds(), (self.board.faults, self.error)
+
+    def ended(self) -> str:
+        """Wait for the session to end by itself and return its last words."""
+        self.thread.join(DEADLINE_S)
+        assert not self.thread.is_alive()
+        return str(self.error or "")
+
+    def _run(self) -> None:
+        supervisor = Supervisor(self.clock, self.board, self.policy)
+        heartbeat = Heartbeat(self.notifier, self.clock, self.feed, self.examiner)
+        heartbeat.beat = self._after(heartbeat.beat)  # type: ignore[method-assign]
+        try:
+            run_session(
+                supervisor, self.feed, self.examiner, self.screen, heartbeat, self.stop, self.seen.append,
+                self.parts(self),
+            )  # fmt: skip
+        except BaseException as error:  # noqa: BLE001 - handed to the test
+            self.error = error
+        finally:
+            with self._changed:
+                self._changed.notify_all()
+
+    def _after(self, beat: Callable[..., None]) -> Callable[..., None]:
+        def told(*words: object) -> None:
+            beat(*words)
+            with self._changed:
+                self._changed.notify_all()
+
+        return told
