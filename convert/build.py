@@ -140,7 +140,7 @@ class _Maker:
         """Let the device's own pipeline at float32 make the inputs that calibration sees, from training fields."""
         pictures = examples.stratified(self.run.facts.train_images, self.options.representative, self.run.facts.seed)
         bundle = self.stage("calibration", files, Proven())
-        seen = proof.tensors_of(bundle, examples.frames(self.data, pictures), self.options.runtimes[0])
+        seen, _ = proof.tensors_of(bundle, examples.frames(self.data, pictures), self.options.runtimes[0])
         if not seen["classifier"]:
             raise ConversionError(
                 f"{self.run.path}: its segmenter finds no cell in {len(pictures)} training fields, so the classifier "

@@ -12,6 +12,7 @@ import numpy as np
 from device.protocols import Runtime
 from smear.bundle import Role
 from smear.errors import ConversionError, SmearscopeError
+from smear.verdict import pool
 
 if TYPE_CHECKING:  # importing Keras takes seconds
     import keras
@@ -26,7 +27,7 @@ class Difference:
     role: Role
     level: str
     runtime: str
-    agreement: float  # share of pixels (segmenter) or inputs (classifier) with the same best channel
+    agreement: float  # share with the same best channel: of pixels, of inputs, or of fields where cells are pooled
     max_difference: float  # largest absolute difference of any output
     n: int  # inputs compared
     fault: str = ""  # why nothing could be compared
@@ -76,9 +77,18 @@ def answers(model: Runtime, tensors: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def compare(
-    role: Role, level: str, runtime: str, expected: Sequence[np.ndarray], given: Sequence[np.ndarray]
+    role: Role,
+    level: str,
+    runtime: str,
+    expected: Sequence[np.ndarray],
+    given: Sequence[np.ndarray],
+    fields: Sequence[int] | None = None,
 ) -> Difference:
-    """Set the outputs of one model file under `runtime` against those of Keras for the same inputs."""
+    """Set the outputs of one model file under `runtime` against those of Keras for the same inputs.
+
+    With `fields`, the field that each input is a cell of, the answers of a field are pooled first, as the device
+    pools them: one cell may be a toss-up between two classes, and no single cell is ever labelled.
+    """
     if not expected:
         return Difference(role, level, runtime, 0.0, float("inf"), 0, "there was nothing to compare")
     same, largest = [], 0.0
@@ -86,7 +96,19 @@ def compare(
         same.append(float((theirs.argmax(-1) == ours.argmax(-1)).mean()))
         gap = float(np.abs(theirs - ours).max())
         largest = max(largest, gap if np.isfinite(gap) else float("inf"))
+    if fields is not None:
+        same = [float(a == b) for a, b in zip(_best(expected, fields), _best(given, fields), strict=True)]
     return Difference(role, level, runtime, float(np.mean(same)), largest, len(expected))
+
+
+def _best(outputs: Sequence[np.ndarray], fields: Sequence[int]) -> list[int]:
+    """Return the best class of each field, its cells weighing the same."""
+    logits, owners = np.concatenate(outputs), np.asarray(fields)
+    found = []
+    for field in np.unique(owners):
+        cells = logits[owners == field]
+        found.append(int(pool(cells, np.ones(len(cells))).argmax()))
+    return found
 
 
 def compare_files(
@@ -96,6 +118,7 @@ def compare_files(
     expected: Sequence[np.ndarray],
     open_model: Callable[[Path], Runtime],
     runtime: str,
+    fields: Sequence[int] | None = None,
 ) -> list[Difference]:
     """Compare each (level, file) under `runtime`; a file it cannot run is a finding, not a failure."""
     found = []
@@ -108,7 +131,7 @@ def compare_files(
             found.append(Difference(role, level, runtime, 0.0, float("inf"), 0, why))
             continue
         model.close()
-        found.append(compare(role, level, runtime, expected, given))
+        found.append(compare(role, level, runtime, expected, given, fields))
     return found
 
 
@@ -118,6 +141,7 @@ def compare_elsewhere(
     tensors: Sequence[np.ndarray],
     expected: Sequence[np.ndarray],
     python: Path,
+    fields: Sequence[int] | None = None,
 ) -> list[Difference]:
     """Compare each (level, file) under tflite-runtime in another environment, whose interpreter is `python`.
 
@@ -144,5 +168,5 @@ def compare_elsewhere(
                 why = (done.stderr.strip() or f"it ended with code {done.returncode}").splitlines()[-1]
                 found.append(Difference(role, level, "tflite-runtime", 0.0, float("inf"), 0, why))
                 continue
-            found.append(compare(role, level, "tflite-runtime", expected, list(np.load(given)[:, np.newaxis])))
+            found.append(compare(role, level, "tflite-runtime", expected, list(np.load(given)[:, np.newaxis]), fields))
     return found

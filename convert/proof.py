@@ -35,8 +35,9 @@ def prove(
 ) -> Proven:
     """Measure every level of the bundle `staged` and say which may ship."""
     shown = examples.stratified(run.facts.validation_images, options.fields, run.facts.seed)
-    tensors = tensors_of(reference, examples.frames(data, shown), options.runtimes[0])
-    differences = compare_all(tensors, files, keras, onnx, options)
+    tensors, owners = tensors_of(reference, examples.frames(data, shown), options.runtimes[0])
+    pooled = owners if run.facts.classifier.shown == "crops" else None
+    differences = compare_all(tensors, files, keras, onnx, options, pooled)
     fields = examples.frames(data, run.facts.validation_images)
     labels = [picture.label for picture in run.facts.validation_images]
     masked = examples.masked_fields(data, run.facts.train_images)
@@ -55,8 +56,11 @@ def prove(
     return proven
 
 
-def tensors_of(bundle: Bundle, fields: Sequence[Frame], runtime: str) -> dict[Role, list[np.ndarray]]:
-    """Return the exact inputs that the device's pipeline makes of `fields` for each model of `bundle` at float32."""
+def tensors_of(bundle: Bundle, fields: Sequence[Frame], runtime: str) -> tuple[dict[Role, list[np.ndarray]], list[int]]:
+    """Return the exact inputs that the device's pipeline makes of `fields` for each model of `bundle` at float32.
+
+    Beside them, for each input of the classifier, the number of the field it was made of.
+    """
     taps: dict[Role, Tap] = {}
 
     def listen(role: Role, model: Runtime) -> Runtime:
@@ -64,10 +68,12 @@ def tensors_of(bundle: Bundle, fields: Sequence[Frame], runtime: str) -> dict[Ro
         return taps[role]
 
     pipeline = Pipeline(bundle, REFERENCE, runtime, wrap=listen)
-    for frame in fields:
+    owners: list[int] = []
+    for number, frame in enumerate(fields):
         pipeline.examine(frame)
+        owners += [number] * (len(taps["classifier"].seen) - len(owners))
     pipeline.close()
-    return {role: tap.seen for role, tap in taps.items()}
+    return {role: tap.seen for role, tap in taps.items()}, owners
 
 
 def compare_all(
@@ -76,22 +82,27 @@ def compare_all(
     keras: Mapping[Role, Runtime],
     onnx: Mapping[Role, Path],
     options: Options,
+    owners: Sequence[int] | None = None,
 ) -> list[Difference]:
-    """Compare every file with Keras under every runtime there is, on the same `tensors`."""
+    """Compare every file with Keras under every runtime there is, on the same `tensors`.
+
+    `owners` names the field of each classifier input where a field's cells are pooled.
+    """
     found: list[Difference] = []
     for role in ROLES:
         options.say(f"comparing the {role} with Keras on {len(tensors[role])} inputs")
         expected = parity.answers(keras[role], tensors[role])
         pairs = list(files[role].items())
+        fields = owners if role == "classifier" else None
         for runtime in options.runtimes:
             found += parity.compare_files(
-                role, pairs, tensors[role], expected, partial(open_runtime, runtime=runtime), runtime
+                role, pairs, tensors[role], expected, partial(open_runtime, runtime=runtime), runtime, fields
             )
         if options.tflite_python is not None:
-            found += parity.compare_elsewhere(role, pairs, tensors[role], expected, options.tflite_python)
+            found += parity.compare_elsewhere(role, pairs, tensors[role], expected, options.tflite_python, fields)
         if role in onnx:
             found += parity.compare_files(
-                role, [("onnx", onnx[role])], tensors[role], expected, OnnxRuntime, OnnxRuntime.name
+                role, [("onnx", onnx[role])], tensors[role], expected, OnnxRuntime, OnnxRuntime.name, fields
             )
     return found
 
