@@ -5,6 +5,7 @@ A thread cannot be cancelled: a stalled part that holds nothing the others need 
 replaced, one that does (a model in the middle of an inference) ends the process, and systemd starts a new one.
 """
 
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from device.notify import Journal, Priority
 from device.protocols import Clock
 from smear.errors import SmearscopeError
 
+_NUMBERS = re.compile(r"[0-9a-f]*[0-9][0-9a-f]*")  # of fields and files: a full disk would name a new one each time
 _JOIN_S = 3.5  # for all parts together, of the five seconds a service has to stop
 
 
@@ -86,10 +88,10 @@ class Board:
         self._faults: dict[str, str] = {}
 
     def put(self, part: str, text: str) -> None:
-        """Say what is wrong with `part`; the same words again are not repeated in the journal."""
+        """Say what is wrong with `part`; the same words are written once, whatever their numbers."""
         with self._lock:
             known, self._faults = self._faults.get(part), {**self._faults, part: text}
-        if known != text:
+        if known is None or _NUMBERS.sub("", known) != _NUMBERS.sub("", text):
             self._journal.say(Priority.WARNING, text)
 
     def clear(self, part: str) -> None:
