@@ -1,0 +1,158 @@
+"""What a TFLite file asks of a processor: its multiply-adds, and each operation as a model of its own."""
+
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.schema import BenchmarkError
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One operation cut out of a model."""
+
+    operation: str
+    multiply_adds: int
+    model: bytes
+
+
+def multiply_adds(file: Path) -> int | None:
+    """Return the multiply-adds of one inference of the TFLite model `file`; None where its schema is not installed."""
+    schema = _schema()
+    if schema is None:
+        return None
+    graph = _read(schema, file).subgraphs[0]
+    codes = _codes(schema, _read(schema, file))
+    return sum(_of(codes[op.opcodeIndex], op, graph.tensors) for op in graph.operators)
+
+
+def pieces(file: Path) -> Iterator[Piece]:
+    """Yield each operation of the TFLite model `file` as a runnable model.
+
+    Raises:
+        BenchmarkError: the file is no TFLite model, or the schema is not installed.
+    """
+    import flatbuffers
+
+    schema = _schema()
+    if schema is None:
+        raise BenchmarkError("operations are read with ai-edge-litert; pip install 'smearscope[device]'")
+    whole = _read(schema, file)
+    codes, graph = _codes(schema, whole), whole.subgraphs[0]
+    for op in graph.operators:
+        taken = [i for i in op.inputs if i >= 0 and not _is_constant(graph.tensors[i], whole.buffers)]
+        if not taken or any(i < 0 for i in op.outputs):
+            continue
+        cut = _only(schema, whole, op, taken)
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(cut.Pack(builder), file_identifier=b"TFL3")
+        name = codes[op.opcodeIndex]
+        yield Piece(name, _of(name, op, graph.tensors), bytes(builder.Output()))
+
+
+def _only(schema: Any, whole: Any, op: Any, taken: list[int]) -> Any:
+    """Return a model of `op` alone; tensors keep their order, so that its numbers stay valid after renumbering."""
+    graph = whole.subgraphs[0]
+    used = sorted({int(i) for i in (*op.inputs, *op.outputs) if i >= 0})
+    place = {old: new for new, old in enumerate(used)} | {-1: -1}
+    model, part, alone = schema.ModelT(), schema.SubGraphT(), copy.copy(op)
+    model.version, model.operatorCodes = 3, whole.operatorCodes
+    model.buffers, part.tensors = [schema.BufferT()], []
+    for i in used:
+        tensor = copy.copy(graph.tensors[i])
+        if _is_constant(tensor, whole.buffers):
+            model.buffers.append(whole.buffers[tensor.buffer])
+            tensor.buffer = len(model.buffers) - 1
+        else:
+            tensor.buffer = 0
+        part.tensors.append(tensor)
+    alone.inputs = [place[int(i)] for i in op.inputs]
+    alone.outputs = [place[int(i)] for i in op.outputs]
+    part.operators, part.name = [alone], b"main"
+    part.inputs, part.outputs = [place[int(i)] for i in taken], alone.outputs
+    model.subgraphs = [part]
+    return model
+
+
+def matrix_product(size: int, quantized: bool) -> bytes:
+    """Return a model of one (size, size) x (size, size) product, int8 or float32, by a constant right side."""
+    import flatbuffers
+
+    schema = _schema()
+    if schema is None:
+        raise BenchmarkError("the matrix product is built with ai-edge-litert; pip install 'smearscope[device]'")
+    model, graph, op, code = schema.ModelT(), schema.SubGraphT(), schema.OperatorT(), schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.FULLY_CONNECTED
+    code.version = 4 if quantized else 1
+    rng = np.random.default_rng(0)
+    right = rng.integers(-127, 128, (size, size)).astype(np.int8)
+    held = schema.BufferT()
+    held.data = np.frombuffer((right if quantized else right.astype(np.float32)).tobytes(), np.uint8)
+    model.version, model.operatorCodes, model.buffers = 3, [code], [schema.BufferT(), held]
+    graph.tensors = []
+    for i, name in enumerate((b"left", b"right", b"product")):
+        tensor = schema.TensorT()
+        tensor.shape, tensor.name, tensor.buffer = [size, size], name, int(i == 1)
+        tensor.type = schema.TensorType.INT8 if quantized else schema.TensorType.FLOAT32
+        if quantized:
+            tensor.quantization = schema.QuantizationParametersT()
+            # the product of two rows is scaled down so that it uses the whole range of int8
+            tensor.quantization.scale = [(1 / 127, 1 / 127, math.sqrt(size) / 127)[i]]
+            tensor.quantization.zeroPoint = [0]
+        graph.tensors.append(tensor)
+    op.inputs, op.outputs, op.opcodeIndex = [0, 1, -1], [2], 0
+    op.builtinOptionsType, op.builtinOptions = (
+        schema.BuiltinOptions.FullyConnectedOptions,
+        schema.FullyConnectedOptionsT(),
+    )
+    graph.operators, graph.inputs, graph.outputs, graph.name = [op], [0], [2], b"main"
+    model.subgraphs = [graph]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def _schema() -> Any:
+    try:
+        from ai_edge_litert import schema_py_generated
+    except ImportError:
+        return None
+    return schema_py_generated
+
+
+def _read(schema: Any, file: Path) -> Any:
+    data = file.read_bytes()
+    if data[4:8] != b"TFL3":
+        raise BenchmarkError(f"{file}: not a TFLite model; install the bundle again")
+    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(data))
+
+
+def _codes(schema: Any, model: Any) -> list[str]:
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+    return [names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes]
+
+
+def _is_constant(tensor: Any, buffers: list[Any]) -> bool:
+    data = buffers[tensor.buffer].data
+    return data is not None and len(data) > 0
+
+
+def _of(operation: str, op: Any, tensors: list[Any]) -> int:
+    """Return the multiply-adds of one operation; only convolutions and dense layers have any."""
+
+    def shape(index: int) -> list[int]:
+        return [int(n) for n in tensors[index].shape]
+
+    if operation in {"CONV_2D", "DEPTHWISE_CONV_2D"}:
+        return math.prod(shape(op.inputs[1])) * math.prod(shape(op.outputs[0])[1:3])
+    if operation == "TRANSPOSE_CONV":  # inputs: shape of the output, weights, picture
+        return math.prod(shape(op.inputs[1])) * math.prod(shape(op.inputs[2])[1:3])
+    if operation == "FULLY_CONNECTED":
+        rows = math.prod(shape(op.outputs[0])[:-1])
+        return math.prod(shape(op.inputs[1])) * rows
+    return 0

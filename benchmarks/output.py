@@ -1,0 +1,75 @@
+"""Writes a result where people and programs read it."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import report
+from benchmarks.page import page, plots_of
+from benchmarks.schema import BenchmarkError, Result
+from smear.images import write_atomic
+
+BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+README_PLOT = Path("docs", "bench.svg")  # below the README's folder
+
+
+def ready(folder: Path) -> None:
+    """Make `folder` before anything is measured: a run of an hour must not fail at its end.
+
+    Raises:
+        BenchmarkError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BenchmarkError(f"cannot make {folder}: {error.strerror}; choose another --out") from error
+
+
+def write(result: Result, folder: Path) -> list[Path]:
+    """Write result.json, result.md and result.html into `folder`; return their paths."""
+    contents = {
+        "result.json": result.model_dump_json(indent=1) + "\n",
+        "result.md": report.markdown(result),
+        "result.html": page(result),
+    }
+    for name, text in contents.items():
+        write_atomic(folder / name, text.encode())
+    return [folder / name for name in contents]
+
+
+def write_readme(result: Result, readme: Path) -> None:
+    """Write the table and the plot between the two markers in `readme`.
+
+    Raises:
+        BenchmarkError: the file or its markers are missing.
+    """
+    try:
+        text = readme.read_text(encoding="utf-8")
+        before, rest = text.split(BEGIN, 1)
+        _, after = rest.split(END, 1)
+    except (OSError, ValueError):
+        raise BenchmarkError(f"{readme}: no lines {BEGIN} and {END} to write between; add them first") from None
+    plot = readme.parent / README_PLOT
+    ready(plot.parent)
+    write_atomic(plot, plots_of(result)["latency"].encode())
+    part = f"{BEGIN}\n{report.short(result)}\n![Frame in, finding out]({README_PLOT.as_posix()})\n{END}"
+    write_atomic(readme, f"{before}{part}{after}".encode())
+
+
+def show(result: Result, console: Console) -> None:
+    """Print the end-to-end table, the stages and every warning."""
+    head, rows = report.pair_table(result.pairs)
+    table = Table(*head)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    for each in result.stages:
+        stages = ", ".join(f"{stage} {ms:.1f}" for stage, ms in each.stage_ms.items())
+        console.print(
+            f"{each.name}: {each.total_ms:.1f} ms ({stages}), bare invokes {each.invokes_ms:.1f}, "
+            f"overhead {each.overhead:.0%}",
+            highlight=False,
+        )
+    for warning in (*result.environment.warnings, *result.faults):
+        console.print(f"take with care: {warning}", style="yellow", markup=False)

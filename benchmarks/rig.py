@@ -1,0 +1,166 @@
+"""Measures many variants in turn, so that whatever else the machine does hits all of them alike."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from benchmarks.schema import BenchmarkError, Latency, Ratio
+
+WORKER = Path(__file__).with_name("worker.py")
+RESAMPLES = 2000  # of the bootstrap
+MIN_PAIRED_ROUNDS = 3  # fewer give no interval worth printing
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long is measured."""
+
+    queries: int  # of each variant; MLPerf's SingleStream asks for 1024
+    seconds: float  # of each variant at most
+    burst: int  # queries of one variant before the next one's turn
+    warm_s: float = 0.5  # TFLite's benchmark_model warms up as long
+    repeats: int = 5  # of frames in the end-to-end parts
+
+
+QUICK = Effort(queries=64, seconds=2.0, burst=4, repeats=5)
+FULL = Effort(queries=1024, seconds=60.0, burst=8, repeats=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What one worker is asked to open."""
+
+    key: str
+    kind: str
+    ask: Mapping[str, Any]
+    python: Path = Path(sys.executable)
+
+
+@dataclass(slots=True)
+class Measured:
+    """What came of one spec."""
+
+    opened: dict[str, float] = field(default_factory=dict)  # init_ms, first_ms, rss_mb
+    rounds: list[list[float]] = field(default_factory=list)  # milliseconds; a finished variant has fewer rounds
+    fault: str = ""
+
+    @property
+    def times(self) -> np.ndarray:
+        """Every query."""
+        return np.array([ms for each in self.rounds for ms in each])
+
+
+class Worker:
+    """A process that runs `benchmarks/worker.py`."""
+
+    def __init__(self, python: Path) -> None:
+        try:
+            # -P: the folder of the script must not hide modules of the standard library
+            self._process = subprocess.Popen(
+                [str(python), "-P", str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL, text=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise BenchmarkError(f"{python}: {error.strerror}; give the interpreter of an environment") from error
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """Return the worker's reply; a worker that died replies with a fault."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            return {"fault": f"its process ended with code {self._process.wait()}"}
+        reply: dict[str, Any] = json.loads(line)
+        return reply
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+Say = Callable[[str, float], None]
+"""Told what is measured, and how much of it is done, 0 to 1."""
+
+
+def measure(specs: Sequence[Spec], effort: Effort, say: Say = lambda what, done: None) -> dict[str, Measured]:
+    """Open every spec in a process of its own, warm it up, and let them take turns until each has enough queries."""
+    found = {spec.key: Measured() for spec in specs}
+    workers: dict[str, Worker] = {}
+    try:
+        for spec in specs:
+            say(f"opening {spec.key}", 0.0)
+            worker = Worker(spec.python)
+            workers[spec.key] = worker
+            reply = worker.ask(do="open", name=spec.key, kind=spec.kind, **spec.ask)
+            found[spec.key].fault = reply.get("fault", "")
+            found[spec.key].opened = {name: value for name, value in reply.items() if name != "fault"}
+        _take_turns({key: workers[key] for key in workers if not found[key].fault}, found, effort, say)
+    finally:
+        for worker in workers.values():
+            worker.__exit__()
+    return found
+
+
+def _take_turns(workers: dict[str, Worker], found: dict[str, Measured], effort: Effort, say: Say) -> None:
+    for key, worker in workers.items():
+        say(f"warming up {key}", 0.0)
+        worker.ask(do="warm", name=key, seconds=effort.warm_s)
+    waiting = list(workers)
+    spent = dict.fromkeys(workers, 0.0)
+    while waiting:
+        for key in list(waiting):
+            say(key, 1 - len(waiting) / len(workers))
+            started = time.perf_counter()
+            reply = workers[key].ask(do="run", name=key, n=effort.burst, seconds=effort.seconds / 4)
+            spent[key] += time.perf_counter() - started
+            if "fault" in reply:
+                found[key].fault = reply["fault"]
+                waiting.remove(key)
+                continue
+            found[key].rounds.append(reply["ms"])
+            if len(found[key].times) >= effort.queries or spent[key] >= effort.seconds:
+                waiting.remove(key)
+        waiting = waiting[1:] + waiting[:1]  # nobody always follows the same one
+
+
+def latency_of(times: Sequence[float] | np.ndarray) -> Latency:
+    """Return the distribution of `times` in milliseconds, at least one."""
+    values = np.asarray(times, float)
+    p50, p90, p99 = np.percentile(values, (50, 90, 99))
+    return Latency(
+        n=len(values), p50_ms=p50, p90_ms=p90, p99_ms=p99, max_ms=values.max(), per_s=1e3 * len(values) / values.sum()
+    )
+
+
+def ratio_of(measured: Measured, base: Measured, to: str, seed: int = 0) -> Ratio | None:
+    """Return how many times as long as `base` it takes, from rounds in which both had their turn; None with too few.
+
+    The median of a round's ratio of medians: one disturbed round moves it little.
+    """
+    rounds = min(len(measured.rounds), len(base.rounds))
+    if rounds < MIN_PAIRED_ROUNDS:
+        return None
+    ratios = np.array(
+        [np.median(ours) / np.median(theirs) for ours, theirs in zip(measured.rounds, base.rounds, strict=False)]
+    )
+    drawn = np.random.default_rng(seed).integers(0, rounds, (RESAMPLES, rounds))
+    low, high = np.percentile(np.median(ratios[drawn], axis=1), (2.5, 97.5))
+    return Ratio(to=to, value=float(np.median(ratios)), low=float(low), high=float(high), rounds=rounds)

@@ -1,0 +1,178 @@
+"""One benchmark run from options to result: every part measured, and a part that fails named."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from benchmarks import endtoend, machine, peers, schema
+from benchmarks.models import Wanted, base_level, levels_of, measure_pairs, measure_variants, write_fields
+from benchmarks.peak import measure_peak
+from benchmarks.rig import FULL, QUICK, Say
+from device.models import shipped_bundle
+from device.runtimes import DEFAULT_RUNTIME, RUNTIMES
+from smear.bundle import MANIFEST, Bundle, load_bundle
+from smear.classes import LABELS
+from smear.errors import SmearscopeError
+from smear.images import write_image
+from smear.synthetic import render
+
+PROCESSES = {"quick": 3, "full": 10}  # that are started to measure a start
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for; None: everything there is."""
+
+    mode: Any  # "quick" or "full"
+    levels: tuple[str, ...] | None = None
+    runtimes: tuple[str, ...] | None = None
+    threads: tuple[int, ...] | None = None
+    bundle: Path | None = None
+    reference: Path | None = None
+    tflite_python: Path | None = None
+
+
+def run(options: Options, say: Say = lambda what, done: None) -> schema.Result:
+    """Measure everything that `options` ask for.
+
+    Raises:
+        BundleError: the bundle cannot be used.
+        BenchmarkError: a level or runtime that was asked for is not there.
+    """
+    bundle = load_bundle(options.bundle or shipped_bundle())
+    effort = FULL if options.mode == "full" else QUICK
+    with tempfile.TemporaryDirectory(prefix="smearscope-bench-") as folder:
+        scratch = Path(folder)
+        wanted, versions = _wanted(options, bundle, scratch)
+        before = machine.read_board()
+        parts = _Parts()
+        pairs = parts.take("end to end", lambda: measure_pairs(wanted, effort, say), [])
+        variants = parts.take("bare inference", lambda: measure_variants(wanted, effort, say), [])
+        fields = np.load(wanted.frames)
+        variants += parts.take(
+            "peers", lambda: peers.measure_peers(bundle, fields, wanted.threads[0], scratch, effort, say), []
+        )
+        peak = parts.take("peak", lambda: measure_peak(bundle, wanted.levels, variants, effort, scratch), None)
+        device = _device(options.mode, bundle, base_level(wanted.levels), effort, fields, scratch, parts, say)
+        after = machine.read_board()
+    return schema.Result(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        mode=options.mode,
+        environment=machine.environment(bundle, before, after, versions),
+        variants=tuple(variants),
+        pairs=tuple(pairs),
+        peak=peak,
+        faults=tuple(parts.faults),
+        **device,
+    )
+
+
+class _Parts:
+    """Takes one part after the other; a part that fails is noted, and the others are still measured."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+
+    def take(self, name: str, part: Callable[[], T], otherwise: T) -> T:
+        try:
+            return part()
+        except (SmearscopeError, OSError, ValueError, RuntimeError, ImportError) as error:
+            self.faults.append(f"{name}: {' '.join(str(error).split())[:300] or type(error).__name__}")
+            return otherwise
+
+
+def _device(
+    mode: str, bundle: Bundle, level: str, effort: Any, fields: np.ndarray, scratch: Path, parts: _Parts, say: Say
+) -> dict[str, Any]:
+    """Measure the device end to end in this process, at `level` on one thread of the default runtime."""
+    say("stages of a frame", 0.0)
+    picture = scratch / "picture" / "field.png"
+    picture.parent.mkdir()
+    write_image(picture, fields[0])
+    (scratch / "fields").mkdir()
+    rig = endtoend.Rig(bundle, level, effort)
+    try:
+        frame = endtoend.drawn_frame()
+        return {
+            "stages": parts.take("stages", lambda: tuple(endtoend.stage_rows(rig, fields[0])), ()),
+            "live": parts.take("capture to screen", lambda: tuple(endtoend.live_rows(rig, frame, scratch, say)), ()),
+            "growth": parts.take("growth", lambda: tuple(endtoend.growth(rig, mode, scratch, say)), ()),
+            "start": parts.take("start", lambda: endtoend.start(bundle, level, picture, PROCESSES[mode]), None),
+        }
+    finally:
+        rig.close()
+
+
+def _wanted(options: Options, bundle: Bundle, scratch: Path) -> tuple[Wanted, dict[str, str]]:
+    have = levels_of(bundle)
+    levels = tuple(level for level in have if options.levels is None or level in options.levels)
+    missing = [level for level in options.levels or () if level not in have]
+    if missing or not levels:
+        told = ", ".join(missing) or "nothing"
+        raise schema.BenchmarkError(f"bundle {bundle.path}: no {told} for a processor; choose of {', '.join(have)}")
+    runtimes, refused, versions = _runtimes(options)
+    cpus = os.cpu_count() or 1
+    threads = options.threads or ((1,) if options.mode == "quick" or cpus == 1 else (1, cpus))
+    fields = [render(label, seed).image for seed, label in enumerate(LABELS)]
+    return Wanted(
+        bundle=bundle,
+        reference=None if options.reference is None else _reference(options.reference, scratch),
+        levels=levels,
+        runtimes=runtimes,
+        threads=threads,
+        frames=write_fields(scratch / "frames.npy", fields),
+        refused=refused,
+    ), versions
+
+
+def _runtimes(options: Options) -> tuple[dict[str, Path], dict[str, str], dict[str, str]]:
+    """Return interpreter by runtime, why a runtime is not there, and versions found elsewhere."""
+    found, refused, versions = dict[str, Path](), dict[str, str](), dict[str, str]()
+    for runtime, (module, extra) in RUNTIMES.items():
+        if options.runtimes is not None and runtime not in options.runtimes:
+            continue
+        elsewhere = options.tflite_python if runtime != DEFAULT_RUNTIME else None
+        python = elsewhere or Path(sys.executable)
+        version = _version(python, module.split(".")[0], runtime)
+        if version is None:
+            how = "give --tflite-python" if runtime != DEFAULT_RUNTIME else f"pip install 'smearscope[{extra}]'"
+            refused[runtime] = f"not installed for {python.name}; {how}"
+            continue
+        found[runtime] = python
+        versions[runtime] = version
+    if not found:
+        raise schema.BenchmarkError(f"no runtime to measure ({'; '.join(refused.values())})")
+    return found, refused, versions
+
+
+def _version(python: Path, module: str, distribution: str) -> str | None:
+    code = f"import importlib.metadata as m, {module}; print(m.version({distribution!r}))"
+    try:
+        done = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise schema.BenchmarkError(f"{python}: {error.strerror}; give the interpreter of an environment") from error
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _reference(path: Path, scratch: Path) -> Bundle:
+    """Open the reference: a bundle, or a training run that is converted first."""
+    if (path / MANIFEST).is_file():
+        return load_bundle(path)
+    if not (path / "run.json").is_file():
+        raise schema.BenchmarkError(f"{path}: neither a bundle nor a training run; give a folder of either")
+    out = scratch / "reference"
+    command = [sys.executable, "-m", "device", "convert", str(path), "--out", str(out), "--levels", "float32,int8"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if not (out / MANIFEST).is_file():
+        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise schema.BenchmarkError(f"{path}: not converted ({said}); convert it first and give the bundle")
+    return load_bundle(out)

@@ -1,0 +1,227 @@
+"""The result of one benchmark run: what is written as JSON, and what every report is made from."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from smear.errors import SmearscopeError
+
+SCHEMA_VERSION = 1
+
+
+class BenchmarkError(SmearscopeError):
+    """A measurement cannot be taken, or a result cannot be read."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Board(_Strict):
+    """What the machine says of itself at one moment."""
+
+    temperature_c: float | None = None
+    throttled: int | None = None  # bits of the firmware's get_throttled
+    governor: str = ""
+    clock_mhz: float | None = None
+    load_1min: float = 0.0
+    others_busy: float = 0.0  # processors that other processes keep busy, of `cpus`
+
+
+class Environment(_Strict):
+    """Where and with what a result was measured."""
+
+    machine: str  # board or product name
+    cpu: str
+    cpus: int
+    memory_mb: int
+    os: str
+    kernel: str
+    python: str
+    versions: dict[str, str]  # of runtimes and libraries
+    git_revision: str
+    bundle: str
+    bundle_sha256: str
+    before: Board
+    after: Board
+    nice: int = 0
+    warnings: tuple[str, ...] = ()  # what makes the figures doubtful: load, throttling, a powersaving governor
+
+
+class Latency(_Strict):
+    """The distribution of one repeated step."""
+
+    n: int
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    max_ms: float
+    per_s: float  # steps a second over all of them
+
+
+class Ratio(_Strict):
+    """How many times as long as `to` it takes: median over paired rounds, with a 95 % bootstrap interval."""
+
+    to: str
+    value: float
+    low: float
+    high: float
+    rounds: int
+
+
+class Figure(_Strict):
+    """One figure of quality out of the bundle's manifest."""
+
+    value: float
+    split: str
+    n: int
+    low: float | None = None
+    high: float | None = None
+
+
+class Variant(_Strict):
+    """One model file under one runtime: the bare inference."""
+
+    key: str  # the same in every run, for comparison
+    pair: str  # "bundle" or "reference"
+    role: str
+    level: str
+    runtime: str
+    threads: int
+    file_bytes: int = 0
+    multiply_adds: int | None = None  # of one inference, read from the file; None: not a TFLite file
+    init_ms: float | None = None
+    first_ms: float | None = None
+    rss_mb: float | None = None  # resident memory added by loading it and answering once
+    latency: Latency | None = None
+    gmacs: float | None = None  # 1e9 multiply-adds a second, at the median
+    figures: dict[str, Figure] = {}
+    fault: str = ""  # why it was not measured
+
+
+class Pair(_Strict):
+    """Both models end to end on one whole field: frame in, finding out."""
+
+    key: str
+    name: str
+    level: str
+    runtime: str
+    threads: int
+    init_ms: float | None = None
+    first_ms: float | None = None
+    rss_mb: float | None = None
+    latency: Latency | None = None
+    ratio: Ratio | None = None  # to the bundle's best CPU level on one thread
+    figures: dict[str, Figure] = {}
+    fault: str = ""
+
+
+class Stages(_Strict):
+    """Where the time of a frame goes; medians in milliseconds."""
+
+    name: str
+    megapixels: float
+    cells: int  # that the pipeline found
+    segmenter_invokes: int
+    classifier_invokes: int
+    stage_ms: dict[str, float]  # in the order of the pipeline, models' invokes within "segment" and "classify"
+    invokes_ms: float  # the bare invokes of both models
+    total_ms: float  # of the pipeline
+    overhead: float  # (total - invokes) / invokes
+    n: int
+
+
+class Live(_Strict):
+    """From the capture of a frame to its result and to the screen, with the store in between."""
+
+    camera: str
+    megapixels: float
+    to_result: Latency
+    to_screen: Latency
+    fields_per_s: float  # one after the other, capture included
+    stage_ms: dict[str, float]
+    rss_mb: float  # of the whole process
+
+
+class Point(_Strict):
+    """One point of a growth curve."""
+
+    at: float
+    values: dict[str, float]  # milliseconds by what was timed
+
+
+class Growth(_Strict):
+    """How times grow with one thing."""
+
+    of: Literal["cells", "megapixels", "records"]
+    unit: str
+    points: tuple[Point, ...]
+
+
+class Start(_Strict):
+    """Seconds of whole processes, files in the cache: the median of `n`."""
+
+    help_s: float
+    first_finding_s: float
+    n: int
+
+
+class Operation(_Strict):
+    """All operations of one type in one model, each timed alone."""
+
+    role: str
+    operation: str
+    count: int
+    ms: float
+    multiply_adds: int
+    peak_share: float | None  # of the int8 matrix product's speed; None: it multiplies nothing
+
+
+class Peak(_Strict):
+    """What this machine's arithmetic can do, and what the models reach of it."""
+
+    int8_gmacs: float  # a plain int8 matrix product on one thread of the default runtime
+    float32_gmacs: float  # the same product in float32
+    level: str  # of the operations below
+    reached: dict[str, float]  # role -> share of the peak of its level
+    operations: tuple[Operation, ...]
+
+
+class Result(_Strict):
+    """One benchmark run."""
+
+    schema_version: int = SCHEMA_VERSION
+    created: str  # ISO 8601, UTC
+    mode: Literal["quick", "full"]
+    environment: Environment
+    variants: tuple[Variant, ...] = ()
+    pairs: tuple[Pair, ...] = ()
+    stages: tuple[Stages, ...] = ()
+    live: tuple[Live, ...] = ()
+    growth: tuple[Growth, ...] = ()
+    start: Start | None = None
+    peak: Peak | None = None
+    faults: tuple[str, ...] = ()  # parts that could not be measured, and why
+
+
+def read_result(path: Path) -> Result:
+    """Read `path`, a result.json or the folder that holds one.
+
+    Raises:
+        BenchmarkError: it is missing, damaged or of a newer schema.
+    """
+    file = path / "result.json" if path.is_dir() else path
+    try:
+        result = Result.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise BenchmarkError(f"{file}: {error.strerror}; give a result.json or the --out folder of a run") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "JSON"
+        raise BenchmarkError(f"{file}: {where}: {first['msg']}; measure again with 'smearscope bench'") from error
+    if result.schema_version > SCHEMA_VERSION:
+        raise BenchmarkError(
+            f"{file}: schema {result.schema_version} is newer than {SCHEMA_VERSION}; upgrade smearscope"
+        )
+    return result
