@@ -38,11 +38,15 @@ _RECORDS = {"quick": (1_000, 10_000), "full": (1_000, 10_000, 100_000, 1_000_000
 _NIGH_S = 60.0  # of one process that is started; one that takes longer is broken
 
 
+Span = tuple[float, float]
+"""Milliseconds on the wall clock, and of processor time."""
+
+
 class InvokeClock:
     """Times the bare `invoke` of the interpreters inside a pipeline; `wrap` goes between pipeline and models."""
 
     def __init__(self) -> None:
-        self.ms: dict[str, list[float]] = {"segmenter": [], "classifier": []}
+        self.ms: dict[str, list[Span]] = {"segmenter": [], "classifier": []}
 
     def wrap(self, role: Role, model: Runtime) -> Runtime:
         """Return `model` with its interpreter under the clock: quantizing its input counts as overhead."""
@@ -50,7 +54,7 @@ class InvokeClock:
         vars(model)["_interpreter"] = _Clocked(vars(model)["_interpreter"], self.ms[role])
         return model
 
-    def take(self) -> dict[str, list[float]]:
+    def take(self) -> dict[str, list[Span]]:
         """Return what was timed since the last call."""
         taken = {role: list(times) for role, times in self.ms.items()}
         for times in self.ms.values():
@@ -59,14 +63,14 @@ class InvokeClock:
 
 
 class _Clocked:
-    def __init__(self, interpreter: Any, times: list[float]) -> None:
+    def __init__(self, interpreter: Any, times: list[Span]) -> None:
         self._interpreter, self._times = interpreter, times
 
     def invoke(self) -> None:
         """Invoke, and note how long it took."""
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         self._interpreter.invoke()
-        self._times.append((time.perf_counter() - started) * 1e3)
+        self._times.append(((time.perf_counter() - started) * 1e3, (time.process_time() - worked) * 1e3))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._interpreter, name)
@@ -83,19 +87,23 @@ class Rig:
         """Examine `frame` again and again; medians of each stage, and of the bare invokes."""
         self.pipeline.examine(frame)
         self.clock.take()
-        rows, bare, finding, counts = defaultdict[str, list[float]](list), list[float](), None, dict[str, list[float]]()
-        until = time.perf_counter() + self.effort.seconds
+        rows, bare, finding, counts = defaultdict[str, list[float]](list), list[Span](), None, dict[str, list[Span]]()
+        until, worked = time.perf_counter() + self.effort.seconds, list[float]()
         for turn in range(self.effort.repeats):
+            before = time.process_time()
             finding = self.pipeline.examine(frame)
+            worked.append((time.process_time() - before) * 1e3)
             counts = self.clock.take()
-            bare.append(sum(map(sum, counts.values())))
+            spans = [span for times in counts.values() for span in times]
+            bare.append((sum(wall for wall, _ in spans), sum(cpu for _, cpu in spans)))
             for stage, ms in finding.timing_ms.items():
                 rows[stage].append(ms)
             if turn >= 2 and time.perf_counter() > until:
                 break
         assert finding is not None
         # The overhead of each turn, then the median: a disturbed turn disturbs its invokes as well.
-        shares = [total / invokes - 1 for total, invokes in zip(rows["total"], bare, strict=True)]
+        shares = [total / wall - 1 for total, (wall, _) in zip(rows["total"], bare, strict=True)]
+        cpu_shares = [total / cpu - 1 for total, (_, cpu) in zip(worked, bare, strict=True)]
         height, width = frame.image.shape[:2]
         return schema.Stages(
             name=name,
@@ -104,9 +112,12 @@ class Rig:
             segmenter_invokes=len(counts["segmenter"]),
             classifier_invokes=len(counts["classifier"]),
             stage_ms={stage: float(np.median(times)) for stage, times in rows.items() if stage != "total"},
-            invokes_ms=float(np.median(bare)),
+            invokes_ms=float(np.median([wall for wall, _ in bare])),
             total_ms=float(np.median(rows["total"])),
             overhead=float(np.median(shares)),
+            cpu_ms=float(np.median(worked)),
+            invokes_cpu_ms=float(np.median([cpu for _, cpu in bare])),
+            cpu_overhead=float(np.median(cpu_shares)),
             n=len(bare),
         )
 

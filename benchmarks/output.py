@@ -68,7 +68,7 @@ def show(result: Result, console: Console) -> None:
         stages = ", ".join(f"{stage} {ms:.1f}" for stage, ms in each.stage_ms.items())
         console.print(
             f"{each.name}: {each.total_ms:.1f} ms ({stages}), bare invokes {each.invokes_ms:.1f}, "
-            f"overhead {each.overhead:.0%}",
+            f"overhead {each.overhead:.0%} ({each.cpu_overhead:.0%} in processor time)",
             highlight=False,
         )
     for warning in (*result.environment.warnings, *result.faults):

@@ -13,7 +13,7 @@ def markdown(result: Result) -> str:
         "# What each level costs and gives",
         *_heading(result),
         "## Both models, frame in and finding out",
-        "One whole field of 224 x 224 pixels, one thread; the variants took turns, ratios are medians of paired rounds. "
+        "Whole fields of 224 x 224 pixels, one thread; the variants took turns, ratios are medians of paired rounds. "
         "The naive loop shrinks the field to each model's input and neither parts nor measures cells.",
         _table(*pair_table(result.pairs)),
         "## Bare inference",
@@ -119,7 +119,9 @@ def _stages(each: Stages) -> str:
     rows.append(("total", f"{each.total_ms:.1f}", "100%"))
     said = (
         f"{each.name}: {each.megapixels:.2f} megapixels, {each.cells} cells found, {each.segmenter_invokes} + "
-        f"{each.classifier_invokes} invokes, n = {each.n}. Overhead over the bare invokes: **{each.overhead:.0%}**."
+        f"{each.classifier_invokes} invokes, n = {each.n}. Overhead over the bare invokes: **{each.overhead:.0%}**; "
+        f"{each.cpu_overhead:.0%} in processor time ({each.cpu_ms:.1f} against {each.invokes_cpu_ms:.1f} ms), which "
+        "other processes disturb less."
     )
     return f"{said}\n\n{_table(('stage', 'ms', 'share of total'), rows)}"
 

@@ -129,6 +129,9 @@ class Stages(_Strict):
     invokes_ms: float  # the bare invokes of both models
     total_ms: float  # of the pipeline
     overhead: float  # (total - invokes) / invokes
+    cpu_ms: float  # processor time of the pipeline, all threads: what other processes disturb least
+    invokes_cpu_ms: float
+    cpu_overhead: float
     n: int
 
 

@@ -1,0 +1,82 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks import output, report
+from benchmarks.page import page, plots_of
+from benchmarks.schema import BenchmarkError, Result, read_result
+from tests.benchmarks.results import environment, make
+
+
+def test_a_result_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    result = make()
+    output.write(result, tmp_path)
+    assert read_result(tmp_path) == result
+    assert read_result(tmp_path / "result.json") == result
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"schema_version": "x"}'])
+def test_a_damaged_result_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "result.json").write_text(text)
+    with pytest.raises(BenchmarkError, match=r"result\.json.*measure again"):
+        read_result(tmp_path)
+
+
+def test_a_missing_result_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match="nothing"):
+        read_result(tmp_path / "nothing")
+
+
+def test_a_result_of_a_newer_schema_asks_for_an_upgrade(tmp_path: Path) -> None:
+    output.write(make(schema_version=99), tmp_path)
+    with pytest.raises(BenchmarkError, match="upgrade smearscope"):
+        read_result(tmp_path)
+
+
+def test_every_table_has_as_many_cells_in_each_row_as_in_its_head() -> None:
+    text = report.markdown(make())
+    for table in re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE):
+        assert len({line.count(" | ") for line in table.splitlines()}) == 1, table
+
+
+def test_a_disturbed_run_says_so_first() -> None:
+    text = report.markdown(make(environment=environment(warnings=("loaded: by others",))))
+    assert text.index("loaded: by others") < text.index("##")
+
+
+def test_the_report_says_what_was_not_measured_and_why() -> None:
+    text = report.markdown(make(faults=("peak: no schema",)))
+    assert "peak: no schema" in text
+    assert "OpenCV cannot read it" in text
+
+
+def test_the_page_needs_nothing_from_elsewhere() -> None:
+    text = page(make())
+    assert text.count("<svg") == len(plots_of(make())) == 4
+    assert not re.search(r'(?:src|href)="(?!#|data:)', re.sub(r"xlink:href=\"#", "", text))
+    assert "<script" not in text
+
+
+def test_a_result_without_figures_still_makes_a_page() -> None:
+    bare = Result(created="2026-01-01", mode="quick", environment=environment())
+    assert "<h1>" in page(bare)
+
+
+def test_the_readme_gets_its_table_between_the_markers_and_keeps_the_rest(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{output.BEGIN}\nold\n{output.END}\nafter\n")
+    output.write_readme(make(), readme)
+    text = readme.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "old" not in text
+    assert "12.00 (11.00 to 13.00)" in text
+    assert (tmp_path / "docs" / "bench.svg").read_text().count("<svg") == 1
+
+
+def test_a_readme_without_markers_is_refused(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("nothing to fill")
+    with pytest.raises(BenchmarkError, match="bench:begin"):
+        output.write_readme(make(), readme)
