@@ -6,7 +6,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from smear.synthetic import render
 
 from convert.run import Picture, Run, find_picture
 from smear.classes import LABELS
@@ -14,6 +13,7 @@ from smear.errors import ConversionError
 from smear.field import Frame
 from smear.images import read_image
 from smear.preprocess import crop_cell
+from smear.synthetic import render
 
 REPRESENTATIVE = 100  # training fields that set the ranges of int8; TensorFlow's guide asks for 100 to 500
 GOLDEN_LABELS = ("Benign", "Pre")  # two fields: enough to catch a wrong file, few enough for a small bundle
@@ -94,4 +94,4 @@ def _one_cell(image: np.ndarray, cells: np.ndarray, size: int) -> np.ndarray:
     if count < 2:
         return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
     largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    return crop_cell(image, bodies, largest, tuple(centres[largest]), size)
+    return crop_cell(image, bodies > 0, tuple(centres[largest]), size)

@@ -23,7 +23,8 @@ def classify(
     """
     if facts.shown == "crops":
         chosen = clear_of_scale_bar(frame, bodies)[:MAX_CELLS]
-        logits = [_cell_logits(frame, labels, bodies[i], model) for i in chosen]
+        cell = labels > 0
+        logits = [_cell_logits(frame, cell, bodies[i], model) for i in chosen]
         say = np.array([bodies[i].say for i in chosen])
     else:
         chosen = []
@@ -34,8 +35,8 @@ def classify(
     return judge(stacked, say, facts.temperature), chosen
 
 
-def _cell_logits(frame: ModelFrame, labels: np.ndarray, body: Body, model: Runtime) -> np.ndarray:
-    crop = crop_cell(frame.pixels, labels, body.name, body.centre, model.input_shape[1])
+def _cell_logits(frame: ModelFrame, cell: np.ndarray, body: Body, model: Runtime) -> np.ndarray:
+    crop = crop_cell(frame.pixels, cell, body.centre, model.input_shape[1])
     return np.asarray(model.invoke(to_tensor(crop))[0])
 
 

@@ -129,15 +129,15 @@ def on_neutral_ground(pixels: np.ndarray, keep: np.ndarray, ground: int = NEUTRA
     return np.where(keep[..., np.newaxis], pixels, np.uint8(ground))
 
 
-def crop_cell(
-    pixels: np.ndarray, labels: np.ndarray, name: int, centre: tuple[float, float], size: int = CROP_SIZE
-) -> np.ndarray:
-    """Return the `size` square around `centre` (x, y): the pixels where int (h, w) `labels` is `name`, else neutral."""
+def crop_cell(pixels: np.ndarray, cell: np.ndarray, centre: tuple[float, float], size: int = CROP_SIZE) -> np.ndarray:
+    """Return the `size` square around a cell's `centre` (x, y): the pixels where bool (h, w) `cell`, else neutral.
+
+    The cell's neighbours stay in it: how close leukocytes lie is a fact about cells, not about the ground.
+    """
     x, y = round(centre[0]) - size // 2, round(centre[1]) - size // 2
-    height, width = labels.shape
+    height, width = cell.shape
     crop = np.full((size, size, 3), NEUTRAL, np.uint8)
     x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + size, width), min(y + size, height)
     if x0 < x1 and y0 < y1:
-        keep = labels[y0:y1, x0:x1] == name
-        crop[y0 - y : y1 - y, x0 - x : x1 - x] = on_neutral_ground(pixels[y0:y1, x0:x1], keep)
+        crop[y0 - y : y1 - y, x0 - x : x1 - x] = on_neutral_ground(pixels[y0:y1, x0:x1], cell[y0:y1, x0:x1])
     return crop

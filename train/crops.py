@@ -20,7 +20,7 @@ CUT_SIZE = CROP_SIZE + 2 * MARGIN
 class Crops:
     """Every cell of a set of fields.
 
-    `pixels` is uint8 (n, CUT_SIZE, CUT_SIZE, 4): RGB as photographed and the cell's mask (0 or 255).
+    `pixels` is uint8 (n, CUT_SIZE, CUT_SIZE, 4): RGB, and 255 where a leukocyte is, else 0.
     """
 
     pixels: np.ndarray
@@ -84,7 +84,7 @@ def cut(view: ModelFrame, probabilities: np.ndarray) -> tuple[np.ndarray, np.nda
         x, y = round(body.centre[0]), round(body.centre[1])
         window = np.s_[y : y + CUT_SIZE, x : x + CUT_SIZE]
         found[row, ..., :3] = pixels[window]
-        found[row, ..., 3] = np.where(names[window] == body.name, 255, 0)
+        found[row, ..., 3] = np.where(names[window] > 0, 255, 0)
     return found, np.array([body.say for body in chosen], np.float32)
 
 

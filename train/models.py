@@ -7,7 +7,7 @@ from smear.classes import LABELS
 from smear.preprocess import CROP_SIZE, FIELD_SIZE
 
 SEGMENT_CHANNELS = 3  # background, cytoplasm, nucleus
-PAPER_DROPOUT = 0.8  # as published; see docs/decisions/0003 for why training needs less
+PAPER_DROPOUT = 0.8  # as published; see docs/decisions/0006 for what that does
 UNET_BASE = 16  # filters of the first level; the paper does not state its own
 
 

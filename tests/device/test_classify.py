@@ -50,7 +50,7 @@ def scene(
     return view, labels, measure(labels, CellMask(cell * np.uint8(NUCLEUS)), view, None)
 
 
-def test_every_cell_is_shown_alone_on_neutral_ground(facts: Classifier) -> None:
+def test_every_cell_is_shown_on_neutral_ground(facts: Classifier) -> None:
     view, labels, bodies = scene((60, 60, 12), (84, 60, 12), (150, 100, 10))
     model = Shown(48)
     verdict, chosen = classify(view, labels, bodies, model, facts)

@@ -27,7 +27,7 @@ def test_a_class_that_never_occurs_does_not_lower_macro_f1() -> None:
 
 
 def test_dice_and_iou_agree_with_scikit_learn_outside_the_ignored_zone() -> None:
-    truth, found, ignore = (RNG.random((3, 40, 50)) > 0.6)
+    truth, found, ignore = RNG.random((3, 40, 50)) > 0.6
     t, f = truth[~ignore], found[~ignore]
     assert metrics.dice(truth, found, ignore) == pytest.approx(reference.f1_score(t, f))
     assert metrics.iou(truth, found, ignore) == pytest.approx(reference.jaccard_score(t, f))
