@@ -51,6 +51,7 @@ def fit(
         epochs=epochs,
         validation_data=validation,
         verbose=verbose,
+        shuffle=False,  # they are drawn at random already; Keras would reorder them from a state no checkpoint holds
         callbacks=[
             _EpochOfBatches(batches),
             keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=True),
