@@ -136,7 +136,8 @@ def _take_turns(workers: dict[str, Worker], found: dict[str, Measured], effort: 
                 waiting.remove(key)
                 continue
             found[key].rounds.append(reply["ms"])
-            if len(found[key].times) >= effort.queries or spent[key] >= effort.seconds:
+            tired = spent[key] >= effort.seconds and len(found[key].rounds) >= MIN_PAIRED_ROUNDS
+            if len(found[key].times) >= effort.queries or tired:
                 waiting.remove(key)
         waiting = waiting[1:] + waiting[:1]  # nobody always follows the same one
 
