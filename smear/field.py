@@ -72,7 +72,7 @@ class Quality:
     """What the gate measured in one field, before any label."""
 
     focus: float  # Tenengrad energy on cells relative to a calibrated best focus; absolute when uncalibrated
-    clipped: float  # share of pixels at 0 or 255 in all three channels
+    clipped: float  # share of the cells' pixels at 0 or 255 in any channel; without a cell, of all in all three
     brightness: float  # mean luminance of the glass, 0 to 1
     cell_share: float  # share of the field covered by leukocytes
     colour_drift: float = 0.0  # CIE76 distance of the glass from the calibrated glass; 0 when uncalibrated

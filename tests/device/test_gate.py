@@ -131,7 +131,7 @@ def test_half_of_real_tissue_sections_show_no_clear_glass(data_dir: Path) -> Non
     ("change", "words"),
     [
         ({"focus": 0.01}, "out of focus (36% of the least sharpness): turn the fine focus"),
-        ({"clipped": 0.2}, "over- or underexposed (20%"),
+        ({"clipped": 0.7}, "over- or underexposed (70%"),
         ({"brightness": 0.1}, "too dark (glass at 10%): raise the lamp"),
         ({"cell_share": 0.7}, "cells lie too thick (70% of the field): go to a thinner part"),
     ],
