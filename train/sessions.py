@@ -18,8 +18,9 @@ from smear.preprocess import to_model_scale
 from train.colour_forest import ground
 
 SESSIONS = 3
-"""In every class, so that each fold can hold out one of each. Mean silhouette over the classes on the 2605 fields:
-0.42 for three, 0.41 for four; with four the smallest sessions of Benign and Pro fall to 24 and 6 fields."""
+"""In every class, so that each fold can hold out one of each. Mean silhouette over the classes of the 2605 fields: 0.49
+for two, 0.42 for three, 0.41 for four. Two fit best, but would hold out five sixths of Pre at once; with four the
+smallest sessions of Benign and Pro fall to 24 and 6 fields, too few to score on."""
 LIGHTNESS = 0.5  # weight of L against a and b: exposure changes within a session, hue hardly does
 MIN_GROUND_PX = 500  # of 50,176: below it the field is all cells, and every pixel has to do
 
