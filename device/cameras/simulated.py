@@ -3,12 +3,11 @@
 import random
 import time
 
-from smear.synthetic import SyntheticSlide
-
 from device.cameras.names import CameraName
 from smear.classes import LABELS
 from smear.errors import CameraError
 from smear.field import Frame
+from smear.synthetic import SyntheticSlide
 
 DEFAULT_SIZE = (640, 480)
 DEFAULT_PIXEL_SIZE_UM = 0.25  # a 40x objective with a 1/2.3 inch sensor, binned
