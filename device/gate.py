@@ -71,8 +71,9 @@ def _clipped(pixels: np.ndarray, cell: np.ndarray) -> float:
 
     Clean glass may be white, so only what should hold detail counts.
     """
-    at_end = (pixels == 0) | (pixels == 255)
-    return float(at_end[cell].any(axis=-1).mean()) if cell.any() else float(at_end.all(axis=-1).mean())
+    judged = pixels[cell] if cell.any() else pixels
+    at_end = (judged == 0) | (judged == 255)
+    return float(at_end.any(axis=-1).mean() if cell.any() else at_end.all(axis=-1).mean())
 
 
 def refusals(

@@ -1,5 +1,6 @@
 """Which pixels of a field are leukocyte: the segmenter on every tile, joined."""
 
+import cv2
 import numpy as np
 
 from device.protocols import Runtime
@@ -23,5 +24,9 @@ def segment(frame: ModelFrame, model: Runtime, facts: Segmenter) -> np.ndarray:
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
-    grown = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(grown / grown.sum(axis=-1, keepdims=True))
+    """Softmax over the channels of float32 (h, w, 3); plane by plane, since NumPy is 15 times slower over 3 values."""
+    planes = cv2.split(logits)
+    highest = cv2.max(cv2.max(planes[0], planes[1]), planes[2])
+    grown = [cv2.exp(plane - highest) for plane in planes]
+    total = grown[0] + grown[1] + grown[2]
+    return cv2.merge([plane / total for plane in grown])
