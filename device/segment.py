@@ -24,7 +24,7 @@ def segment(frame: ModelFrame, model: Runtime, facts: Segmenter) -> np.ndarray:
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
-    """Softmax over the channels of float32 (h, w, 3); plane by plane, since NumPy is 15 times slower over 3 values."""
+    """Softmax over the channels of float32 (h, w, 3); by planes, since NumPy is 15 times slower over 3 values."""
     planes = cv2.split(logits)
     highest = cv2.max(cv2.max(planes[0], planes[1]), planes[2])
     grown = [cv2.exp(plane - highest) for plane in planes]
