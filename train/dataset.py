@@ -104,6 +104,6 @@ def masked_files(folder: Path) -> tuple[str, ...]:
         raise DatasetError(f"{folder}/index.csv: no list of masks ({error}); give the folder of the masks") from error
 
 
-def progress(items: Iterable[T], text: str, quiet: bool = False) -> Iterator[T]:
-    """Yield `items` behind a progress bar on stderr."""
-    yield from track(items, text, console=Console(stderr=True), disable=quiet, transient=True)
+def progress(items: Iterable[T], text: str, quiet: bool = False, total: int | None = None) -> Iterator[T]:
+    """Yield `items` behind a progress bar on stderr; `total` where `items` cannot tell their number."""
+    yield from track(items, text, total, console=Console(stderr=True), disable=quiet, transient=True)
