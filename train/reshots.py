@@ -21,8 +21,8 @@ ROUNDS = 500  # of RANSAC: finds a pair among matches of which a fifth are right
 ZOOM = (0.6, 1.67)
 MIN_SHARED = 0.04  # of the area: less holds no whole cell
 MIN_CORRELATION = 0.5
-"""Of the blurred grey values in the overlap. On the 2605 fields the 906 accepted pairs had 0.52 to 1, the 12 others with
-enough points at most 0.45; among 124 pairs looked at, the weakest first, none was seen to be wrong."""
+"""Of the blurred grey values in the overlap. On the 2605 fields the 906 accepted pairs had 0.52 to 1, the 12 others
+with enough points at most 0.45; among 124 pairs looked at, the weakest first, none was seen to be wrong."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
