@@ -116,7 +116,6 @@ def _flood(height: np.ndarray, seeds: list[tuple[int, int]]) -> np.ndarray:
 class Body:
     """One cell at model scale, as the classifier needs it."""
 
-    name: int  # its value in the label map
     centre: tuple[float, float]  # x, y in model pixels
     window: tuple[slice, slice]  # rows and columns of its bounding box
     say: float  # its weight in the field's label, 0 to 1
@@ -143,7 +142,7 @@ def measure(labels: np.ndarray, mask: CellMask, frame: ModelFrame, pixel_size_um
         nucleus = np.count_nonzero(body & (mask.values[window] == NUCLEUS))
         cell = _in_frame(outline, centre, area, nucleus / area, touches, frame, pixel_size_um)
         say = min(area, FULL_SAY_PX) / FULL_SAY_PX * (EDGE_SAY if touches else 1.0)
-        bodies.append(Body(name, centre, window, say, cell))
+        bodies.append(Body(centre, window, say, cell))
     return bodies
 
 

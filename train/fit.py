@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from smear.errors import TrainingError
+from smear.images import write_atomic
 
 WARM_UP_SHARE = 0.05  # of all steps: the first steps of Adam at full rate upset batch statistics
 AVERAGE_DECAY = 0.99  # of the moving average of weights that is kept: the last hundred steps or so
@@ -101,10 +102,8 @@ def settle_batch_statistics(model: keras.Model, batches: keras.utils.PyDataset, 
 
 
 def write_json(path: Path, values: dict[str, object]) -> None:
-    """Write `values` to `path` so that a reader sees the old file or the new one."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(values, indent=2, default=_plain) + "\n", encoding="utf-8")
-    part.replace(path)
+    """Write `values` to `path`, whole or not at all."""
+    write_atomic(path, (json.dumps(values, indent=2, default=_plain) + "\n").encode())
 
 
 def _plain(value: object) -> object:

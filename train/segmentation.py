@@ -25,6 +25,7 @@ from smear.preprocess import (
 from smear.stain import otsu_mask
 from smear.synthetic import render
 from train import losses, models
+from train.calibrate import softmax
 from train.fit import fit
 from train.masks import BG, CELL, CYTO, IGNORE, NUC, PIXEL_SIZE_UM, Masked, MaskedBatches, drawn, foreign
 
@@ -143,10 +144,7 @@ def segment_with(model: keras.Model) -> Segment:
 
 def _probabilities(model: keras.Model, tensors: np.ndarray) -> np.ndarray:
     out = np.asarray(model.predict_on_batch(tensors), np.float32)
-    if model.name == "unet":
-        return out
-    out = np.exp(out - out.max(axis=-1, keepdims=True))
-    return out / out.sum(axis=-1, keepdims=True)
+    return out if model.name == "unet" else softmax(out)
 
 
 @dataclass(frozen=True, slots=True)
