@@ -31,6 +31,7 @@ class Told:
     accuracy: float
     macro_f1: float
     n: int
+    right: tuple[bool, ...] = ()  # by test field, in the order of the fold
 
 
 def ground(frame: ModelFrame) -> np.ndarray:
@@ -80,5 +81,6 @@ def judge(data: Dataset, colours: dict[str, np.ndarray], fold: Fold, seed: int =
         forest = RandomForestClassifier(TREES, random_state=seed, n_jobs=-1).fit(x[train], truth[train])
         guessed = forest.predict(x[test])
         score = macro_f1(truth[test], guessed, len(LABELS))
-        told.append(Told(shown, accuracy(truth[test], guessed), score, len(test)))
+        right = tuple(bool(hit) for hit in guessed == truth[test])
+        told.append(Told(shown, accuracy(truth[test], guessed), score, len(test), right))
     return told
