@@ -5,6 +5,7 @@ from keras import layers
 
 from smear.classes import LABELS
 from smear.preprocess import CROP_SIZE, FIELD_SIZE
+from train.backbone import HIGHEST, efficientnet_lite0
 
 SEGMENT_CHANNELS = 3  # background, cytoplasm, nucleus
 PAPER_DROPOUT = 0.8  # as published; see docs/decisions/0006 for what that does
@@ -62,23 +63,21 @@ def _double_conv(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     return x
 
 
-LIGHT_FILTERS = (16, 32, 48, 64, 96)  # per level of `unet_light`; 6 times fewer multiply-adds than `unet`
+UP_FILTERS = (40, 24, 16, 16)  # of the decoder of `unet_light`, from 1/8 of the edge to the whole
+FULL_FILTERS = 8  # of the one convolution at full size, which gives the outline back its sharpness
 
 
 def unet_light(size: int = FIELD_SIZE, channels: int = SEGMENT_CHANNELS) -> keras.Model:
-    """Our U-Net for the device: separable convolutions, resize and convolve up, logits out.
+    """Our U-Net for the device: EfficientNet-Lite0 down, resize and separable convolutions up, logits out.
 
-    Only operations an Edge TPU maps. Float (n, size, size, 3) in 0..1 to logits (n, size, size, channels).
+    Only operations an Edge TPU maps; a tenth of `unet`'s multiply-adds. Float (n, size, size, 3) in 0..1 to
+    logits (n, size, size, channels).
     """
     inputs = keras.Input((size, size, 3))
-    x = _conv(inputs, LIGHT_FILTERS[0])
-    skips = []
-    for filters in LIGHT_FILTERS[1:]:
-        skips.append(x)
-        x = _separable(x, filters, strides=2)
-        x = _separable(x, filters)
-    x = _separable(x, LIGHT_FILTERS[-1])
-    for filters, skip in zip(reversed(LIGHT_FILTERS[:-1]), reversed(skips), strict=True):
+    features = efficientnet_lite0(inputs)
+    skips = [*reversed(features[:-1]), _conv(inputs, FULL_FILTERS)]
+    x = _separable(features[-1], 96)
+    for filters, skip in zip(UP_FILTERS, skips, strict=True):
         x = _conv(x, filters, kernel=1)
         x = layers.UpSampling2D(2, interpolation="bilinear")(x)
         x = _separable(layers.Concatenate()([skip, x]), filters)
@@ -86,11 +85,21 @@ def unet_light(size: int = FIELD_SIZE, channels: int = SEGMENT_CHANNELS) -> kera
     return keras.Model(inputs, outputs, name="unet_light")
 
 
-def smearnet(size: int = CROP_SIZE, dropout: float = 0.2) -> keras.Model:
-    """Our classifier of one cell on neutral ground: float (n, size, size, 3) in 0..1 to logits (n, 5).
+def smearnet(size: int = FIELD_SIZE, dropout: float = 0.3) -> keras.Model:
+    """Our classifier of cells on neutral ground: float (n, size, size, 3) in 0..1 to logits (n, size/16, size/16, 5).
 
-    The fifth logit is "other": a body that is no cell of the four classes.
+    A map, so that each cell has an opinion of its own, formed with its neighbours in sight; they are pooled
+    outside, see `smear.verdict`. The fifth logit is "other": a body that is no cell of the four classes.
     """
+    inputs = keras.Input((size, size, 3))
+    x = _conv(efficientnet_lite0(inputs, last_blocks=2)[-1], 192, kernel=1)
+    x = layers.SpatialDropout2D(dropout)(x)
+    outputs = layers.Conv2D(len(LABELS) + 1, 1, dtype="float32")(x)
+    return keras.Model(inputs, outputs, name="smearnet")
+
+
+def cellnet(size: int = CROP_SIZE, dropout: float = 0.2) -> keras.Model:
+    """A classifier of one cell on neutral ground, compared with `smearnet`: float (n, size, size, 3) to logits (n, 5)."""
     inputs = keras.Input((size, size, 3))
     x = _conv(inputs, 24)
     x = _conv(x, 32, strides=2)
@@ -101,12 +110,7 @@ def smearnet(size: int = CROP_SIZE, dropout: float = 0.2) -> keras.Model:
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(dropout)(x)
     outputs = layers.Dense(len(LABELS) + 1, dtype="float32")(x)
-    return keras.Model(inputs, outputs, name="smearnet")
-
-
-HIGHEST = 6.0
-"""Cap of every activation of ours: without it one in a thousand reached 11 where 99.9 % stayed below 4, and 8 bits
-spread over that range moved the logits of `smearnet` by 0.2 and their mean by up to 0.7."""
+    return keras.Model(inputs, outputs, name="cellnet")
 
 
 def _conv(x: keras.KerasTensor, filters: int, kernel: int = 3, strides: int = 1) -> keras.KerasTensor:
@@ -114,8 +118,8 @@ def _conv(x: keras.KerasTensor, filters: int, kernel: int = 3, strides: int = 1)
     return layers.ReLU(HIGHEST)(layers.BatchNormalization(momentum=0.9)(x))
 
 
-def _separable(x: keras.KerasTensor, filters: int, strides: int = 1) -> keras.KerasTensor:
-    x = layers.DepthwiseConv2D(3, strides=strides, padding="same", use_bias=False)(x)
+def _separable(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
+    x = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
     return _conv(x, filters, kernel=1)
 
 

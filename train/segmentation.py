@@ -25,12 +25,13 @@ from smear.preprocess import (
 from smear.stain import otsu_mask
 from smear.synthetic import render
 from train import losses, models
+from train.backbone import load_imagenet
 from train.calibrate import softmax
 from train.fit import fit
 from train.masks import BG, CELL, CYTO, IGNORE, NUC, PIXEL_SIZE_UM, Masked, MaskedBatches, drawn, foreign
 
-ROUGH_EPOCHS, DRAWN_EPOCHS, STEPS, BATCH = 8, 8, 120, 16
-ROUGH_RATE, DRAWN_RATE = 2e-3, 5e-4
+ROUGH_EPOCHS, DRAWN_EPOCHS, STEPS, BATCH = 5, 5, 100, 16
+ROUGH_RATE, DRAWN_RATE = 1.5e-3, 7e-4
 WORST_SHARE = 0.2  # of the thresholded masks of a class, by contrast, left out: the threshold found nothing there
 FOLDS = 4  # of the drawn masks: every fold leaves two fields of each class out
 FOREIGN_SHARES = {"zheng_dataset1": 0.10, "zheng_dataset2": 0.10, "bccd": 0.12, "sigtuple": 0.08}
@@ -75,7 +76,7 @@ def synthetic(count: int = SYNTHETIC_FIELDS, seed: int = SYNTHETIC_SEED) -> list
 def rough_pools(root: Path) -> list[tuple[list[Masked], float]]:
     """Return what the first stage learns from: no drawn mask, and no picture that has one."""
     names = {masked.name for masked in drawn(root)}
-    return [(thresholded(root, names), 0.45), *_foreign_pools(root, 1.0)]
+    return [(thresholded(root, names), 0.45), (synthetic(), 0.1), *_foreign_pools(root, 1.0)]
 
 
 def drawn_pools(root: Path, fields: list[Masked]) -> list[tuple[list[Masked], float]]:
@@ -97,9 +98,16 @@ def folds(fields: list[Masked]) -> list[tuple[list[Masked], list[Masked]]]:
     ]
 
 
-def fit_rough(name: str, root: Path, out: Path, *, epochs: int = ROUGH_EPOCHS, resume: bool = False) -> keras.Model:
-    """Fit the segmenter called `name` on rough masks and save it as `out`/model.keras."""
+def fit_rough(
+    name: str, root: Path, out: Path, *, weights: str = "imagenet", epochs: int = ROUGH_EPOCHS, resume: bool = False
+) -> keras.Model:
+    """Fit the segmenter called `name` on rough masks and save it as `out`/model.keras.
+
+    `weights` is what `unet_light` starts from: "imagenet" or "none".
+    """
     model = build(name)
+    if name == "unet_light" and weights == "imagenet":
+        load_imagenet(model)
     batches = MaskedBatches(rough_pools(root), STEPS, BATCH, seed=1)
     fit(model, batches, loss_of(name), out, epochs=epochs, rate=ROUGH_RATE, resume=resume)
     model.save(out / "model.keras")

@@ -22,13 +22,22 @@ SCORES = "segmenter.json"
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="Root of the training data.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
 @click.option("--model", type=click.Choice(["unet_light", "unet"]), default="unet_light", show_default=True)
+@click.option("--weights", type=click.Choice(["imagenet", "none"]), default="imagenet", show_default=True, help="Start.")
 @click.option("--rough-epochs", default=ROUGH_EPOCHS, show_default=True, help="On masks found by a threshold.")
 @click.option("--epochs", default=DRAWN_EPOCHS, show_default=True, help="On masks drawn by hand.")
 @click.option("--folds/--no-folds", "crossed", default=True, show_default=True, help="Score every drawn mask left out.")
 @click.option("--precision", type=click.Choice(["mixed_bfloat16", "mixed_float16", "float32"]), default="float32")
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
 def command(
-    data: Path, out: Path, model: str, rough_epochs: int, epochs: int, crossed: bool, precision: str, resume: bool
+    data: Path,
+    out: Path,
+    model: str,
+    weights: str,
+    rough_epochs: int,
+    epochs: int,
+    crossed: bool,
+    precision: str,
+    resume: bool,
 ) -> None:
     """Fit a segmenter and save it as segmenter.keras; its scores go to segmenter.json.
 
@@ -37,7 +46,7 @@ def command(
     keras.mixed_precision.set_global_policy(precision)
     rough = out / "rough" / "model.keras"
     if not rough.exists():
-        fit_rough(model, data, out / "rough", epochs=rough_epochs, resume=resume)
+        fit_rough(model, data, out / "rough", weights=weights, epochs=rough_epochs, resume=resume)
     fields = drawn(data)
     scored: list[Score] = []
     for number, (train, test) in enumerate(folds(fields) if crossed else []):
