@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from benchmarks.schema import BenchmarkError, Result, read_result
+from benchmarks.soak import command as soak_command
 from device.runtimes import RUNTIMES
 from smear.bundle import LEVELS
 
@@ -108,6 +109,9 @@ def compare(ctx: click.Context, first: Path, second: Path, slower: float, everyt
     console.print(f"{regressions} of {len(found)} figures are worse")
     if regressions:
         ctx.exit(REGRESSED)
+
+
+command.add_command(soak_command, "soak")
 
 
 def _chosen(option: str, given: str | None, allowed: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -36,6 +36,7 @@ from device.examiner import Deadlines, Examined, Examiner, Guard
 from device.feed import CameraFeed
 from device.health import read_health
 from device.loader import BundleWatch, Loader
+from device.memory import share_one_heap
 from device.notify import Journal, Notifier
 from device.protocols import Clock
 from device.recorder import Recorder
@@ -79,6 +80,7 @@ def command(
     Each distinct field is recorded once; a field seen again is shown, but not counted again. At the end the
     slide is summed up. Try it without a microscope: smearscope run --camera simulated: --fields 30
     """
+    share_one_heap()
     settings, data = settings_and_data(config_path, data_path)
     console, clock, notifier, board = Console(stderr=True), SystemClock(), Notifier(), Board(Journal())
     guard = Guard(deadlines(settings, notifier))

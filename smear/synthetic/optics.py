@@ -48,8 +48,7 @@ def expose(
     `noise` is the standard deviation of the sensor's noise on bright glass, in grey levels.
     """
     shape = (dyes.shape[1] // SUPERSAMPLING, dyes.shape[2] // SUPERSAMPLING)
-    planes = [_transmitted(dyes, channel, shape) for channel in stain.absorption().T]
-    light: np.ndarray = np.asarray(cv2.merge(planes), np.float32)
+    light: np.ndarray = np.dstack([_transmitted(dyes, channel, shape) for channel in stain.absorption().T])
     sigma = float(np.hypot(_DIFFRACTION_UM, 0.5 * _BLUR_PER_DEFOCUS * defocus_um)) / pixel_um
     light = np.asarray(cv2.GaussianBlur(light, (0, 0), max(sigma, 0.05)), np.float32)
     soft = cv2.GaussianBlur(light, (0, 0), max(_SHARPENING_UM / pixel_um, 0.3))
@@ -57,7 +56,8 @@ def expose(
     light = cv2.multiply(light, _illumination(lamp, shape) * np.array(stain.glass, np.float32))
     if noise:
         light = cv2.add(light, _sensor_noise(light, noise, noise_seed))
-    return np.asarray(np.clip(light + 0.5, 0, 255), np.uint8)
+    light += 0.5
+    return np.asarray(np.clip(light, 0, 255, out=light), np.uint8)
 
 
 def _transmitted(dyes: np.ndarray, absorption: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -65,16 +65,20 @@ def _transmitted(dyes: np.ndarray, absorption: np.ndarray, shape: tuple[int, int
     # Plane by plane: a matrix product of this shape costs ten times as much on two busy cores.
     density = cv2.addWeighted(dyes[0], -float(absorption[0]), dyes[1], -float(absorption[1]), 0.0)
     for plane, strength in zip(dyes[2:], absorption[2:], strict=True):
-        density = cv2.scaleAdd(plane, -float(strength), density)
-    light: np.ndarray = cv2.resize(cv2.exp(density), shape[::-1], interpolation=cv2.INTER_AREA)
+        density = cv2.scaleAdd(plane, -float(strength), density, dst=density)
+    light: np.ndarray = cv2.resize(cv2.exp(density, dst=density), shape[::-1], interpolation=cv2.INTER_AREA)
     return light
 
 
 def _sensor_noise(light: np.ndarray, noise: float, seed: int) -> np.ndarray:
     """Return shot noise, partly common to the colours, since the sensor's mosaic is interpolated."""
     grain = np.random.default_rng(seed).standard_normal((*light.shape[:2], 2), np.float32)
-    mixed = cv2.transform(grain, _MOSAIC)
-    return np.asarray(mixed * np.float32(noise) * np.sqrt(np.clip(light, 8, 255) / 255), np.float32)
+    shot: np.ndarray = cv2.transform(grain, _MOSAIC)
+    brightness = np.clip(light, 8, 255)
+    brightness /= 255
+    shot *= np.float32(noise)
+    shot *= np.sqrt(brightness, out=brightness)
+    return shot
 
 
 def burn_scale_bar(image: np.ndarray, mask: np.ndarray, cells: np.ndarray, style: int) -> None:
