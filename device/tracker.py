@@ -26,7 +26,7 @@ _PADDED = 2 * COARSE  # so that a shift never wraps around
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """What is kept of a frame: 46 kB."""
+    """What is compared of a frame."""
 
     spectrum: np.ndarray  # complex64 (_PADDED, COARSE + 1)
     detail: np.ndarray  # float32 (FINE, FINE), local mean 0 and deviation 1
@@ -34,30 +34,31 @@ class View:
 
 
 class FieldTracker:
-    """Remembers the fields of one slide; past `memory`, the oldest is forgotten."""
+    """Remembers the fields of one slide, 28 kB each; past `memory`, the oldest is forgotten."""
 
     def __init__(self, memory: int = MEMORY) -> None:
         self._memory = memory
-        self._views: list[View] = []
+        self._shapes: list[tuple[int, int]] = []
         self._keys: list[int] = []
         self._spectra = np.zeros((memory, _PADDED, COARSE + 1), np.complex64)  # of all views, for one product
+        self._details = np.zeros((memory, FINE, FINE), np.float16)  # half as large, and off by a two-thousandth
         self._next = 0
 
     def remember(self, view: View) -> int:
         """Add a field; return its key."""
         key, slot = self._next, self._next % self._memory
-        if slot == len(self._views):
-            self._views.append(view)
+        if slot == len(self._keys):
+            self._shapes.append(view.shape)
             self._keys.append(key)
         else:
-            self._views[slot], self._keys[slot] = view, key
-        self._spectra[slot] = view.spectrum
+            self._shapes[slot], self._keys[slot] = view.shape, key
+        self._spectra[slot], self._details[slot] = view.spectrum, view.detail
         self._next += 1
         return key
 
     def find(self, view: View) -> int | None:
         """Return the key of the remembered field that `view` shows again, or None."""
-        count = len(self._views)
+        count = len(self._keys)
         if count == 0:
             return None
         surfaces = np.fft.irfft2(view.spectrum * self._spectra[:count].conj(), s=(_PADDED, _PADDED)) * _FAIR
@@ -67,8 +68,9 @@ class FieldTracker:
         best: list[int] = np.argsort(heights)[::-1][:CANDIDATES].tolist()
         for slot in best:
             y, x = (_signed(part) for part in divmod(int(peaks[slot]), _PADDED))
-            other = self._views[slot]
-            if other.shape == view.shape and likeness(view.detail, other.detail, (x, y)) > SAME_ABOVE:
+            if self._shapes[slot] != view.shape:
+                continue
+            if likeness(view.detail, self._details[slot].astype(np.float32), (x, y)) > SAME_ABOVE:
                 return self._keys[slot]
         return None
 

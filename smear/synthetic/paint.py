@@ -27,6 +27,11 @@ class Canvas:
     origin: tuple[float, float]  # x, y of the top-left corner on the slide, um
     pixel_um: float  # of a supersampled pixel
 
+    def take_dyes(self) -> np.ndarray:
+        """Return the dyes and forget them, so that they last no longer than their light is needed."""
+        taken, self.dyes = self.dyes, np.empty(0, np.float32)
+        return taken
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Patch:

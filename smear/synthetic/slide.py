@@ -57,7 +57,7 @@ class SyntheticSlide:
         scene = self._scene(x_um, y_um, shape[1] * self.pixel_size_um, shape[0] * self.pixel_size_um)
         canvas = paint(scene, self._look, (x_um, y_um), shape, self.pixel_size_um)
         image = expose(
-            canvas.dyes, self._stain, self._lamp, self.pixel_size_um, defocus_um, noise, unsigned(noise_seed)
+            canvas.take_dyes(), self._stain, self._lamp, self.pixel_size_um, defocus_um, noise, unsigned(noise_seed)
         )
         return SyntheticField(image, CellMask(canvas.mask), canvas.cells, self.label, self.seed)
 
