@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 
 from smear.classes import LABELS
 from smear.images import read_image
 from smear.metrics import bootstrap_interval
+from smear.preprocess import to_model_scale
 from train import colour_forest
 from train.dataset import Dataset, Record
 from train.disturbances import Disturbance, all_disturbances
@@ -48,8 +50,13 @@ class TestFields:
 
     def shown(self, record: Record, change: Callable[[np.ndarray], np.ndarray] = lambda image: image) -> Shown:
         """Return `record` as a picture for a judge, changed by `change`."""
-        image = change(read_image(record.path))
+        image = change(read_field(record.path))
         return Shown(record.file, image, record.label, self.groups.get(record.file, record.file))
+
+
+def read_field(path: Path) -> np.ndarray:
+    """Return the field at `path` at the models' scale, RGB uint8 (224, 224, 3): as it is, in this data set."""
+    return to_model_scale(read_image(path)).pixels
 
 
 def share(name: str, yes: np.ndarray, groups: Sequence[str], wanted: float | None = None) -> Share:
@@ -131,9 +138,7 @@ def _transplanted(judge: Judge, test: TestFields, rng: np.random.Generator, pair
         for number in range(pairs):
             donor = by_class[ours][donors[number % len(donors)]]
             host = by_class[theirs][hosts[number % len(hosts)]]
-            cells, ground = read_image(donor.path), read_image(host.path)
-            if cells.shape != ground.shape:
-                continue
+            cells, ground = read_field(donor.path), read_field(host.path)
             onto = paint_out(ground, judge.examine(ground).mask.cell, rng)
             image = transplant(cells, judge.examine(cells).mask.cell, onto)
             group = test.groups.get(donor.file, donor.file)
@@ -184,7 +189,7 @@ def bars_swapped(judge: Judge, test: TestFields, before: Answers, quiet: bool = 
 
     def swapped(record: Record) -> Shown:
         donor = others[record.label][rng.integers(len(others[record.label]))]
-        return test.shown(record, lambda image: swap_bar(image, read_image(donor.path)))
+        return test.shown(record, lambda image: swap_bar(image, read_field(donor.path)))
 
     after = ask(judge, map(swapped, test.records), "Scale bars swapped", quiet, len(test.records))
     seen = (before.top != NO_CELL) | (after.top != NO_CELL)

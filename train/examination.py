@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from smear.classes import LABELS
-from smear.images import read_image
 from train import controls, strangers
-from train.controls import Share, TestFields, share
+from train.controls import Share, TestFields, read_field, share
 from train.dataset import Dataset, progress
 from train.judged import Answers, Judge, ask
 from train.occlusion import Occlusion, occlude
@@ -91,8 +90,8 @@ def _bundle(judge: Judge) -> Judged:
     manifest = judge.manifest
     classifier = manifest.classifier
     return Judged(
-        manifest.name, judge.sha256, judge.level, manifest.segmenter.name, classifier.name, classifier.shown,
-        classifier.temperature, classifier.abstain_below, classifier.ood_above,
+        manifest.name, judge.sha256, judge.identity, judge.level, manifest.segmenter.name, classifier.name,
+        classifier.shown, classifier.temperature, classifier.abstain_below, classifier.ood_above,
     )  # fmt: skip
 
 
@@ -130,16 +129,16 @@ def _occlusion(
     judge: Judge, test: TestFields, clean: Answers, quiet: bool
 ) -> tuple[tuple[Occlusion, ...], tuple[Share, ...]]:
     """Map as many labelled fields of each class; how much of all change is made where cells lie."""
-    label_of = {row.file: row.label for row in clean.rows}
+    given = set({row.group: row.file for row in clean.rows if row.label is not None}.values())  # one of each group
     maps: list[Occlusion] = []
     chosen = [
         record
         for label in LABELS
-        for record in [r for r in test.records if r.label == label and label_of[r.file]][: OCCLUDED // len(LABELS)]
+        for record in [r for r in test.records if r.label == label and r.file in given][: OCCLUDED // len(LABELS)]
     ]
     for record in progress(chosen, "Occlusion maps", quiet):
         group = test.groups.get(record.file, record.file)
-        found = occlude(judge, read_image(record.path), record.file, record.label, group)
+        found = occlude(judge, read_field(record.path), record.file, record.label, group)
         if found is not None:
             maps.append(found)
     groups = [one.group for one in maps]

@@ -14,7 +14,7 @@ SEAM_PX = 1.2  # sigma of the feathered edge: at the rim of the cell, HALO_PX in
 
 
 def paint_out(image: np.ndarray, cell: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return RGB uint8 (H, W, 3) with every violet body and every pixel of bool `cell` replaced by its own ground.
+    """Return a field, RGB uint8 (224, 224, 3), with every violet body and bool `cell` replaced by its own ground.
 
     Each hole is filled with pixels of the same field, taken at one shift, so that glass, grain and red cells stay what
     they were. More is painted out than `cell`: whatever a wide threshold calls violet, so that no cell that the

@@ -3,6 +3,7 @@
 The only file of this room that imports `device`, and only when a bundle is opened: docs/decisions/0007.
 """
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,11 @@ class Judge:
     def sha256(self) -> str:
         """What names the bundle."""
         return self._pipeline.bundle.sha256
+
+    @property
+    def identity(self) -> str:
+        """Sha256 of all in the manifest that can change an answer: stays when the model card is written anew."""
+        return hashlib.sha256(self.manifest.model_copy(update={"files": {}}).model_dump_json().encode()).hexdigest()
 
     def examine(self, image: np.ndarray, source: str = "") -> Finding:
         """Return what the device would conclude from RGB uint8 (H, W, 3), taken as one field of the data set."""

@@ -23,6 +23,7 @@ class Judged:
 
     name: str
     sha256: str
+    identity: str  # see train.judged.Judge
     level: str
     segmenter: str
     classifier: str

@@ -1,0 +1,13 @@
+"""What the paper states, to stand beside ours: Reza et al., IJEECS 38(2), 2025."""
+
+CITATION = "Reza et al., Indonesian Journal of Electrical Engineering and Computer Science 38(2), 2025"
+DATA = "Aria et al. 2021, DOI 10.34740/KAGGLE/DSV/2175623"
+UNET_DICE, UNET_PIXEL_ACCURACY = 0.52, 0.84  # its table 3, on test, against masks made by an HSV threshold
+TEST_ACCURACY = {  # its table 4, random split, test
+    "custom CNN": 0.98,
+    "MobileNetV2": 0.97,
+    "ResNet50": 0.97,
+    "NASNet": 0.81,
+    "InceptionV3": 0.77,
+}
+NAMED_ONLY = ("DenseNet201", "ViT")  # its text names them; no figure of theirs is known to us
