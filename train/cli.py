@@ -11,8 +11,8 @@ COMMANDS = {
     "split": ("train.splits", "Write a named split to a file."),
     "segmenter": ("train.commands.segmenter", "Fit a segmenter and score it on masks left out."),
     "classifier": ("train.commands.classifier", "Fit a classifier, calibrate it and write run.json."),
-    "report": ("train.commands.report", "One page about a bundle: figures, controls, and the paper beside them."),
     "controls": ("train.commands.controls", "Judge a bundle: does it look at cells, and what does it refuse?"),
+    "report": ("train.commands.report", "One page about a bundle: figures, controls, and the paper beside them."),
 }
 """Name -> (module that holds `command`, what it does); imported only when asked, since TensorFlow takes seconds."""
 
