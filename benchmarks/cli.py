@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from benchmarks.records import command as records_command
 from benchmarks.schema import BenchmarkError, Result, read_result
 from benchmarks.soak import command as soak_command
 from device.runtimes import RUNTIMES
@@ -112,6 +113,7 @@ def compare(ctx: click.Context, first: Path, second: Path, slower: float, everyt
 
 
 command.add_command(soak_command, "soak")
+command.add_command(records_command, "records")
 
 
 def _chosen(option: str, given: str | None, allowed: tuple[str, ...]) -> tuple[str, ...] | None:
