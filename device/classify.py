@@ -7,8 +7,8 @@ import numpy as np
 from device.protocols import Runtime
 from smear.bundle import Classifier
 from smear.cells import Body, clear_of_scale_bar
-from smear.preprocess import ModelFrame, crop_cell, on_neutral_ground, tile, tile_origins, to_tensor, without_scale_bar
-from smear.verdict import Verdict, judge
+from smear.preprocess import ModelFrame, crop_at, on_neutral_ground, tile, tile_origins, without_scale_bar
+from smear.verdict import Verdict, judge, read_map
 
 MAX_CELLS = 48  # shown to the classifier in one field, those with the most say first: bounds the time of one field
 
@@ -21,37 +21,49 @@ def classify(
     Raises:
         InferenceError: the model did not answer.
     """
-    if facts.shown == "crops":
-        chosen = clear_of_scale_bar(frame, bodies)[:MAX_CELLS]
-        cell = labels > 0
-        logits = [_cell_logits(frame, cell, bodies[i], model) for i in chosen]
-        say = np.array([bodies[i].say for i in chosen])
-    else:
+    if facts.shown == "field":
         chosen = []
-        logits, say = _tile_logits(frame, labels, model, facts)
-    stacked = np.stack(logits)
+        logits, say = _tile_logits(frame, labels, model)
+    else:
+        chosen = clear_of_scale_bar(frame, bodies)
+        if facts.shown == "crops":
+            chosen = chosen[:MAX_CELLS]
+            shown, size = on_neutral_ground(frame.pixels, labels > 0), model.input_shape[1]
+            crops = (crop_at(shown, bodies[i].centre, size) for i in chosen)
+            logits = np.stack([model.invoke(crop[np.newaxis])[0] for crop in crops])
+        else:
+            centres = np.array([bodies[i].centre for i in chosen])
+            logits = _map_logits(frame, labels, centres, model)
+        say = np.array([bodies[i].say for i in chosen])
     if facts.output == "probabilities":
-        stacked = np.log(np.maximum(stacked, 1e-7))
-    return judge(stacked, say, facts.temperature), chosen
+        logits = np.log(np.maximum(logits, 1e-7))
+    return judge(logits, say, facts.temperature), chosen
 
 
-def _cell_logits(frame: ModelFrame, cell: np.ndarray, body: Body, model: Runtime) -> np.ndarray:
-    crop = crop_cell(frame.pixels, cell, body.centre, model.input_shape[1])
-    return np.asarray(model.invoke(to_tensor(crop))[0])
+def _map_logits(frame: ModelFrame, labels: np.ndarray, centres: np.ndarray, model: Runtime) -> np.ndarray:
+    """Logits at each of `centres`, float (n, 2) of x, y: read from the tile whose middle is nearest to it."""
+    size = model.input_shape[1]
+    shown = on_neutral_ground(without_scale_bar(frame), labels > 0)
+    origins = np.array(tile_origins(labels.shape[0], labels.shape[1], size))
+    away = np.abs(centres[:, np.newaxis] - (origins + size / 2)).max(axis=2)
+    nearest = away.argmin(axis=1)
+    logits = np.empty((len(centres), model.output_shape[-1]), np.float32)
+    for number in np.unique(nearest):
+        x, y = (int(v) for v in origins[number])
+        answer = np.asarray(model.invoke(tile(shown, (x, y), size)[np.newaxis])[0])
+        inside = nearest == number
+        logits[inside] = read_map(answer, centres[inside] - (x, y))
+    return logits
 
 
-def _tile_logits(
-    frame: ModelFrame, labels: np.ndarray, model: Runtime, facts: Classifier
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """Logits and cell area of every tile that holds a cell."""
+def _tile_logits(frame: ModelFrame, labels: np.ndarray, model: Runtime) -> tuple[np.ndarray, np.ndarray]:
+    """Logits and cell area of every tile that holds a cell, ground and all."""
     size = model.input_shape[1]
     shown = without_scale_bar(frame)
-    if facts.shown == "cells":
-        shown = on_neutral_ground(shown, labels > 0)
     logits, areas = [], []
     for origin in tile_origins(labels.shape[0], labels.shape[1], size):
         area = np.count_nonzero(tile(labels, origin, size))
         if area:
-            logits.append(np.asarray(model.invoke(to_tensor(tile(shown, origin, size)))[0]))
+            logits.append(np.asarray(model.invoke(tile(shown, origin, size)[np.newaxis])[0]))
             areas.append(float(area))
-    return logits, np.array(areas)
+    return np.stack(logits), np.array(areas)

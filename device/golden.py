@@ -11,6 +11,7 @@ from device.runtimes import open_runtime
 from smear.bundle import Bundle, Level, Manifest, ModelFile, Role
 from smear.errors import BundleError, InferenceError, RuntimeUnavailableError, SmearscopeError
 from smear.preprocess import to_tensor
+from smear.verdict import MAP_STRIDE
 
 GOLDEN = "golden.npz"
 STRIDE = 8  # golden segmenter outputs keep every 8th pixel each way: 784 of 50,176 per picture and channel
@@ -62,8 +63,10 @@ def shapes(manifest: Manifest, role: Role) -> tuple[tuple[int, ...], tuple[int, 
     if role == "segmenter":
         size = manifest.input.size
         return (1, size, size, 3), (1, size, size, SEGMENT_CHANNELS)
-    size = manifest.classifier.input_size
-    return (1, size, size, 3), (1, len(manifest.labels) + manifest.classifier.other)
+    size, answers = manifest.classifier.input_size, len(manifest.labels) + manifest.classifier.other
+    edge = size // MAP_STRIDE
+    places = (edge, edge) if manifest.classifier.shown == "cells" else ()
+    return (1, size, size, 3), (1, *places, answers)
 
 
 def model_fault(

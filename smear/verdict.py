@@ -7,6 +7,7 @@ import numpy as np
 from smear.classes import LABELS
 
 CLASSES = len(LABELS)
+MAP_STRIDE = 16  # pixels of a field to one place of the map of a classifier that is shown all cells at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +34,21 @@ def other_share(logits: np.ndarray) -> np.ndarray:
     if logits.shape[1] == CLASSES:
         return np.zeros(len(logits))
     return np.asarray(np.exp(_log_softmax(logits))[:, CLASSES])
+
+
+def read_map(logits: np.ndarray, centres: np.ndarray, stride: float = MAP_STRIDE) -> np.ndarray:
+    """Return float (n, c): the opinion at each of the cells' `centres`, float (n, 2) of x, y, bilinearly.
+
+    `logits` is a classifier's map, float (h, w, c), one place for each `stride` pixels.
+    """
+    height, width = logits.shape[:2]
+    x = np.clip(centres[:, 0] / stride - 0.5, 0, width - 1)
+    y = np.clip(centres[:, 1] / stride - 0.5, 0, height - 1)
+    left, top = np.minimum(x.astype(int), width - 2), np.minimum(y.astype(int), height - 2)
+    right, down = (x - left)[:, np.newaxis], (y - top)[:, np.newaxis]
+    above = logits[top, left] * (1 - right) + logits[top, left + 1] * right
+    below = logits[top + 1, left] * (1 - right) + logits[top + 1, left + 1] * right
+    return np.asarray(above * (1 - down) + below * down)
 
 
 def strangeness(logits: np.ndarray, say: np.ndarray) -> float:

@@ -10,14 +10,19 @@ import numpy as np
 from smear.classes import LABELS
 from smear.metrics import accuracy, macro_f1
 from smear.preprocess import FIELD_SIZE
-from smear.verdict import pool, strangeness
+from smear.verdict import pool, read_map, strangeness
 from train import models
+from train.backbone import load_imagenet
 from train.crops import BAG, CropBatches, Crops, Variation, shown
 from train.fields import FieldBatches, paper_augmentation
 from train.fit import fit
+from train.masks import Masked
+from train.neutral import NeutralBatches, NeutralFields, on_white
+from train.neutral import Variation as FieldVariation
 
 OTHER = len(LABELS)  # index of the fifth logit: not a cell of these four classes
 CELL_EPOCHS, CELL_STEPS, CELL_BATCH, CELL_RATE = 16, 100, 256, 2e-3
+NEUTRAL_EPOCHS, NEUTRAL_STEPS, NEUTRAL_BATCH, NEUTRAL_RATE = 14, 60, 32, 1e-3
 FIELD_EPOCHS, FIELD_BATCH, FIELD_RATE = 14, 16, 5e-4
 SMOOTHING = 0.05  # of the labels
 CELL_SHARE = 0.3  # of the loss that each cell bears alone; the rest is its bag's
@@ -59,6 +64,69 @@ def _entropy(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.Kera
     return -keras.ops.mean(keras.ops.sum(smooth * keras.ops.log_softmax(logits, axis=-1), axis=-1))
 
 
+def map_loss(truth: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+    """Cross-entropy of a field's pooled logits and of each place of its map, both weighted by the cells that lie there.
+
+    Args:
+        truth: float32 (n, 1 + h * w): label, and share of cell at each place, see `train.neutral`.
+        logits: float32 (n, h, w, 5).
+    """
+    channels = logits.shape[-1]
+    places = keras.ops.reshape(logits, (-1, truth.shape[-1] - 1, channels))
+    weights = truth[:, 1:] / (keras.ops.sum(truth[:, 1:], axis=1, keepdims=True) + 1e-6)
+    target = keras.ops.one_hot(keras.ops.cast(truth[:, 0], "int32"), channels)
+    pooled = keras.ops.sum(places * weights[..., None], axis=1)
+    smooth = (target * (1.0 - SMOOTHING) + SMOOTHING / channels)[:, None]
+    of_places = -keras.ops.sum(smooth * keras.ops.log_softmax(places, axis=-1), axis=-1)
+    alone = keras.ops.mean(keras.ops.sum(of_places * weights, axis=1))
+    return CELL_SHARE * alone + (1.0 - CELL_SHARE) * _entropy(target, pooled)
+
+
+def fit_neutral(
+    fields: NeutralFields,
+    others: Sequence[Masked],
+    drawn: Sequence[Masked],
+    out: Path,
+    *,
+    weights: str = "imagenet",
+    seed: int = 0,
+    epochs: int = NEUTRAL_EPOCHS,
+    variation: FieldVariation | None = None,
+    resume: bool = False,
+    verbose: int = 2,
+) -> keras.Model:
+    """Fit `smearnet` on training fields, with the cells on neutral ground, and save it as `out`/model.keras."""
+    keras.utils.set_random_seed(seed)
+    model = models.smearnet()
+    if weights == "imagenet":
+        load_imagenet(model)
+    batches = NeutralBatches(fields, others, drawn, NEUTRAL_STEPS, NEUTRAL_BATCH, seed, variation or FieldVariation())
+    fit(model, batches, map_loss, out, epochs=epochs, rate=NEUTRAL_RATE, resume=resume, verbose=verbose)
+    model.save(out / "model.keras")
+    return model
+
+
+def score_neutral(model: keras.Model, fields: NeutralFields, ground: bool = False) -> FieldScores:
+    """Return what `model` says of `fields`, pooled over the cells of each as the device does; `ground`: it is shown."""
+    rows, logits, strange = [], [], []
+    for start in range(0, len(fields.label), 64):
+        pixels = fields.pixels[start : start + 64]
+        shown = pixels[..., :3].astype(np.float32) / 255.0 if ground else on_white(pixels)
+        for number, answer in enumerate(np.asarray(model.predict_on_batch(shown), np.float32), start):
+            cells = fields.cells[fields.cells[:, 0] == number]
+            if len(cells):
+                found = read_map(answer, cells[:, 1:3])
+                rows.append(number)
+                logits.append(pool(found, cells[:, 3]))
+                strange.append(strangeness(found, cells[:, 3]))
+    return FieldScores(
+        tuple(fields.files[row] for row in rows),
+        fields.label[rows],
+        np.stack(logits).astype(np.float32),
+        np.array(strange, np.float32),
+    )
+
+
 def fit_cells(
     crops: Crops,
     out: Path,
@@ -69,9 +137,9 @@ def fit_cells(
     resume: bool = False,
     verbose: int = 2,
 ) -> keras.Model:
-    """Fit `smearnet` on the cells of training fields (and on OTHER cells) and save it as `out`/model.keras."""
+    """Fit `cellnet` on the cells of training fields (and on OTHER cells) and save it as `out`/model.keras."""
     keras.utils.set_random_seed(seed)
-    model = models.smearnet()
+    model = models.cellnet()
     batches = CropBatches(crops, CELL_STEPS, CELL_BATCH, seed, variation or Variation())
     fit(model, batches, cell_loss, out, epochs=epochs, rate=CELL_RATE, resume=resume, verbose=verbose)
     model.save(out / "model.keras")

@@ -99,7 +99,7 @@ def smearnet(size: int = FIELD_SIZE, dropout: float = 0.3) -> keras.Model:
 
 
 def cellnet(size: int = CROP_SIZE, dropout: float = 0.2) -> keras.Model:
-    """A classifier of one cell on neutral ground, compared with `smearnet`: float (n, size, size, 3) to logits (n, 5)."""
+    """A classifier of one cell on neutral ground, to compare with: float (n, size, size, 3) to logits (n, 5)."""
     inputs = keras.Input((size, size, 3))
     x = _conv(inputs, 24)
     x = _conv(x, 32, strides=2)

@@ -37,7 +37,7 @@ def write_run(
     sources: tuple[str, ...],
 ) -> None:
     """Write `out`/run.json; the two Keras models lie beside it."""
-    crops = shown == "crops"
+    ours = shown != "field"  # of logits, with "other"; the compared networks give the probabilities of four classes
     content: dict[str, Any] = {
         "segmenter": {
             "name": segmenter,
@@ -47,12 +47,12 @@ def write_run(
         "classifier": {
             "name": classifier,
             "shown": shown,
-            "input_size": CROP_SIZE if crops else FIELD_SIZE,
-            "output": "logits" if crops else "probabilities",
-            "other": crops,
+            "input_size": CROP_SIZE if shown == "crops" else FIELD_SIZE,
+            "output": "logits" if ours else "probabilities",
+            "other": ours,
             "temperature": calibration.temperature,
             "abstain_below": calibration.abstain_below,
-            "ood_above": calibration.ood_above if crops else None,
+            "ood_above": calibration.ood_above if ours else None,
             "figures": _plain(classifier_figures),
         },
         "input": {"size": FIELD_SIZE, "pixel_size_um": MODEL_PIXEL_SIZE_UM},

@@ -18,20 +18,28 @@ from train.calibrate import Calibration, calibrate, softmax
 from train.classification import (
     CELL_EPOCHS,
     FIELD_EPOCHS,
+    NEUTRAL_EPOCHS,
     FieldScores,
     fit_cells,
     fit_fields,
+    fit_neutral,
     score_cells,
     score_fields,
+    score_neutral,
 )
 from train.colour_forest import histograms, judge
 from train.crops import Crops, cut, joined
 from train.dataset import Dataset, Record, progress, read
 from train.fields import whole_field
+from train.masks import PIXEL_SIZE_UM, foreign
+from train.neutral import NeutralFields, neutral_field, rendered
 from train.others import foreign_cells, made_up
 from train.run import CLASSIFIER, SEGMENTER, Split, write_run
 from train.segmentation import Segment, segment_with
 from train.splits import Fold, load, read_audit
+
+EPOCHS = {"smearnet": NEUTRAL_EPOCHS, "cellnet": CELL_EPOCHS, "paper_cnn": FIELD_EPOCHS}
+SHOWN = {"smearnet": "cells", "cellnet": "crops", "paper_cnn": "field"}
 
 
 @click.command()
@@ -41,9 +49,12 @@ from train.splits import Fold, load, read_audit
 @click.option("--audit", type=click.Path(path_type=Path), help="Of 'train audit': intervals then resample by group.")
 @click.option("--fold", default=0, show_default=True, help="Which fold of the split.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run, with its segmenter.")
-@click.option("--model", type=click.Choice(["smearnet", "paper_cnn"]), default="smearnet", show_default=True)
+@click.option("--model", type=click.Choice(["smearnet", "cellnet", "paper_cnn"]), default="smearnet", show_default=True)
 @click.option("--dropout", default=0.3, show_default=True, help="Of paper_cnn; the paper's literal value is 0.8.")
-@click.option("--epochs", type=int, help=f"[default: {CELL_EPOCHS}, or {FIELD_EPOCHS} for paper_cnn]")
+@click.option(
+    "--weights", type=click.Choice(["imagenet", "none"]), default="imagenet", help="What smearnet starts from."
+)
+@click.option("--epochs", type=int, help=f"[default: {', '.join(f'{n} for {name}' for name, n in EPOCHS.items())}]")
 @click.option("--precision", type=click.Choice(["mixed_bfloat16", "mixed_float16", "float32"]), default="float32")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
@@ -56,6 +67,7 @@ def command(
     out: Path,
     model: str,
     dropout: float,
+    weights: str,
     epochs: int | None,
     precision: str,
     seed: int,
@@ -63,8 +75,9 @@ def command(
 ) -> None:
     """Fit a classifier, calibrate it on the validation part and score it on the test part.
 
-    smearnet is shown cells, paper_cnn whole fields. Beside the accuracy stands what a forest tells from the
-    colours of the ground alone, on the same fields. Writes classifier.keras and run.json.
+    smearnet is shown all cells of a field on neutral ground, cellnet one crop a cell, paper_cnn whole fields.
+    Beside the accuracy stands what a forest tells from the colours of the ground alone, on the same fields.
+    Writes classifier.keras and run.json.
     """
     if not (out / SEGMENTER).exists():
         raise TrainingError(f"{out}: no {SEGMENTER}; run 'smearscope train segmenter' with the same --out first")
@@ -73,12 +86,16 @@ def command(
     split = load(split_file, fields.fingerprint)
     part = split.folds[fold]
     groups = {name: kin.group for name, kin in read_audit(audit).items()} if audit else {}
-    if model == "smearnet":
+    epochs = epochs or EPOCHS[model]
+    if model != "paper_cnn":
         segment = segment_with(keras.models.load_model(out / SEGMENTER, compile=False))
-        fitted, checked, scored = _cells(data, fields, part, segment, out, seed, epochs or CELL_EPOCHS, resume)
+        if model == "smearnet":
+            fitted, checked, scored = _neutral(data, fields, part, segment, out, weights, seed, epochs, resume)
+        else:
+            fitted, checked, scored = _cells(data, fields, part, segment, out, seed, epochs, resume)
     else:
         network = models.paper_cnn(dropout=dropout)
-        fitted, checked, scored = _fields(network, fields, part, out, seed, epochs or FIELD_EPOCHS, resume)
+        fitted, checked, scored = _fields(network, fields, part, out, seed, epochs, resume)
     fitted.save(out / CLASSIFIER)
     calibration = calibrate(checked.logits, checked.truth, checked.strangeness)
     ground = next(told for told in judge(fields, histograms(_of(fields, part.train + part.test)), part, seed)
@@ -90,7 +107,7 @@ def command(
         segmenter=keras.models.load_model(out / SEGMENTER, compile=False).name,
         segmenter_figures={},
         classifier=model,
-        shown="crops" if model == "smearnet" else "field",
+        shown=SHOWN[model],
         calibration=calibration,
         classifier_figures=figures,
         split=Split(
@@ -100,7 +117,7 @@ def command(
             tuple(f"{root}/{name}" for name in part.train),
             tuple(f"{root}/{name}" for name in part.test),
         ),
-        sources=(folder, "wbc_masks") if model == "smearnet" else (folder,),
+        sources=(folder,) if model == "paper_cnn" else (folder, "wbc_masks"),
     )
     for name, figure in figures.items():
         click.echo(f"{name}: {figure.value:.4f} ({figure.low:.4f} to {figure.high:.4f}), {split.name}, n={figure.n}")
@@ -110,6 +127,41 @@ def command(
 def _of(fields: Dataset, names: Sequence[str]) -> list[Record]:
     wanted = set(names)
     return [record for record in fields.records if record.file in wanted]
+
+
+def _neutral(
+    data: Path,
+    fields: Dataset,
+    part: Fold,
+    segment: Segment,
+    out: Path,
+    weights: str,
+    seed: int,
+    epochs: int,
+    resume: bool,
+) -> tuple[keras.Model, FieldScores, FieldScores]:
+    store = out / "neutral.npz"
+    if not store.exists():
+        neutral_fields(fields.records, segment).save(store)
+    own = NeutralFields.load(store)
+    others = [masked for source in PIXEL_SIZE_UM for masked in foreign(data, source, held_out=False)]
+    model = fit_neutral(
+        own.of(set(part.train)), others, rendered(), out / "classifier",
+        weights=weights, seed=seed, epochs=epochs, resume=resume,
+    )  # fmt: skip
+    return model, score_neutral(model, own.of(set(part.validation))), score_neutral(model, own.of(set(part.test)))
+
+
+def neutral_fields(records: Sequence[Record], segment: Segment) -> NeutralFields:
+    """Return all `records` with their cells on neutral ground."""
+    pixels, cells = [], []
+    for number, record in enumerate(progress(records, "Finding cells")):
+        view = to_model_scale(read_image(record.path))
+        field, found = neutral_field(view, segment(view))
+        pixels.append(field)
+        cells.append(np.column_stack([np.full(len(found), number, np.float32), found]))
+    labels = np.array([LABELS.index(record.label) for record in records], np.int32)
+    return NeutralFields(np.stack(pixels), labels, np.concatenate(cells), tuple(record.file for record in records))
 
 
 def _cells(

@@ -22,7 +22,9 @@ SCORES = "segmenter.json"
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="Root of the training data.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
 @click.option("--model", type=click.Choice(["unet_light", "unet"]), default="unet_light", show_default=True)
-@click.option("--weights", type=click.Choice(["imagenet", "none"]), default="imagenet", show_default=True, help="Start.")
+@click.option(
+    "--weights", type=click.Choice(["imagenet", "none"]), default="imagenet", help="What unet_light starts from."
+)
 @click.option("--rough-epochs", default=ROUGH_EPOCHS, show_default=True, help="On masks found by a threshold.")
 @click.option("--epochs", default=DRAWN_EPOCHS, show_default=True, help="On masks drawn by hand.")
 @click.option("--folds/--no-folds", "crossed", default=True, show_default=True, help="Score every drawn mask left out.")

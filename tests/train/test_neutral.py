@@ -1,0 +1,186 @@
+"""Fields on neutral ground are what the device shows, batches are balanced, and a few steps tell colours apart."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+pytest.importorskip("tensorflow", reason="training needs the extra 'train'")
+
+import keras
+
+from convert.parity import KerasRuntime
+from device.classify import classify
+from smear.bundle import Classifier
+from smear.cells import mask_of, measure, separate
+from smear.classes import LABELS
+from smear.preprocess import FIELD_SIZE, to_model_scale
+from smear.synthetic import render
+from smear.verdict import MAP_STRIDE, judge, read_map
+from train import classification as module
+from train import models
+from train.classification import fit_neutral, map_loss, score_neutral
+from train.masks import BG, CELL, Masked
+from train.neutral import (
+    _SPOILT,
+    NeutralBatches,
+    NeutralFields,
+    Variation,
+    coverage,
+    moved,
+    neutral_field,
+    on_white,
+    rendered,
+    restained,
+)
+
+COLOURS = ((200, 60, 60), (60, 200, 60), (60, 60, 200), (190, 190, 60))
+STILL = Variation(gain=0, mixing=0, tint=0, zoom=0, edge_px=0, blur=0)
+
+
+def coloured(each: int = 3) -> NeutralFields:
+    """Two discs a field, in the colour of its class."""
+    y, x = np.mgrid[:FIELD_SIZE, :FIELD_SIZE]
+    label = np.repeat(np.arange(4, dtype=np.int32), each)
+    pixels = np.full((len(label), FIELD_SIZE, FIELD_SIZE, 4), 230, np.uint8)
+    pixels[..., 3] = 0
+    cells = []
+    for row, number in enumerate(label):
+        for cx, cy in ((80, 90), (150, 140)):
+            pixels[row][(x - cx) ** 2 + (y - cy) ** 2 < 18**2] = (*COLOURS[number], 255)
+            cells.append((row, cx, cy, 1.0))
+    return NeutralFields(pixels, label, np.array(cells, np.float32), tuple(f"{row}" for row in range(len(label))))
+
+
+def purple_elsewhere() -> list[Masked]:
+    image = np.full((FIELD_SIZE, FIELD_SIZE, 3), 240, np.uint8)
+    codes = np.full((FIELD_SIZE, FIELD_SIZE), BG, np.uint8)
+    image[60:160, 60:160], codes[60:160, 60:160] = (150, 30, 170), CELL
+    return [Masked("elsewhere", "elsewhere", image, codes, (0.8, 1.25))]
+
+
+def test_a_few_steps_tell_four_colours_and_a_fifth_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "NEUTRAL_STEPS", 20)
+    monkeypatch.setattr(module, "NEUTRAL_BATCH", 12)
+    monkeypatch.setattr(module, "NEUTRAL_RATE", 4e-3)
+    fields = coloured()
+    model = fit_neutral(fields, purple_elsewhere(), [], tmp_path, weights="none", epochs=3, variation=STILL, verbose=0)
+    assert (tmp_path / "model.keras").is_file()
+    scores = score_neutral(model, fields)
+    assert scores.files == fields.files
+    assert scores.accuracy > 0.9
+    assert scores.strangeness.shape == (len(fields.files),)
+
+
+def test_the_device_reads_of_a_field_what_training_does() -> None:
+    view = to_model_scale(render("Pre", 7, (300, 400), 0.4).image, 0.4)
+    ring = render("Pre", 7, (300, 400), 0.4).mask
+    probabilities = np.zeros((*view.pixels.shape[:2], 3), np.float32)
+    cell = np.zeros(view.pixels.shape[:2], bool)
+    left, top = view.offset
+    height, width = (round(v * view.scale) for v in ring.cell.shape)
+    rows = (np.arange(height) / view.scale).astype(int).clip(max=ring.cell.shape[0] - 1)
+    columns = (np.arange(width) / view.scale).astype(int).clip(max=ring.cell.shape[1] - 1)
+    inside = ring.cell[np.ix_(rows, columns)][: cell.shape[0] - top, : cell.shape[1] - left]
+    cell[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
+    probabilities[..., 0], probabilities[..., 2] = ~cell, cell
+    inputs = keras.Input((FIELD_SIZE, FIELD_SIZE, 3))
+    pooled = keras.layers.AveragePooling2D(MAP_STRIDE)(inputs)
+    network = keras.Model(inputs, keras.layers.Conv2D(5, 1)(pooled))
+    field, cells = neutral_field(view, probabilities)
+    answer = np.asarray(network.predict_on_batch(on_white(field[np.newaxis])))[0]
+    one_tile = (cells[:, 0] < FIELD_SIZE / 2) & (cells[:, 1] < FIELD_SIZE / 2)  # the rest is nearer to other tiles
+    expected = read_map(answer, cells[one_tile, :2])
+
+    mask = mask_of(probabilities)
+    labels = separate(mask.cell)
+    bodies = [b for b in measure(labels, mask, view, 0.4) if max(b.centre) < FIELD_SIZE / 2]
+    facts = Classifier(
+        name="t", shown="cells", input_size=FIELD_SIZE, output="logits", other=True, temperature=1.3, abstain_below=0.5,
+        levels={},
+    )  # fmt: skip
+    verdict, chosen = classify(view, labels, bodies, KerasRuntime(network), facts)
+    assert len(chosen) == one_tile.sum() > 1
+    given = judge(expected, cells[one_tile, 2], 1.3)
+    assert verdict.probabilities == pytest.approx(given.probabilities, abs=1e-5)
+    assert verdict.ood_score == pytest.approx(given.ood_score, abs=1e-5)
+
+
+def test_the_map_is_read_between_its_places() -> None:
+    ramp = np.arange(14, dtype=np.float32)[np.newaxis, :, np.newaxis] * np.ones((14, 1, 1), np.float32)
+    middle_of_place_3, between_3_and_4, beyond = (3.5 * 16, 40), (4 * 16, 40), (230.0, 40)
+    read = read_map(ramp, np.array([middle_of_place_3, between_3_and_4, beyond]))
+    assert read[:, 0].tolist() == pytest.approx([3.0, 3.5, 13.0])
+
+
+def test_batches_hold_every_class_and_the_other_and_are_the_same_for_the_same_seed() -> None:
+    def batches() -> NeutralBatches:
+        return NeutralBatches(coloured(), purple_elsewhere(), rendered(4), 2, 64, 3, Variation())
+
+    x, y = batches()[0]
+    assert x.shape == (64, FIELD_SIZE, FIELD_SIZE, 3)
+    assert x.dtype == np.float32
+    assert 0 <= x.min() < x.max() <= 1
+    assert set(y[:, 0].astype(int)) == set(range(len(LABELS) + 1))
+    assert y.shape == (64, 1 + (FIELD_SIZE // MAP_STRIDE) ** 2)
+    again = batches()[0]
+    assert (again[0] == x).all()
+    assert (again[1] == y).all()
+    later = batches()
+    later.epoch = 1
+    assert (later[0][0] != x).any()
+
+
+def test_ground_is_neutral_unless_it_is_asked_for() -> None:
+    field, rng = coloured(1).pixels[0], np.random.default_rng(0)
+    outside = field[..., 3] == 0
+    assert (restained(field, rng, Variation())[outside] == 1).all()
+    assert (restained(field, rng, Variation(ground=True))[outside] < 1).any()
+    same = restained(field, rng, STILL)
+    assert np.abs(same - on_white(field[np.newaxis])[0]).max() < 0.01
+
+
+def test_a_moved_field_keeps_the_share_of_cell_it_had() -> None:
+    field = coloured(1).pixels[0]
+    turned = moved(field, np.random.default_rng(1), STILL)
+    assert (turned[..., 3] > 127).sum() == pytest.approx((field[..., 3] > 127).sum(), rel=0.05)
+    assert coverage(field[..., 3]).sum() * MAP_STRIDE**2 == pytest.approx((field[..., 3] > 127).sum())
+
+
+@pytest.mark.parametrize("spoil", _SPOILT, ids=lambda f: f.__name__)
+def test_what_is_spoilt_still_has_the_form_of_a_field_but_not_its_look(spoil) -> None:
+    field = coloured(1).pixels[2]
+    field[..., :3] -= np.random.default_rng(0).integers(0, 40, field[..., :3].shape, dtype=np.uint8)  # grain
+    changed = spoil(field, np.random.default_rng(5))
+    assert changed.shape == field.shape
+    assert changed.dtype == np.uint8
+    assert (on_white(changed[np.newaxis]) != on_white(field[np.newaxis])).any()
+
+
+def test_a_map_that_is_right_where_cells_lie_costs_less_than_one_that_is_right_elsewhere() -> None:
+    truth = np.zeros((1, 1 + 4), np.float32)
+    truth[0, 1] = 1.0
+    here, elsewhere = np.zeros((1, 2, 2, 5), np.float32), np.zeros((1, 2, 2, 5), np.float32)
+    here[0, 0, 0, 0] = 5
+    elsewhere[0, 1, 1, 0] = 5
+    cost = [
+        float(map_loss(keras.ops.convert_to_tensor(truth), keras.ops.convert_to_tensor(z))) for z in (here, elsewhere)
+    ]
+    assert cost[0] < cost[1]
+
+
+def test_fields_are_chosen_by_name_with_their_cells(tmp_path: Path) -> None:
+    fields = coloured()
+    fields.save(tmp_path / "fields.npz")
+    kept = NeutralFields.load(tmp_path / "fields.npz").of({"4", "7"})
+    assert kept.files == ("4", "7")
+    assert kept.cells[:, 0].tolist() == [0, 0, 1, 1]
+    assert (kept.pixels[1] == fields.pixels[7]).all()
+
+
+def test_smearnet_stays_within_its_budget() -> None:
+    model = models.smearnet()
+    assert model.output_shape == (None, FIELD_SIZE // MAP_STRIDE, FIELD_SIZE // MAP_STRIDE, len(LABELS) + 1)
+    assert models.multiply_adds(model) <= 150_000_000

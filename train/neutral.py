@@ -1,0 +1,258 @@
+"""Whole fields whose cells lie on neutral ground, and the endlessly varied batches `smearnet` learns from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+
+from smear.cells import clear_of_scale_bar, mask_of, measure, separate
+from smear.classes import LABELS
+from smear.preprocess import FIELD_SIZE, NEUTRAL, ModelFrame, tile, without_scale_bar
+from smear.synthetic import render
+from smear.verdict import MAP_STRIDE
+from train import augment
+from train.masks import BG, CELL, Masked
+
+OTHER_SHARE = 0.22  # of a batch: bodies that are no cell of the four classes
+DRAWN_SHARE = 0.08  # of a batch: rendered fields, so that the demonstration's slides are no strangers
+RENDERED, RENDERED_SEED = 240, 20_000
+SHIFT_PX = 30  # how far a field is moved: what lies at its edge is cut off, as on any slide
+_DENSITY = -np.log((np.arange(256, dtype=np.float32) + 1.0) / 256.0)  # optical density of each grey value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NeutralFields:
+    """Fields at the models' scale.
+
+    `pixels` is uint8 (n, 224, 224, 4): RGB, and 255 where a leukocyte is, else 0.
+    `cells` is float32 (m, 4): field index, centre x and y in pixels, and say of each cell, see smear.cells.
+    """
+
+    pixels: np.ndarray
+    label: np.ndarray  # int32 (n,)
+    cells: np.ndarray
+    files: tuple[str, ...]
+
+    def of(self, files: set[str]) -> "NeutralFields":
+        """Return the fields called `files` alone."""
+        keep = np.array([name in files for name in self.files])
+        number = np.cumsum(keep) - 1
+        cells = self.cells[keep[self.cells[:, 0].astype(int)]].copy()
+        cells[:, 0] = number[cells[:, 0].astype(int)]
+        return NeutralFields(
+            self.pixels[keep], self.label[keep], cells, tuple(name for name in self.files if name in files)
+        )
+
+    def save(self, path: Path) -> None:
+        """Write to `path`, an .npz file."""
+        np.savez(path, pixels=self.pixels, label=self.label, cells=self.cells, files=np.array(self.files))
+
+    @staticmethod
+    def load(path: Path) -> "NeutralFields":
+        """Read what `save` wrote."""
+        with np.load(path) as data:
+            files = tuple(str(name) for name in data["files"])
+            return NeutralFields(data["pixels"], data["label"], data["cells"], files)
+
+
+def neutral_field(view: ModelFrame, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return one field as uint8 (224, 224, 4) and its cells as float32 (n, 3): centre x, y and say.
+
+    `probabilities` is the segmenter's float (h, w, 3); parted and chosen as the device does.
+    """
+    mask = mask_of(probabilities)
+    labels = separate(mask.cell)
+    bodies = measure(labels, mask, view, None)
+    chosen = [bodies[i] for i in clear_of_scale_bar(view, bodies)]
+    cell = np.where(labels > 0, np.uint8(255), np.uint8(0))
+    pixels = np.dstack([without_scale_bar(view), cell])
+    rows = [(*body.centre, body.say) for body in chosen]
+    return tile(pixels, (0, 0)), np.array(rows, np.float32).reshape(-1, 3)
+
+
+def on_white(pixels: np.ndarray) -> np.ndarray:
+    """Return float32 (n, h, w, 3) in 0..1: what the classifier is shown of uint8 (n, h, w, 4)."""
+    ground = np.float32(NEUTRAL / 255.0)
+    return np.where(pixels[..., 3:] > 127, pixels[..., :3].astype(np.float32) / 255.0, ground)
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """How far training strays from the photographs."""
+
+    gain: float = 0.2  # of the optical density: a stain left longer or shorter
+    mixing: float = 0.06  # of the density's channels into one another: another stain batch
+    tint: float = 0.12  # of the light: white balance off
+    zoom: float = 0.14
+    edge_px: int = 1  # how far the mask is grown or shrunk: the segmenter's own error
+    blur: float = 0.3  # share of fields softened
+    ground: bool = False  # the ground is shown too: the control that tells what it gives away
+
+
+class NeutralBatches(keras.utils.PyDataset):
+    """Class-balanced batches of varied fields.
+
+    x float32 (n, 224, 224, 3) in 0..1; y float32 (n, 1 + 14 * 14): the label, and the share of cell at each
+    place of the classifier's map.
+    """
+
+    def __init__(
+        self,
+        fields: NeutralFields,
+        others: Sequence[Masked],
+        drawn: Sequence[Masked],
+        steps: int,
+        batch: int,
+        seed: int,
+        variation: Variation,
+    ) -> None:
+        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
+        self.fields, self.others, self.drawn = fields, others, drawn
+        self.steps, self.batch, self.seed, self.variation = steps, batch, seed, variation
+        self.epoch = 0
+        self.by_class = [np.flatnonzero(fields.label == label) for label in np.unique(fields.label)]
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return batch `step` of this epoch."""
+        rng = np.random.default_rng((self.seed, self.epoch, step))
+        chosen = [self._one(rng) for _ in range(self.batch)]
+        x = np.stack([restained(pixels, rng, self.variation) for pixels, _ in chosen])
+        places = np.stack([coverage(pixels[..., 3]).ravel() for pixels, _ in chosen])
+        return x, np.column_stack([[label for _, label in chosen], places]).astype(np.float32)
+
+    def _one(self, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+        kind = rng.random()
+        if kind < OTHER_SHARE and self.others:
+            return self._other(rng), len(LABELS)
+        if kind < OTHER_SHARE + DRAWN_SHARE and self.drawn:
+            picked = self.drawn[rng.integers(len(self.drawn))]
+            return moved(_with_mask(picked), rng, self.variation), LABELS.index(picked.source)
+        rows = self.by_class[rng.integers(len(self.by_class))]
+        row = rows[rng.integers(len(rows))]
+        return moved(self.fields.pixels[row], rng, self.variation), int(self.fields.label[row])
+
+    def _other(self, rng: np.random.Generator) -> np.ndarray:
+        """Return normal leukocytes of another laboratory, or what no leukocyte is, made from a field."""
+        if rng.random() < 0.5:
+            picked = self.others[rng.integers(len(self.others))]
+            image, codes = augment.move(picked.image, picked.codes, rng, FIELD_SIZE, picked.zoom)
+            return np.dstack([image, np.where(codes != BG, np.uint8(255), np.uint8(0))])
+        field = moved(self.fields.pixels[rng.integers(len(self.fields.label))], rng, self.variation)
+        return _SPOILT[rng.integers(len(_SPOILT))](field, rng)
+
+
+def rendered(count: int = RENDERED, seed: int = RENDERED_SEED) -> list[Masked]:
+    """Return drawn fields with their exact masks; `source` is the class."""
+    found = []
+    for number in range(count):
+        label = LABELS[number % len(LABELS)]
+        field = render(label, seed + number)
+        codes = np.where(field.mask.cell, CELL, BG).astype(np.uint8)
+        found.append(Masked(f"rendered-{seed + number}", label, field.image, codes, (0.8, 1.25)))
+    return found
+
+
+def _with_mask(masked: Masked) -> np.ndarray:
+    return np.dstack([masked.image, np.where(masked.codes != BG, np.uint8(255), np.uint8(0))])
+
+
+def moved(field: np.ndarray, rng: np.random.Generator, variation: Variation) -> np.ndarray:
+    """Turn, mirror, zoom and shift uint8 (224, 224, 4), soften it, and move the outline of its cells."""
+    middle = FIELD_SIZE / 2
+    scale = float(np.exp(rng.uniform(-variation.zoom, variation.zoom)))
+    matrix = cv2.getRotationMatrix2D((middle, middle), rng.uniform(0, 360), scale)
+    if rng.random() < 0.5:
+        matrix = matrix @ np.array([[-1, 0, FIELD_SIZE], [0, 1, 0], [0, 0, 1.0]])
+    matrix[:, 2] += rng.uniform(-SHIFT_PX, SHIFT_PX, 2)
+    beyond = (NEUTRAL, NEUTRAL, NEUTRAL, 0)
+    out = cv2.warpAffine(
+        field,
+        matrix,
+        (FIELD_SIZE, FIELD_SIZE),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=beyond,
+    )
+    grow = int(rng.integers(-variation.edge_px, variation.edge_px + 1))
+    if grow:
+        kernel = np.ones((2 * abs(grow) + 1,) * 2, np.uint8)
+        out[..., 3] = (cv2.dilate if grow > 0 else cv2.erode)(out[..., 3], kernel)
+    if rng.random() < variation.blur:
+        out[..., :3] = cv2.GaussianBlur(out[..., :3], (0, 0), float(rng.uniform(0.4, 1.3)))
+    return out
+
+
+def restained(field: np.ndarray, rng: np.random.Generator, variation: Variation) -> np.ndarray:
+    """Return uint8 (h, w, 4) as float32 (h, w, 3) in 0..1 under another stain and light, on neutral ground."""
+    gain = rng.uniform(1 - variation.gain, 1 + variation.gain)
+    mixing = np.eye(3) * gain + rng.normal(0, variation.mixing, (3, 3))
+    tint = -np.log(rng.uniform(1 - variation.tint, 1.0, 3))
+    density = cv2.transform(_DENSITY[field[..., :3]], np.column_stack([mixing, tint]))
+    image = cv2.exp(-np.clip(density, 0.0, 5.0))
+    return image if variation.ground else np.where(field[..., 3:] > 127, image, np.float32(NEUTRAL / 255.0))
+
+
+def coverage(cell: np.ndarray) -> np.ndarray:
+    """Return float32 (h/16, w/16) in 0..1: how much of each place of the map is cell in uint8 (h, w)."""
+    edge = cell.shape[0] // MAP_STRIDE
+    shares = cv2.resize((cell > 127).astype(np.float32), (edge, edge), interpolation=cv2.INTER_AREA)
+    return np.asarray(shares, np.float32)
+
+
+def _other_hue(field: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A hue that no Romanowsky stain has."""
+    hsv = cv2.cvtColor(np.ascontiguousarray(field[..., :3]), cv2.COLOR_RGB2HSV)
+    hsv[..., 0] = (hsv[..., 0].astype(int) + rng.integers(35, 145)) % 180
+    return np.dstack([cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), field[..., 3]])
+
+
+def _unsharp(field: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Beyond any focus."""
+    return np.dstack([cv2.GaussianBlur(field[..., :3], (0, 0), float(rng.uniform(3.5, 7))), field[..., 3]])
+
+
+def _shuffled(field: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The colours of the field without its shapes."""
+    colours = field[..., :3].reshape(-1, 3)
+    inside = field[..., 3].ravel() > 127
+    out = colours.copy()
+    out[inside] = rng.permutation(colours[inside])
+    return np.dstack([out.reshape((*field.shape[:2], 3)), field[..., 3]])
+
+
+def _ground(field: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What lies beside the cells, in their shapes."""
+    inside = field[..., 3] > 127
+    near = cv2.dilate(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    beside = np.roll(inside, rng.integers(24, 200, 2), (0, 1)) & ~near
+    return np.dstack([field[..., :3], np.where(beside, np.uint8(255), np.uint8(0))])
+
+
+def _tissue(field: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The inside of cells spread over the whole field, its dark parts kept as bodies: dense, as cut tissue is."""
+    rows, columns = np.nonzero(field[..., 3] > 127)
+    edge = int(rng.integers(14, 40))
+    if not len(rows):
+        return _shuffled(field, rng)
+    at = rng.integers(len(rows))
+    y, x = (int(np.clip(v[at] - edge // 2, 0, FIELD_SIZE - edge)) for v in (rows, columns))
+    patch = np.ascontiguousarray(field[y : y + edge, x : x + edge, :3])
+    whole = np.tile(
+        np.vstack([np.hstack([patch, patch[:, ::-1]]), np.hstack([patch[::-1], patch[::-1, ::-1]])]), (4, 4, 1)
+    )
+    image = cv2.resize(whole, None, fx=float(rng.uniform(1, 4)), fy=float(rng.uniform(1, 4)))
+    image = np.ascontiguousarray(np.tile(image, (4, 4, 1))[:FIELD_SIZE, :FIELD_SIZE])
+    noise = cv2.GaussianBlur(
+        rng.normal(0, 1, (FIELD_SIZE, FIELD_SIZE)).astype(np.float32), (0, 0), float(rng.uniform(4, 10))
+    )
+    body = noise > np.quantile(noise, rng.uniform(0.3, 0.8))
+    return np.dstack([image, np.where(body, np.uint8(255), np.uint8(0))])
+
+
+_SPOILT = (_other_hue, _unsharp, _shuffled, _ground, _tissue)
