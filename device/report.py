@@ -16,8 +16,13 @@ from smear.classes import FIELD_CLASSES, by_name
 SIMULATED = "SIMULATED microscope: drawn cells, no patient's."
 
 
+_YEAR_9999_S = 253_370_764_800  # of Unix time: the last year that Python can write
+
+
 def local_time(unix_s: float) -> str:
-    """Return a moment as people here write it."""
+    """Return a moment as people here write it; of a damaged record, which may hold any number, dashes."""
+    if not 0 <= unix_s < _YEAR_9999_S:
+        return "-" * len("2026-01-01 00:00:00")
     return datetime.fromtimestamp(unix_s).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 

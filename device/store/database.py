@@ -65,6 +65,8 @@ def connect(folder: Path, busy_timeout_s: float) -> sqlite3.Connection:
         )
         try:
             connection.row_factory = sqlite3.Row
+            # A flipped bit in one text must not hide the page of records that it stands in.
+            connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
             connection.execute("PRAGMA journal_mode = WAL")
             # FULL syncs the log at every commit: in WAL, NORMAL may lose acknowledged records in a power cut.
             connection.execute("PRAGMA synchronous = FULL")

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import sqlite3
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
 from device.tally import SlideTally
@@ -11,6 +12,12 @@ from smear.classes import LABELS
 from smear.field import Cell
 
 PROBABILITY_COLUMNS = tuple(f"p_{name.lower()}" for name in LABELS)
+_NUMBERS = (
+    "wall_time_s", "monotonic_s", "width", "height", "cell_count", "focus", "clipped", "brightness", "cell_share",
+    "colour_drift",
+)  # fmt: skip
+_MAYBE_NUMBERS = ("pixel_size_um", "ood_score", "throttled", "temperature_c", *PROBABILITY_COLUMNS)
+_CELL_NUMBERS = ("x", "y", "width", "height", "area_px", "nc_ratio", "circularity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +107,67 @@ class CellRecord:
 
 
 def field_of(row: sqlite3.Row) -> FieldRecord:
-    """Read one row of `fields`."""
+    """Read one row of `fields`; where the disk has damaged it, the rest is given with what is damaged, and no label."""
     values = dict(row)
+    damaged = _mend(values, _NUMBERS, _MAYBE_NUMBERS)
+    for name in ("boot_id", "source", "bundle_sha256", "level", "runtime"):
+        _mend_one(values, name, str, "", damaged)
+    for name in ("calibration_id", "image", "reviewed_label"):
+        _mend_one(values, name, (str, NoneType), None, damaged)
+    for name in ("label", "top"):
+        if values[name] not in {None, *LABELS}:
+            values[name] = None
+            damaged.append(name)
     probabilities = _probabilities(values)
     for name in ("review", "keep", "clock_synced"):
         values[name] = None if values[name] is None else bool(values[name])
-    values["refusals"] = tuple(json.loads(values["refusals"]))
-    values["timing_ms"] = json.loads(values["timing_ms"])
+    refusals = _unpacked(values, "refusals", list, damaged)
+    values["timing_ms"] = _unpacked(values, "timing_ms", dict, damaged)
+    if damaged:
+        refusals = [*refusals, f"this record is damaged ({', '.join(damaged)}): look at its photograph"]
+        values["label"] = None
+    values["refusals"] = tuple(map(str, refusals))
     return FieldRecord(probabilities=probabilities, **values)
 
 
 def cell_of(row: sqlite3.Row) -> CellRecord:
-    """Read one row of `cells`."""
+    """Read one row of `cells`; numbers that the disk has damaged are 0."""
     values = dict(row)
+    _mend(values, _CELL_NUMBERS, ("area_um2", *PROBABILITY_COLUMNS))
     probabilities = _probabilities(values)
     bbox = (values.pop("x"), values.pop("y"), values.pop("width"), values.pop("height"))
     values["touches_edge"] = bool(values["touches_edge"])
     return CellRecord(probabilities=probabilities, bbox=bbox, **values)
+
+
+def _mend(values: dict[str, Any], numbers: tuple[str, ...], maybe: tuple[str, ...]) -> list[str]:
+    """Put 0 or None in the place of what is no number; return the names of such columns."""
+    damaged: list[str] = []
+    for name in numbers:
+        _mend_one(values, name, (int, float), 0, damaged)
+    for name in maybe:
+        _mend_one(values, name, (int, float, NoneType), None, damaged)
+    return damaged
+
+
+def _mend_one(
+    values: dict[str, Any], name: str, kind: type | tuple[type, ...], instead: object, damaged: list[str]
+) -> None:
+    # SQLite keeps any type in any column, and has no checksums: a flipped bit in a row's header changes a type.
+    if not isinstance(values[name], kind):
+        values[name] = instead
+        damaged.append(name)
+
+
+def _unpacked(values: dict[str, Any], name: str, kind: type, damaged: list[str]) -> Any:
+    try:
+        found = json.loads(values[name])
+    except (TypeError, ValueError):
+        found = None
+    if isinstance(found, kind):
+        return found
+    damaged.append(name)
+    return kind()
 
 
 def cell_row(field_id: int, number: int, cell: Cell) -> tuple[Any, ...]:

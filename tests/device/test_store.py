@@ -6,10 +6,13 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from device.cli import cli
 from device.clock import ManualClock
 from device.store import Circumstances, DamagedStoreError, Retention, Store
 from device.store.database import DATABASE, PHOTOGRAPHS
@@ -296,6 +299,31 @@ def test_a_killed_recorder_keeps_every_acknowledged_record(tmp_path, writes):
         images = {store.image_path(record) for record in records}
         assert all(path.stat().st_size for path in images)
         assert set((tmp_path / PHOTOGRAPHS).rglob("*.jpg")) == images
+
+
+def test_a_record_that_the_disk_has_damaged_is_told_and_hides_no_other(tmp_path):
+    with Store.record(tmp_path) as store:
+        slide = store.start_slide("rot")
+        _, rotten, _ = (store.add_field(slide, frame(number), finding()) for number in range(3))
+    with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as database:
+        database.execute(
+            "UPDATE fields SET refusals = '[\"x', focus = 'ab', wall_time_s = 1e300, label = 'Prf', source = x'c3',"
+            " runtime = cast(x'ff41' AS TEXT), timing_ms = '7' WHERE id = ?", (rotten,)
+        )  # fmt: skip
+        database.execute("UPDATE cells SET area_px = x'00', p_pre = 'q' WHERE field_id = ?", (rotten,))
+    with Store.read(tmp_path) as store:
+        assert [record.label for record in store.fields(slide)] == ["Pre", None, "Pre"]
+        said = store.field(rotten).refusals
+        assert said == ("this record is damaged (focus, source, label, refusals, timing_ms): look at its photograph",)
+        assert store.image_path(store.field(rotten)).is_file()
+        assert len(store.cells(rotten)) == 2
+    shown = CliRunner().invoke(cli, ["slides", "--data", str(tmp_path), "show", str(slide)], catch_exceptions=False)
+    assert "this record is" in shown.output
+    for kind in ("zip", "csv", "json"):
+        out = tmp_path / f"out.{kind}"
+        words = ["slides", "--data", str(tmp_path), "export", str(slide), "--format", kind, "--out", str(out)]
+        assert CliRunner().invoke(cli, words, catch_exceptions=False).exit_code == 0
+        assert out.stat().st_size
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small tmpfs needs root")

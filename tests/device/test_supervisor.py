@@ -224,6 +224,7 @@ def test_a_locked_database_is_said_and_the_fields_after_it_are_stored(tmp_path):
         other.close()
         bench.until(lambda: "store" not in bench.board.faults and bench.seen[-1].recorded.field_id is not None)
     assert bench.recorder.not_stored >= 1
+    kept(bench)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small tmpfs needs root")
@@ -245,6 +246,7 @@ def test_a_full_disk_is_said_and_recording_goes_on_when_there_is_room(tmp_path):
             ballast.unlink()
             bench.until(lambda: "store" not in bench.board.faults and bench.seen[-1].recorded.field_id is not None)
             bench.camera.plugged = False
+        kept(bench)
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)
 
@@ -288,6 +290,11 @@ def test_a_clock_jumping_back_an_hour_loses_nothing(tmp_path):
         bench.fields(5)
         assert bench.board.faults == {}
     kept(bench)
+    with Store.read(tmp_path) as store:
+        records = list(store.all_fields(1))
+    assert [record.id for record in records] == sorted(record.id for record in records)
+    assert records[-1].wall_time_s < records[0].wall_time_s - 3000  # as the clock said
+    assert records[-1].monotonic_s > records[0].monotonic_s  # and in which order they came in truth
 
 
 def test_a_bundle_swapped_while_running_is_taken_over_and_a_faulty_one_is_refused(tmp_path):
