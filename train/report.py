@@ -43,7 +43,7 @@ class Material:
     fields: Path  # folder of the classes
     command: str  # that writes this report
     crossed: dict[str, Any]  # of segmenter.json; empty where there is none
-    protocol: dict[str, float]  # a U-Net fitted to threshold masks
+    protocol: dict[str, Any]  # a U-Net fitted to threshold masks
     stages: Sequence[Stage]
     approaches: Sequence[Spread]
     networks: Sequence[dict[str, Any]]

@@ -127,7 +127,9 @@ def _fresh(stored: Path, judge: Judge, split_file: Path, fold: int, limit: int |
     same_split = (found.fields.split, found.fields.seed, found.fields.fold, found.fields.fingerprint) == (
         wanted.get("name"), wanted.get("seed"), fold, wanted.get("fingerprint"))  # fmt: skip
     same_bundle = found.bundle.identity == judge.identity and found.bundle.level == judge.level
-    return same_split and same_bundle and (limit is None or found.fields.asked <= limit)
+    every = sum(found.fields.counts["test"].values())
+    as_many = found.fields.asked == every if limit is None else found.fields.asked <= limit
+    return same_split and same_bundle and as_many
 
 
 def _extend(bundle: Path, found: Outcome) -> None:
