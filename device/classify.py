@@ -1,6 +1,7 @@
 """Which class a field resembles: the classifier on what the bundle says it is shown, pooled over the field."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from device.protocols import Runtime
 from smear.bundle import Classifier
 from smear.cells import Body, clear_of_scale_bar
 from smear.preprocess import ModelFrame, crop_at, on_neutral_ground, tile, tile_origins, without_scale_bar
-from smear.verdict import Verdict, judge, read_map
+from smear.verdict import Verdict, judge, opinions, read_map
 
 MAX_CELLS = 48  # shown to the classifier in one field, those with the most say first: bounds the time of one field
 
@@ -21,39 +22,48 @@ def classify(
     Raises:
         InferenceError: the model did not answer.
     """
-    if facts.shown == "field":
+    if facts.shown == "cells":
+        chosen = clear_of_scale_bar(frame, bodies)
+        centres = np.array([bodies[i].centre for i in chosen])
+        logits, say, of_cells = _map_logits(frame, labels, centres, model)
+        return replace(judge(logits, say, facts.temperature), of_cells=opinions(of_cells)), chosen
+    if facts.shown == "crops":
+        chosen = clear_of_scale_bar(frame, bodies)[:MAX_CELLS]
+        shown, size = on_neutral_ground(frame.pixels, labels > 0), model.input_shape[1]
+        crops = (crop_at(shown, bodies[i].centre, size) for i in chosen)
+        logits = np.stack([model.invoke(crop[np.newaxis])[0] for crop in crops])
+        say = np.array([bodies[i].say for i in chosen])
+    else:
         chosen = []
         logits, say = _tile_logits(frame, labels, model)
-    else:
-        chosen = clear_of_scale_bar(frame, bodies)
-        if facts.shown == "crops":
-            chosen = chosen[:MAX_CELLS]
-            shown, size = on_neutral_ground(frame.pixels, labels > 0), model.input_shape[1]
-            crops = (crop_at(shown, bodies[i].centre, size) for i in chosen)
-            logits = np.stack([model.invoke(crop[np.newaxis])[0] for crop in crops])
-        else:
-            centres = np.array([bodies[i].centre for i in chosen])
-            logits = _map_logits(frame, labels, centres, model)
-        say = np.array([bodies[i].say for i in chosen])
     if facts.output == "probabilities":
         logits = np.log(np.maximum(logits, 1e-7))
     return judge(logits, say, facts.temperature), chosen
 
 
-def _map_logits(frame: ModelFrame, labels: np.ndarray, centres: np.ndarray, model: Runtime) -> np.ndarray:
-    """Logits at each of `centres`, float (n, 2) of x, y: read from the tile whose middle is nearest to it."""
+def _map_logits(
+    frame: ModelFrame, labels: np.ndarray, centres: np.ndarray, model: Runtime
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Logits and cell area of every tile that holds a cell, and the logits at `centres`, float (n, 2) of x, y.
+
+    A tile's are the mean of its map; a cell's are read from the tile whose middle is nearest to it.
+    """
     size = model.input_shape[1]
     shown = on_neutral_ground(without_scale_bar(frame), labels > 0)
     origins = np.array(tile_origins(labels.shape[0], labels.shape[1], size))
-    away = np.abs(centres[:, np.newaxis] - (origins + size / 2)).max(axis=2)
-    nearest = away.argmin(axis=1)
-    logits = np.empty((len(centres), model.output_shape[-1]), np.float32)
-    for number in np.unique(nearest):
-        x, y = (int(v) for v in origins[number])
-        answer = np.asarray(model.invoke(tile(shown, (x, y), size)[np.newaxis])[0])
+    nearest = np.abs(centres[:, np.newaxis] - (origins + size / 2)).max(axis=2).argmin(axis=1)
+    of_cells = np.zeros((len(centres), model.output_shape[-1]), np.float32)
+    logits, areas = [], []
+    for number, (x, y) in enumerate(origins.tolist()):
+        area = np.count_nonzero(tile(labels, (x, y), size))
+        if not area:
+            continue
+        answer = model.invoke(tile(shown, (x, y), size)[np.newaxis])[0]
         inside = nearest == number
-        logits[inside] = read_map(answer, centres[inside] - (x, y))
-    return logits
+        of_cells[inside] = read_map(answer, centres[inside] - (x, y))
+        logits.append(answer.mean(axis=(0, 1)))
+        areas.append(float(area))
+    return np.stack(logits), np.array(areas), of_cells
 
 
 def _tile_logits(frame: ModelFrame, labels: np.ndarray, model: Runtime) -> tuple[np.ndarray, np.ndarray]:

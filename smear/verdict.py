@@ -61,9 +61,14 @@ def judge(logits: np.ndarray, say: np.ndarray, temperature: float) -> Verdict:
     score = strangeness(logits, say) if logits.shape[1] > CLASSES else None
     return Verdict(
         probabilities=np.exp(_log_softmax(pool(logits, say) / temperature)),
-        of_cells=np.exp(_log_softmax(logits[:, :CLASSES])),
+        of_cells=opinions(logits),
         ood_score=score,
     )
+
+
+def opinions(logits: np.ndarray) -> np.ndarray:
+    """Return float (n, 4): the probabilities of the four classes in float (n, 4 or 5), not calibrated."""
+    return np.asarray(np.exp(_log_softmax(logits[:, :CLASSES])))
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:

@@ -9,11 +9,12 @@ import pickle
 from collections import OrderedDict
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import keras
 import numpy as np
 from keras import layers
+from numpy.lib.stride_tricks import as_strided
 
 from smear.errors import TrainingError
 
@@ -125,8 +126,13 @@ def _weights_file() -> Path:
     return Path(str(found.locate()))
 
 
-class _Tensor(tuple[str, int, tuple[int, ...]]):
-    """Storage key, offset and shape of one tensor, until the storages have been read."""
+class _Tensor(NamedTuple):
+    """Where one tensor lies in its storage, counted in elements."""
+
+    key: str
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]  # not always those of its shape: these weights were transposed when they were saved
 
 
 class _Unpickler(pickle.Unpickler):
@@ -140,7 +146,7 @@ class _Unpickler(pickle.Unpickler):
         """Return what stands in for a class that tensors are made of; refuse every other."""
         known = {
             ("collections", "OrderedDict"): OrderedDict,
-            ("torch._utils", "_rebuild_tensor_v2"): lambda key, offset, shape, *_: _Tensor((key, offset, shape)),
+            ("torch._utils", "_rebuild_tensor_v2"): lambda *parts: _Tensor(*parts[:4]),
             ("torch", "FloatStorage"): "<f4",
             ("torch", "LongStorage"): "<i8",
         }
@@ -167,7 +173,9 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             count = int(np.frombuffer(file.read(8), "<i8")[0])
             kind = np.dtype(storages[key])
             values[key] = np.frombuffer(file.read(count * kind.itemsize), kind)
-    return {
-        name: values[key][offset : offset + int(np.prod(shape, dtype=int))].reshape(shape)
-        for name, (key, offset, shape) in tensors.items()
-    }
+    found = {}
+    for name, tensor in tensors.items():
+        values_of = values[tensor.key]
+        strides = [step * values_of.itemsize for step in tensor.strides]
+        found[name] = as_strided(values_of[tensor.offset :], tensor.shape, strides)
+    return found

@@ -10,7 +10,7 @@ import numpy as np
 from smear.classes import LABELS
 from smear.metrics import accuracy, macro_f1
 from smear.preprocess import FIELD_SIZE
-from smear.verdict import pool, read_map, strangeness
+from smear.verdict import pool, strangeness
 from train import models
 from train.backbone import load_imagenet
 from train.crops import BAG, CropBatches, Crops, Variation, shown
@@ -25,6 +25,7 @@ CELL_EPOCHS, CELL_STEPS, CELL_BATCH, CELL_RATE = 16, 100, 256, 2e-3
 NEUTRAL_EPOCHS, NEUTRAL_STEPS, NEUTRAL_BATCH, NEUTRAL_RATE = 14, 60, 32, 1e-3
 FIELD_EPOCHS, FIELD_BATCH, FIELD_RATE = 14, 16, 5e-4
 SMOOTHING = 0.05  # of the labels
+PLACE_SHARE = 0.1  # of the loss that the places where cells lie bear alone; the rest is the mean of the map
 CELL_SHARE = 0.3  # of the loss that each cell bears alone; the rest is its bag's
 
 
@@ -75,11 +76,11 @@ def map_loss(truth: keras.KerasTensor, logits: keras.KerasTensor) -> keras.Keras
     places = keras.ops.reshape(logits, (-1, truth.shape[-1] - 1, channels))
     weights = truth[:, 1:] / (keras.ops.sum(truth[:, 1:], axis=1, keepdims=True) + 1e-6)
     target = keras.ops.one_hot(keras.ops.cast(truth[:, 0], "int32"), channels)
-    pooled = keras.ops.sum(places * weights[..., None], axis=1)
+    pooled = keras.ops.mean(places, axis=1)
     smooth = (target * (1.0 - SMOOTHING) + SMOOTHING / channels)[:, None]
     of_places = -keras.ops.sum(smooth * keras.ops.log_softmax(places, axis=-1), axis=-1)
     alone = keras.ops.mean(keras.ops.sum(of_places * weights, axis=1))
-    return CELL_SHARE * alone + (1.0 - CELL_SHARE) * _entropy(target, pooled)
+    return PLACE_SHARE * alone + (1.0 - PLACE_SHARE) * _entropy(target, pooled)
 
 
 def fit_neutral(
@@ -108,22 +109,18 @@ def fit_neutral(
 
 def score_neutral(model: keras.Model, fields: NeutralFields, ground: bool = False) -> FieldScores:
     """Return what `model` says of `fields`, pooled over the cells of each as the device does; `ground`: it is shown."""
-    rows, logits, strange = [], [], []
-    for start in range(0, len(fields.label), 64):
-        pixels = fields.pixels[start : start + 64]
+    seen = np.unique(fields.cells[:, 0].astype(int))  # the device asks nothing about a field without cells
+    answers = []
+    for start in range(0, len(seen), 64):
+        pixels = fields.pixels[seen[start : start + 64]]
         shown = pixels[..., :3].astype(np.float32) / 255.0 if ground else on_white(pixels)
-        for number, answer in enumerate(np.asarray(model.predict_on_batch(shown), np.float32), start):
-            cells = fields.cells[fields.cells[:, 0] == number]
-            if len(cells):
-                found = read_map(answer, cells[:, 1:3])
-                rows.append(number)
-                logits.append(pool(found, cells[:, 3]))
-                strange.append(strangeness(found, cells[:, 3]))
+        answers.append(np.asarray(model.predict_on_batch(shown), np.float32).mean(axis=(1, 2)))
+    logits, one = np.concatenate(answers), np.ones(1)
     return FieldScores(
-        tuple(fields.files[row] for row in rows),
-        fields.label[rows],
-        np.stack(logits).astype(np.float32),
-        np.array(strange, np.float32),
+        tuple(fields.files[row] for row in seen),
+        fields.label[seen],
+        np.stack([pool(row[np.newaxis], one) for row in logits]).astype(np.float32),
+        np.array([strangeness(row[np.newaxis], one) for row in logits], np.float32),
     )
 
 

@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +57,42 @@ def test_freezing_leaves_what_is_not_the_backbone_alone() -> None:
     model = keras.Model(inputs, keras.layers.Conv2D(2, 1, name="head")(efficientnet_lite0(inputs)[-1]))
     freeze(model)
     assert model.get_layer("head").trainable
+
+
+def test_a_tensor_that_was_transposed_when_it_was_saved_is_read_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
+    torch.FloatStorage = type("FloatStorage", (), {"__module__": "torch"})
+
+    def rebuild(*parts: object) -> object:
+        raise AssertionError("only its name is pickled")
+
+    rebuild.__module__, rebuild.__qualname__, rebuild.__name__ = "torch._utils", *["_rebuild_tensor_v2"] * 2
+    utils._rebuild_tensor_v2 = rebuild
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setitem(sys.modules, "torch._utils", utils)
+
+    class Storage:
+        pass
+
+    class Tensor:
+        def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+            return rebuild, (Storage(), 1, (3, 2), (1, 3), False, {})
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, given: object) -> object:
+            return ("storage", torch.FloatStorage, "7", "cpu", 7, None) if isinstance(given, Storage) else None
+
+    values = np.arange(7, dtype="<f4")
+    file = tmp_path / "weights.pth"
+    with file.open("wb") as out:
+        for part in (1, 2, {}):
+            pickle.dump(part, out)
+        Pickler(out).dump({"a": Tensor()})
+        pickle.dump(["7"], out)
+        out.write(np.int64(7).tobytes() + values.tobytes())
+    assert (backbone._read(file)["a"] == values[1:].reshape(2, 3).T).all()
 
 
 def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from smear.cells import mask_of, measure, separate
 from smear.classes import LABELS
 from smear.preprocess import FIELD_SIZE, to_model_scale
 from smear.synthetic import render
-from smear.verdict import MAP_STRIDE, judge, read_map
+from smear.verdict import MAP_STRIDE, judge, opinions, read_map
 from train import classification as module
 from train import models
 from train.classification import fit_neutral, map_loss, score_neutral
@@ -75,37 +75,34 @@ def test_a_few_steps_tell_four_colours_and_a_fifth_apart(tmp_path: Path, monkeyp
 
 
 def test_the_device_reads_of_a_field_what_training_does() -> None:
-    view = to_model_scale(render("Pre", 7, (300, 400), 0.4).image, 0.4)
-    ring = render("Pre", 7, (300, 400), 0.4).mask
-    probabilities = np.zeros((*view.pixels.shape[:2], 3), np.float32)
-    cell = np.zeros(view.pixels.shape[:2], bool)
-    left, top = view.offset
-    height, width = (round(v * view.scale) for v in ring.cell.shape)
-    rows = (np.arange(height) / view.scale).astype(int).clip(max=ring.cell.shape[0] - 1)
-    columns = (np.arange(width) / view.scale).astype(int).clip(max=ring.cell.shape[1] - 1)
-    inside = ring.cell[np.ix_(rows, columns)][: cell.shape[0] - top, : cell.shape[1] - left]
-    cell[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
-    probabilities[..., 0], probabilities[..., 2] = ~cell, cell
+    drawn = render("Pre", 7)
+    view = to_model_scale(drawn.image)
+    probabilities = np.dstack([~drawn.mask.cell, drawn.mask.cell, np.zeros_like(drawn.mask.cell)]).astype(np.float32)
     inputs = keras.Input((FIELD_SIZE, FIELD_SIZE, 3))
     pooled = keras.layers.AveragePooling2D(MAP_STRIDE)(inputs)
     network = keras.Model(inputs, keras.layers.Conv2D(5, 1)(pooled))
     field, cells = neutral_field(view, probabilities)
     answer = np.asarray(network.predict_on_batch(on_white(field[np.newaxis])))[0]
-    one_tile = (cells[:, 0] < FIELD_SIZE / 2) & (cells[:, 1] < FIELD_SIZE / 2)  # the rest is nearer to other tiles
-    expected = read_map(answer, cells[one_tile, :2])
 
     mask = mask_of(probabilities)
     labels = separate(mask.cell)
-    bodies = [b for b in measure(labels, mask, view, 0.4) if max(b.centre) < FIELD_SIZE / 2]
     facts = Classifier(
         name="t", shown="cells", input_size=FIELD_SIZE, output="logits", other=True, temperature=1.3, abstain_below=0.5,
         levels={},
     )  # fmt: skip
-    verdict, chosen = classify(view, labels, bodies, KerasRuntime(network), facts)
-    assert len(chosen) == one_tile.sum() > 1
-    given = judge(expected, cells[one_tile, 2], 1.3)
-    assert verdict.probabilities == pytest.approx(given.probabilities, abs=1e-5)
-    assert verdict.ood_score == pytest.approx(given.ood_score, abs=1e-5)
+    verdict, chosen = classify(view, labels, measure(labels, mask, view, None), _OnBytes(network), facts)
+    assert len(chosen) == len(cells) > 3
+    assert verdict.of_cells == pytest.approx(opinions(read_map(answer, cells[:, :2])), abs=1e-4)
+    expected = judge(answer.mean(axis=(0, 1))[np.newaxis], np.ones(1), 1.3)
+    assert verdict.probabilities == pytest.approx(expected.probabilities, abs=1e-4)
+    assert verdict.ood_score == pytest.approx(expected.ood_score, abs=1e-4)
+
+
+class _OnBytes(KerasRuntime):
+    """Takes RGB uint8 as every runtime of the device does."""
+
+    def invoke(self, tensor: np.ndarray) -> np.ndarray:
+        return super().invoke(tensor.astype(np.float32) / 255.0)
 
 
 def test_the_map_is_read_between_its_places() -> None:
