@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from smear.errors import ConversionError
+from smear.preprocess import as_tensor
 
 if TYPE_CHECKING:  # importing Keras takes seconds
     import keras
@@ -48,8 +49,8 @@ class OnnxRuntime:
         self.output_shape = tuple(self._session.get_outputs()[0].shape)
 
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
-        """Return the float32 output for a float32 input."""
-        return np.asarray(self._session.run(None, {self._input.name: tensor})[0])
+        """Return the float32 output for a uint8 picture or float32 tensor."""
+        return np.asarray(self._session.run(None, {self._input.name: as_tensor(tensor)})[0])
 
     def close(self) -> None:
         """Nothing is held that Python does not free."""

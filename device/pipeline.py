@@ -15,15 +15,12 @@ from device.protocols import Runtime
 from device.runtimes import DEFAULT_RUNTIME, open_runtime
 from device.segment import segment
 from smear.bundle import Bundle, Role
-from smear.cells import Body, mask_of, measure, separate
+from smear.cells import Body, mask_from, mask_of, measure, separate
 from smear.classes import LABELS
 from smear.errors import BundleError
 from smear.field import Cell, CellMask, Finding, Frame
 from smear.preprocess import ModelFrame, to_frame_scale, to_model_scale
 from smear.verdict import Verdict
-
-_GROUND = np.array([1.0, 0.0, 0.0], np.float32)
-_FILLING = np.array([0.0, 1.0, 0.0], np.float32)  # a hole in a cell is cytoplasm
 
 
 class Pipeline:
@@ -84,13 +81,14 @@ class Pipeline:
             mask = mask_of(probabilities)
             labels = separate(mask.cell)
             bodies = measure(labels, mask, view, frame.pixel_size_um)
-            framed = _mask_in_frame(probabilities, labels, view)
+            cell = labels > 0
+            framed = _mask_in_frame(probabilities, cell, view)
         with timing.of("classify"):
             verdict, shown = None, list[int]()
             if bodies:
                 verdict, shown = classify(view, labels, bodies, self.classifier, manifest.classifier)
         with timing.of("gate"):
-            quality, tint = measure_quality(view, labels > 0, verdict)
+            quality, tint = measure_quality(view, cell, verdict)
             refused = refusals(quality, tint, len(bodies), verdict, manifest.classifier, self._limits)
         top = LABELS[int(verdict.probabilities.argmax())] if verdict else None
         return Finding(
@@ -113,17 +111,21 @@ class Pipeline:
         self.classifier.close()
 
 
-def _mask_in_frame(probabilities: np.ndarray, labels: np.ndarray, view: ModelFrame) -> CellMask:
+def _mask_in_frame(probabilities: np.ndarray, cell: np.ndarray, view: ModelFrame) -> CellMask:
     """Return the mask at the frame's own size, its borders from the smooth probabilities.
 
     What was removed at model scale (specks, slivers) stays out, and what was filled stays in.
     """
-    cell = labels > 0
-    near = cv2.dilate(cell.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0  # room for borders between two pixels
-    kept = np.where((near if view.scale != 1.0 else cell)[..., np.newaxis], probabilities, _GROUND)
-    filled = cell & (kept[..., 0] >= 0.5)
-    kept[filled] = _FILLING
-    return mask_of(to_frame_scale(kept, view), 0)
+    body = cell.view(np.uint8)
+    # Room for borders between two pixels.
+    near = cv2.dilate(body, np.ones((3, 3), np.uint8)) if view.scale != 1.0 else body
+    # Two planes say it all at a third less than three: how likely it is ground, and nucleus over cytoplasm.
+    kept = np.asarray(cv2.copyTo(probabilities[..., 0], near, np.ones(body.shape, np.float32)))
+    lean = np.asarray(probabilities[..., 2] - probabilities[..., 1]) * near
+    filled = np.flatnonzero(cell & (kept >= 0.5))
+    kept.reshape(-1)[filled], lean.reshape(-1)[filled] = 0.0, -1.0  # a hole in a cell is cytoplasm
+    kept, lean = (to_frame_scale(plane[..., np.newaxis], view)[..., 0] for plane in (kept, lean))
+    return mask_from(kept, lean, 0)
 
 
 def _with_opinions(bodies: list[Body], verdict: Verdict | None, shown: list[int]) -> tuple[Cell, ...]:

@@ -62,7 +62,9 @@ class Runtime(Protocol):
     output_shape: tuple[int, ...]
 
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
-        """Return the float32 output for a float32 input of `input_shape`; quantization happens inside.
+        """Return the float32 output for `tensor`, of `input_shape`; quantization happens inside.
+
+        It is a uint8 picture, or the float32 tensor that `smear.preprocess.to_tensor` would make of it.
 
         Raises:
             InferenceError: the model did not answer.

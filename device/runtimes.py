@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from device.protocols import Runtime
 from smear.errors import BundleError, InferenceError, RuntimeUnavailableError
+from smear.preprocess import to_tensor
 
 RUNTIMES = {
     "ai-edge-litert": ("ai_edge_litert.interpreter", "device"),
@@ -64,19 +66,33 @@ class TFLiteModel:
         self._output = self._interpreter.get_output_details()[0]
         self.input_shape: tuple[int, ...] = tuple(int(n) for n in self._input["shape"])
         self.output_shape: tuple[int, ...] = tuple(int(n) for n in self._output["shape"])
+        # A byte has 256 values and so has its tensor: one look-up instead of dividing, scaling, rounding and clipping.
+        every = np.arange(256, dtype=np.uint8)
+        self._of_pixel = _quantized(to_tensor(every)[0], self._input)
+        self._of_answer = _dequantized(every.view(np.int8), self._output) if self._output["dtype"] == np.int8 else None
 
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
-        """Return the float32 output for a float32 input of `input_shape`."""
+        """Return the float32 output for a uint8 picture or float32 tensor of `input_shape`."""
         if tensor.shape != self.input_shape:
             raise InferenceError(f"{self._path.name} takes {self.input_shape}, not {tensor.shape}; check the bundle")
         try:
-            self._interpreter.set_tensor(self._input["index"], _quantized(tensor, self._input))
+            self._interpreter.set_tensor(self._input["index"], self._given(tensor))
             self._interpreter.invoke()
-            return _dequantized(self._interpreter.get_tensor(self._output["index"]), self._output)
+            return self._answer(self._interpreter.get_tensor(self._output["index"]))
         except (ValueError, RuntimeError) as error:
             raise InferenceError(
                 f"{self._path.name} did not answer with {self.name} ({_short(error)}); choose another runtime or level"
             ) from error
+
+    def _given(self, tensor: np.ndarray) -> np.ndarray:
+        if tensor.dtype == np.uint8:
+            return np.asarray(cv2.LUT(tensor[0], self._of_pixel))[np.newaxis]
+        return _quantized(tensor, self._input)
+
+    def _answer(self, values: np.ndarray) -> np.ndarray:
+        if self._of_answer is None or values.ndim != 4:
+            return _dequantized(values, self._output)
+        return np.asarray(cv2.LUT(values[0].view(np.uint8), self._of_answer))[np.newaxis]
 
     def close(self) -> None:
         """Free the interpreter."""

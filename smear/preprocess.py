@@ -4,7 +4,10 @@ Training, conversion, the device and the benchmarks all call this file; nothing 
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -80,19 +83,41 @@ def to_tensor(pixels: np.ndarray) -> np.ndarray:
     return (pixels.astype(np.float32) / 255.0)[np.newaxis]
 
 
-def stitch(tiles: list[np.ndarray], origins: list[tuple[int, int]], shape: tuple[int, int]) -> np.ndarray:
-    """Join float (size, size, c) tile maps into (h, w, c), fading linearly where they overlap."""
-    if len(tiles) == 1:
-        return tiles[0]
-    size = tiles[0].shape[0]
+def as_tensor(given: np.ndarray) -> np.ndarray:
+    """Return `given` as every model takes it: a uint8 (1, h, w, 3) picture through `to_tensor`, float32 as it is."""
+    return to_tensor(given[0]) if given.dtype == np.uint8 else given
+
+
+def stitch(tiles: Iterable[np.ndarray], origins: list[tuple[int, int]], shape: tuple[int, int]) -> np.ndarray:
+    """Join float (size, size, c) tile maps into (h, w, c), fading linearly where they overlap.
+
+    Tiles may be made while they are taken; the planes of the result lie one after the other in memory.
+    """
+    maps = iter(tiles)
+    first = next(maps)
+    if len(origins) == 1:
+        return first
+    size, channels = first.shape[0], first.shape[2]
+    weight, covered = _fading(size, tuple(origins), shape)
+    total = np.zeros((channels, *shape), np.float32)
+    for values, (x, y) in zip(chain([first], maps), origins, strict=True):
+        for channel in range(channels):
+            window = total[channel, y : y + size, x : x + size]
+            cv2.accumulateProduct(values[..., channel], weight, window)
+    for plane in total:
+        cv2.divide(plane, covered, plane)
+    return total.transpose(1, 2, 0)
+
+
+@lru_cache(maxsize=4)
+def _fading(size: int, origins: tuple[tuple[int, int], ...], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weight of a tile's pixels, and the sum of all weights at each pixel of the whole."""
     ramp = np.minimum(np.arange(size) + 1, size - np.arange(size)).clip(max=TILE_OVERLAP).astype(np.float32)
-    weight = np.minimum.outer(ramp, ramp)[..., np.newaxis]
-    total = np.zeros((*shape, tiles[0].shape[2]), np.float32)
-    weights = np.zeros((*shape, 1), np.float32)
-    for values, (x, y) in zip(tiles, origins, strict=True):
-        total[y : y + size, x : x + size] += values * weight
-        weights[y : y + size, x : x + size] += weight
-    return total / weights
+    weight = np.minimum.outer(ramp, ramp)
+    covered = np.zeros(shape, np.float32)
+    for x, y in origins:
+        covered[y : y + size, x : x + size] += weight
+    return weight, covered
 
 
 def to_frame_scale(values: np.ndarray, frame: ModelFrame) -> np.ndarray:
@@ -126,7 +151,7 @@ def without_scale_bar(frame: ModelFrame) -> np.ndarray:
 
 def on_neutral_ground(pixels: np.ndarray, keep: np.ndarray, ground: int = NEUTRAL) -> np.ndarray:
     """Return a copy of RGB uint8 (h, w, 3) with everything outside bool (h, w) `keep` painted `ground`."""
-    return np.where(keep[..., np.newaxis], pixels, np.uint8(ground))
+    return np.asarray(cv2.copyTo(pixels, keep.astype(np.uint8), np.full_like(pixels, ground)))
 
 
 def crop_cell(pixels: np.ndarray, cell: np.ndarray, centre: tuple[float, float], size: int = CROP_SIZE) -> np.ndarray:
@@ -134,10 +159,17 @@ def crop_cell(pixels: np.ndarray, cell: np.ndarray, centre: tuple[float, float],
 
     The cell's neighbours stay in it: how close leukocytes lie is a fact about cells, not about the ground.
     """
+    return crop_at(on_neutral_ground(pixels, cell), centre, size)
+
+
+def crop_at(shown: np.ndarray, centre: tuple[float, float], size: int = CROP_SIZE) -> np.ndarray:
+    """Return the `size` square around `centre` (x, y) of RGB uint8 `shown`, neutral beyond its edge."""
     x, y = round(centre[0]) - size // 2, round(centre[1]) - size // 2
-    height, width = cell.shape
-    crop = np.full((size, size, 3), NEUTRAL, np.uint8)
+    height, width = shown.shape[:2]
     x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + size, width), min(y + size, height)
+    if (x1 - x0, y1 - y0) == (size, size):
+        return shown[y0:y1, x0:x1]
+    crop = np.full((size, size, 3), NEUTRAL, np.uint8)
     if x0 < x1 and y0 < y1:
-        crop[y0 - y : y1 - y, x0 - x : x1 - x] = on_neutral_ground(pixels[y0:y1, x0:x1], cell[y0:y1, x0:x1])
+        crop[y0 - y : y1 - y, x0 - x : x1 - x] = shown[y0:y1, x0:x1]
     return crop

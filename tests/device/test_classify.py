@@ -24,8 +24,9 @@ class Shown:
         self.pictures: list[np.ndarray] = []
 
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
-        self.pictures.append((tensor[0] * 255).round().astype(np.uint8))
-        return np.array([[1 - tensor.mean(), 0, 0, 0, 0][: self.output_shape[1]]], np.float32)
+        assert tensor.dtype == np.uint8
+        self.pictures.append(tensor[0])
+        return np.array([[1 - tensor.mean() / 255, 0, 0, 0, 0][: self.output_shape[1]]], np.float32)
 
     def close(self) -> None:
         pass
