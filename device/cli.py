@@ -12,6 +12,7 @@ from smear import RESEARCH_USE_ONLY, __version__
 from smear.errors import SmearscopeError
 
 INTERRUPTED = 130  # 128 + SIGINT, what a shell expects of a program ended by Ctrl-C
+OTHER_EXTRAS = {"cryptography": "sign", "pygame": "screen"}  # packages that a command's own extra leaves out
 OWN_ROOMS = frozenset({"smear", "device", "train", "convert", "benchmarks"})
 
 
@@ -96,7 +97,8 @@ def _missing(command: str, error: ModuleNotFoundError) -> str:
     if own and not f"{entry.target.split(':')[0]}.".startswith(f"{missing}."):
         raise error  # a file of ours imports one that does not exist: a defect, not a missing extra
     what = "is not part of this installation" if own else f"needs the Python package {missing!r}"
-    return f"'{command}' {what}; install it with: pip install 'smearscope[{entry.extra}]'"
+    extra = OTHER_EXTRAS.get(missing.split(".")[0], entry.extra)
+    return f"'{command}' {what}; install it with: pip install 'smearscope[{extra}]'"
 
 
 @click.group(

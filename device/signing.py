@@ -103,5 +103,5 @@ def _need_cryptography() -> None:
         import cryptography  # noqa: F401
     except ModuleNotFoundError:
         raise SettingsError(
-            "signatures need the package 'cryptography'; install it with: pip install cryptography"
+            "signatures need the package 'cryptography'; install it with: pip install 'smearscope[sign]'"
         ) from None

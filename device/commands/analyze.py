@@ -11,10 +11,16 @@ from typing import Any
 import click
 import numpy as np
 
-from device.commands.options import config_option, data_option, model_options, open_pipeline, settings_and_data
+from device.commands.options import (
+    ModelChoice,
+    config_option,
+    data_option,
+    model_options,
+    open_pipeline,
+    settings_and_data,
+)
 from device.pipeline import Pipeline
 from device.result import draw_overlay, finding_json
-from smear.bundle import Level
 from smear.errors import ImageError, SmearscopeError, StoreError
 from smear.field import CellMask, Finding, Frame, Quality
 from smear.images import list_images, read_image, write_image
@@ -54,10 +60,7 @@ def command(
     masks: Path | None,
     overlays: Path | None,
     pixel_size_um: float | None,
-    bundle: Path | None,
-    level: Level | None,
-    runtime: str | None,
-    threads: int | None,
+    choice: ModelChoice,
     data_path: Path | None,
     config_path: Path | None,
 ) -> None:
@@ -68,7 +71,7 @@ def command(
     """
     settings, data = settings_and_data(config_path, data_path)
     pictures = list(_pictures(paths))
-    pipeline = open_pipeline(settings, data, bundle, level, runtime, threads)
+    pipeline = open_pipeline(settings, data, choice)
     outputs = Outputs(masks, overlays)
     failed = 0
     for path, name in zip(pictures, _output_names(pictures), strict=True):

@@ -12,6 +12,8 @@ import click
 from device import calibration
 from device.calibration import Corrector
 from device.commands.options import (
+    NO_CHOICE,
+    ModelChoice,
     camera_option,
     config_option,
     data_option,
@@ -26,7 +28,6 @@ from device.report import SIMULATED
 from device.result import draw_overlay, finding_json
 from device.settings import Settings
 from smear import RESEARCH_USE_ONLY
-from smear.bundle import Level
 from smear.errors import CameraError, StoreError
 from smear.images import encode, write_atomic
 
@@ -54,10 +55,7 @@ def command(
     camera: str | None,
     out: Path,
     as_json: bool,
-    bundle: Path | None,
-    level: Level | None,
-    runtime: str | None,
-    threads: int | None,
+    choice: ModelChoice,
     data_path: Path | None,
     config_path: Path | None,
 ) -> None:
@@ -68,10 +66,10 @@ def command(
     """
     settings, data = settings_and_data(config_path, data_path)
     shot = None
-    if camera is None and (bundle, level, runtime, threads) == (None,) * 4:  # else a device set so is wanted
+    if camera is None and choice == NO_CHOICE:  # else a device set so is wanted
         shot = _asked(data, only=data_path is not None)
     if shot is None:
-        pipeline = open_pipeline(settings, data, bundle, level, runtime, threads)
+        pipeline = open_pipeline(settings, data, choice)
         shot = _taken(settings, data, camera, pipeline)
     _write(shot, out, as_json)
 

@@ -1,6 +1,8 @@
 """Options that several commands share, and what they stand for."""
 
+import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,8 +37,29 @@ camera_option = click.option(
 )
 
 
-def model_options(command: F) -> F:
-    """Add the options that choose what looks at the fields."""
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """What the command line says of the models; None: what the settings say."""
+
+    bundle: Path | None = None
+    level: Level | None = None
+    runtime: str | None = None
+    threads: int | None = None
+
+
+NO_CHOICE = ModelChoice()
+
+
+def model_options(command: F) -> Callable[..., Any]:
+    """Add the options that choose what looks at the fields; `command` gets them as one `choice`."""
+
+    @functools.wraps(command)
+    def packed(
+        *values: Any, bundle: Path | None, level: Level | None, runtime: str | None, threads: int | None, **others: Any
+    ) -> Any:
+        return command(*values, choice=ModelChoice(bundle, level, runtime, threads), **others)
+
+    added: Callable[..., Any] = packed
     for option in (
         click.option("--threads", type=click.IntRange(1, 64), help="Threads of one inference.  [default: 1]"),
         click.option("--runtime", metavar="NAME", help="auto, ai-edge-litert or tflite-runtime.  [default: auto]"),
@@ -47,20 +70,17 @@ def model_options(command: F) -> F:
             help="Folder of a model bundle.  [default: the installed one]",
         ),
     ):
-        command = option(command)
-    return command
+        added = option(added)
+    return added
 
 
 def open_pipeline(
     settings: Settings,
     data: Path,
-    bundle: Path | None = None,
-    level: Level | None = None,
-    runtime: str | None = None,
-    threads: int | None = None,
+    choice: ModelChoice = NO_CHOICE,
     wrap: Callable[[str, Runtime], Runtime] = lambda role, model: model,
 ) -> "Pipeline":
-    """Open the pipeline that the options ask for, and the settings where they ask for nothing.
+    """Open the pipeline that `choice` asks for, and the settings where they ask for nothing.
 
     `wrap` may put something between the pipeline and each of its models.
     """
@@ -68,18 +88,18 @@ def open_pipeline(
     from device.pipeline import Pipeline
     from device.signing import check_signature
 
-    path = bundle_path(settings, data, bundle)
+    path = bundle_path(settings, data, choice.bundle)
     if settings.model.require_signature is not None:
         check_signature(path, settings.model.require_signature)
-    chosen, wanted = runtime or settings.model.runtime, level or settings.model.level
+    runtime, level = choice.runtime or settings.model.runtime, choice.level or settings.model.level
     return Pipeline(
         load_bundle(path),
-        wanted,
-        None if chosen == "auto" else chosen,
-        threads or settings.model.threads,
+        level,
+        None if runtime == "auto" else runtime,
+        choice.threads or settings.model.threads,
         settings.gate.limits(),
         wrap,
-        settings.model.delegate if wanted == "edgetpu" else None,
+        settings.model.delegate if level == "edgetpu" else None,
     )
 
 

@@ -19,6 +19,7 @@ from device import calibration
 from device.calibration import Corrector
 from device.clock import SystemClock, boot_id, clock_synced
 from device.commands.options import (
+    ModelChoice,
     bundle_path,
     camera_option,
     config_option,
@@ -48,7 +49,6 @@ from device.store import Circumstances, Store
 from device.store.database import move_aside
 from device.supervisor import Board, Part, Supervisor
 from device.tracker import FieldTracker
-from smear.bundle import Level
 from smear.errors import SmearscopeError
 
 INTERRUPTED = 130  # 128 + SIGINT: ended before the fields asked for were examined
@@ -68,10 +68,7 @@ def command(
     display: str | None,
     fields: int | None,
     slide_name: str | None,
-    bundle: Path | None,
-    level: Level | None,
-    runtime: str | None,
-    threads: int | None,
+    choice: ModelChoice,
     data_path: Path | None,
     config_path: Path | None,
 ) -> None:
@@ -85,8 +82,8 @@ def command(
     console, clock, notifier, board = Console(stderr=True), SystemClock(), Notifier(), Board(Journal())
     guard = Guard(deadlines(settings, notifier))
     loader = Loader(
-        lambda other: open_pipeline(settings, data, bundle, other or level, runtime, threads, guard.wrap),
-        level or settings.model.level,
+        lambda other: open_pipeline(settings, data, replace(choice, level=other or choice.level), guard.wrap),
+        choice.level or settings.model.level,
         settings.model.cpu_fallback,
         board,
     )
@@ -123,7 +120,7 @@ def command(
         recorder.start_slide(slide_name or date_name())
         screen = LiveScreen(shown, clock, board, feed, screen_actions(recorder), settings.camera.timeout_s)
         desk = Desk(feed, examiner, recorder, board, data, clock)
-        watch = BundleWatch(lambda: bundle_path(settings, data, bundle), loader, examiner, board)
+        watch = BundleWatch(lambda: bundle_path(settings, data, choice.bundle), loader, examiner, board)
         parts = other_parts(desk, watch, data)
         heartbeat = Heartbeat(notifier, clock, feed, examiner)
         with stopping(notifier) as stop, progress(console, fields) as on_examined:

@@ -39,7 +39,7 @@ def read(name: str) -> list[Frame]:
 
 
 def main(name: str, played: str) -> None:
-    pipeline = open_pipeline(Settings(), Path(tempfile.mkdtemp()), None, None, None, None)
+    pipeline = open_pipeline(Settings(), Path(tempfile.mkdtemp()))
     sources = read(f"files:{played}")
     camera = open_camera(name, pixel_size_um=0.25)
     seen: dict[int, Frame] = {}
