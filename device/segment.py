@@ -9,8 +9,6 @@ from device.protocols import Runtime
 from smear.bundle import Segmenter
 from smear.preprocess import ModelFrame, stitch, tile, tile_origins
 
-_MOST = 80.0  # of the difference of two logits: its exponential and the sum of two are finite in float32
-
 
 def segment(frame: ModelFrame, model: Runtime, facts: Segmenter) -> np.ndarray:
     """Return float32 (h, w, 3) at model scale: the probability of background, cytoplasm and nucleus.
@@ -38,14 +36,11 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
     """
     planes = np.empty((3, *logits.shape[:2]), np.float32)
     cv2.mixChannels([logits], list(planes), [0, 0, 1, 1, 2, 2])
-    ground, first, second = planes
-    for plane in (first, second):  # how much more likely than ground
-        cv2.subtract(plane, ground, plane)
-        np.minimum(plane, np.float32(_MOST), out=plane)
+    highest = cv2.max(cv2.max(planes[0], planes[1]), planes[2])
+    for plane in planes:
+        cv2.subtract(plane, highest, plane)
         cv2.exp(plane, plane)
-    cv2.add(first, second, ground)
-    ground += np.float32(1.0)
-    np.divide(np.float32(1.0), ground, out=ground)
-    for plane in (first, second):
-        cv2.multiply(plane, ground, plane)
+    total = cv2.add(cv2.add(planes[0], planes[1]), planes[2])
+    for plane in planes:
+        cv2.divide(plane, total, plane)
     return planes.transpose(1, 2, 0)

@@ -1,0 +1,104 @@
+"""What was made fast answers as it did when it was written plainly."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from device.gate import _clipped, _focus
+from device.pipeline import _mask_in_frame
+from device.runtimes import open_runtime
+from device.segment import _softmax
+from smear.cells import mask_of, separate
+from smear.preprocess import stitch, tile, tile_origins, to_model_scale, to_tensor
+from smear.stain import glass_colour
+from tests.smear import plain
+
+HALF_BAND = 1e-5  # probabilities so near to the threshold may fall on either side of it
+seeds = st.integers(0, 2**32 - 1)
+
+
+def noise(seed: int, shape: tuple[int, ...], smooth: float = 0.0) -> np.ndarray:
+    """Float32 of 0 to 1: white noise, or blobs of `smooth` pixels."""
+    values = np.random.default_rng(seed).random(shape).astype(np.float32)
+    if smooth:
+        values = cv2.GaussianBlur(values, (0, 0), smooth)
+        values = (values - values.min()) / max(float(np.ptp(values)), 1e-6)
+    return values
+
+
+def blobs(seed: int, shape: tuple[int, int], smooth: float) -> np.ndarray:
+    """Bool (h, w) of irregular bodies that touch each other."""
+    return noise(seed, shape, smooth) > 0.6
+
+
+@settings(deadline=None, max_examples=40)
+@given(arrays(np.float32, (9, 7, 3), elements=st.floats(-300, 300, width=32)))
+def test_softmax_by_planes_is_softmax(logits: np.ndarray) -> None:
+    assert np.allclose(_softmax(logits), plain.softmax(logits.astype(float)), atol=1e-6)
+
+
+@settings(deadline=None, max_examples=20)
+@given(seeds, st.integers(224, 500), st.integers(225, 700))
+def test_tiles_are_stitched_the_same(seed: int, height: int, width: int) -> None:
+    origins = tile_origins(height, width)
+    tiles = [noise(seed + i, (224, 224, 3)) for i in range(len(origins))]
+    if len(tiles) == 1:
+        assert stitch(iter(tiles), origins, (height, width)) is tiles[0]
+    else:
+        assert np.allclose(
+            stitch(iter(tiles), origins, (height, width)), plain.stitch(tiles, origins, (height, width)), atol=1e-6
+        )
+
+
+@settings(deadline=None, max_examples=60)
+@given(seeds, st.sampled_from([0.0, 1.5, 4.0, 9.0, 20.0]))
+def test_cells_are_parted_the_same_to_the_pixel(seed: int, smooth: float) -> None:
+    cell = blobs(seed, (224, 300), smooth)
+    assert np.array_equal(separate(cell), plain.separate(cell))
+
+
+@settings(deadline=None, max_examples=30)
+@given(seeds, st.sampled_from([1.5, 6.0]), st.sampled_from([None, 0.25, 0.31, 0.5, 0.8]))
+def test_masks_are_the_same_to_the_pixel(seed: int, smooth: float, pixel_size_um: float | None) -> None:
+    view = to_model_scale(np.zeros((300, 260, 3), np.uint8), pixel_size_um)
+    shape = view.pixels.shape[:2]
+    logits = 6 * np.stack([noise(seed + i, shape, smooth) for i in range(3)], axis=-1)
+    probabilities = plain.softmax(logits).astype(np.float32)
+    found, expected = mask_of(probabilities).values, plain.mask_of(probabilities)
+    assert np.array_equal(found, expected)
+    cell = found != 0
+    framed = _mask_in_frame(probabilities, cell, view).values
+    differ = np.count_nonzero(framed != plain.mask_in_frame(probabilities, cell, view))
+    assert differ <= HALF_BAND * framed.size  # two planes are interpolated in another order than three
+
+
+@settings(deadline=None, max_examples=30)
+@given(seeds, st.sampled_from([0.0, 3.0]), st.integers(20, 500), st.sampled_from([0, 1, 2]))
+def test_the_gate_measures_the_same(seed: int, smooth: float, height: int, content: int) -> None:
+    shape = (height, 260)
+    pixels = (noise(seed, (*shape, 3), smooth) * 258 - 1).clip(0, 255).astype(np.uint8)
+    cell = (np.zeros(shape, bool), blobs(seed + 1, shape, 5.0), np.ones(shape, bool))[content]
+    assert np.array_equal(glass_colour(pixels, cell), plain.glass_colour(pixels, cell))
+    assert _focus(pixels, cell) == pytest.approx(plain.focus(pixels, cell), rel=1e-4)
+    assert _clipped(pixels, cell) == pytest.approx(plain.clipped(pixels, cell), abs=1e-12)
+
+
+@pytest.mark.parametrize("level", ["float32", "int8"])
+@pytest.mark.parametrize("role", ["segmenter", "classifier"])
+def test_a_picture_is_answered_as_its_tensor_to_the_bit(shipped, role: str, level: str) -> None:
+    model = open_runtime(shipped.model(role, level))
+    picture = np.random.default_rng(3).integers(0, 256, (300, 300, 3), np.uint8)
+    shown = tile(picture, (30, 41), model.input_shape[1])
+    assert np.array_equal(model.invoke(shown[np.newaxis]), model.invoke(to_tensor(shown)))
+    model.close()
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    from device.models import shipped_bundle
+    from smear.bundle import load_bundle
+
+    return load_bundle(shipped_bundle())
