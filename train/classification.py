@@ -25,7 +25,6 @@ CELL_EPOCHS, CELL_STEPS, CELL_BATCH, CELL_RATE = 16, 100, 256, 2e-3
 NEUTRAL_EPOCHS, NEUTRAL_STEPS, NEUTRAL_BATCH, NEUTRAL_RATE = 14, 60, 32, 1e-3
 FIELD_EPOCHS, FIELD_BATCH, FIELD_RATE = 14, 16, 5e-4
 SMOOTHING = 0.05  # of the labels
-PLACE_SHARE = 0.1  # of the loss that the places where cells lie bear alone; the rest is the mean of the map
 CELL_SHARE = 0.3  # of the loss that each cell bears alone; the rest is its bag's
 
 
@@ -65,22 +64,10 @@ def _entropy(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.Kera
     return -keras.ops.mean(keras.ops.sum(smooth * keras.ops.log_softmax(logits, axis=-1), axis=-1))
 
 
-def map_loss(truth: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
-    """Cross-entropy of a field's pooled logits and of each place of its map, both weighted by the cells that lie there.
-
-    Args:
-        truth: float32 (n, 1 + h * w): label, and share of cell at each place, see `train.neutral`.
-        logits: float32 (n, h, w, 5).
-    """
-    channels = logits.shape[-1]
-    places = keras.ops.reshape(logits, (-1, truth.shape[-1] - 1, channels))
-    weights = truth[:, 1:] / (keras.ops.sum(truth[:, 1:], axis=1, keepdims=True) + 1e-6)
-    target = keras.ops.one_hot(keras.ops.cast(truth[:, 0], "int32"), channels)
-    pooled = keras.ops.mean(places, axis=1)
-    smooth = (target * (1.0 - SMOOTHING) + SMOOTHING / channels)[:, None]
-    of_places = -keras.ops.sum(smooth * keras.ops.log_softmax(places, axis=-1), axis=-1)
-    alone = keras.ops.mean(keras.ops.sum(of_places * weights, axis=1))
-    return PLACE_SHARE * alone + (1.0 - PLACE_SHARE) * _entropy(target, pooled)
+def map_loss(labels: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+    """Cross-entropy of the mean of each field's map, float32 (n, h, w, 5), with its label, int32 (n,)."""
+    target = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(labels, (-1,)), "int32"), logits.shape[-1])
+    return _entropy(target, keras.ops.mean(logits, axis=(1, 2)))
 
 
 def fit_neutral(
