@@ -22,9 +22,13 @@ MAX_GAIN = 4.0  # more would show noise as stain
 MIN_GLASS, MAX_GLASS = 60.0, 250.0  # of 255: darker is not lit, brighter is clipped, and neither says what white is
 MAX_BLANK_DEVIATION = 0.08  # of the local mean after smoothing: cells on the glass give 0.15 and more
 JUST_NOTICEABLE = 2.3  # CIE76, Mahy et al. 1994
-WARN_DRIFT = 4 * JUST_NOTICEABLE  # seen without a comparison beside it
-REFUSE_DRIFT = 8 * JUST_NOTICEABLE  # as far as stains of two laboratories lie apart
-MIN_RELATIVE_FOCUS = 0.25  # the measure falls with the square of an edge's width: twice as wide as at best focus
+# The glass of the data set's re-shots of one field differs by 0.4 in the median and 8.4 at most (150 pairs), that of
+# any two fields by more than 9.2 in 0.4 % of 36,000 pairs, and by 18.4 in none: no session of the set was so far off.
+WARN_DRIFT = 4 * JUST_NOTICEABLE  # 9.2: a tenth of the light lost (8.9), or 7 % of its blue
+REFUSE_DRIFT = 8 * JUST_NOTICEABLE  # 18.4: a fifth of the light lost (18.0), or 15 % of its blue
+# Of 60 sharp fields blurred step by step: the class stays the same in 98 % down to 0.35 of the best focus, in 86 %
+# between 0.35 and 0.25, and in 74 % below; the mask's Dice to the sharp one is 0.97, 0.95 and 0.93.
+MIN_RELATIVE_FOCUS = 0.35
 ADVICE = "run 'smearscope calibrate white' on an empty part of the slide"
 
 

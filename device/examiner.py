@@ -41,7 +41,7 @@ class Pipeline(Protocol):
 class Deadlines:
     """How long the steps of one field may take."""
 
-    invoke_s: float = 8.0  # one inference; the slowest level takes 1.5 s on a Pi 4
+    invoke_s: float = 8.0  # one inference; int8 took 0.3 s at most of 16,000 with 20 processes on two cores
     field_s: float = 60.0  # everything but recording: up to 48 cells
     record_s: float = 20.0  # beyond what the store waits for a locked database
     load_s: float = 90.0  # both models with their proof from a cold SD card
