@@ -22,7 +22,7 @@ from train.neutral import Variation as FieldVariation
 
 OTHER = len(LABELS)  # index of the fifth logit: not a cell of these four classes
 CELL_EPOCHS, CELL_STEPS, CELL_BATCH, CELL_RATE = 16, 100, 256, 2e-3
-NEUTRAL_EPOCHS, NEUTRAL_STEPS, NEUTRAL_BATCH, NEUTRAL_RATE = 14, 60, 32, 1e-3
+NEUTRAL_EPOCHS, NEUTRAL_STEPS, NEUTRAL_BATCH, NEUTRAL_RATE = 18, 60, 32, 1e-3
 FIELD_EPOCHS, FIELD_BATCH, FIELD_RATE = 14, 16, 5e-4
 SMOOTHING = 0.05  # of the labels
 CELL_SHARE = 0.3  # of the loss that each cell bears alone; the rest is its bag's
@@ -59,6 +59,12 @@ def cell_loss(labels: keras.KerasTensor, logits: keras.KerasTensor) -> keras.Ker
     return CELL_SHARE * _entropy(target, logits) + (1.0 - CELL_SHARE) * _entropy(target[::BAG], bags)
 
 
+def _finished(out: Path, resume: bool) -> keras.Model | None:
+    """Return the model that a run which is to be resumed has left in `out` already."""
+    done = out / "model.keras"
+    return keras.models.load_model(done, compile=False) if resume and done.exists() else None
+
+
 def _entropy(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
     smooth = target * (1.0 - SMOOTHING) + SMOOTHING / logits.shape[-1]
     return -keras.ops.mean(keras.ops.sum(smooth * keras.ops.log_softmax(logits, axis=-1), axis=-1))
@@ -84,6 +90,8 @@ def fit_neutral(
     verbose: int = 2,
 ) -> keras.Model:
     """Fit `smearnet` on training fields, with the cells on neutral ground, and save it as `out`/model.keras."""
+    if finished := _finished(out, resume):
+        return finished
     keras.utils.set_random_seed(seed)
     model = models.smearnet()
     if weights == "imagenet":
@@ -122,6 +130,8 @@ def fit_cells(
     verbose: int = 2,
 ) -> keras.Model:
     """Fit `cellnet` on the cells of training fields (and on OTHER cells) and save it as `out`/model.keras."""
+    if finished := _finished(out, resume):
+        return finished
     keras.utils.set_random_seed(seed)
     model = models.cellnet()
     batches = CropBatches(crops, CELL_STEPS, CELL_BATCH, seed, variation or Variation())

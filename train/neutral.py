@@ -17,6 +17,7 @@ from train.masks import BG, CELL, Masked
 
 OTHER_SHARE = 0.15  # of a batch: bodies that are no cell of the four classes
 DRAWN_SHARE = 0.05  # of a batch: rendered fields, so that the demonstration's slides are no strangers
+JPEG_QUALITY = (20, 95)
 RENDERED, RENDERED_SEED = 240, 20_000
 SHIFT_PX = 30  # how far a field is moved: what lies at its edge is cut off, as on any slide
 _DENSITY = -np.log((np.arange(256, dtype=np.float32) + 1.0) / 256.0)  # optical density of each grey value
@@ -82,12 +83,13 @@ def on_white(pixels: np.ndarray) -> np.ndarray:
 class Variation:
     """How far training strays from the photographs."""
 
-    gain: float = 0.12  # of the optical density: a stain left longer or shorter
-    mixing: float = 0.03  # of the density's channels into one another: another stain batch
-    tint: float = 0.06  # of the light: white balance off
+    gain: float = 0.15  # of the optical density: a stain left longer or shorter
+    mixing: float = 0.04  # of the density's channels into one another: another stain batch
+    tint: float = 0.10  # of the light: white balance off
     zoom: float = 0.12
     edge_px: int = 1  # how far the mask is grown or shrunk: the segmenter's own error
     blur: float = 0.3  # share of fields softened
+    jpeg: float = 0.35  # share of fields recompressed, as a USB camera's stream is
     ground: bool = False  # the ground is shown too: the control that tells what it gives away
 
 
@@ -182,6 +184,10 @@ def moved(field: np.ndarray, rng: np.random.Generator, variation: Variation) -> 
         out[..., 3] = (cv2.dilate if grow > 0 else cv2.erode)(out[..., 3], kernel)
     if rng.random() < variation.blur:
         out[..., :3] = cv2.GaussianBlur(out[..., :3], (0, 0), float(rng.uniform(0.4, 1.3)))
+    if rng.random() < variation.jpeg:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(*JPEG_QUALITY))]
+        _, data = cv2.imencode(".jpg", out[..., 2::-1], quality)  # colour is subsampled: it matters which is which
+        out[..., :3] = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
     return out
 
 

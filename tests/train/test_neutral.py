@@ -1,6 +1,7 @@
 """Fields on neutral ground are what the device shows, batches are balanced, and a few steps tell colours apart."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ from train.neutral import (
 )
 
 COLOURS = ((200, 60, 60), (60, 200, 60), (60, 60, 200), (190, 190, 60))
-STILL = Variation(gain=0, mixing=0, tint=0, zoom=0, edge_px=0, blur=0)
+STILL = Variation(gain=0, mixing=0, tint=0, zoom=0, edge_px=0, blur=0, jpeg=0)
 
 
 def coloured(each: int = 3) -> NeutralFields:
@@ -109,6 +110,15 @@ def test_the_map_is_read_between_its_places() -> None:
     middle_of_place_3, between_3_and_4, beyond = (3.5 * 16, 40), (4 * 16, 40), (230.0, 40)
     read = read_map(ramp, np.array([middle_of_place_3, between_3_and_4, beyond]))
     assert read[:, 0].tolist() == pytest.approx([3.0, 3.5, 13.0])
+
+
+def test_recompression_keeps_the_colours() -> None:
+    field = coloured(1).pixels[0]
+    again = moved(field, np.random.default_rng(1), replace(STILL, jpeg=1.0))
+    plain = moved(field, np.random.default_rng(1), STILL)
+    inside = plain[..., 3] > 127
+    assert (again != plain).any()
+    assert np.abs(again[inside].mean(axis=0) - plain[inside].mean(axis=0)).max() < 12
 
 
 def test_batches_hold_every_class_and_the_other_and_are_the_same_for_the_same_seed() -> None:

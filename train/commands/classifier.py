@@ -98,7 +98,7 @@ def command(
         fitted, checked, scored = _fields(network, fields, part, out, seed, epochs, resume)
     fitted.save(out / CLASSIFIER)
     calibration = calibrate(checked.logits, checked.truth, checked.strangeness)
-    ground = next(told for told in judge(fields, histograms(_of(fields, part.train + part.test)), part, seed)
+    ground = next(told for told in judge(fields, histograms(fields.records), part, seed)
                   if told.shown == "background")  # fmt: skip
     figures = figures_of(scored, calibration, split.name, [groups.get(f, f) for f in scored.files], ground.accuracy)
     root = f"{folder}/{fields.root.relative_to(data / folder)}".rstrip("/.")
