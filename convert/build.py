@@ -1,35 +1,30 @@
 """One training run becomes one proven bundle: convert, compare, measure, leave out what fails, write, verify."""
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from convert import edgetpu, examples, golden, proof
+from convert import edgetpu, examples, golden, record
+from convert.finetune import finetune
 from convert.onnx_export import export_onnx
 from convert.options import REFERENCE, ROLES, Options
-from convert.parity import Difference, KerasRuntime
+from convert.parity import KerasRuntime, check_elsewhere
+from convert.proof import TRAIN, Inputs, Proof, inputs_of
 from convert.run import Run
-from convert.stage import Files, Proven, put_in_place, stage
-from convert.tflite import CALIBRATED, Tensors, convert_levels
+from convert.stage import Files, Outcome, Proven, put_in_place, stage
+from convert.tflite import CALIBRATED, convert_levels
 from device import models
 from device.golden import SEGMENT_CHANNELS
+from device.protocols import Runtime
 from smear.bundle import Bundle, Figure, Level, Role, load_bundle
 from smear.classes import LABELS
 from smear.errors import ConversionError
+from smear.verdict import MAP_STRIDE
 
+FINETUNE_FIELDS = 400  # of the training split: a few batches each of what int8 rounds differently
 CROPS = 400  # of the representative fields' cells, for a classifier that is shown crops: calibration takes time
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a conversion."""
-
-    bundle: Bundle
-    differences: tuple[Difference, ...]
-    predictions: dict[Role, edgetpu.Prediction]  # of the int8 files
 
 
 def build(run: Run, data: Path, out: Path, options: Options) -> Outcome:
@@ -41,16 +36,14 @@ def build(run: Run, data: Path, out: Path, options: Options) -> Outcome:
         ConversionError: the run cannot be converted, or no level passed.
     """
     examples.check_pictures(run, data)
+    if options.tflite_python is not None:
+        check_elsewhere(options.tflite_python)
     keras_models = {role: open_keras(run, role) for role in ROLES}
     with tempfile.TemporaryDirectory(prefix="smearscope-") as scratch:
-        work = Path(scratch)
-        maker = _Maker(run, data, work, keras_models, options)
+        maker = _Maker(run, data, Path(scratch), keras_models, options)
         files = maker.convert()
         onnx = maker.onnx(out) if options.onnx else {}
-        reference = maker.stage("reference", {role: {REFERENCE: files[role][REFERENCE]} for role in ROLES}, Proven())
-        staged = maker.stage("staged", files, Proven())
-        keras = {role: KerasRuntime(keras_models[role]) for role in ROLES}
-        proven = proof.prove(run, data, reference, staged, files, keras, onnx, options)
+        proven = maker.prove(files, onnx)
         wanted = [level for level in options.levels if level not in proven.left_out]
         if not wanted:
             told = "; ".join(f"{level}: {why}" for level, why in proven.left_out.items())
@@ -62,7 +55,9 @@ def build(run: Run, data: Path, out: Path, options: Options) -> Outcome:
         models.verify(final.path)
         put_in_place(final.path, out)
         predictions = {role: edgetpu.predict(files[role]["int8"]) for role in ROLES if "int8" in files[role]}
-    return Outcome(load_bundle(out), tuple(proven.differences), predictions)
+    outcome = Outcome(load_bundle(out), tuple(proven.differences), predictions, tuple(proven.notes))
+    record.write(outcome)
+    return outcome
 
 
 def open_keras(run: Run, role: Role) -> Any:
@@ -84,7 +79,9 @@ def open_keras(run: Run, role: Role) -> Any:
     taken, given = tuple(model.input_shape[1:]), tuple(model.output_shape[1:])
     if taken != (size, size, 3):
         raise ConversionError(f"{path}: takes {taken}, not {(size, size, 3)} as run.json says; train again")
-    allowed = [(size, size, SEGMENT_CHANNELS)] if role == "segmenter" else [(len(LABELS),), (len(LABELS) + 1,)]
+    places = (size // MAP_STRIDE,) * 2 if facts.classifier.shown == "cells" else ()
+    classes = [(*places, len(LABELS)), (*places, len(LABELS) + 1)]
+    allowed = [(size, size, SEGMENT_CHANNELS)] if role == "segmenter" else classes
     if given not in allowed:
         raise ConversionError(f"{path}: gives {given}, not {' or '.join(map(str, allowed))}; train again")
     return model
@@ -118,37 +115,74 @@ class _Maker:
         self.inputs: dict[Role, np.ndarray] = dict(
             zip(ROLES, examples.golden_inputs(run.facts.input.size, run.facts.classifier.input_size), strict=True)
         )
+        self.reference: Bundle | None = None
+        self.seen: dict[Role, list[np.ndarray]] = {}  # what calibration sees
 
     def convert(self) -> dict[Role, dict[Level, Path]]:
         """Write every level of both models; the reference first, since its pipeline makes the calibration inputs."""
         files: dict[Role, dict[Level, Path]] = {role: {} for role in ROLES}
-        self._write(files, (REFERENCE,), {})
+        for role in ROLES:
+            self._write(files, role, self.keras_models[role], (REFERENCE,))
+        self.reference = self.stage("reference", files, Proven())
         levels = tuple(level for level in self.options.levels if level != REFERENCE)
-        self._write(files, levels, self._representative(files) if CALIBRATED & set(levels) else {})
+        if CALIBRATED & set(levels):
+            self.seen = {role: inputs.tensors for role, inputs in self._training(self.options.representative).items()}
+            rng = np.random.default_rng(self.run.facts.seed)
+            cells = self.seen["classifier"]
+            self.seen["classifier"] = [cells[i] for i in rng.permutation(len(cells))[:CROPS]]
+        for role in ROLES:
+            self._write(files, role, self.keras_models[role], levels)
         return files
 
-    def _write(
-        self, files: dict[Role, dict[Level, Path]], levels: tuple[Level, ...], tensors: dict[Role, Tensors]
-    ) -> None:
-        for role in ROLES:
-            self.options.say(f"converting the {role} to {', '.join(levels)}")
-            for level, data in convert_levels(self.keras_models[role], levels, tensors.get(role)).items():
-                files[role][level] = self.work / f"{role}.{level}.tflite"
-                files[role][level].write_bytes(data)
+    def _write(self, files: dict[Role, dict[Level, Path]], role: Role, model: Any, levels: tuple[Level, ...]) -> None:
+        self.options.say(f"converting the {role} to {', '.join(levels)}")
+        representative = (lambda: iter(self.seen[role])) if role in self.seen else None
+        for level, data in convert_levels(model, levels, representative).items():
+            files[role][level] = self.work / f"{role}.{level}.tflite"
+            files[role][level].write_bytes(data)
 
-    def _representative(self, files: Files) -> dict[Role, Tensors]:
-        """Let the device's own pipeline at float32 make the inputs that calibration sees, from training fields."""
-        pictures = examples.stratified(self.run.facts.train_images, self.options.representative, self.run.facts.seed)
-        bundle = self.stage("calibration", files, Proven())
-        seen, _ = proof.tensors_of(bundle, examples.frames(self.data, pictures), self.options.runtimes[0])
-        if not seen["classifier"]:
+    def _training(self, fields: int) -> dict[Role, Inputs]:
+        """Let the device's own pipeline at float32 make the inputs of both models from training fields."""
+        assert self.reference is not None
+        pictures = examples.stratified(self.run.facts.train_images, fields, self.run.facts.seed)
+        found = inputs_of(self.reference, examples.frames(self.data, pictures), self.options.runtimes[0])
+        if not found["classifier"].tensors:
             raise ConversionError(
                 f"{self.run.path}: its segmenter finds no cell in {len(pictures)} training fields, so the classifier "
                 "cannot be calibrated; train it further, or convert float levels only with --levels"
             )
-        rng = np.random.default_rng(self.run.facts.seed)
-        crops = [seen["classifier"][i] for i in rng.permutation(len(seen["classifier"]))[:CROPS]]
-        return {"segmenter": lambda: iter(seen["segmenter"]), "classifier": lambda: iter(crops)}
+        return found
+
+    def prove(self, files: dict[Role, dict[Level, Path]], onnx: dict[Role, Path]) -> Proven:
+        """Measure every level; an int8 that loses too much is fine-tuned and measured once more."""
+        assert self.reference is not None
+        proof = Proof(self.run, self.data, self.reference, self.options)
+        keras: dict[Role, Runtime] = {role: KerasRuntime(self.keras_models[role]) for role in ROLES}
+        levels = self.options.levels
+        proven = proof.prove(levels, self.stage("staged", files, Proven()), files, keras, onnx)
+        if "int8" in proven.left_out and self.options.finetune_steps:
+            plain = proven.left_out["int8"]
+            fields = self._finetune(files)
+            staged = self.stage("finetuned", files, Proven())
+            proven.replace("int8", proof.prove(("int8",), staged, files, keras, {}))
+            for role in ROLES:
+                proven.figures[role]["int8"]["finetuned_fields"] = Figure(value=fields, split=TRAIN, n=fields)
+            proven.notes.append(
+                f"int8 is fine-tuned for {self.options.finetune_steps} steps on {fields} training fields against its "
+                f"own float answers; without that: {plain}"
+            )
+        return proven
+
+    def _finetune(self, files: dict[Role, dict[Level, Path]]) -> int:
+        """Replace int8 of both models by one that was fine-tuned for it; return on how many training fields."""
+        fields = min(FINETUNE_FIELDS, len(self.run.facts.train_images))
+        seen, steps = self._training(fields), self.options.finetune_steps
+        for role in ROLES:
+            self.options.say(f"fine-tuning the {role} for int8: {steps} steps on {len(seen[role].tensors)} inputs")
+            pictures = np.round(np.concatenate(seen[role].tensors) * 255.0).astype(np.uint8)
+            model = finetune(self.keras_models[role], self.seen[role], pictures, self.run.facts.seed, steps)
+            self._write(files, role, model, ("int8",))
+        return fields
 
     def stage(self, folder: str, files: Files, proven: Proven) -> Bundle:
         """Write a bundle of `files` into the scratch folder."""

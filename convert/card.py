@@ -8,7 +8,10 @@ from smear.bundle import Figure, Manifest
 
 FILE = "MODEL_CARD.md"
 NOT_MEASURED = "not measured"
-_WITHOUT = {"agreement", "max_difference", "representative_fields", "edgetpu_predicted_share", "mapped_share"}
+_WITHOUT = {
+    "agreement", "max_difference", "mean_difference", "representative_fields", "finetuned_fields",
+    "edgetpu_predicted_share", "mapped_share",
+}  # fmt: skip
 """Figures of a conversion: there is no interval or control to measure."""
 _SHOWN = {
     "field": "the whole field, glass and red cells included",
@@ -23,7 +26,7 @@ _LIMITS = """\
 - Where a figure says "not measured", nobody should assume one."""
 
 
-def write_card(manifest: Manifest, differences: Sequence[Difference]) -> str:
+def write_card(manifest: Manifest, differences: Sequence[Difference], notes: Sequence[str] = ()) -> str:
     """Return the card of the bundle that `manifest` describes, with the table of differences from Keras."""
     parts = (manifest.segmenter, manifest.classifier)
     return "\n".join(
@@ -55,13 +58,11 @@ def write_card(manifest: Manifest, differences: Sequence[Difference]) -> str:
             "## Left out",
             "",
             *([f"- `{level}`: {why}" for level, why in manifest.left_out.items()] or ["Nothing."]),
+            *(f"- {note}" for note in notes),
             "",
             "## Difference from Keras, by runtime",
             "",
-            *_table(
-                ("model", "level", "runtime", "same best channel", "largest difference", "inputs"),
-                map(_difference, differences),
-            ),
+            *table_of_differences(differences),
             "",
             "## Known limits",
             "",
@@ -112,15 +113,22 @@ def _row(model: str, level: str, name: str, figure: Figure) -> tuple[str, ...]:
     return model, level, title, f"{figure.value:.4g}", interval, figure.split, str(figure.n), control
 
 
+def table_of_differences(differences: Sequence[Difference]) -> list[str]:
+    """Return the lines of the table that sets every level and runtime against Keras."""
+    head = ("model", "level", "runtime", "same best channel", "largest difference", "mean difference", "inputs")
+    return _table(head, map(_difference, differences))
+
+
 def _difference(found: Difference) -> tuple[str, ...]:
     if found.fault:
-        return found.role, found.level, found.runtime, "-", found.fault, "0"
+        return found.role, found.level, found.runtime, "-", found.fault, "-", "0"
     return (
         found.role,
         found.level,
         found.runtime,
         f"{found.agreement:.4%}",
         f"{found.max_difference:.3g}",
+        f"{found.mean_difference:.3g}",
         str(found.n),
     )
 

@@ -50,11 +50,22 @@ def command() -> None:
 @click.option("--representative", default=100, show_default=True, help="Training fields that calibrate int8.")
 @click.option("--tflite-python", type=PATH, help="Python with tflite-runtime: compare with that runtime as well.")
 @click.option("--onnx", is_flag=True, help="Leave both models as ONNX beside the bundle too.")
+@click.option("--slow-fields", default=40, show_default=True, help="Validation fields that int16x8 is proven on.")
+@click.option(
+    "--finetune-steps",
+    default=200,
+    show_default=True,
+    help="Steps of fine-tuning for int8 where plain int8 loses too much; 0: leave it out then.",
+)
+@click.option(
+    "--reference", is_flag=True, help="Keep every level, whatever it loses: a pair to compare with, not to ship."
+)
 @click.pass_context
 def run(ctx: click.Context, /, run: Path, out: Path, levels: str, data: Path, limits: Path | None, **rest: Any) -> None:
     """Convert RUN to every level, prove each, and write the bundle --out.
 
-    Ends with code 3 when a level was left out; the table says why.
+    Ends with code 3 when a level was left out; the table says why. The record of the conversion lies beside the
+    bundle, as BUNDLE.conversion.md and .json.
     """
     _quiet()
     from convert.build import build

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from convert.examples import REPRESENTATIVE
+from convert.finetune import STEPS
 from convert.gate import Limits
 from convert.tflite import CONVERTED
 from smear.bundle import Level, Role
@@ -23,5 +24,8 @@ class Options:
     representative: int = REPRESENTATIVE
     runtimes: tuple[str, ...] = ("ai-edge-litert",)  # in this environment; the first one measures
     tflite_python: Path | None = None  # interpreter of an environment that has tflite-runtime
+    slow_fields: int = 40  # of `fields`, for levels that take seconds a field
     onnx: bool = False
+    reference: bool = False  # keep every level, whatever it loses: a pair that others are compared with, not shipped
+    finetune_steps: int = STEPS  # of int8, where plain post-training quantization loses too much; 0: leave it out
     say: Callable[[str], None] = lambda line: None

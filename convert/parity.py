@@ -2,7 +2,8 @@
 
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +12,14 @@ import numpy as np
 
 from device.protocols import Runtime
 from smear.bundle import Role
-from smear.errors import ConversionError, SmearscopeError
+from smear.errors import ConversionError, InferenceError, SmearscopeError
+from smear.preprocess import NEUTRAL, as_tensor
 from smear.verdict import pool
 
 if TYPE_CHECKING:  # importing Keras takes seconds
     import keras
 
+ELSEWHERE = "tflite-runtime"
 ELSEWHERE_TIMEOUT_S = 3600  # int16x8 has reference kernels only: seconds a field on a small machine
 
 
@@ -29,8 +32,13 @@ class Difference:
     runtime: str
     agreement: float  # share with the same best channel: of pixels, of inputs, or of fields where cells are pooled
     max_difference: float  # largest absolute difference of any output
+    mean_difference: float  # of all outputs, absolute
     n: int  # inputs compared
     fault: str = ""  # why nothing could be compared
+
+
+Answerer = Callable[[Path], Sequence[np.ndarray]]
+"""Runs a model file on the tensors that are compared, and returns its outputs in their order."""
 
 
 class KerasRuntime:
@@ -46,8 +54,8 @@ class KerasRuntime:
         self._call = tf.function(lambda x: model(x, training=False))
 
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
-        """Return the float32 output for a float32 input, of any batch."""
-        return np.asarray(self._call(tensor), np.float32)
+        """Return the float32 output for a uint8 picture, or a float32 input of any batch."""
+        return np.asarray(self._call(as_tensor(tensor)), np.float32)
 
     def close(self) -> None:
         """Nothing is held that Python does not free."""
@@ -63,7 +71,7 @@ class Tap:
 
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
         """Remember `tensor` and return the inner runtime's output."""
-        self.seen.append(tensor.copy())
+        self.seen.append(as_tensor(tensor).copy())
         return self.inner.invoke(tensor)
 
     def close(self) -> None:
@@ -76,97 +84,126 @@ def answers(model: Runtime, tensors: Sequence[np.ndarray]) -> list[np.ndarray]:
     return [model.invoke(tensor) for tensor in tensors]
 
 
+def here(open_model: Callable[[Path], Runtime], tensors: Sequence[np.ndarray]) -> Answerer:
+    """Answer `tensors` with the runtime that `open_model` opens, in this process."""
+
+    def answer(file: Path) -> Sequence[np.ndarray]:
+        model = open_model(file)
+        try:
+            return answers(model, tensors)
+        finally:
+            model.close()
+
+    return answer
+
+
+@contextmanager
+def elsewhere(python: Path, tensors: Sequence[np.ndarray]) -> Iterator[Answerer]:
+    """Answer `tensors` with tflite-runtime in another environment, whose interpreter is `python`.
+
+    tflite-runtime needs NumPy 1, so it cannot be installed beside what converts.
+    """
+    script = Path(__file__).with_name("answer.py")
+    with tempfile.TemporaryDirectory(prefix="smearscope-") as scratch:
+        asked, given = Path(scratch, "asked.npy"), Path(scratch, "given.npy")
+        np.save(asked, np.concatenate(tensors))
+
+        def answer(file: Path) -> Sequence[np.ndarray]:
+            done = _ask(python, str(script), str(file), str(asked), str(given))
+            if done.returncode != 0:
+                told = done.stderr.strip() or f"it ended with code {done.returncode}"
+                raise InferenceError(told.splitlines()[-1])
+            return list(np.load(given)[:, np.newaxis])
+
+        yield answer
+
+
+def check_elsewhere(python: Path) -> None:
+    """Fail before an hour of work, not after.
+
+    Raises:
+        ConversionError: `python` does not run, or has no tflite-runtime.
+    """
+    done = _ask(python, "-c", "import tflite_runtime.interpreter")
+    if done.returncode != 0:
+        told = (done.stderr.strip() or f"it ended with code {done.returncode}").splitlines()[-1]
+        raise ConversionError(f"{python}: {told}; install tflite-runtime there, see requirements/tflite.txt")
+
+
+def _ask(python: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            [str(python), *words], capture_output=True, text=True, timeout=ELSEWHERE_TIMEOUT_S, check=False
+        )
+    except OSError as error:
+        raise ConversionError(f"{python}: {error}; give the interpreter of a venv with tflite-runtime") from error
+    except subprocess.TimeoutExpired as error:
+        raise InferenceError(f"no answer within {ELSEWHERE_TIMEOUT_S} s") from error
+
+
+def compare_files(
+    role: Role,
+    files: Iterable[tuple[str, Path]],
+    runtime: str,
+    answer: Answerer,
+    expected: Sequence[np.ndarray],
+    say: Sequence[float] | None = None,
+    fields: Sequence[int] | None = None,
+) -> list[Difference]:
+    """Compare what `answer` gives for each (level, file) with `expected`; a file it cannot run is a finding."""
+    found = []
+    for level, file in files:
+        try:
+            given = answer(file)
+        except (SmearscopeError, ValueError, RuntimeError) as error:
+            why = (str(error).strip() or type(error).__name__).splitlines()[0]
+            found.append(_nothing(role, level, runtime, why))
+            continue
+        found.append(compare(role, level, runtime, expected, given, say, fields))
+    return found
+
+
 def compare(
     role: Role,
     level: str,
     runtime: str,
     expected: Sequence[np.ndarray],
     given: Sequence[np.ndarray],
+    say: Sequence[float] | None = None,
     fields: Sequence[int] | None = None,
 ) -> Difference:
     """Set the outputs of one model file under `runtime` against those of Keras for the same inputs.
 
-    With `fields`, the field that each input is a cell of, the answers of a field are pooled first, as the device
-    pools them: one cell may be a toss-up between two classes, and no single cell is ever labelled.
+    With `fields`, the field that each input belongs to, the answers of a field are pooled first, weighted by `say`
+    (see `say_of`), as the device pools them: one cell may be a toss-up between two classes, and no single cell is
+    ever labelled.
     """
     if not expected:
-        return Difference(role, level, runtime, 0.0, float("inf"), 0, "there was nothing to compare")
-    same, largest = [], 0.0
-    for theirs, ours in zip(expected, given, strict=True):
-        same.append(float((theirs.argmax(-1) == ours.argmax(-1)).mean()))
-        gap = float(np.abs(theirs - ours).max())
-        largest = max(largest, gap if np.isfinite(gap) else float("inf"))
-    if fields is not None:
-        same = [float(a == b) for a, b in zip(_best(expected, fields), _best(given, fields), strict=True)]
-    return Difference(role, level, runtime, float(np.mean(same)), largest, len(expected))
+        return _nothing(role, level, runtime, "there was nothing to compare")
+    gaps = [np.abs(theirs - ours) for theirs, ours in zip(expected, given, strict=True)]
+    largest = max(float(gap.max()) for gap in gaps)
+    if fields is None or say is None:
+        same = [float((a.argmax(-1) == b.argmax(-1)).mean()) for a, b in zip(expected, given, strict=True)]
+    else:
+        pairs = zip(_best(expected, say, fields), _best(given, say, fields), strict=True)
+        same = [float(theirs == ours) for theirs, ours in pairs]
+    mean = float(np.mean([gap.mean() for gap in gaps]))
+    if not all(np.isfinite(gap).all() for gap in gaps):
+        largest = mean = float("inf")
+    return Difference(role, level, runtime, float(np.mean(same)), largest, mean, len(expected))
 
 
-def _best(outputs: Sequence[np.ndarray], fields: Sequence[int]) -> list[int]:
-    """Return the best class of each field, its cells weighing the same."""
-    logits, owners = np.concatenate(outputs), np.asarray(fields)
-    found = []
-    for field in np.unique(owners):
-        cells = logits[owners == field]
-        found.append(int(pool(cells, np.ones(len(cells))).argmax()))
-    return found
+def _nothing(role: Role, level: str, runtime: str, why: str) -> Difference:
+    return Difference(role, level, runtime, 0.0, float("inf"), float("inf"), 0, why)
 
 
-def compare_files(
-    role: Role,
-    files: Iterable[tuple[str, Path]],
-    tensors: Sequence[np.ndarray],
-    expected: Sequence[np.ndarray],
-    open_model: Callable[[Path], Runtime],
-    runtime: str,
-    fields: Sequence[int] | None = None,
-) -> list[Difference]:
-    """Compare each (level, file) under `runtime`; a file it cannot run is a finding, not a failure."""
-    found = []
-    for level, file in files:
-        try:
-            model = open_model(file)
-            given = answers(model, tensors)
-        except (SmearscopeError, ValueError, RuntimeError) as error:
-            why = (str(error).strip() or type(error).__name__).splitlines()[0]
-            found.append(Difference(role, level, runtime, 0.0, float("inf"), 0, why))
-            continue
-        model.close()
-        found.append(compare(role, level, runtime, expected, given, fields))
-    return found
+def say_of(tensor: np.ndarray) -> float:
+    """Return the share of float (1, h, w, 3) `tensor` that is no neutral ground: how much of it a classifier judges."""
+    return float((tensor < NEUTRAL / 255.0).any(axis=-1).mean())
 
 
-def compare_elsewhere(
-    role: Role,
-    files: Sequence[tuple[str, Path]],
-    tensors: Sequence[np.ndarray],
-    expected: Sequence[np.ndarray],
-    python: Path,
-    fields: Sequence[int] | None = None,
-) -> list[Difference]:
-    """Compare each (level, file) under tflite-runtime in another environment, whose interpreter is `python`.
-
-    tflite-runtime needs NumPy 1, so it cannot be installed beside what converts.
-
-    Raises:
-        ConversionError: `python` does not run, or has no tflite-runtime.
-    """
-    found = []
-    with tempfile.TemporaryDirectory(prefix="smearscope-") as scratch:
-        asked, given = Path(scratch, "asked.npy"), Path(scratch, "given.npy")
-        np.save(asked, np.concatenate(tensors))
-        for level, file in files:
-            command = [str(python), str(Path(__file__).with_name("answer.py")), str(file), str(asked), str(given)]
-            try:
-                done = subprocess.run(command, capture_output=True, text=True, timeout=ELSEWHERE_TIMEOUT_S, check=False)
-            except (OSError, subprocess.TimeoutExpired) as error:
-                raise ConversionError(
-                    f"{python}: {error}; give the interpreter of a venv with tflite-runtime"
-                ) from error
-            if "No module named" in done.stderr:
-                raise ConversionError(f"{python}: {done.stderr.strip().splitlines()[-1]}; install tflite-runtime there")
-            if done.returncode != 0:
-                why = (done.stderr.strip() or f"it ended with code {done.returncode}").splitlines()[-1]
-                found.append(Difference(role, level, "tflite-runtime", 0.0, float("inf"), 0, why))
-                continue
-            found.append(compare(role, level, "tflite-runtime", expected, list(np.load(given)[:, np.newaxis]), fields))
-    return found
+def _best(outputs: Sequence[np.ndarray], say: Sequence[float], fields: Sequence[int]) -> list[int]:
+    """Return the best class of each field; what a map says is its mean."""
+    means = np.stack([output.reshape(-1, output.shape[-1]).mean(axis=0) for output in outputs])
+    weights, owners = np.asarray(say), np.asarray(fields)
+    return [int(pool(means[owners == field], weights[owners == field]).argmax()) for field in np.unique(owners)]

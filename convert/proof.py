@@ -1,6 +1,8 @@
 """The proof of each level: outputs against Keras by runtime, and figures through the device's own pipeline."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from convert import examples, figures, parity
 from convert.gate import why_not
 from convert.onnx_export import OnnxRuntime
 from convert.options import REFERENCE, ROLES, Options
-from convert.parity import Difference, Tap
+from convert.parity import Answerer, Difference, Tap
 from convert.run import Run
 from convert.stage import Files, Proven
 from convert.tflite import CALIBRATED
@@ -21,46 +23,145 @@ from smear.bundle import Bundle, Figure, Level, Role
 from smear.field import Finding, Frame
 
 VALIDATION, TRAIN = "validation", "train"
+SLOW: frozenset[Level] = frozenset({"int16x8"})
+"""Levels that have reference kernels only, seconds a field: proven on fewer fields, which their figures state."""
+
+Measured = dict[Role, dict[str, Figure]]
 
 
-def prove(
-    run: Run,
-    data: Path,
-    reference: Bundle,
-    staged: Bundle,
-    files: Files,
-    keras: Mapping[Role, Runtime],
-    onnx: Mapping[Role, Path],
-    options: Options,
-) -> Proven:
-    """Measure every level of the bundle `staged` and say which may ship."""
-    shown = examples.stratified(run.facts.validation_images, options.fields, run.facts.seed)
-    tensors, owners = tensors_of(reference, examples.frames(data, shown), options.runtimes[0])
-    pooled = owners if run.facts.classifier.shown == "crops" else None
-    differences = compare_all(tensors, files, keras, onnx, options, pooled)
-    fields = examples.frames(data, run.facts.validation_images)
-    labels = [picture.label for picture in run.facts.validation_images]
-    masked = examples.masked_fields(data, run.facts.train_images)
-    proven = Proven(differences=differences)
-    measured: dict[Level, dict[Role, dict[str, Figure]]] = {}
-    for level in (REFERENCE, *(level for level in options.levels if level != REFERENCE)):
-        options.say(f"measuring {level} on {len(fields)} validation fields and {len(masked)} drawn masks")
-        measured[level] = measure(staged, level, options.runtimes[0], fields, labels, masked, run.facts.seed)
-    for level in options.levels:
-        why = why_not(level, options.limits.of(level), _flat(measured[REFERENCE]), _flat(measured[level]), differences)
-        if why is not None:
-            proven.left_out[level] = why
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the device's pipeline gives one model, and the number of the field each was made of."""
+
+    tensors: list[np.ndarray]
+    owners: list[int]
+
+    def of_first(self, fields: int) -> "Inputs":
+        """Return the inputs of the first `fields` fields."""
+        kept = [i for i, owner in enumerate(self.owners) if owner < fields]
+        return Inputs([self.tensors[i] for i in kept], [self.owners[i] for i in kept])
+
+
+class Proof:
+    """The pictures of one run and what float32 makes of them: every level is held against that."""
+
+    def __init__(self, run: Run, data: Path, reference: Bundle, options: Options) -> None:
+        """Read the pictures below the data root `data`; `reference` is a bundle with float32 alone."""
+        self.run, self.options = run, options
+        every = examples.stratified(
+            run.facts.validation_images, len(run.facts.validation_images), run.facts.seed
+        )  # in an order of which any beginning is stratified too
+        self._labels = [picture.label for picture in every]
+        self._fields = examples.frames(data, every)
+        self._masked = examples.masked_fields(data, run.facts.train_images)
+        self._inputs = inputs_of(reference, self._fields[: options.fields], options.runtimes[0])
+        self._reference = reference
+        self._of_reference: dict[int, Measured] = {}
+
+    def prove(
+        self,
+        levels: Sequence[Level],
+        staged: Bundle,
+        files: Files,
+        keras: Mapping[Role, Runtime],
+        onnx: Mapping[Role, Path],
+    ) -> Proven:
+        """Measure each of `levels` of the bundle `staged` and say which may ship."""
+        chosen = {role: {level: files[role][level] for level in levels} for role in ROLES}
+        differences = self._compare(chosen, keras, onnx)
+        proven = Proven(differences=differences)
+        for level in levels:
+            measured = self._measure(staged, level)
+            limit, reference = self.options.limits.of(level), self._measure(self._reference, REFERENCE, level)
+            why = why_not(level, limit, _flat(reference), _flat(measured), differences)
+            if why is not None:
+                proven.refuse(level, why, shipped=self.options.reference)
+            for role in ROLES:
+                controlled = self._controlled(role, measured[role])
+                proven.figures[role][level] = controlled | self._compared(role, level, differences)
+        return proven
+
+    def _count(self, level: Level, most: int) -> int:
+        return min(most, self.options.slow_fields) if level in SLOW else most
+
+    def _compare(self, files: Files, keras: Mapping[Role, Runtime], onnx: Mapping[Role, Path]) -> list[Difference]:
+        """Compare every file with Keras under every runtime there is, on the same inputs."""
+        found: list[Difference] = []
         for role in ROLES:
-            controlled = _controlled(run, role, measured[level][role])
-            proven.figures[role][level] = controlled | _compared(run, role, level, differences, options)
-    return proven
+            for slow in (False, True):
+                pairs: list[tuple[str, Path]] = [(v, f) for v, f in files[role].items() if (v in SLOW) == slow]
+                if not pairs:
+                    continue
+                inputs = self._inputs[role].of_first(self.options.slow_fields if slow else self.options.fields)
+                self.options.say(f"comparing the {role} with Keras on {len(inputs.tensors)} inputs")
+                found += self._compare_role(role, pairs, inputs, keras[role], None if slow else onnx.get(role))
+        return found
+
+    def _compare_role(
+        self, role: Role, pairs: list[tuple[str, Path]], inputs: Inputs, keras: Runtime, onnx: Path | None
+    ) -> list[Difference]:
+        tensors, options = inputs.tensors, self.options
+        expected = parity.answers(keras, tensors)
+        fields, say = None, None
+        if role == "classifier":
+            fields, say = inputs.owners, [parity.say_of(tensor) for tensor in tensors]
+        with ExitStack() as stack:
+            ways: list[tuple[str, Answerer, list[tuple[str, Path]]]] = [
+                (name, parity.here(partial(open_runtime, runtime=name), tensors), pairs) for name in options.runtimes
+            ]
+            if options.tflite_python is not None and tensors:
+                there = stack.enter_context(parity.elsewhere(options.tflite_python, tensors))
+                ways.append((parity.ELSEWHERE, there, pairs))
+            if onnx is not None:
+                ways.append((OnnxRuntime.name, parity.here(OnnxRuntime, tensors), [("onnx", onnx)]))
+            return [
+                found
+                for name, answer, those in ways
+                for found in parity.compare_files(role, those, name, answer, expected, say, fields)
+            ]
+
+    def _measure(self, bundle: Bundle, level: Level, like: Level | None = None) -> Measured:
+        """Return the figures of both models at `level`, on the fields that the level `like` is measured on."""
+        count = self._count(like or level, len(self._fields))
+        if level == REFERENCE and count in self._of_reference:
+            return self._of_reference[count]
+        fields, masked = self._fields[:count], self._masked[:count]
+        self.options.say(f"measuring {level} on {len(fields)} validation fields and {len(masked)} drawn masks")
+        pipeline = Pipeline(bundle, level, self.options.runtimes[0])
+        findings: list[Finding] = [pipeline.examine(frame) for frame in fields]
+        masks = [(pipeline.examine(frame).mask.cell, truth) for frame, truth in masked]
+        pipeline.close()
+        seed = self.run.facts.seed
+        measured: Measured = {
+            "segmenter": figures.of_masks(masks, examples.DRAWN_MASKS, seed),
+            "classifier": figures.of_labels(findings, self._labels[:count], VALIDATION, seed),
+        }
+        if level == REFERENCE:
+            self._of_reference[count] = measured
+        return measured
+
+    def _controlled(self, role: Role, found: Mapping[str, Figure]) -> dict[str, Figure]:
+        """Put beside each figure what a model that sees no cell reaches: training's control, one for all levels."""
+        facts = self.run.facts
+        trained = facts.segmenter.figures if role == "segmenter" else facts.classifier.figures
+        controls = {name: trained[name].background_only for name in found if name in trained}
+        return {n: figure.model_copy(update={"background_only": controls.get(n)}) for n, figure in found.items()}
+
+    def _compared(self, role: Role, level: Level, differences: Sequence[Difference]) -> dict[str, Figure]:
+        """Return the figures that comparing gave, under the runtime that measured."""
+        found: dict[str, Figure] = {}
+        for one in differences:
+            if (one.role, one.level, one.runtime) == (role, level, self.options.runtimes[0]) and not one.fault:
+                for name in ("agreement", "max_difference", "mean_difference"):
+                    found[name] = Figure(value=getattr(one, name), split=VALIDATION, n=one.n)
+        if level in CALIBRATED:
+            count = min(self.options.representative, len(self.run.facts.train_images))
+            found["representative_fields"] = Figure(value=count, split=TRAIN, n=count)
+        return found
 
 
-def tensors_of(bundle: Bundle, fields: Sequence[Frame], runtime: str) -> tuple[dict[Role, list[np.ndarray]], list[int]]:
-    """Return the exact inputs that the device's pipeline makes of `fields` for each model of `bundle` at float32.
-
-    Beside them, for each input of the classifier, the number of the field it was made of.
-    """
+def inputs_of(bundle: Bundle, fields: Sequence[Frame], runtime: str) -> dict[Role, Inputs]:
+    """Return the exact inputs that the device's pipeline makes of `fields` for each model of `bundle` at float32."""
     taps: dict[Role, Tap] = {}
 
     def listen(role: Role, model: Runtime) -> Runtime:
@@ -68,86 +169,14 @@ def tensors_of(bundle: Bundle, fields: Sequence[Frame], runtime: str) -> tuple[d
         return taps[role]
 
     pipeline = Pipeline(bundle, REFERENCE, runtime, wrap=listen)
-    owners: list[int] = []
+    found = {role: Inputs(tap.seen, []) for role, tap in taps.items()}
     for number, frame in enumerate(fields):
         pipeline.examine(frame)
-        owners += [number] * (len(taps["classifier"].seen) - len(owners))
+        for inputs in found.values():
+            inputs.owners.extend([number] * (len(inputs.tensors) - len(inputs.owners)))
     pipeline.close()
-    return {role: tap.seen for role, tap in taps.items()}, owners
-
-
-def compare_all(
-    tensors: Mapping[Role, Sequence[np.ndarray]],
-    files: Files,
-    keras: Mapping[Role, Runtime],
-    onnx: Mapping[Role, Path],
-    options: Options,
-    owners: Sequence[int] | None = None,
-) -> list[Difference]:
-    """Compare every file with Keras under every runtime there is, on the same `tensors`.
-
-    `owners` names the field of each classifier input where a field's cells are pooled.
-    """
-    found: list[Difference] = []
-    for role in ROLES:
-        options.say(f"comparing the {role} with Keras on {len(tensors[role])} inputs")
-        expected = parity.answers(keras[role], tensors[role])
-        pairs = list(files[role].items())
-        fields = owners if role == "classifier" else None
-        for runtime in options.runtimes:
-            found += parity.compare_files(
-                role, pairs, tensors[role], expected, partial(open_runtime, runtime=runtime), runtime, fields
-            )
-        if options.tflite_python is not None:
-            found += parity.compare_elsewhere(role, pairs, tensors[role], expected, options.tflite_python, fields)
-        if role in onnx:
-            found += parity.compare_files(
-                role, [("onnx", onnx[role])], tensors[role], expected, OnnxRuntime, OnnxRuntime.name, fields
-            )
     return found
-
-
-def measure(
-    bundle: Bundle,
-    level: Level,
-    runtime: str,
-    fields: Sequence[Frame],
-    labels: Sequence[str],
-    masked: Sequence[tuple[Frame, np.ndarray]],
-    seed: int,
-) -> dict[Role, dict[str, Figure]]:
-    """Examine `fields` and `masked` at `level` and return the figures of each model."""
-    pipeline = Pipeline(bundle, level, runtime)
-    findings: list[Finding] = [pipeline.examine(frame) for frame in fields]
-    masks = [(pipeline.examine(frame).mask.cell, truth) for frame, truth in masked]
-    pipeline.close()
-    return {
-        "segmenter": figures.of_masks(masks, examples.DRAWN_MASKS, seed),
-        "classifier": figures.of_labels(findings, labels, VALIDATION, seed),
-    }
 
 
 def _flat(measured: Mapping[Role, Mapping[str, Figure]]) -> dict[str, Figure]:
     return {name: figure for part in measured.values() for name, figure in part.items()}
-
-
-def _controlled(run: Run, role: Role, figures: Mapping[str, Figure]) -> dict[str, Figure]:
-    """Put beside each figure what a model that sees no cell reaches: training's control, the same at every level."""
-    trained = run.facts.segmenter.figures if role == "segmenter" else run.facts.classifier.figures
-    controls = {name: trained[name].background_only for name in figures if name in trained}
-    return {n: figure.model_copy(update={"background_only": controls.get(n)}) for n, figure in figures.items()}
-
-
-def _compared(
-    run: Run, role: Role, level: Level, differences: Sequence[Difference], options: Options
-) -> dict[str, Figure]:
-    """Return the figures that comparing gave, under the runtime that measured."""
-    found: dict[str, Figure] = {}
-    for one in differences:
-        if (one.role, one.level, one.runtime) == (role, level, options.runtimes[0]) and not one.fault:
-            found["agreement"] = Figure(value=one.agreement, split=VALIDATION, n=one.n)
-            found["max_difference"] = Figure(value=one.max_difference, split=VALIDATION, n=one.n)
-    if level in CALIBRATED:
-        count = min(options.representative, len(run.facts.train_images))
-        found["representative_fields"] = Figure(value=count, split=TRAIN, n=count)
-    return found

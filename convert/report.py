@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 
 from convert import edgetpu
-from convert.build import Outcome
 from convert.compare import PLOTTED, Row
+from convert.stage import Outcome
 
 
 def print_outcome(outcome: Outcome, console: Console) -> None:
@@ -24,7 +24,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         table.add_row(level, f"{entry.bytes + pair.bytes:,}", *values)
     console.print(table)
     differences = Table(
-        "model", "level", "runtime", "same best channel", "largest difference", "inputs", title="Against Keras"
+        "model", "level", "runtime", "same best channel", "largest difference", "mean", "inputs", title="Against Keras"
     )
     for one in outcome.differences:
         differences.add_row(
@@ -33,6 +33,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
             one.runtime,
             f"{one.agreement:.4%}",
             one.fault or f"{one.max_difference:.3g}",
+            f"{one.mean_difference:.3g}",
             str(one.n),
         )
     console.print(differences)
@@ -42,6 +43,8 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
             console.print(f"  {line}")
     if outcome.predictions and edgetpu.compiler() is None:
         console.print(edgetpu.WHERE_TO_GET_IT)
+    for note in outcome.notes:
+        console.print(note)
     for name, why in manifest.left_out.items():
         console.print(f"[bold]{name} left out:[/bold] {why}")
 

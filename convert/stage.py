@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from convert import card
+from convert.edgetpu import Prediction
 from convert.parity import Difference
 from convert.run import Run
 from device.golden import GOLDEN
@@ -38,6 +39,33 @@ class Proven:
     )
     left_out: dict[str, str] = field(default_factory=dict)
     differences: Sequence[Difference] = ()
+    notes: list[str] = field(default_factory=list)  # what a reader of the figures should know besides
+
+    def refuse(self, level: Level, why: str, shipped: bool) -> None:
+        """Leave `level` out, or only note that it is outside its limits where it is `shipped` all the same."""
+        if shipped:
+            self.notes.append(f"{level} is outside its limits, which a reference need not keep: {why}")
+        else:
+            self.left_out[level] = why
+
+    def replace(self, level: Level, again: "Proven") -> None:
+        """Take what `again` proved of `level` for what was known of it."""
+        for role, levels in again.figures.items():
+            self.figures[role][level] = levels[level]
+        kept = [one for one in self.differences if one.level != level]
+        self.differences = [*kept, *again.differences]
+        self.left_out.pop(level, None)
+        self.left_out |= again.left_out
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a conversion."""
+
+    bundle: Bundle
+    differences: tuple[Difference, ...]
+    predictions: dict[Role, Prediction]  # of the int8 files
+    notes: tuple[str, ...] = ()
 
 
 def stage(run: Run, folder: Path, name: str, files: Files, golden: bytes, other: bool, proven: Proven) -> Bundle:
@@ -52,7 +80,7 @@ def stage(run: Run, folder: Path, name: str, files: Files, golden: bytes, other:
             shutil.copyfile(file, folder / file_name(role, level))
     (folder / GOLDEN).write_bytes(golden)
     manifest = _manifest(run, folder, name, files, other, proven)
-    text = card.write_card(manifest, proven.differences)
+    text = card.write_card(manifest, proven.differences, proven.notes)
     (folder / card.FILE).write_text(text, encoding="utf-8")
     others = {other_file: sha256_of(folder / other_file) for other_file in (GOLDEN, card.FILE)}
     write_manifest(folder, manifest.model_copy(update={"files": others}))

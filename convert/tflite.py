@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from device.runtimes import open_runtime
 from smear.bundle import Level
 from smear.errors import ConversionError
 
@@ -95,39 +94,4 @@ def convert_levels(
         for level in levels:
             on_level(level)
             files[level] = convert(Path(scratch), level, representative)
-    if "int8" in files and representative is not None and _has_linear_end(model):
-        on_level("int8")
-        files["int8"] = without_bias(model, files["int8"], representative)
     return files
-
-
-def _has_linear_end(model: "keras.Model") -> bool:
-    last = model.layers[-1]
-    return getattr(last, "bias", None) is not None and last.activation.__name__ == "linear"
-
-
-def without_bias(model: "keras.Model", int8: bytes, representative: Tensors) -> bytes:
-    """Convert `model` to int8 once more, its last bias lowered by the mean error that `int8` makes.
-
-    Rounding errs the same way wherever a picture is flat, and neutral ground is most of a crop: the errors do not
-    cancel but shift every output (Nagel et al. 2019, "Data-free quantization through weight equalization and bias
-    correction"). On `smearnet` the shift was 0.7 in one logit beside a spread of 0.2.
-    """
-    bias = model.layers[-1].bias
-    before = np.array(bias)
-    with tempfile.TemporaryDirectory(prefix="smearscope-") as scratch:
-        file = Path(scratch) / "int8.tflite"
-        file.write_bytes(int8)
-        quantized = open_runtime(file)
-        errors = [
-            (quantized.invoke(tensor) - np.asarray(model(tensor, training=False))).reshape(-1, len(before)).mean(axis=0)
-            for tensor in representative()
-        ]
-        quantized.close()
-        try:
-            bias.assign(before - np.mean(errors, axis=0))
-            folder = Path(scratch) / "saved_model"
-            export(model, folder)
-            return convert(folder, "int8", representative)
-        finally:
-            bias.assign(before)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from convert import tflite
+from convert import build, tflite
 from convert.cli import LEFT_OUT, command
 from device import models
 from device.golden import read_golden
@@ -17,7 +17,7 @@ from smear.bundle import load_bundle
 from smear.errors import ConversionError
 from smear.field import Frame
 from smear.synthetic import render
-from tests.convert.tiny import classifier, run_facts, segmenter
+from tests.convert.tiny import classifier, map_classifier, run_facts, segmenter
 
 LEVELS = ("float32", "float16", "dynamic", "int8", "int16x8")
 LOOSE = "".join(
@@ -99,24 +99,39 @@ def test_the_edge_tpu_is_predicted_and_the_compiler_named_where_it_is_missing(co
     assert "predicted (not compiled)" in converted[1]
 
 
-def test_a_level_outside_its_limits_is_left_out_with_its_reason_and_the_exit_code_says_so(
-    run_folder, pictures, tmp_path, monkeypatch
-):
-    def favouring_the_last_class(model, int8, representative):
-        bias = model.layers[-1].bias
-        before = np.array(bias)
-        bias.assign(before + 50 * np.arange(len(before)))
-        tflite.export(model, tmp_path / "wrong")
-        bias.assign(before)
-        return tflite.convert(tmp_path / "wrong", "int8", representative)
-
-    monkeypatch.setattr(tflite, "without_bias", favouring_the_last_class)
-    (tmp_path / "limits.toml").write_text(
+def strict(folder):
+    (folder / "limits.toml").write_text(
         LOOSE.replace("[int8]\naccuracy_loss = 1.0\ndice_loss = 1.0\nagreement = 0.5", "[int8]\nagreement = 0.98")
     )
+    return folder / "limits.toml"
+
+
+@pytest.fixture
+def wrong_int8(monkeypatch):
+    """Convert both models to an int8 that favours the last class, the first time."""
+    spoilt = []
+
+    def convert_wrongly(model, levels, representative):
+        bias = model.layers[-1].bias
+        before = np.array(bias)
+        wrong = "int8" in levels and model.name not in spoilt
+        if wrong:
+            spoilt.append(model.name)
+            bias.assign(before + 50 * np.arange(len(before)))
+        files = tflite.convert_levels(model, levels, representative)
+        bias.assign(before)
+        return files
+
+    monkeypatch.setattr(build, "convert_levels", convert_wrongly)
+
+
+@pytest.mark.usefixtures("wrong_int8")
+def test_a_level_outside_its_limits_is_left_out_with_its_reason_and_the_exit_code_says_so(
+    run_folder, pictures, tmp_path
+):
     done = convert(
         run_folder, "--out", tmp_path / "b", "--data", pictures, "--levels", "float32,int8",
-        "--limits", tmp_path / "limits.toml",
+        "--limits", strict(tmp_path), "--finetune-steps", 0,
     )  # fmt: skip
     manifest = load_bundle(tmp_path / "b").manifest
 
@@ -124,6 +139,74 @@ def test_a_level_outside_its_limits_is_left_out_with_its_reason_and_the_exit_cod
     assert tuple(manifest.segmenter.levels) == ("float32",)
     assert "agrees with Keras in 0." in manifest.left_out["int8"]
     assert "int8" in (tmp_path / "b" / "MODEL_CARD.md").read_text()
+
+
+@pytest.mark.usefixtures("wrong_int8")
+def test_int8_that_loses_too_much_is_fine_tuned_and_measured_again(run_folder, pictures, tmp_path):
+    done = convert(
+        run_folder, "--out", tmp_path / "b", "--data", pictures, "--levels", "float32,int8",
+        "--limits", strict(tmp_path), "--finetune-steps", 2,
+    )  # fmt: skip
+    record = json.loads((tmp_path / "b.conversion.json").read_text())
+
+    assert done.exit_code == 0, done.output
+    assert models.verify(tmp_path / "b").manifest.classifier.levels["int8"].figures["finetuned_fields"].value == 8
+    assert "fine-tuned for 2 steps on 8 training fields" in record["notes"][0]
+    assert "without that: segmenter agrees with Keras" in record["notes"][0]
+    assert [row["level"] for row in record["differences"]] == ["float32", "float32", "int8", "int8"]
+    assert record["notes"][0] in (tmp_path / "b" / "MODEL_CARD.md").read_text()
+
+
+@pytest.mark.usefixtures("wrong_int8")
+def test_a_reference_keeps_every_level_and_says_which_is_outside_its_limits(run_folder, pictures, tmp_path):
+    done = convert(
+        run_folder, "--out", tmp_path / "b", "--data", pictures, "--levels", "float32,int8",
+        "--limits", strict(tmp_path), "--reference",
+    )  # fmt: skip
+
+    assert done.exit_code == 0, done.output
+    manifest = models.verify(tmp_path / "b").manifest
+    assert tuple(manifest.segmenter.levels) == ("float32", "int8")
+    assert "outside its limits, which a reference need not keep" in (tmp_path / "b" / "MODEL_CARD.md").read_text()
+
+
+def test_a_classifier_that_is_shown_whole_tiles_of_cells_is_converted_and_proven(run_folder, pictures, tmp_path):
+    tiles = shutil.copytree(run_folder, tmp_path / "run")
+    map_classifier().save(tiles / "classifier.keras")
+    facts = run_facts()
+    facts["classifier"] |= {"shown": "cells", "input_size": 224}
+    (tiles / "run.json").write_text(json.dumps(facts))
+    (tmp_path / "limits.toml").write_text(LOOSE)
+
+    done = convert(
+        tiles, "--out", tmp_path / "b", "--data", pictures, "--levels", "float32,int8", "--onnx",
+        "--limits", tmp_path / "limits.toml",
+    )  # fmt: skip
+    record = json.loads((tmp_path / "b.conversion.json").read_text())
+
+    assert done.exit_code == 0, done.output
+    bundle = models.verify(tmp_path / "b")
+    assert read_golden(bundle)["crops"].shape == (2, 224, 224, 3)
+    assert "the segmented cells of a field on neutral ground" in (tmp_path / "b" / "MODEL_CARD.md").read_text()
+    assert {row["runtime"] for row in record["differences"]} == {"ai-edge-litert", "onnxruntime"}
+    for row in record["differences"]:
+        assert row["n"] == 8
+        assert row["agreement"] > 0.8, row
+    frame = Frame(render("Pre", 50).image, "synthetic")
+    found = [Pipeline(bundle, level).examine(frame) for level in ("float32", "int8")]
+    assert found[0].probabilities.keys() == found[1].probabilities.keys() != set()
+
+
+def test_the_record_beside_the_bundle_holds_every_difference(converted):
+    folder = converted[0]
+    record = json.loads(folder.with_name("tiny.conversion.json").read_text())
+    text = folder.with_name("tiny.conversion.md").read_text()
+
+    assert len(record["differences"]) == 2 * (len(LEVELS) + 1)
+    assert record["sha256"] == load_bundle(folder).sha256
+    assert record["may_ship"]
+    assert record["levels"]["classifier"]["int8"]["figures"]["mean_difference"]["n"] > 0
+    assert text.count("| onnxruntime |") == 2
 
 
 def test_a_failed_conversion_leaves_the_old_bundle(converted, run_folder, pictures, tmp_path):

@@ -12,7 +12,7 @@ def figures(accuracy, dice=None):
 
 
 def agreeing(share, level="int8", fault=""):
-    return Difference("segmenter", level, "ai-edge-litert", share, 0.1, 200, fault)
+    return Difference("segmenter", level, "ai-edge-litert", share, 0.1, 0.01, 200, fault)
 
 
 LIMIT = Limits().int8

@@ -1,8 +1,11 @@
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from convert.onnx_export import OnnxRuntime, export_onnx
-from convert.parity import KerasRuntime, Tap, answers, compare, compare_files
+from convert.parity import KerasRuntime, Tap, answers, check_elsewhere, compare, compare_files, elsewhere, here, say_of
 from convert.tflite import CONVERTED, convert_levels
 from device.runtimes import open_runtime
 from smear.errors import ConversionError
@@ -66,7 +69,11 @@ def test_a_runtime_that_cannot_open_a_file_is_a_finding_and_not_a_crash(tmp_path
     (tmp_path / "bad.tflite").write_bytes(b"nothing")
 
     found = compare_files(
-        "segmenter", [("int8", tmp_path / "bad.tflite")], tensors, tensors, lambda f: open_runtime(f, RUNTIME), RUNTIME
+        "segmenter",
+        [("int8", tmp_path / "bad.tflite")],
+        RUNTIME,
+        here(lambda f: open_runtime(f, RUNTIME), tensors),
+        tensors,
     )
 
     assert found[0].fault
@@ -90,3 +97,41 @@ def test_a_tap_remembers_what_it_passes_on(tensors):
 
     assert len(tap.seen) == 1
     np.testing.assert_array_equal(tap.seen[0], tensors[0])
+
+
+def test_neutral_ground_has_no_say():
+    tensor = np.ones((1, 32, 32, 3), np.float32)
+    tensor[0, :16, 16:] = 0.5
+
+    assert say_of(tensor) == 0.25
+
+
+def test_the_cells_of_a_field_are_pooled_before_they_are_compared():
+    sure, unsure, other = np.array([[4.0, 0, 0, 0]]), np.array([[0.1, 0, 0, 0]]), np.array([[0, 0.1, 0, 0]])
+    say = [1.0, 1.0]
+
+    assert compare("classifier", "int8", "x", [sure, unsure], [sure, other], say, [0, 0]).agreement == 1.0
+    assert compare("classifier", "int8", "x", [sure, unsure], [sure, other]).agreement == 0.5
+    assert compare("classifier", "int8", "x", [sure, unsure], [sure, other], say, [0, 1]).agreement == 0.5
+
+
+def test_what_a_map_says_is_its_mean():
+    one, half = np.zeros((1, 2, 2, 4)), np.zeros((1, 2, 2, 4))
+    one[..., 0], half[0, 0, :, 1], half[0, 1, :, 0] = 0.1, 0.5, 1.0
+
+    assert compare("classifier", "int8", "x", [one], [half], [1.0], [0]).agreement == 1.0
+
+
+def test_a_python_without_tflite_runtime_is_named_before_any_work(tmp_path):
+    with pytest.raises(ConversionError, match="install tflite-runtime there"):
+        check_elsewhere(Path(sys.executable))
+    with pytest.raises(ConversionError, match="no-python"):
+        check_elsewhere(tmp_path / "no-python")
+
+
+def test_a_model_that_fails_elsewhere_is_a_finding(tmp_path, tensors):
+    with elsewhere(Path(sys.executable), tensors) as answer:
+        found = compare_files("segmenter", [("int8", tmp_path / "none.tflite")], "tflite-runtime", answer, tensors)
+
+    assert found[0].n == 0
+    assert found[0].fault

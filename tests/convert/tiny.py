@@ -35,6 +35,16 @@ def classifier(size: int = CROP, outputs: int = len(LABELS)):
     return keras.Model(inputs, keras.layers.Dense(outputs)(x))
 
 
+def map_classifier(size: int = 224, outputs: int = len(LABELS) + 1):
+    """As `classifier`, with an answer for each 16 pixels, as one that is shown all cells of a field at once gives."""
+    import keras
+
+    keras.utils.set_random_seed(7)
+    inputs = keras.Input((size, size, 3))
+    x = keras.layers.Conv2D(8, 16, strides=16, activation="relu")(inputs)
+    return keras.Model(inputs, keras.layers.Conv2D(outputs, 1)(x))
+
+
 def run_facts() -> dict:
     """`run.json` of `make_run`."""
     figure = {"value": 0.9, "split": "validation", "n": 8, "low": 0.8, "high": 0.95, "background_only": 0.7}
