@@ -5,7 +5,7 @@
 #   make test-device    the same on a booted Debian 13 with virtual cameras (root); make test-hardware: on a Pi (root)
 #   make deb    [WHEELS=DIR]    the Debian package, in dist/; WHEELS as made by systemd/wheels.sh: installs without a network
 #   make check  ruff, mypy, import-linter
-#   make bench  make clean  make pins
+#   make bench  [REFERENCE=BUNDLE]    measures everything and writes the README's table; make clean; make pins
 # PYTHON=python3.12 chooses the interpreter of a new .venv.
 
 SHELL := /bin/bash
@@ -21,7 +21,11 @@ ARGS ?=
 PYTHON ?=
 WHEELS ?=
 
+REFERENCE ?=
+TFLITE_PYTHON ?= python3.11
+
 VENV := .venv
+TFLITE := .venv-tflite
 BIN := $(VENV)/bin
 EXTRAS := device screen sign train train-gpu convert bench tflite dev
 
@@ -46,12 +50,21 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev
-	$(BIN)/smearscope bench --quick
+# Everything, beside the older runtime in an environment of its own, and the README's table anew; under ten minutes.
+bench: $(VENV)/.dev $(TFLITE)/.done
+	$(BIN)/smearscope bench --full --readme README.md $(if $(REFERENCE),--reference $(REFERENCE)) \
+		$$(test -x $(TFLITE)/bin/python && echo --tflite-python $(TFLITE)/bin/python)
+
+# tflite-runtime is built against NumPy 1 and for Python up to 3.11 only; without it the other runtimes are measured.
+$(TFLITE)/.done: requirements/build.txt requirements/tflite.txt
+	@mkdir -p $(TFLITE)
+	@bash requirements/venv.sh $(TFLITE) $(TFLITE_PYTHON) && bash requirements/install.sh $(TFLITE) $^ \
+		|| echo "tflite-runtime is left out: it needs Python 3.11 (make bench TFLITE_PYTHON=python3.11)"
+	@touch $@
 
 # Results (runs/, slides/) are not ours to delete.
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(TFLITE) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment: made once, each set of pins installed once per change ---------------------------------------

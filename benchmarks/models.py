@@ -67,8 +67,8 @@ def measure_variants(wanted: Wanted, effort: Effort, say: Say) -> list[schema.Va
 def _plan(wanted: Wanted) -> Iterable[tuple[Spec, dict[str, Any]]]:
     for owner, bundle, levels in _owners(wanted):
         for level in levels:
-            for runtime, python in wanted.runtimes.items():
-                for threads in wanted.threads:
+            for runtime, python in _held_under(wanted, owner, level).items():
+                for threads in wanted.threads if owner == "bundle" else wanted.threads[:1]:
                     for role in ROLES:
                         path = bundle.model(role, level)
                         key = "/".join((owner, role, level, runtime, str(threads)))
@@ -87,6 +87,18 @@ def _owners(wanted: Wanted) -> Iterable[tuple[Owner, Bundle, Sequence[str]]]:
         # The reference needs no more than the two rows that others are held against.
         have = levels_of(wanted.reference)
         yield "reference", wanted.reference, [level for level in ("float32", "int8") if level in have]
+
+
+def _held_under(wanted: Wanted, owner: Owner, level: str) -> dict[str, Path]:
+    """Return the runtimes of one row: all for the bundle, and for the slow reference the one it is held against.
+
+    Its float32 as its authors would run it, on the older runtime where there is one; its int8 on the newest.
+    """
+    if owner == "bundle" or len(wanted.runtimes) == 1:
+        return wanted.runtimes
+    old_fashioned = level == "float32"
+    runtime = list(wanted.runtimes)[-1 if old_fashioned else 0]
+    return {runtime: wanted.runtimes[runtime]}
 
 
 def _variant(facts: dict[str, Any], got: Measured) -> schema.Variant:
@@ -110,7 +122,7 @@ def measure_pairs(wanted: Wanted, effort: Effort, say: Say) -> list[schema.Pair]
     plan: list[tuple[Spec, dict[str, Any]]] = []
     for owner, bundle, levels in _owners(wanted):
         for level in levels:
-            for runtime, python in wanted.runtimes.items():
+            for runtime, python in _held_under(wanted, owner, level).items():
                 plan.append(_pipeline(wanted, owner, bundle, level, runtime, python))
     runtime, python = next(iter(wanted.runtimes.items()))
     for owner, bundle, levels in _owners(wanted):
