@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from device.store import Circumstances, Store
 from device.store.database import DamagedStoreError
 from device.tally import SlideTally, reason
-from device.tracker import FieldTracker, View, describe
+from device.tracker import MEMORY, FieldTracker, View, describe
 from smear.errors import StoreError
 from smear.field import Finding, Frame
 
@@ -117,6 +117,7 @@ class Recorder:
                 key = known if known is not None else self._tracker.remember(view)
                 if accepted:
                     self._accepted.add(key)
+                self._accepted.discard(key - MEMORY)  # forgotten by the tracker: a slide may have no end
             return Recorded(self._name, self._tally, self._latest)
 
     def _begin_again(self, start_over: Callable[[], Store]) -> None:
