@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from convert import edgetpu
+from convert import edgetpu, record
 from convert.compare import PLOTTED, Row
 from convert.stage import Outcome
 
@@ -43,6 +43,9 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
             console.print(f"  {line}")
     if outcome.predictions and edgetpu.compiler() is None:
         console.print(edgetpu.WHERE_TO_GET_IT)
+    size = record.size_of(outcome.bundle)
+    if size > record.MOST_SHIPPED:
+        console.print(f"{size:,} bytes: over {record.MOST_SHIPPED:,}, so it does not ship")
     for note in outcome.notes:
         console.print(note)
     for name, why in manifest.left_out.items():
