@@ -76,7 +76,7 @@ def build(folder: Path, records: int) -> None:
 def queries(store: Store) -> dict[str, Callable[[], object]]:
     """Return what `slides list` and `slides show` ask, at the ends and in the middle of the store."""
     newest = store.slides(1)[0].id
-    middle = max(1, newest // 2)
+    middle = newest // 2 + 1
     deep = store.latest_fields(newest, 1)[0].id - 50
 
     def show(slide: int, after: int = 0) -> Callable[[], object]:
