@@ -13,7 +13,9 @@ from convert.stage import Outcome
 def print_outcome(outcome: Outcome, console: Console) -> None:
     """Print the tables of a conversion."""
     manifest = outcome.bundle.manifest
-    table = Table("level", "bytes", "accuracy", "macro F1", "ECE", "refused", "Dice", title=f"{outcome.bundle.path}")
+    table = Table(
+        "level", "bytes", "fields", "accuracy", "macro F1", "ECE", "refused", "Dice", title=f"{outcome.bundle.path}"
+    )
     for level, entry in manifest.classifier.levels.items():
         pair = manifest.segmenter.levels[level]
         figures = entry.figures | pair.figures
@@ -21,7 +23,8 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
             f"{figures[name].value:.4f}" if name in figures else "-"
             for name in ("accuracy", "macro_f1", "ece", "refusal_rate", "dice")
         ]
-        table.add_row(level, f"{entry.bytes + pair.bytes:,}", *values)
+        fields = str(figures["accuracy"].n) if "accuracy" in figures else "-"
+        table.add_row(level, f"{entry.bytes + pair.bytes:,}", fields, *values)
     console.print(table)
     differences = Table(
         "model", "level", "runtime", "same best channel", "largest difference", "mean", "inputs", title="Against Keras"
