@@ -3,6 +3,7 @@
 #   make run    [CAMERA=simulated:] [SCREEN=auto] [FIELDS=30]    CAMERA=auto takes the camera that is attached
 #   make test   [ARGS="tests/smear -k mask"]
 #   make test-device    the same on a booted Debian 13 with virtual cameras (root); make test-hardware: on a Pi (root)
+#   make breaks    [ARGS="rgb kick sync policy"]    breaks the device on purpose and sees that a test notices (root)
 #   make deb    [WHEELS=DIR]    the Debian package, in dist/; WHEELS as made by systemd/wheels.sh: installs without a network
 #   make check  ruff, mypy, import-linter
 #   make bench  [REFERENCE=BUNDLE]    measures everything and writes the README's table; make clean; make pins
@@ -12,7 +13,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test test-device test-hardware deb check bench clean pins
+.PHONY: run test test-device test-hardware breaks deb check bench clean pins
 
 CAMERA ?= simulated:
 SCREEN ?= auto
@@ -40,6 +41,9 @@ test-device: $(VENV)/.dev
 
 test-hardware: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/hardware $(ARGS)
+
+breaks: $(VENV)/.dev
+	$(BIN)/python tests/virtual_device/breaks.py $(ARGS)
 
 deb:
 	bash systemd/build-deb.sh dist $(WHEELS)
