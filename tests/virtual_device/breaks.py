@@ -1,7 +1,7 @@
 """Break the device on purpose, one way at a time, and see that a test notices: `make breaks [ARGS="kick sync"]`.
 
-Each break is one replaced text in a copy of the work tree, and the tests that must fail on it. On demand, not in CI: the
-camera and the service are started anew for each, about three minutes a piece.
+Each break is one replaced text in a copy of the work tree, and the test that must fail on it. On demand, not in CI:
+the device is installed anew for each, which takes about three minutes a piece.
 """
 
 import os
