@@ -53,7 +53,7 @@ def command() -> None:
 @click.option("--slow-fields", default=40, show_default=True, help="Validation fields that int16x8 is proven on.")
 @click.option(
     "--finetune-steps",
-    default=200,
+    default=800,
     show_default=True,
     help="Steps of fine-tuning for int8 where plain int8 loses too much; 0: leave it out then.",
 )

@@ -16,7 +16,7 @@ from convert.fold import channel_axes, consumers, fold, producer
 if TYPE_CHECKING:  # importing Keras takes seconds
     import keras
 
-STEPS = 200
+STEPS = 800
 RATE = 1e-4  # of Adam, falling to 0 by a cosine: a weight moves by a few steps of its grid
 WARM_UP = 0.1  # share of the steps in which the rate rises: Adam's first steps are as long as its rate, all one way
 BATCH_PIXELS = 4 * 224 * 224  # in one batch: four fields

@@ -11,6 +11,7 @@ COMMANDS = {
     "split": ("train.splits", "Write a named split to a file."),
     "segmenter": ("train.commands.segmenter", "Fit a segmenter and score it on masks left out."),
     "classifier": ("train.commands.classifier", "Fit a classifier, calibrate it and write run.json."),
+    "networks": ("train.commands.networks", "Fit the networks the paper compares, under one budget."),
     "paper-masks": ("train.commands.paper_masks", "Fit a U-Net to threshold masks, as the paper did."),
     "controls": ("train.commands.controls", "Judge a bundle: does it look at cells, and what does it refuse?"),
     "report": ("train.commands.report", "One page about a bundle: figures, controls, and the paper beside them."),

@@ -82,15 +82,40 @@ def test_no_more_cells_are_shown_than_time_allows_and_those_with_most_say_first(
     assert min(bodies[i].say for i in chosen) >= max(left_out)
 
 
+class Mapped(Shown):
+    """Gives a map whose places hold how dark the picture is there."""
+
+    def __init__(self) -> None:
+        super().__init__(224)
+        self.output_shape = (1, 14, 14, 5)
+
+    def invoke(self, tensor: np.ndarray) -> np.ndarray:
+        super().invoke(tensor)
+        answer = np.zeros(self.output_shape, np.float32)
+        answer[..., 0] = 1 - tensor.mean(axis=3).reshape(1, 14, 16, 14, 16).mean(axis=(2, 4)) / 255
+        return answer
+
+
 def test_a_classifier_of_cells_on_neutral_ground_sees_the_field_without_its_glass(facts: Classifier) -> None:
     view, labels, bodies = scene((60, 60, 12), (150, 100, 10))
-    model = Shown(224)
+    model = Mapped()
     verdict, chosen = classify(view, labels, bodies, model, facts.model_copy(update={"shown": "cells"}))
-    assert chosen == []
+    assert sorted(chosen) == [0, 1]
     (picture,) = model.pictures
     assert (picture[labels == 0] == NEUTRAL).all()
     assert (picture[labels > 0] == (110, 60, 150)).all()
     assert verdict.probabilities.sum() == pytest.approx(1)
+    nothing = 1 / 4
+    assert (verdict.of_cells[:, 0] > nothing + 0.02).all()  # read where each cell lies, which is darker than glass
+
+
+def test_a_field_of_several_tiles_is_shown_tile_by_tile_and_each_cell_is_read_once(facts: Classifier) -> None:
+    view, labels, bodies = scene((30, 60, 12), (330, 100, 10), (170, 300, 14), shape=(360, 360), known=True)
+    model = Mapped()
+    verdict, chosen = classify(view, labels, bodies, model, facts.model_copy(update={"shown": "cells"}))
+    assert 2 <= len(model.pictures) <= 4
+    assert len(chosen) == len(verdict.of_cells) == 3
+    assert (verdict.of_cells[:, 0] > 1 / 4 + 0.02).all()
 
 
 def test_a_classifier_of_fields_sees_all_but_the_scale_bar(facts: Classifier) -> None:
