@@ -40,10 +40,15 @@ def test_a_frame_of_the_camera_and_the_same_pixels_in_a_file_give_the_same_resul
 def test_the_camera_changes_no_finding_of_the_picture_it_plays(compared: Any) -> None:
     for result in compared:
         camera, played = result["camera"], result["played"]
-        assert camera["label"] == played["label"]
+        # the best class, not the label: a field at the edge of a limit may be refused one time and not the other
+        assert _best(camera) == _best(played)
         assert abs(len(camera["cells"]) - len(played["cells"])) <= 1
         for name, probability in played["probabilities"].items():
             assert abs(camera["probabilities"][name] - probability) <= PROBABILITY_STEP
+
+
+def _best(finding: Any) -> str:
+    return max(finding["probabilities"], key=finding["probabilities"].__getitem__)
 
 
 def test_a_slide_is_run_recorded_and_summed_up(device: Path) -> None:
