@@ -64,10 +64,13 @@ class Soak:
 
     @property
     def descriptors_gained(self) -> int:
-        """How many more descriptors the last tenth holds at most, than the first tenth."""
+        """How many more descriptors the last tenth holds at least, than the first tenth.
+
+        A file that is being written is open for a moment; what leaks stays open.
+        """
         counts = [look.descriptors for look in self.warm]
         part = max(1, len(counts) // 10)
-        return max(counts[-part:]) - max(counts[:part])
+        return min(counts[-part:]) - min(counts[:part])
 
     def faults(self) -> list[str]:
         """Return which limits were not kept, in words."""
