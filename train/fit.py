@@ -1,6 +1,7 @@
 """The training loop both models share: warm-up and cosine rate, averaged weights, checkpoints, logs, resume."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import keras
@@ -8,6 +9,7 @@ import numpy as np
 
 from smear.errors import TrainingError
 from smear.images import write_atomic
+from train import distributed
 
 WARM_UP_SHARE = 0.05  # of all steps: the first steps of Adam at full rate upset batch statistics
 AVERAGE_DECAY = 0.99  # of the moving average of weights that is kept: the last hundred steps or so
@@ -31,6 +33,7 @@ def fit(
 
     The last epoch's weights are kept, never the best epoch's: no epoch is picked on the data that scores it.
     With `resume` a run that was killed goes on from its last whole epoch and ends after the same `epochs`.
+    Inside `train.distributed.replicas` it trains on all of them, without `validation` or `metrics`.
 
     Raises:
         TrainingError: `folder` holds an unfinished run and `resume` is False.
@@ -43,24 +46,34 @@ def fit(
     schedule = keras.optimizers.schedules.CosineDecay(
         rate / 20, steps, warmup_target=rate, warmup_steps=max(1, int(steps * WARM_UP_SHARE)), alpha=0.01
     )
-    optimizer = keras.optimizers.AdamW(
-        schedule, weight_decay=WEIGHT_DECAY, global_clipnorm=1.0, use_ema=True, ema_momentum=AVERAGE_DECAY
-    )
-    model.compile(optimizer=optimizer, loss=loss, metrics=metrics or [])
-    history = model.fit(
-        batches,
-        epochs=epochs,
-        validation_data=validation,
-        verbose=verbose,
-        shuffle=False,  # they are drawn at random already; Keras would reorder them from a state no checkpoint holds
-        callbacks=[
-            _EpochOfBatches(batches),
-            keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=True),
-            keras.callbacks.CSVLogger(str(folder / "epochs.csv"), append=resume),
-            keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
-        ],
-    )
-    optimizer.finalize_variable_values(model.trainable_variables)
+    callbacks = [
+        _EpochOfBatches(batches),
+        keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=True),
+        keras.callbacks.CSVLogger(str(folder / "epochs.csv"), append=resume),
+        keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
+    ]
+    strategy = distributed.in_use()
+    fitted = model if strategy is None else distributed.twin(model, strategy)
+    with nullcontext() if strategy is None else strategy.scope():
+        optimizer = keras.optimizers.AdamW(
+            schedule, weight_decay=WEIGHT_DECAY, global_clipnorm=1.0, use_ema=True, ema_momentum=AVERAGE_DECAY
+        )
+        fitted.compile(optimizer=optimizer, loss=loss, metrics=metrics or [])
+    if strategy is not None:
+        history = distributed.fit(strategy, fitted, batches, loss, epochs=epochs, callbacks=callbacks)
+    else:
+        history = model.fit(
+            batches,
+            epochs=epochs,
+            validation_data=validation,
+            verbose=verbose,
+            shuffle=False,  # drawn at random already; Keras would reorder them from a state no checkpoint holds
+            callbacks=callbacks,
+        )
+    with nullcontext() if strategy is None else strategy.scope():
+        optimizer.finalize_variable_values(fitted.trainable_variables)
+    if fitted is not model:
+        model.set_weights(fitted.get_weights())
     settle_batch_statistics(model, batches)
     return history
 

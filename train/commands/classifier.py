@@ -13,7 +13,7 @@ from smear.errors import TrainingError
 from smear.images import read_image
 from smear.metrics import bootstrap_interval, expected_calibration_error
 from smear.preprocess import to_model_scale
-from train import models
+from train import distributed, models
 from train.calibrate import Calibration, calibrate, softmax
 from train.classification import (
     CELL_EPOCHS,
@@ -57,6 +57,7 @@ SHOWN = {"smearnet": "cells", "cellnet": "crops", "paper_cnn": "field"}
 @click.option("--epochs", type=int, help=f"[default: {', '.join(f'{n} for {name}' for name, n in EPOCHS.items())}]")
 @click.option("--precision", type=click.Choice(["mixed_bfloat16", "mixed_float16", "float32"]), default="float32")
 @click.option("--seed", default=0, show_default=True)
+@distributed.option
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
 def command(
     data: Path,
@@ -71,6 +72,7 @@ def command(
     epochs: int | None,
     precision: str,
     seed: int,
+    strategy: str,
     resume: bool,
 ) -> None:
     """Fit a classifier, calibrate it on the validation part and score it on the test part.
@@ -81,6 +83,7 @@ def command(
     """
     if not (out / SEGMENTER).exists():
         raise TrainingError(f"{out}: no {SEGMENTER}; run 'smearscope train segmenter' with the same --out first")
+    click.get_current_context().with_resource(distributed.replicas(strategy))
     keras.mixed_precision.set_global_policy(precision)
     fields = read(data / folder)
     split = load(split_file, fields.fingerprint)

@@ -10,6 +10,7 @@ import numpy as np
 
 from smear.bundle import Figure
 from smear.metrics import bootstrap_interval
+from train import distributed
 from train.fit import write_json
 from train.masks import PIXEL_SIZE_UM, Masked, drawn, foreign
 from train.run import SEGMENTER
@@ -29,6 +30,7 @@ SCORES = "segmenter.json"
 @click.option("--epochs", default=DRAWN_EPOCHS, show_default=True, help="On masks drawn by hand.")
 @click.option("--folds/--no-folds", "crossed", default=True, show_default=True, help="Score every drawn mask left out.")
 @click.option("--precision", type=click.Choice(["mixed_bfloat16", "mixed_float16", "float32"]), default="float32")
+@distributed.option
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
 def command(
     data: Path,
@@ -39,12 +41,14 @@ def command(
     epochs: int,
     crossed: bool,
     precision: str,
+    strategy: str,
     resume: bool,
 ) -> None:
     """Fit a segmenter and save it as segmenter.keras; its scores go to segmenter.json.
 
     A fold that has been scored, and the last model, are not fitted again by --resume.
     """
+    click.get_current_context().with_resource(distributed.replicas(strategy))
     keras.mixed_precision.set_global_policy(precision)
     rough = out / "rough" / "model.keras"
     if not rough.exists():
