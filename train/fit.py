@@ -28,6 +28,7 @@ def fit(
     validation: keras.utils.PyDataset | None = None,
     metrics: list[object] | None = None,
     verbose: int | str = 2,
+    settle: bool = True,
 ) -> keras.callbacks.History:
     """Fit `model` and leave its averaged weights in it; checkpoints, CSV and TensorBoard logs go to `folder`.
 
@@ -74,7 +75,8 @@ def fit(
         optimizer.finalize_variable_values(fitted.trainable_variables)
     if fitted is not model:
         model.set_weights(fitted.get_weights())
-    settle_batch_statistics(model, batches)
+    if settle:
+        settle_batch_statistics(model, batches)
     return history
 
 

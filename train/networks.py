@@ -1,8 +1,11 @@
 """The networks the paper compares, as classifiers of whole fields, and one of them run under the shared budget."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import keras
@@ -11,13 +14,18 @@ from keras import layers
 
 from smear.classes import LABELS
 from smear.errors import TrainingError
+from smear.metrics import bootstrap_interval
+from train import models
 from train.classification import FieldScores, field_loss
+from train.colour_forest import Told
 from train.fields import FieldBatches, paper_augmentation, whole_field
-from train.fit import fit, write_json
-from train.models import paper_cnn
+from train.fit import fit, settle_batch_statistics, write_json
+from train.page import Table
+from train.vit import vit
 
 LEAST_SIZE = {"InceptionV3": 75}
 BATCH, RATE = 16, 1e-3
+WORKING_DROPOUT = 0.3  # of the paper's CNN; see docs/decisions/0006
 Fields = Sequence[tuple[Path, str]]
 SIGNED = ((2.0, 2.0, 2.0), (-1.0, -1.0, -1.0))  # -1..1
 TORCH = ((1 / 0.229, 1 / 0.224, 1 / 0.225), (-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225))
@@ -30,7 +38,21 @@ PREPARED = {
     "DenseNet201": TORCH,
 }
 """keras.applications name -> scale and offset of each channel, which is its own `preprocess_input` for 0..1."""
-NAMES = (*PREPARED, "vit", "paper_cnn")
+NAMES = ("paper_cnn", "paper_cnn_literal", "MobileNetV2", "smearnet", "vit", "NASNetMobile", "InceptionV3", "ResNet50",
+         "DenseNet201")  # fmt: skip
+"""Cheapest first, so that a run that is cut short has left most rows."""
+GROUND = "colour forest, ground alone"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What every network of one table has in common."""
+
+    epochs: int
+    size: int
+    weights: str = "none"
+    steps: int | None = None  # batches of an epoch, at most
+    seed: int = 0
 
 
 def build(name: str, size: int, weights: str = "none") -> keras.Model:
@@ -44,10 +66,16 @@ def build(name: str, size: int, weights: str = "none") -> keras.Model:
     least = LEAST_SIZE.get(name, 32)
     if size < least:
         raise TrainingError(f"{name} needs fields of {least} pixels or more, not {size}; give a larger --size")
-    if name == "paper_cnn":
-        return paper_cnn(size, dropout=0.3)
     if name == "vit":
         return vit(size)
+    if name == "smearnet":
+        return _smearnet(size)
+    if name in PREPARED:
+        return _published(name, size, weights)
+    return models.paper_cnn(size, models.PAPER_DROPOUT if name == "paper_cnn_literal" else WORKING_DROPOUT)
+
+
+def _published(name: str, size: int, weights: str) -> keras.Model:
     inputs = keras.Input((size, size, 3))
     scale, offset = PREPARED[name]
     x = inputs[..., ::-1] if PREPARED[name] is CAFFE else inputs
@@ -59,33 +87,26 @@ def build(name: str, size: int, weights: str = "none") -> keras.Model:
     return keras.Model(inputs, outputs, name=name)
 
 
-def vit(size: int, patch: int = 16, width: int = 192, depth: int = 6, heads: int = 3) -> keras.Model:
-    """A small vision transformer, pre-norm, mean over patches; see docs/decisions/0009 for why it is our own."""
+def _smearnet(size: int) -> keras.Model:
+    """Our own, shown whole fields like the others: the mean of its map, without "other"."""
     inputs = keras.Input((size, size, 3))
-    x = layers.Conv2D(width, patch, strides=patch)(layers.Rescaling(2.0, -1.0)(inputs))
-    count = (size // patch) ** 2
-    x = layers.Reshape((count, width))(x)
-    x = _Places()(x)
-    for _ in range(depth):
-        y = layers.LayerNormalization(epsilon=1e-6)(x)
-        x = x + layers.MultiHeadAttention(heads, width // heads)(y, y)
-        y = layers.LayerNormalization(epsilon=1e-6)(x)
-        y = layers.Dense(width * 4, activation="gelu")(y)
-        x = x + layers.Dense(width)(y)
-    x = layers.GlobalAveragePooling1D()(layers.LayerNormalization(epsilon=1e-6)(x))
-    outputs = layers.Dense(len(LABELS), activation="softmax", dtype="float32")(x)
-    return keras.Model(inputs, outputs, name="vit")
+    x = layers.GlobalAveragePooling2D(dtype="float32")(models.smearnet(size)(inputs))
+    return keras.Model(inputs, layers.Softmax(dtype="float32")(x[:, : len(LABELS)]), name="smearnet")
 
 
-@keras.saving.register_keras_serializable("smearscope")
-class _Places(layers.Layer):
-    """Adds a learned vector to each place of the sequence."""
-
-    def build(self, shape: tuple[int | None, ...]) -> None:
-        self.places = self.add_weight(shape=shape[1:], initializer=keras.initializers.RandomNormal(stddev=0.02))
-
-    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        return x + self.places
+def multiply_adds(model: keras.Model) -> int:
+    """Return the multiply-adds of one field: those of `train.models`, and of separable and attention layers."""
+    total = models.multiply_adds(model)
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(layer, layers.SeparableConv2D):
+            weights = sum(math.prod(kernel.shape) for kernel in (layer.depthwise_kernel, layer.pointwise_kernel))
+            total += weights * math.prod(layer.output.shape[1:3])
+        elif isinstance(layer, layers.MultiHeadAttention):
+            _, places, width = layer.output.shape
+            total += 4 * places * width**2 + 2 * places**2 * width
+        elif isinstance(layer, layers.Dense) and len(layer.output.shape) == 3:
+            total += math.prod(layer.kernel.shape) * (layer.output.shape[1] - 1)  # once for each place, not once
+    return int(total)
 
 
 def shrunk(size: int) -> Callable[[Path], np.ndarray]:
@@ -103,32 +124,49 @@ class _Some(FieldBatches):
 
 
 def run(
-    name: str, train: Fields, test: Fields, out: Path, *,
-    split: str, fold: int, weights: str, epochs: int, steps: int | None, size: int, seed: int, verbose: int = 2,
-) -> dict[str, object]:  # fmt: skip
-    """Fit network `name` on `train`, score it on `test` and write `out`/`name`.json, the row of the report.
+    name: str, train: Fields, test: Fields, groups: Sequence[str], work: Path, budget: Budget, verbose: int = 2
+) -> dict[str, Any]:
+    """Fit network `name` on `train` and return its row: what it says of `test`, and what that cost.
 
-    Its last epoch is scored, never its best. A run that was killed goes on from its last whole epoch.
+    Its last epoch is scored, never its best, with the batch statistics as training left them and as settled after
+    it. A run that was killed goes on from its last whole epoch, kept in `work`.
     """
-    keras.utils.set_random_seed(seed)
-    model = build(name, size, weights)
-    # What the weights start from is the paper CNN's and the ViT's own: there are none to load.
-    start = weights if name in PREPARED else "none"
-    batches = _Some(list(train), shrunk(size), size=size, batch=BATCH, seed=seed)
-    batches.steps = steps
+    keras.utils.set_random_seed(budget.seed)
+    size = budget.size
+    model = build(name, size, budget.weights)
+    batches = _Some(list(train), shrunk(size), size=size, batch=BATCH, seed=budget.seed)
+    batches.steps = budget.steps
     begun = time.monotonic()
     trained = keras.Sequential([keras.Input((size, size, 3)), paper_augmentation(), model])
-    fit(trained, batches, field_loss, out / "runs" / name, epochs=epochs, rate=RATE, resume=True, verbose=verbose)
+    fit(trained, batches, field_loss, work, epochs=budget.epochs, rate=RATE, resume=True, verbose=verbose,
+        settle=False)  # fmt: skip
+    left = score(model, test, size)
+    settle_batch_statistics(trained, batches)
     minutes = (time.monotonic() - begun) / 60
     scored = score(model, test, size)
-    row: dict[str, object] = {
-        "network": name, "split": split, "fold": fold, "seed": seed, "epochs": epochs,
-        "accuracy": scored.accuracy, "macro_f1": scored.macro_f1, "n": len(scored.truth), "size": size,
-        "minutes": round(minutes, 2), "weights": start, "batch": BATCH, "rate": RATE, "steps": len(batches),
-        "remark": f"{len(batches)} steps of {BATCH} fields an epoch",
+    low, high = _interval(scored.truth == scored.logits.argmax(axis=1), groups)
+    return {
+        "network": name, "accuracy": scored.accuracy, "low": low, "high": high, "macro_f1": scored.macro_f1,
+        "unsettled_accuracy": left.accuracy, "n": len(scored.truth), "parameters": model.count_params(),
+        "multiply_adds": multiply_adds(model), "minutes": round(minutes, 2),
+        # There are none to load for the paper's CNN, the ViT and our own.
+        "weights": budget.weights if name in PREPARED else "none",
+        "epochs": budget.epochs, "size": size, "batch": BATCH, "rate": RATE,
+        "remark": f"{len(batches)} steps of {BATCH}",
     }  # fmt: skip
-    write_json(out / f"{name}.json", {"rows": [row]})
-    return row
+
+
+def ground_row(told: Told, groups: Sequence[str]) -> dict[str, Any]:
+    """Return what the colour forest knew of the same test fields, shown no cell, as a row."""
+    low, high = _interval(np.array(told.right), groups)
+    return {
+        "network": GROUND, "accuracy": told.accuracy, "low": low, "high": high, "macro_f1": told.macro_f1,
+        "n": told.n, "remark": "no network: a random forest on the colours of glass and red cells",
+    }  # fmt: skip
+
+
+def _interval(right: np.ndarray, groups: Sequence[str]) -> tuple[float, float]:
+    return bootstrap_interval(right.astype(float), groups, lambda rows: float(rows.mean()), 0)
 
 
 def score(model: keras.Model, fields: Fields, size: int) -> FieldScores:
@@ -138,3 +176,31 @@ def score(model: keras.Model, fields: Fields, size: int) -> FieldScores:
     truth = np.array([LABELS.index(label) for _, label in fields], np.int32)
     logits = np.log(np.maximum(told, 1e-7))
     return FieldScores(tuple(str(path) for path, _ in fields), truth, logits, np.zeros(len(truth), np.float32))
+
+
+def save_row(path: Path, row: dict[str, Any]) -> None:
+    """Write `row` to `path` as `train report --networks` reads it."""
+    write_json(path, {"rows": [row]})
+
+
+def table(rows: Sequence[dict[str, Any]]) -> Table:
+    """Return all `rows` side by side, split by split."""
+    cells = []
+    for row in sorted(rows, key=lambda row: (str(row["split"]), -float(row["accuracy"]))):
+        interval = f"{row['accuracy']:.4f} ({row['low']:.4f} to {row['high']:.4f})"
+        cells.append(
+            (row["network"], row["split"], interval, f"{row['macro_f1']:.4f}", _said(row, "unsettled_accuracy", ".4f"),
+             str(row["n"]), _said(row, "parameters", ","), _said(row, "multiply_adds", ","),
+             _said(row, "minutes", ".1f"), str(row.get("weights", "-")))
+        )  # fmt: skip
+    head = ("network", "split", "accuracy (95 %)", "macro F1", "accuracy, unsettled", "n", "parameters",
+            "multiply-adds", "minutes", "weights")  # fmt: skip
+    caption = (
+        "Whole fields, one budget for all; no row says that a network looks at cells. "
+        "Unsettled: with the batch statistics as training left them, see docs/decisions/0006"
+    )
+    return Table(caption, head, cells)
+
+
+def _said(row: dict[str, Any], name: str, form: str) -> str:
+    return format(row[name], form) if row.get(name) is not None else "-"

@@ -1,6 +1,5 @@
 """The compared networks: their input, their budget, and the row each leaves for the report."""
 
-import json
 from pathlib import Path
 
 import keras
@@ -14,7 +13,7 @@ from smear.errors import TrainingError
 from train.cli import command
 from train.dataset import read
 from train.experiments import read_rows
-from train.networks import PREPARED, build
+from train.networks import NAMES, PREPARED, build, multiply_adds
 from train.splits import make, save
 
 
@@ -30,7 +29,7 @@ def tiny(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["vit", "paper_cnn", "MobileNetV2"])
+@pytest.mark.parametrize("name", ["vit", "paper_cnn", "smearnet", "MobileNetV2"])
 def test_a_network_gives_four_probabilities(name: str) -> None:
     told = np.asarray(build(name, 32)(np.zeros((2, 32, 32, 3), np.float32)))
     assert told.shape == (2, 4)
@@ -56,18 +55,33 @@ def test_a_network_that_needs_more_pixels_says_how_many() -> None:
         build("InceptionV3", 64)
 
 
-def test_a_run_leaves_a_row_the_report_reads_and_is_not_run_again(tiny: Path) -> None:
+def test_a_network_costs_what_its_authors_say() -> None:
+    assert multiply_adds(build("MobileNetV2", 224)) == pytest.approx(300e6, rel=0.02)  # Sandler et al. 2018, table 4
+    assert multiply_adds(build("NASNetMobile", 224)) == pytest.approx(564e6, rel=0.03)  # Zoph et al. 2018, table 3
+    assert multiply_adds(build("vit", 224)) == pytest.approx(0.5 * 1.25e9, rel=0.06)  # half the depth of ViT-Ti/16
+
+
+def test_a_run_leaves_rows_the_report_reads_and_is_not_run_again(tiny: Path) -> None:
     out = tiny / "out"
     words = ["networks", "--data", str(tiny), "--split", str(tiny / "paper.json"), "--out", str(out),
              "--models", "vit", "--epochs", "1", "--steps", "1", "--size", "32"]  # fmt: skip
     first = CliRunner().invoke(command, words, catch_exceptions=False)
     assert first.exit_code == 0, first.output
-    (row,) = read_rows(out)
-    assert (row["network"], row["split"], row["epochs"], row["size"]) == ("vit", "paper", 1, 32)
-    stored = (out / "vit.json").read_bytes()
+    ground, row = read_rows(out)
+    assert (ground["network"], ground["n"]) == ("colour forest, ground alone", 4)
+    assert (row["network"], row["split"], row["epochs"], row["size"], row["n"]) == ("vit", "paper", 1, 32, 4)
+    assert 0 <= row["low"] <= row["accuracy"] <= row["high"] <= 1
+    said = (out / "networks.md").read_text()
+    assert "| vit | paper |" in said
+    assert "need a GPU" in said
+    stored = (out / "vit.paper.json").read_bytes()
     assert CliRunner().invoke(command, words, catch_exceptions=False).exit_code == 0
-    assert (out / "vit.json").read_bytes() == stored
-    assert json.loads(stored)["rows"][0]["n"] == 4
+    assert (out / "vit.paper.json").read_bytes() == stored
     words[words.index("--epochs") + 1] = "2"
     with pytest.raises(TrainingError, match="another epochs"):
         CliRunner().invoke(command, words, catch_exceptions=False)
+
+
+def test_the_names_are_those_of_the_issue() -> None:
+    wanted = {"MobileNetV2", "InceptionV3", "ResNet50", "NASNetMobile", "DenseNet201", "vit", "paper_cnn"}
+    assert wanted | {"smearnet", "paper_cnn_literal"} == set(NAMES)
