@@ -67,6 +67,18 @@ def test_two_workers_or_two_devices_end_where_one_alone_does(tmp_path: Path) -> 
         assert len((out / "plain" / "epochs.csv").read_text().splitlines()) == EPOCHS + 1
 
 
+def test_a_killed_run_goes_on_and_ends_where_an_unbroken_one_does(tmp_path: Path) -> None:
+    with replicas("mirrored"):
+        unbroken, _ = learn(plain(), tmp_path / "unbroken")
+        with pytest.raises(RuntimeError, match="killed"):
+            learn(plain(), tmp_path / "broken", dies_in=2)
+        resumed, epochs = learn(plain(), tmp_path / "broken", resume=True)
+    assert epochs == [2]
+    for one, other in zip(unbroken, resumed, strict=True):
+        assert np.allclose(one, other, atol=1e-5)
+    assert len((tmp_path / "broken" / "epochs.csv").read_text().splitlines()) == EPOCHS + 1
+
+
 def test_one_machine_with_at_most_one_gpu_trains_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TF_CONFIG", raising=False)
     with replicas("none"):

@@ -17,22 +17,27 @@ EPOCHS, STEPS, ROWS = 3, 3, 7  # rows that two workers cannot halve
 
 
 class Colours(keras.utils.PyDataset):
-    """Tiny pictures, whose class is the channel that is strongest; other ones each epoch."""
+    """Tiny pictures, whose class is the channel that is strongest; other ones each epoch; can be killed at one."""
 
-    def __init__(self) -> None:
+    def __init__(self, dies_in: int | None = None) -> None:
         super().__init__(workers=2)
-        self.epoch = 0
+        self.epoch, self.dies_in = 0, dies_in
 
     def __len__(self) -> int:
         return STEPS
 
     def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        if self.epoch == self.dies_in:
+            raise RuntimeError("killed")
         x = np.random.default_rng((self.epoch, step)).random((ROWS, 6, 6, 3), np.float32)
         return x, x.mean(axis=(1, 2)).argmax(axis=1).astype(np.int32)
 
 
-def learn(model: keras.Model, folder: Path) -> tuple[list[np.ndarray], list[int]]:
-    history = fit(model, Colours(), keras.losses.sparse_categorical_crossentropy, folder, epochs=EPOCHS, rate=0.05)
+def learn(
+    model: keras.Model, folder: Path, dies_in: int | None = None, resume: bool = False
+) -> tuple[list[np.ndarray], list[int]]:
+    loss = keras.losses.sparse_categorical_crossentropy
+    history = fit(model, Colours(dies_in), loss, folder, epochs=EPOCHS, rate=0.05, resume=resume, verbose=0)
     return model.get_weights(), history.epoch
 
 
