@@ -56,14 +56,17 @@ CONTRAST, BRIGHTNESS = 0.1, 0.05
 
 
 def paper_augmentation(cutout: bool = True) -> keras.Sequential:
-    """Rotation, contrast, flip, crop, cutout and brightness; the paper names them without their ranges."""
+    """Rotation, contrast, flip, crop, cutout and brightness; the paper names them without their ranges.
+
+    In float32 under any policy: RandomErasing cannot count in float16.
+    """
     steps = [
-        layers.RandomFlip(),
-        layers.RandomRotation(0.5, fill_mode="reflect"),
-        layers.RandomZoom((-0.2, 0.0), fill_mode="reflect"),  # crop and back to size
-        layers.RandomContrast(CONTRAST, value_range=(0, 1)),
-        layers.RandomBrightness(BRIGHTNESS, value_range=(0, 1)),
+        layers.RandomFlip(dtype="float32"),
+        layers.RandomRotation(0.5, fill_mode="reflect", dtype="float32"),
+        layers.RandomZoom((-0.2, 0.0), fill_mode="reflect", dtype="float32"),  # crop and back to size
+        layers.RandomContrast(CONTRAST, value_range=(0, 1), dtype="float32"),
+        layers.RandomBrightness(BRIGHTNESS, value_range=(0, 1), dtype="float32"),
     ]
     if cutout:
-        steps.append(layers.RandomErasing(factor=0.5, scale=(0.02, 0.1), value_range=(0, 1)))
+        steps.append(layers.RandomErasing(factor=0.5, scale=(0.02, 0.1), value_range=(0, 1), dtype="float32"))
     return keras.Sequential(steps, name="paper_augmentation")
