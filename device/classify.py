@@ -1,6 +1,6 @@
 """Which class a field resembles: the classifier on what the bundle says it is shown, pooled over the field."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -54,10 +54,7 @@ def _map_logits(
     nearest = np.abs(centres[:, np.newaxis] - (origins + size / 2)).max(axis=2).argmin(axis=1)
     of_cells = np.zeros((len(centres), model.output_shape[-1]), np.float32)
     logits, areas = [], []
-    for number, (x, y) in enumerate(origins.tolist()):
-        area = np.count_nonzero(tile(labels, (x, y), size))
-        if not area:
-            continue
+    for number, (x, y), area in _tiles_with_cells(labels, origins.tolist(), size):
         answer = model.invoke(tile(shown, (x, y), size)[np.newaxis])[0]
         inside = nearest == number
         of_cells[inside] = read_map(answer, centres[inside] - (x, y))
@@ -71,9 +68,18 @@ def _tile_logits(frame: ModelFrame, labels: np.ndarray, model: Runtime) -> tuple
     size = model.input_shape[1]
     shown = without_scale_bar(frame)
     logits, areas = [], []
-    for origin in tile_origins(labels.shape[0], labels.shape[1], size):
-        area = np.count_nonzero(tile(labels, origin, size))
-        if area:
-            logits.append(np.asarray(model.invoke(tile(shown, origin, size)[np.newaxis])[0]))
-            areas.append(float(area))
+    origins = tile_origins(labels.shape[0], labels.shape[1], size)
+    for _, origin, area in _tiles_with_cells(labels, origins, size):
+        logits.append(np.asarray(model.invoke(tile(shown, origin, size)[np.newaxis])[0]))
+        areas.append(float(area))
     return np.stack(logits), np.array(areas)
+
+
+def _tiles_with_cells(
+    labels: np.ndarray, origins: Sequence[tuple[int, int]], size: int
+) -> Iterator[tuple[int, tuple[int, int], int]]:
+    """Yield number, origin x, y and area of cell of each tile that holds any."""
+    for number, origin in enumerate(origins):
+        area = int(np.count_nonzero(tile(labels, origin, size)))
+        if area:
+            yield number, origin, area

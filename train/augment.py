@@ -73,3 +73,15 @@ def add_scale_bar(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     cv2.line(out, (width - 22, height - 5), (width - 6, height - 5), ink, 1)
     cv2.putText(out, "200 px", (width - 24, height - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.22, ink, 1, cv2.LINE_AA)
     return out
+
+
+def other_hue(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return RGB uint8 (h, w, 3) in a hue that no Romanowsky stain has."""
+    hsv = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2HSV)
+    hsv[..., 0] = (hsv[..., 0].astype(int) + rng.integers(35, 145)) % 180
+    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB))
+
+
+def beyond_focus(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return RGB uint8 (h, w, 3) blurred beyond any focus."""
+    return np.asarray(cv2.GaussianBlur(np.ascontiguousarray(image), (0, 0), float(rng.uniform(3.5, 7))))

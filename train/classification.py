@@ -15,7 +15,7 @@ from train import models
 from train.backbone import load_imagenet
 from train.crops import BAG, CropBatches, Crops, Variation, shown
 from train.fields import FieldBatches, paper_augmentation
-from train.fit import fit
+from train.fit import fit, fit_once
 from train.masks import Masked
 from train.neutral import NeutralBatches, NeutralFields, on_white
 from train.neutral import Variation as FieldVariation
@@ -59,12 +59,6 @@ def cell_loss(labels: keras.KerasTensor, logits: keras.KerasTensor) -> keras.Ker
     return CELL_SHARE * _entropy(target, logits) + (1.0 - CELL_SHARE) * _entropy(target[::BAG], bags)
 
 
-def _finished(out: Path, resume: bool) -> keras.Model | None:
-    """Return the model that a run which is to be resumed has left in `out` already."""
-    done = out / "model.keras"
-    return keras.models.load_model(done, compile=False) if resume and done.exists() else None
-
-
 def _entropy(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
     smooth = target * (1.0 - SMOOTHING) + SMOOTHING / logits.shape[-1]
     return -keras.ops.mean(keras.ops.sum(smooth * keras.ops.log_softmax(logits, axis=-1), axis=-1))
@@ -90,16 +84,19 @@ def fit_neutral(
     verbose: int = 2,
 ) -> keras.Model:
     """Fit `smearnet` on training fields, with the cells on neutral ground, and save it as `out`/model.keras."""
-    if finished := _finished(out, resume):
-        return finished
     keras.utils.set_random_seed(seed)
-    model = models.smearnet()
-    if weights == "imagenet":
-        load_imagenet(model)
-    batches = NeutralBatches(fields, others, drawn, NEUTRAL_STEPS, NEUTRAL_BATCH, seed, variation or FieldVariation())
-    fit(model, batches, map_loss, out, epochs=epochs, rate=NEUTRAL_RATE, resume=resume, verbose=verbose)
-    model.save(out / "model.keras")
-    return model
+
+    def start() -> keras.Model:
+        model = models.smearnet()
+        if weights == "imagenet":
+            load_imagenet(model)
+        return model
+
+    def draw() -> NeutralBatches:
+        varied = variation or FieldVariation()
+        return NeutralBatches(fields, others, drawn, NEUTRAL_STEPS, NEUTRAL_BATCH, seed, varied)
+
+    return fit_once(start, draw, map_loss, out, epochs=epochs, rate=NEUTRAL_RATE, resume=resume, verbose=verbose)
 
 
 def score_neutral(model: keras.Model, fields: NeutralFields, ground: bool = False) -> FieldScores:
@@ -130,14 +127,12 @@ def fit_cells(
     verbose: int = 2,
 ) -> keras.Model:
     """Fit `cellnet` on the cells of training fields (and on OTHER cells) and save it as `out`/model.keras."""
-    if finished := _finished(out, resume):
-        return finished
     keras.utils.set_random_seed(seed)
-    model = models.cellnet()
-    batches = CropBatches(crops, CELL_STEPS, CELL_BATCH, seed, variation or Variation())
-    fit(model, batches, cell_loss, out, epochs=epochs, rate=CELL_RATE, resume=resume, verbose=verbose)
-    model.save(out / "model.keras")
-    return model
+
+    def draw() -> CropBatches:
+        return CropBatches(crops, CELL_STEPS, CELL_BATCH, seed, variation or Variation())
+
+    return fit_once(models.cellnet, draw, cell_loss, out, epochs=epochs, rate=CELL_RATE, resume=resume, verbose=verbose)
 
 
 def fit_fields(
@@ -165,10 +160,13 @@ def field_loss(labels: keras.KerasTensor, probabilities: keras.KerasTensor) -> k
 
 
 def score_fields(
-    model: keras.Model, fields: Sequence[tuple[Path, str]], prepare: Callable[[Path], np.ndarray]
+    model: keras.Model,
+    fields: Sequence[tuple[Path, str]],
+    prepare: Callable[[Path], np.ndarray],
+    size: int = FIELD_SIZE,
 ) -> FieldScores:
-    """Return what a whole-field classifier says of `fields`."""
-    batches = FieldBatches(list(fields), prepare, size=FIELD_SIZE, batch=FIELD_BATCH, seed=None)
+    """Return what a whole-field classifier says of `fields`, shown at `size` pixels."""
+    batches = FieldBatches(list(fields), prepare, size=size, batch=FIELD_BATCH, seed=None)
     probabilities = np.concatenate([np.asarray(model.predict_on_batch(batches[i][0])) for i in range(len(batches))])
     truth = np.array([LABELS.index(label) for _, label in fields], np.int32)
     logits = np.log(np.maximum(probabilities, 1e-7))

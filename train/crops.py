@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
 
 from smear.cells import clear_of_scale_bar, mask_of, measure, separate
 from smear.preprocess import CROP_SIZE, NEUTRAL, ModelFrame
+from train.batches import DrawnBatches
 
 BAG = 8  # cells of one field that are judged together in training
 MARGIN = 8  # context kept around each crop, in model pixels, so that turning and zooming never runs dry
@@ -106,24 +106,20 @@ class Variation:
     blur: float = 0.3  # share of crops softened
 
 
-class CropBatches(keras.utils.PyDataset):
+class CropBatches(DrawnBatches):
     """Class-balanced batches of varied crops: x float32 (n, s, s, 3) in 0..1, y int32 (n,).
 
     Each run of `BAG` crops is from one field, under one stain and light, as a device meets them.
     """
 
     def __init__(self, crops: Crops, steps: int, batch: int, seed: int, variation: Variation) -> None:
-        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
-        self.crops, self.steps, self.batch, self.seed, self.variation = crops, steps, batch, seed, variation
-        self.epoch = 0
+        super().__init__(steps, batch, seed)
+        self.crops, self.variation = crops, variation
         self.by_class = [_by_field(crops, label) for label in np.unique(crops.label)]
-
-    def __len__(self) -> int:
-        return self.steps
 
     def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Return batch `step` of this epoch."""
-        rng = np.random.default_rng((self.seed, self.epoch, step))
+        rng = self.rng(step)
         # class, then field, then cells: a crowded field has no more say than a sparse one
         chosen = []
         for label in rng.integers(len(self.by_class), size=self.batch // BAG):

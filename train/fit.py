@@ -1,6 +1,7 @@
 """The training loop both models share: warm-up and cosine rate, averaged weights, checkpoints, logs, resume."""
 
 import json
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -78,6 +79,30 @@ def fit(
     if settle:
         settle_batch_statistics(model, batches)
     return history
+
+
+def fit_once(
+    build: Callable[[], keras.Model],
+    draw: Callable[[], keras.utils.PyDataset],
+    loss: object,
+    folder: Path,
+    *,
+    epochs: int,
+    rate: float,
+    resume: bool = False,
+    verbose: int | str = 2,
+) -> keras.Model:
+    """Return the model that a finished run left in `folder` if `resume`; else `fit` what `build` gives, and save it.
+
+    Neither `build` nor `draw` is called for a run that is finished.
+    """
+    done = folder / "model.keras"
+    if resume and done.exists():
+        return keras.models.load_model(done, compile=False)
+    model = build()
+    fit(model, draw(), loss, folder, epochs=epochs, rate=rate, resume=resume, verbose=verbose)
+    model.save(done)
+    return model
 
 
 class _EpochOfBatches(keras.callbacks.Callback):

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
 
+from smear.classes import LABELS
 from smear.errors import DatasetError
 from smear.field import CYTOPLASM, NUCLEUS
 from smear.images import read_image
 from smear.preprocess import FIELD_SIZE, MODEL_PIXEL_SIZE_UM
+from smear.synthetic import render
 from train import augment
+from train.batches import DrawnBatches
 
 BG, CYTO, NUC, CELL, IGNORE = 0, 1, 2, 3, 255
 """Codes of a target: CELL is leukocyte whose nucleus nobody drew, IGNORE counts in no loss and no score."""
@@ -73,7 +75,18 @@ def drawn(root: Path) -> list[Masked]:
     return found
 
 
-class MaskedBatches(keras.utils.PyDataset):
+def rendered(count: int, seed: int) -> list[Masked]:
+    """Return drawn fields of all classes with their exact masks; `source` is the class."""
+    fields = []
+    for number in range(seed, seed + count):
+        label = LABELS[(number - seed) % len(LABELS)]
+        field = render(label, number)
+        codes = np.select([field.mask.nucleus, field.mask.cell], [NUC, CYTO], BG).astype(np.uint8)
+        fields.append(Masked(f"rendered-{number}", label, field.image, codes, (0.8, 1.25)))
+    return fields
+
+
+class MaskedBatches(DrawnBatches):
     """Endlessly augmented batches: x float32 (n, 224, 224, 3) in 0..1 and y uint8 (n, 224, 224) of codes.
 
     `pools` is a list of (pictures, share of a batch); the order depends on `seed` and the epoch alone.
@@ -82,18 +95,15 @@ class MaskedBatches(keras.utils.PyDataset):
     def __init__(
         self, pools: list[tuple[list[Masked], float]], steps: int, batch: int, seed: int, strength: float = 1.0
     ) -> None:
-        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
+        super().__init__(steps, batch, seed)
         self.pools = [pictures for pictures, _ in pools]
         total = sum(share for _, share in pools)
         self.shares = [share / total for _, share in pools]
-        self.steps, self.batch, self.seed, self.strength, self.epoch = steps, batch, seed, strength, 0
-
-    def __len__(self) -> int:
-        return self.steps
+        self.strength = strength
 
     def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Return batch `step` of this epoch."""
-        rng = np.random.default_rng((self.seed, self.epoch, step))
+        rng = self.rng(step)
         pairs = list(self._pairs(rng))
         return np.stack([x for x, _ in pairs]).astype(np.float32) / 255.0, np.stack([y for _, y in pairs])
 

@@ -1,5 +1,7 @@
 """Every network by name: the paper's pair as published, the compared networks, and our own light pair."""
 
+import math
+
 import keras
 from keras import layers
 
@@ -124,13 +126,19 @@ def _separable(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
 
 
 def multiply_adds(model: keras.Model) -> int:
-    """Return the multiply-adds of one forward pass of `model` at batch 1: convolutions and dense layers."""
+    """Return the multiply-adds of one forward pass of `model` at batch 1: convolutions, dense layers and attention."""
     total = 0
     for layer in model._flatten_layers(include_self=False):  # applications nest models
         if isinstance(layer, layers.Conv2DTranspose):
             total += layer.kernel.shape.num_elements() * layer.input.shape[1] * layer.input.shape[2]
         elif isinstance(layer, (layers.DepthwiseConv2D, layers.Conv2D)):
             total += layer.kernel.shape.num_elements() * layer.output.shape[1] * layer.output.shape[2]
+        elif isinstance(layer, layers.SeparableConv2D):
+            weights = sum(math.prod(kernel.shape) for kernel in (layer.depthwise_kernel, layer.pointwise_kernel))
+            total += weights * math.prod(layer.output.shape[1:3])
+        elif isinstance(layer, layers.MultiHeadAttention):
+            _, places, width = layer.output.shape
+            total += 4 * places * width**2 + 2 * places**2 * width
         elif isinstance(layer, layers.Dense):
-            total += layer.kernel.shape.num_elements()
+            total += math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1])  # once for each place
     return int(total)

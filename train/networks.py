@@ -1,6 +1,5 @@
 """The networks the paper compares, as classifiers of whole fields, and one of them run under the shared budget."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from smear.classes import LABELS
 from smear.errors import TrainingError
 from smear.metrics import bootstrap_interval
 from train import models
-from train.classification import FieldScores, field_loss
+from train.classification import field_loss, score_fields
 from train.colour_forest import Told
 from train.fields import FieldBatches, paper_augmentation, whole_field
 from train.fit import fit, settle_batch_statistics, write_json
@@ -94,21 +93,6 @@ def _smearnet(size: int) -> keras.Model:
     return keras.Model(inputs, layers.Softmax(dtype="float32")(x[:, : len(LABELS)]), name="smearnet")
 
 
-def multiply_adds(model: keras.Model) -> int:
-    """Return the multiply-adds of one field: those of `train.models`, and of separable and attention layers."""
-    total = models.multiply_adds(model)
-    for layer in model._flatten_layers(include_self=False):
-        if isinstance(layer, layers.SeparableConv2D):
-            weights = sum(math.prod(kernel.shape) for kernel in (layer.depthwise_kernel, layer.pointwise_kernel))
-            total += weights * math.prod(layer.output.shape[1:3])
-        elif isinstance(layer, layers.MultiHeadAttention):
-            _, places, width = layer.output.shape
-            total += 4 * places * width**2 + 2 * places**2 * width
-        elif isinstance(layer, layers.Dense) and len(layer.output.shape) == 3:
-            total += math.prod(layer.kernel.shape) * (layer.output.shape[1] - 1)  # once for each place, not once
-    return int(total)
-
-
 def shrunk(size: int) -> Callable[[Path], np.ndarray]:
     """Return what reads a whole field at `size` pixels: RGB uint8 (size, size, 3)."""
     return lambda path: cv2.resize(whole_field(path), (size, size), interpolation=cv2.INTER_AREA)
@@ -140,15 +124,15 @@ def run(
     trained = keras.Sequential([keras.Input((size, size, 3)), paper_augmentation(), model])
     fit(trained, batches, field_loss, work, epochs=budget.epochs, rate=RATE, resume=True, verbose=verbose,
         settle=False)  # fmt: skip
-    left = score(model, test, size)
+    left = score_fields(model, test, shrunk(size), size)
     settle_batch_statistics(trained, batches)
     minutes = (time.monotonic() - begun) / 60
-    scored = score(model, test, size)
+    scored = score_fields(model, test, shrunk(size), size)
     low, high = _interval(scored.truth == scored.logits.argmax(axis=1), groups)
     return {
         "network": name, "accuracy": scored.accuracy, "low": low, "high": high, "macro_f1": scored.macro_f1,
         "unsettled_accuracy": left.accuracy, "n": len(scored.truth), "parameters": model.count_params(),
-        "multiply_adds": multiply_adds(model), "minutes": round(minutes, 2),
+        "multiply_adds": models.multiply_adds(model), "minutes": round(minutes, 2),
         # There are none to load for the paper's CNN, the ViT and our own.
         "weights": budget.weights if name in PREPARED else "none",
         "epochs": budget.epochs, "size": size, "batch": BATCH, "rate": RATE,
@@ -167,15 +151,6 @@ def ground_row(told: Told, groups: Sequence[str]) -> dict[str, Any]:
 
 def _interval(right: np.ndarray, groups: Sequence[str]) -> tuple[float, float]:
     return bootstrap_interval(right.astype(float), groups, lambda rows: float(rows.mean()), 0)
-
-
-def score(model: keras.Model, fields: Fields, size: int) -> FieldScores:
-    """Return what `model` says of `fields`, shown at `size` pixels."""
-    batches = FieldBatches(list(fields), shrunk(size), size=size, batch=BATCH, seed=None)
-    told = np.concatenate([np.asarray(model.predict_on_batch(batches[i][0])) for i in range(len(batches))])
-    truth = np.array([LABELS.index(label) for _, label in fields], np.int32)
-    logits = np.log(np.maximum(told, 1e-7))
-    return FieldScores(tuple(str(path) for path, _ in fields), truth, logits, np.zeros(len(truth), np.float32))
 
 
 def save_row(path: Path, row: dict[str, Any]) -> None:

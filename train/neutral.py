@@ -5,20 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
 
 from smear.cells import clear_of_scale_bar, mask_of, measure, separate
 from smear.classes import LABELS
 from smear.preprocess import FIELD_SIZE, NEUTRAL, ModelFrame, tile, without_scale_bar
-from smear.synthetic import render
 from train import augment
-from train.masks import BG, CELL, Masked
+from train.batches import DrawnBatches
+from train.masks import BG, Masked
 
 OTHER_SHARE = 0.15  # of a batch: bodies that are no cell of the four classes
 DRAWN_SHARE = 0.05  # of a batch: rendered fields, so that the demonstration's slides are no strangers
 JPEG_QUALITY = (20, 95)
-RENDERED, RENDERED_SEED = 240, 20_000
 SHIFT_PX = 30  # how far a field is moved: what lies at its edge is cut off, as on any slide
 _DENSITY = -np.log((np.arange(256, dtype=np.float32) + 1.0) / 256.0)  # optical density of each grey value
 
@@ -67,8 +65,7 @@ def neutral_field(view: ModelFrame, probabilities: np.ndarray) -> tuple[np.ndarr
     labels = separate(mask.cell)
     bodies = measure(labels, mask, view, None)
     chosen = [bodies[i] for i in clear_of_scale_bar(view, bodies)]
-    cell = np.where(labels > 0, np.uint8(255), np.uint8(0))
-    pixels = np.dstack([without_scale_bar(view), cell])
+    pixels = with_mask(without_scale_bar(view), labels > 0)
     rows = [(*body.centre, body.say) for body in chosen]
     return tile(pixels, (0, 0)), np.array(rows, np.float32).reshape(-1, 3)
 
@@ -93,7 +90,7 @@ class Variation:
     ground: bool = False  # the ground is shown too: the control that tells what it gives away
 
 
-class NeutralBatches(keras.utils.PyDataset):
+class NeutralBatches(DrawnBatches):
     """Class-balanced batches of varied fields.
 
     x float32 (n, 224, 224, 3) in 0..1, y int32 (n,).
@@ -109,18 +106,13 @@ class NeutralBatches(keras.utils.PyDataset):
         seed: int,
         variation: Variation,
     ) -> None:
-        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
-        self.fields, self.others, self.drawn = fields, others, drawn
-        self.steps, self.batch, self.seed, self.variation = steps, batch, seed, variation
-        self.epoch = 0
+        super().__init__(steps, batch, seed)
+        self.fields, self.others, self.drawn, self.variation = fields, others, drawn, variation
         self.by_class = [np.flatnonzero(fields.label == label) for label in np.unique(fields.label)]
-
-    def __len__(self) -> int:
-        return self.steps
 
     def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Return batch `step` of this epoch."""
-        rng = np.random.default_rng((self.seed, self.epoch, step))
+        rng = self.rng(step)
         chosen = [self._one(rng) for _ in range(self.batch)]
         x = np.stack([restained(pixels, rng, self.variation) for pixels, _ in chosen])
         return x, np.array([label for _, label in chosen], np.int32)
@@ -131,7 +123,7 @@ class NeutralBatches(keras.utils.PyDataset):
             return self._other(rng), len(LABELS)
         if kind < OTHER_SHARE + DRAWN_SHARE and self.drawn:
             picked = self.drawn[rng.integers(len(self.drawn))]
-            return moved(_with_mask(picked), rng, self.variation), LABELS.index(picked.source)
+            return moved(with_mask(picked.image, picked.codes != BG), rng, self.variation), LABELS.index(picked.source)
         rows = self.by_class[rng.integers(len(self.by_class))]
         row = rows[rng.integers(len(rows))]
         return moved(self.fields.pixels[row], rng, self.variation), int(self.fields.label[row])
@@ -141,24 +133,14 @@ class NeutralBatches(keras.utils.PyDataset):
         if rng.random() < 0.5:
             picked = self.others[rng.integers(len(self.others))]
             image, codes = augment.move(picked.image, picked.codes, rng, FIELD_SIZE, picked.zoom)
-            return np.dstack([image, np.where(codes != BG, np.uint8(255), np.uint8(0))])
+            return with_mask(image, codes != BG)
         field = moved(self.fields.pixels[rng.integers(len(self.fields.label))], rng, self.variation)
         return _SPOILT[rng.integers(len(_SPOILT))](field, rng)
 
 
-def rendered(count: int = RENDERED, seed: int = RENDERED_SEED) -> list[Masked]:
-    """Return drawn fields with their exact masks; `source` is the class."""
-    found = []
-    for number in range(count):
-        label = LABELS[number % len(LABELS)]
-        field = render(label, seed + number)
-        codes = np.where(field.mask.cell, CELL, BG).astype(np.uint8)
-        found.append(Masked(f"rendered-{seed + number}", label, field.image, codes, (0.8, 1.25)))
-    return found
-
-
-def _with_mask(masked: Masked) -> np.ndarray:
-    return np.dstack([masked.image, np.where(masked.codes != BG, np.uint8(255), np.uint8(0))])
+def with_mask(image: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """Return RGB uint8 (h, w, 3) with a fourth channel: 255 where bool (h, w) `cell`, else 0."""
+    return np.dstack([image, np.where(cell, np.uint8(255), np.uint8(0))])
 
 
 def moved(field: np.ndarray, rng: np.random.Generator, variation: Variation) -> np.ndarray:
@@ -203,14 +185,12 @@ def restained(field: np.ndarray, rng: np.random.Generator, variation: Variation)
 
 def _other_hue(field: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A hue that no Romanowsky stain has."""
-    hsv = cv2.cvtColor(np.ascontiguousarray(field[..., :3]), cv2.COLOR_RGB2HSV)
-    hsv[..., 0] = (hsv[..., 0].astype(int) + rng.integers(35, 145)) % 180
-    return np.dstack([cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), field[..., 3]])
+    return np.dstack([augment.other_hue(field[..., :3], rng), field[..., 3]])
 
 
 def _unsharp(field: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Beyond any focus."""
-    return np.dstack([cv2.GaussianBlur(field[..., :3], (0, 0), float(rng.uniform(3.5, 7))), field[..., 3]])
+    return np.dstack([augment.beyond_focus(field[..., :3], rng), field[..., 3]])
 
 
 def _shuffled(field: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -227,7 +207,7 @@ def _ground(field: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     inside = field[..., 3] > 127
     near = cv2.dilate(inside.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     beside = np.roll(inside, rng.integers(24, 200, 2), (0, 1)) & ~near
-    return np.dstack([field[..., :3], np.where(beside, np.uint8(255), np.uint8(0))])
+    return with_mask(field[..., :3], beside)
 
 
 def _tissue(field: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -248,7 +228,7 @@ def _tissue(field: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         rng.normal(0, 1, (FIELD_SIZE, FIELD_SIZE)).astype(np.float32), (0, 0), float(rng.uniform(4, 10))
     )
     body = noise > np.quantile(noise, rng.uniform(0.3, 0.8))
-    return np.dstack([image, np.where(body, np.uint8(255), np.uint8(0))])
+    return with_mask(image, body)
 
 
 _SPOILT = (_other_hue, _unsharp, _shuffled, _ground, _tissue)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from smear.preprocess import to_model_scale
+from train import augment
 from train.crops import CUT_SIZE, MARGIN, Crops, cut, joined
 from train.masks import PIXEL_SIZE_UM, foreign
 from train.segmentation import Segment
@@ -48,13 +49,11 @@ def made_up(crops: Crops, seed: int, count: int = MADE_UP) -> Crops:
 def _spoilt(cell: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return a cell in a hue no Romanowsky stain has, blurred beyond any focus, or with its pixels shuffled."""
     changed, kind = cell.copy(), rng.random()
-    rgb = np.ascontiguousarray(changed[..., :3])
+    rgb = cell[..., :3]
     if kind < 0.6:
-        hsv = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV)
-        hsv[..., 0] = (hsv[..., 0].astype(int) + rng.integers(35, 145)) % 180
-        changed[..., :3] = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+        changed[..., :3] = augment.other_hue(rgb, rng)
     elif kind < 0.8:
-        changed[..., :3] = cv2.GaussianBlur(rgb, (0, 0), float(rng.uniform(3.5, 7)))
+        changed[..., :3] = augment.beyond_focus(rgb, rng)
     else:
         changed[..., :3] = rng.permutation(rgb.reshape(-1, 3)).reshape(rgb.shape)
     return changed

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
-from smear.classes import LABELS
 from smear.images import list_images, read_image
 from smear.metrics import dice
 from smear.preprocess import (
@@ -23,12 +22,11 @@ from smear.preprocess import (
     to_tensor,
 )
 from smear.stain import otsu_mask
-from smear.synthetic import render
 from train import losses, models
 from train.backbone import load_imagenet
 from train.calibrate import softmax
-from train.fit import fit
-from train.masks import BG, CELL, CYTO, IGNORE, NUC, PIXEL_SIZE_UM, Masked, MaskedBatches, drawn, foreign
+from train.fit import fit_once
+from train.masks import BG, CELL, IGNORE, NUC, PIXEL_SIZE_UM, Masked, MaskedBatches, drawn, foreign, rendered
 
 ROUGH_EPOCHS, DRAWN_EPOCHS, STEPS, BATCH = 5, 4, 100, 16
 ROUGH_RATE, DRAWN_RATE = 1.5e-3, 7e-4
@@ -64,25 +62,19 @@ def _contrast(image: np.ndarray, cell: np.ndarray) -> float:
     return float((inside.mean() - outside.mean()) / (inside.std() + outside.std() + 1.0))
 
 
-def synthetic(count: int = SYNTHETIC_FIELDS, seed: int = SYNTHETIC_SEED) -> list[Masked]:
-    """Return rendered fields of all classes with their exact masks."""
-    fields = []
-    for index in range(count):
-        rendered = render(LABELS[index % len(LABELS)], seed + index)
-        codes = np.select([rendered.mask.nucleus, rendered.mask.cell], [NUC, CYTO], BG).astype(np.uint8)
-        fields.append(Masked(f"synthetic-{seed + index}", "synthetic", rendered.image, codes, (0.8, 1.25)))
-    return fields
-
-
 def rough_pools(root: Path) -> list[tuple[list[Masked], float]]:
     """Return what the first stage learns from: no drawn mask, and no picture that has one."""
     names = {masked.name for masked in drawn(root)}
-    return [(thresholded(root, names), 0.45), (synthetic(), 0.1), *_foreign_pools(root, 1.0)]
+    return [
+        (thresholded(root, names), 0.45),
+        (rendered(SYNTHETIC_FIELDS, SYNTHETIC_SEED), 0.1),
+        *_foreign_pools(root, 1.0),
+    ]
 
 
 def drawn_pools(root: Path, fields: list[Masked]) -> list[tuple[list[Masked], float]]:
     """Return what the second stage learns from: the drawn masks `fields`, foreign and synthetic fields."""
-    return [(fields, 0.9), (synthetic(), 0.15), *_foreign_pools(root, 0.9)]
+    return [(fields, 0.9), (rendered(SYNTHETIC_FIELDS, SYNTHETIC_SEED), 0.15), *_foreign_pools(root, 0.9)]
 
 
 def _foreign_pools(root: Path, share: float) -> list[tuple[list[Masked], float]]:
@@ -106,13 +98,17 @@ def fit_rough(
 
     `weights` is what `unet_light` starts from: "imagenet" or "none".
     """
-    model = build(name)
-    if name == "unet_light" and weights == "imagenet":
-        load_imagenet(model)
-    batches = MaskedBatches(rough_pools(root), STEPS, BATCH, seed=1)
-    fit(model, batches, loss_of(name), out, epochs=epochs, rate=ROUGH_RATE, resume=resume)
-    model.save(out / "model.keras")
-    return model
+
+    def start() -> keras.Model:
+        model = build(name)
+        if name == "unet_light" and weights == "imagenet":
+            load_imagenet(model)
+        return model
+
+    return fit_once(
+        start, lambda: MaskedBatches(rough_pools(root), STEPS, BATCH, seed=1), loss_of(name), out,
+        epochs=epochs, rate=ROUGH_RATE, resume=resume,
+    )  # fmt: skip
 
 
 def fit_drawn(
@@ -120,10 +116,10 @@ def fit_drawn(
 ) -> keras.Model:
     """Go on from the model saved at `start` with the drawn masks `fields`; save it as `out`/model.keras."""
     model = keras.models.load_model(start, compile=False)
-    batches = MaskedBatches(drawn_pools(root, fields), STEPS, BATCH, seed=2, strength=DRAWN_STRENGTH)
-    fit(model, batches, loss_of(model.name), out, epochs=epochs, rate=DRAWN_RATE, resume=resume)
-    model.save(out / "model.keras")
-    return model
+    return fit_once(
+        lambda: model, lambda: MaskedBatches(drawn_pools(root, fields), STEPS, BATCH, seed=2, strength=DRAWN_STRENGTH),
+        loss_of(model.name), out, epochs=epochs, rate=DRAWN_RATE, resume=resume,
+    )  # fmt: skip
 
 
 def build(name: str) -> keras.Model:

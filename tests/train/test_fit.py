@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from smear.errors import TrainingError
-from train.fit import fit, write_json
+from train.fit import fit, fit_once, write_json
 
 
 class Line(keras.utils.PyDataset):
@@ -53,6 +53,18 @@ def test_it_learns_and_leaves_its_log(tmp_path: Path) -> None:
     assert len(rows) == 7
     assert any((tmp_path / "tensorboard").rglob("events*"))
     assert not (tmp_path / "backup").exists() or not any((tmp_path / "backup").iterdir())
+
+
+def test_a_finished_run_is_loaded_and_not_fitted_again(tmp_path: Path) -> None:
+    def once(resume: bool) -> tuple[float, int]:
+        batches = Line()
+        model = fit_once(model_of, lambda: batches, "mse", tmp_path, epochs=2, rate=0.2, resume=resume, verbose=0)
+        return float(np.asarray(model.layers[-1].kernel)[0, 0]), len(batches.seen)
+
+    first, drawn = once(resume=False)
+    assert drawn >= 2 * 4
+    assert once(resume=True) == (first, 0)
+    assert once(resume=False)[1] == drawn
 
 
 def test_each_epoch_draws_its_own_batches(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from smear.errors import TrainingError
 from train.cli import command
 from train.dataset import read
 from train.experiments import read_rows
-from train.networks import NAMES, PREPARED, build, multiply_adds
+from train.models import multiply_adds
+from train.networks import NAMES, PREPARED, build
 from train.splits import make, save
 
 

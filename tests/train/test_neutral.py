@@ -23,7 +23,7 @@ from smear.verdict import MAP_STRIDE, judge, opinions, read_map
 from train import classification as module
 from train import models
 from train.classification import fit_neutral, map_loss, score_neutral
-from train.masks import BG, CELL, Masked
+from train.masks import BG, CELL, Masked, rendered
 from train.neutral import (
     _SPOILT,
     NeutralBatches,
@@ -32,7 +32,6 @@ from train.neutral import (
     moved,
     neutral_field,
     on_white,
-    rendered,
     restained,
 )
 
@@ -123,7 +122,7 @@ def test_recompression_keeps_the_colours() -> None:
 
 def test_batches_hold_every_class_and_the_other_and_are_the_same_for_the_same_seed() -> None:
     def batches() -> NeutralBatches:
-        return NeutralBatches(coloured(), purple_elsewhere(), rendered(4), 2, 64, 3, Variation())
+        return NeutralBatches(coloured(), purple_elsewhere(), rendered(4, 20_000), 2, 64, 3, Variation())
 
     x, y = batches()[0]
     assert x.shape == (64, FIELD_SIZE, FIELD_SIZE, 3)

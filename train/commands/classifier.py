@@ -31,14 +31,15 @@ from train.colour_forest import histograms, judge
 from train.crops import Crops, cut, joined
 from train.dataset import Dataset, Record, progress, read
 from train.fields import whole_field
-from train.masks import PIXEL_SIZE_UM, foreign
-from train.neutral import NeutralFields, neutral_field, rendered
+from train.masks import PIXEL_SIZE_UM, foreign, rendered
+from train.neutral import NeutralFields, neutral_field
 from train.others import foreign_cells, made_up
 from train.run import CLASSIFIER, SEGMENTER, Split, write_run
 from train.segmentation import Segment, segment_with
 from train.splits import Fold, load, read_audit
 
 EPOCHS = {"smearnet": NEUTRAL_EPOCHS, "cellnet": CELL_EPOCHS, "paper_cnn": FIELD_EPOCHS}
+RENDERED, RENDERED_SEED = 240, 20_000
 SHOWN = {"smearnet": "cells", "cellnet": "crops", "paper_cnn": "field"}
 
 
@@ -149,7 +150,7 @@ def _neutral(
     own = NeutralFields.load(store)
     others = [masked for source in PIXEL_SIZE_UM for masked in foreign(data, source, held_out=False)]
     model = fit_neutral(
-        own.of(set(part.train)), others, rendered(), out / "classifier",
+        own.of(set(part.train)), others, rendered(RENDERED, RENDERED_SEED), out / "classifier",
         weights=weights, seed=seed, epochs=epochs, resume=resume,
     )  # fmt: skip
     return model, score_neutral(model, own.of(set(part.validation))), score_neutral(model, own.of(set(part.test)))

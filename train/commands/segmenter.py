@@ -57,11 +57,7 @@ def command(
     scored: list[Score] = []
     for number, (train, test) in enumerate(folds(fields) if crossed else []):
         scored += _fold(out / f"fold-{number}", rough, data, train, test, epochs, resume)
-    done = out / "drawn" / "model.keras"
-    if resume and done.exists():
-        fitted = keras.models.load_model(done, compile=False)
-    else:
-        fitted = fit_drawn(rough, data, fields, out / "drawn", epochs=epochs, resume=resume)
+    fitted = fit_drawn(rough, data, fields, out / "drawn", epochs=epochs, resume=resume)
     fitted.save(out / SEGMENTER)
     held_out = score(fitted, [masked for source in PIXEL_SIZE_UM for masked in foreign(data, source, held_out=True)])
     figures = figures_of(scored, "cross-validated") | {
