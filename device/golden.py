@@ -14,7 +14,7 @@ from smear.preprocess import to_tensor
 from smear.verdict import MAP_STRIDE
 
 GOLDEN = "golden.npz"
-STRIDE = 8  # golden segmenter outputs keep every 8th pixel each way: 784 of 50,176 per picture and channel
+STRIDE = 8  # golden segmenter outputs keep every 8th place each way: 784 of 50,176 per picture and channel
 SEGMENT_CHANNELS = 3
 INPUTS: dict[Role, str] = {"segmenter": "images", "classifier": "crops"}
 
@@ -58,15 +58,39 @@ def models(manifest: Manifest) -> list[tuple[Role, str, str]]:
     return [(role, level, entry.file) for role, levels in parts for level, entry in levels.items()]
 
 
-def shapes(manifest: Manifest, role: Role) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the shapes of input and output that `manifest` promises for `role`."""
+def answer_stride(taken: tuple[int, ...], given: tuple[int, ...]) -> int:
+    """Return how many pixels each way one place of a segmenter's answer stands for, from its two shapes.
+
+    Raises:
+        BundleError: it is no whole number, or not the same each way.
+    """
+    stride = taken[1] // max(1, given[1]) if len(taken) == len(given) == 4 else 0
+    if not stride or taken[1:3] != (given[1] * stride, given[2] * stride) or given[3] != SEGMENT_CHANNELS:
+        raise BundleError(
+            f"the segmenter takes {taken} and gives {given}: no map of {SEGMENT_CHANNELS} channels as large as its "
+            "picture or smaller by a whole factor; convert it again, or install another bundle"
+        )
+    return stride
+
+
+def shape_fault(manifest: Manifest, role: Role, taken: tuple[int, ...], given: tuple[int, ...]) -> str | None:
+    """Return why a model with these shapes is not what `manifest` promises for `role`; None if it is."""
     if role == "segmenter":
         size = manifest.input.size
-        return (1, size, size, 3), (1, size, size, SEGMENT_CHANNELS)
+        if taken != (1, size, size, 3):
+            return f"takes {taken}, not {(1, size, size, 3)}"
+        try:
+            answer_stride(taken, given)
+        except BundleError:
+            return f"takes {taken} and gives {given}, not a map that is smaller by a whole factor"
+        return None
     size, answers = manifest.classifier.input_size, len(manifest.labels) + manifest.classifier.other
     edge = size // MAP_STRIDE
     places = (edge, edge) if manifest.classifier.shown == "cells" else ()
-    return (1, size, size, 3), (1, *places, answers)
+    promised = (1, size, size, 3), (1, *places, answers)
+    if (taken, given) == promised:
+        return None
+    return f"takes {taken} and gives {given}, not {promised[0]} and {promised[1]}"
 
 
 def model_fault(
@@ -96,9 +120,9 @@ def answer_fault(bundle: Bundle, role: Role, level: str, golden: dict[str, np.nd
     missing = {INPUTS[role], key, f"tolerance.{key}"} - golden.keys()
     if missing:
         return f"{GOLDEN} holds no {min(missing)}"
-    found, promised = (tuple(model.input_shape), tuple(model.output_shape)), shapes(bundle.manifest, role)
-    if found != promised:
-        return f"{file.name} takes {found[0]} and gives {found[1]}, not {promised[0]} and {promised[1]}"
+    wrong = shape_fault(bundle.manifest, role, tuple(model.input_shape), tuple(model.output_shape))
+    if wrong:
+        return f"{file.name} {wrong}"
     try:
         given = answer(role, model, golden[INPUTS[role]])
     except (InferenceError, ValueError, RuntimeError) as error:

@@ -10,16 +10,16 @@ import numpy as np
 
 from device.classify import classify
 from device.gate import Limits, measure_quality, refusals
-from device.golden import GOLDEN, answer_fault, read_golden
+from device.golden import GOLDEN, answer_fault, answer_stride, read_golden
 from device.protocols import Runtime
 from device.runtimes import DEFAULT_RUNTIME, open_runtime
 from device.segment import segment
 from smear.bundle import Bundle, Role
-from smear.cells import Body, mask_from, mask_of, measure, separate
+from smear.cells import Body, find_cells, mask_from, planes_of
 from smear.classes import LABELS
 from smear.errors import BundleError
 from smear.field import Cell, CellMask, Finding, Frame
-from smear.preprocess import ModelFrame, to_frame_scale, to_model_scale
+from smear.preprocess import ModelFrame, stride_of, to_frame_scale, to_model_scale
 from smear.verdict import Verdict
 
 
@@ -48,6 +48,7 @@ class Pipeline:
         self._limits = limits or Limits()
         self.segmenter = open_runtime(bundle.model("segmenter", level), runtime, threads, delegate)
         self.classifier = open_runtime(bundle.model("classifier", level), runtime, threads, delegate)
+        answer_stride(self.segmenter.input_shape, self.segmenter.output_shape)
         self._prove()
         self.segmenter = wrap("segmenter", self.segmenter)
         self.classifier = wrap("classifier", self.classifier)
@@ -78,11 +79,9 @@ class Pipeline:
         with timing.of("segment"):
             probabilities = segment(view, self.segmenter, manifest.segmenter)
         with timing.of("cells"):
-            mask = mask_of(probabilities)
-            labels = separate(mask.cell)
-            bodies = measure(labels, mask, view, frame.pixel_size_um)
-            cell = labels > 0
-            framed = _mask_in_frame(probabilities, cell, view)
+            found = find_cells(*planes_of(probabilities), view, frame.pixel_size_um)
+            labels, bodies, cell = found.labels, found.bodies, found.labels > 0
+            framed = _mask_in_frame(probabilities, found.on_grid, view)
         with timing.of("classify"):
             verdict, shown = None, list[int]()
             if bodies:
@@ -118,7 +117,8 @@ def _mask_in_frame(probabilities: np.ndarray, cell: np.ndarray, view: ModelFrame
     """
     body = cell.view(np.uint8)
     # Room for borders between two pixels.
-    near = cv2.dilate(body, np.ones((3, 3), np.uint8)) if view.scale != 1.0 else body
+    between = view.scale != 1.0 or stride_of(cell, view) > 1
+    near = cv2.dilate(body, np.ones((3, 3), np.uint8)) if between else body
     # Two planes say it all at a third less than three: how likely it is ground, and nucleus over cytoplasm.
     kept = np.asarray(cv2.copyTo(probabilities[..., 0], near, np.ones(body.shape, np.float32)))
     lean = np.asarray(probabilities[..., 2] - probabilities[..., 1]) * near

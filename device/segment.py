@@ -5,28 +5,31 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from device.golden import answer_stride
 from device.protocols import Runtime
 from smear.bundle import Segmenter
-from smear.preprocess import ModelFrame, stitch, tile, tile_origins
+from smear.preprocess import ModelFrame, stitch, tile, tile_origins, whole_strides
 
 
 def segment(frame: ModelFrame, model: Runtime, facts: Segmenter) -> np.ndarray:
-    """Return float32 (h, w, 3) at model scale: the probability of background, cytoplasm and nucleus.
+    """Return float32 (h, w, 3), one place for each `stride` pixels: of background, cytoplasm and nucleus.
 
     Raises:
         InferenceError: the model did not answer.
     """
-    height, width = frame.pixels.shape[:2]
     size = model.input_shape[1]
-    origins = tile_origins(height, width, size)
+    stride = answer_stride(model.input_shape, model.output_shape)
+    pixels = whole_strides(frame.pixels, stride)
+    height, width = pixels.shape[:2]
+    origins = tile_origins(height, width, size, stride)
 
     def maps() -> Iterator[np.ndarray]:
         """Give one tile's map after the other, so that only one is held."""
         for origin in origins:
-            values = model.invoke(tile(frame.pixels, origin, size)[np.newaxis])[0]
+            values = model.invoke(tile(pixels, origin, size)[np.newaxis])[0]
             yield _softmax(values) if facts.output == "logits" else values
 
-    return stitch(maps(), origins, (height, width))
+    return stitch(maps(), origins, (height, width), stride)
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -62,12 +62,16 @@ def to_model_scale(
     return ModelFrame(pixels, scale, (left, top), content, (height, width), pixel_size_um is None)
 
 
-def tile_origins(height: int, width: int, size: int = FIELD_SIZE) -> list[tuple[int, int]]:
-    """Return x, y of the fewest `size` tiles that cover (height, width) with `TILE_OVERLAP`, evenly spread."""
+def tile_origins(height: int, width: int, size: int = FIELD_SIZE, stride: int = 1) -> list[tuple[int, int]]:
+    """Return x, y of the fewest `size` tiles that cover (height, width) with `TILE_OVERLAP`, evenly spread.
+
+    They are multiples of `stride`, and so must `height`, `width` and `size` be; see `whole_strides`.
+    """
 
     def along(length: int) -> list[int]:
         count = max(1, math.ceil((length - TILE_OVERLAP) / (size - TILE_OVERLAP)))
-        return [round(i * (length - size) / (count - 1)) for i in range(count)] if count > 1 else [0]
+        steps = (length - size) / max(1, count - 1) / stride
+        return [round(i * steps) * stride for i in range(count)]
 
     return [(x, y) for y in along(height) for x in along(width)]
 
@@ -76,6 +80,20 @@ def tile(pixels: np.ndarray, origin: tuple[int, int], size: int = FIELD_SIZE) ->
     """Cut the `size` square at `origin` (x, y) out of `pixels`; a view, not a copy."""
     x, y = origin
     return pixels[y : y + size, x : x + size]
+
+
+def whole_strides(pixels: np.ndarray, stride: int) -> np.ndarray:
+    """Return (h, w, c) with its right and bottom border mirrored until both sides are multiples of `stride`."""
+    height, width = pixels.shape[:2]
+    right, bottom = -width % stride, -height % stride
+    if not (right or bottom):
+        return pixels
+    return np.asarray(cv2.copyMakeBorder(pixels, 0, bottom, 0, right, cv2.BORDER_REFLECT))
+
+
+def stride_of(values: np.ndarray, frame: ModelFrame) -> int:
+    """Return how many pixels of `frame` one place of (h, w) or (h, w, c) `values` stands for, each way."""
+    return round(float(frame.pixels.shape[0] / values.shape[0]))
 
 
 def to_tensor(pixels: np.ndarray) -> np.ndarray:
@@ -88,9 +106,12 @@ def as_tensor(given: np.ndarray) -> np.ndarray:
     return to_tensor(given[0]) if given.dtype == np.uint8 else given
 
 
-def stitch(tiles: Iterable[np.ndarray], origins: list[tuple[int, int]], shape: tuple[int, int]) -> np.ndarray:
+def stitch(
+    tiles: Iterable[np.ndarray], origins: list[tuple[int, int]], shape: tuple[int, int], stride: int = 1
+) -> np.ndarray:
     """Join float (size, size, c) tile maps into (h, w, c), fading linearly where they overlap.
 
+    `origins` and `shape` are in pixels; `stride` of them make one place of a map, and of the result.
     Tiles may be made while they are taken; the planes of the result lie one after the other in memory.
     """
     maps = iter(tiles)
@@ -98,9 +119,11 @@ def stitch(tiles: Iterable[np.ndarray], origins: list[tuple[int, int]], shape: t
     if len(origins) == 1:
         return first
     size, channels = first.shape[0], first.shape[2]
-    weight, covered = _fading(size, tuple(origins), shape)
-    total = np.zeros((channels, *shape), np.float32)
-    for values, (x, y) in zip(chain([first], maps), origins, strict=True):
+    corners = tuple((x // stride, y // stride) for x, y in origins)
+    height, width = shape[0] // stride, shape[1] // stride
+    weight, covered = _fading(size, corners, (height, width), TILE_OVERLAP // stride)
+    total = np.zeros((channels, height, width), np.float32)
+    for values, (x, y) in zip(chain([first], maps), corners, strict=True):
         for channel in range(channels):
             window = total[channel, y : y + size, x : x + size]
             cv2.accumulateProduct(values[..., channel], weight, window)
@@ -110,24 +133,52 @@ def stitch(tiles: Iterable[np.ndarray], origins: list[tuple[int, int]], shape: t
 
 
 @lru_cache(maxsize=4)
-def _fading(size: int, origins: tuple[tuple[int, int], ...], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weight of a tile's pixels, and the sum of all weights at each pixel of the whole."""
-    ramp = np.minimum(np.arange(size) + 1, size - np.arange(size)).clip(max=TILE_OVERLAP).astype(np.float32)
+def _fading(
+    size: int, corners: tuple[tuple[int, int], ...], shape: tuple[int, int], fade: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weight of a tile's places, and the sum of all weights at each place of the whole."""
+    ramp = np.minimum(np.arange(size) + 1, size - np.arange(size)).clip(max=fade).astype(np.float32)
     weight = np.minimum.outer(ramp, ramp)
     covered = np.zeros(shape, np.float32)
-    for x, y in origins:
+    for x, y in corners:
         covered[y : y + size, x : x + size] += weight
     return weight, covered
 
 
 def to_frame_scale(values: np.ndarray, frame: ModelFrame) -> np.ndarray:
-    """Bring a float (h, w, c) map at model scale back to (H, W, c) of the original frame, bilinearly."""
+    """Bring a float (h, w, c) map back to (H, W, c) of the original frame, bilinearly.
+
+    It is at model scale, or has one place for each `stride_of` pixels.
+    """
     (left, top), (width, height) = frame.offset, frame.content
-    inner = values[top : top + height, left : left + width]
+    stride = stride_of(values, frame)
+    if any(side % stride for side in (left, top, width, height)):
+        return _between_places(values, frame, stride)
+    inner = values[top // stride : (top + height) // stride, left // stride : (left + width) // stride]
     if inner.shape[:2] == frame.frame_shape:
         return inner
     resized = cv2.resize(inner, frame.frame_shape[::-1], interpolation=cv2.INTER_LINEAR)
     return resized.reshape(*frame.frame_shape, values.shape[2])
+
+
+def places_of(length: int, offset: int, content: int, stride: int) -> np.ndarray:
+    """Return where the middles of `length` frame pixels lie in a map, float64 (length,), along one axis.
+
+    `offset` and `content` are where the frame begins in the view and how long it is there. Beyond the outermost
+    places of the frame nothing is read.
+    """
+    middles = ((np.arange(length) + 0.5) * (content / length) + offset) / stride - 0.5
+    return np.clip(middles, offset // stride, -(-(offset + content) // stride) - 1)
+
+
+def _between_places(values: np.ndarray, frame: ModelFrame, stride: int) -> np.ndarray:
+    """Interpolate where the frame's edge lies between two places, which resizing a window cannot say."""
+    for axis in (0, 1):
+        places = places_of(frame.frame_shape[axis], frame.offset[1 - axis], frame.content[1 - axis], stride)
+        low = np.minimum(places.astype(int), values.shape[axis] - 2)
+        share = (places - low).astype(np.float32).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+        values = np.take(values, low, axis) * (1 - share) + np.take(values, low + 1, axis) * share
+    return values
 
 
 def scale_bar_box(frame: ModelFrame) -> tuple[int, int, int, int] | None:

@@ -3,8 +3,9 @@
 import cv2
 import numpy as np
 
-from smear.cells import _CROSS, _LEVEL_PX, _MIN_PEAK_PX, _PEAK_WINDOW, MIN_CELL_PX, SMOOTHING_PX, _apart
+from smear.cells import MIN_CELL_PX
 from smear.field import BACKGROUND, CYTOPLASM, NUCLEUS
+from smear.parting import _CROSS, _LEVEL_PX, _MIN_PEAK_PX, SMOOTHING_PX, _apart, _peak_window
 from smear.preprocess import TILE_OVERLAP, ModelFrame, to_frame_scale
 from smear.stain import GLASS_PERCENTILE, fill_holes
 
@@ -45,7 +46,7 @@ def separate(cell: np.ndarray) -> np.ndarray:
     count, parts, boxes, _ = cv2.connectedComponentsWithStats(cell.astype(np.uint8), connectivity=4)
     distance = cv2.distanceTransform(cell.astype(np.uint8), cv2.DIST_L2, 5)
     height = np.where(cell, np.maximum(cv2.GaussianBlur(distance, (0, 0), SMOOTHING_PX), 0.01), 0).astype(np.float32)
-    top = (height >= cv2.dilate(height, _PEAK_WINDOW)) & (height > _MIN_PEAK_PX)
+    top = (height >= cv2.dilate(height, _peak_window(1))) & (height > _MIN_PEAK_PX)
     _, _, _, centres = cv2.connectedComponentsWithStats(top.astype(np.uint8), connectivity=8)
     peaks: list[list[tuple[float, int, int]]] = [[] for _ in range(count)]
     for x, y in np.rint(centres[1:]).astype(int):
