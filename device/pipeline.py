@@ -15,7 +15,7 @@ from device.protocols import Runtime
 from device.runtimes import DEFAULT_RUNTIME, open_runtime
 from device.segment import segment
 from smear.bundle import Bundle, Role
-from smear.cells import Body, find_cells, mask_from, planes_of
+from smear.cells import Body, find_cells, log_odds, mask_from, planes_of
 from smear.classes import LABELS
 from smear.errors import BundleError
 from smear.field import Cell, CellMask, Finding, Frame
@@ -120,12 +120,12 @@ def _mask_in_frame(probabilities: np.ndarray, cell: np.ndarray, view: ModelFrame
     between = view.scale != 1.0 or stride_of(cell, view) > 1
     near = cv2.dilate(body, np.ones((3, 3), np.uint8)) if between else body
     # Two planes say it all at a third less than three: how likely it is ground, and nucleus over cytoplasm.
-    kept = np.asarray(cv2.copyTo(probabilities[..., 0], near, np.ones(body.shape, np.float32)))
-    lean = np.asarray(probabilities[..., 2] - probabilities[..., 1]) * near
+    ground, lean = planes_of(probabilities)
+    kept = np.asarray(cv2.copyTo(np.ascontiguousarray(ground), near, np.ones(body.shape, np.float32)))
     filled = np.flatnonzero(cell & (kept >= 0.5))
     kept.reshape(-1)[filled], lean.reshape(-1)[filled] = 0.0, -1.0  # a hole in a cell is cytoplasm
-    kept, lean = (to_frame_scale(plane[..., np.newaxis], view)[..., 0] for plane in (kept, lean))
-    return mask_from(kept, lean, 0)
+    kept, lean = (to_frame_scale(plane[..., np.newaxis], view)[..., 0] for plane in (log_odds(kept), lean))
+    return mask_from(kept, lean, 0, border=0.0)
 
 
 def _with_opinions(bodies: list[Body], verdict: Verdict | None, shown: list[int]) -> tuple[Cell, ...]:

@@ -19,6 +19,8 @@ from smear.stain import fill_holes
 
 CHAIN_TO_CURVE = math.pi / 8 * (1 + math.sqrt(2))  # a chain of pixels is longer than its smooth curve (Kulpa 1977)
 EDGE_SAY = 0.4  # weight of a cell cut by the frame: half of it is not seen
+SUREST = 9.0  # log-odds beyond which one place is no surer than another: 0.9999
+LEAST = 1e-9  # sum of probabilities that is still divided by
 FULL_SAY_PX = 500  # area from which a cell has full weight: larger ones are often two that were not parted
 
 
@@ -28,13 +30,14 @@ def mask_of(probabilities: np.ndarray, min_area_px: float = MIN_CELL_PX) -> Cell
 
 
 def planes_of(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the two planes (h, w) that say it all: how likely it is ground, and nucleus over cytoplasm."""
-    return probabilities[..., 0], probabilities[..., 2] - probabilities[..., 1]
+    """Return the two planes (h, w) that say it all: how likely it is ground, and log-odds of nucleus to cytoplasm."""
+    ground, cytoplasm, nucleus = (probabilities[..., channel] for channel in range(3))
+    return ground, log_odds(nucleus / np.maximum(nucleus + cytoplasm, LEAST))
 
 
-def mask_from(ground: np.ndarray, lean: np.ndarray, min_area_px: float) -> CellMask:
-    """Turn such planes into a mask without holes and specks."""
-    cell = fill_holes(ground < 0.5, min_area_px)
+def mask_from(ground: np.ndarray, lean: np.ndarray, min_area_px: float, border: float = 0.5) -> CellMask:
+    """Turn such planes into a mask without holes and specks; below `border` no place is ground."""
+    cell = fill_holes(ground < border, min_area_px)
     values = (lean >= 0).view(np.uint8)
     values *= NUCLEUS - CYTOPLASM
     values += CYTOPLASM
@@ -90,15 +93,26 @@ def _at_model_scale(
     names = labels.astype(np.uint16)
     near = cv2.dilate(names, np.ones((3, 3), np.uint8))
     near = np.where(cell, names, near)
-    kept = kept_ground(ground, cell, (near > 0).view(np.uint8))
+    kept = log_odds(kept_ground(ground, cell, (near > 0).view(np.uint8)))
     fine, leaning = (_enlarged(plane, stride, cv2.INTER_LINEAR)[:height, :width] for plane in (kept, lean))
     grown = _enlarged(near, stride, cv2.INTER_NEAREST)[:height, :width]
-    found = np.where(fine < 0.5, grown, 0).astype(np.int32)
+    found = np.where(fine < 0, grown, 0).astype(np.int32)
     return found, CellMask(np.where(found > 0, np.where(leaning >= 0, NUCLEUS, CYTOPLASM), BACKGROUND).astype(np.uint8))
 
 
 def _enlarged(plane: np.ndarray, stride: int, how: int) -> np.ndarray:
     return np.asarray(cv2.resize(plane, None, fx=stride, fy=stride, interpolation=how))
+
+
+def log_odds(probability: np.ndarray) -> np.ndarray:
+    """Return the log-odds of probabilities, float32 of any shape, between -`SUREST` and `SUREST`.
+
+    A border between two places of a grid is drawn where they are 0, as the segmenter was taught: its loss
+    interpolates logits. Interpolated probabilities would put it half-way between two sure places, wherever it runs.
+    """
+    least = 1.0 / (1.0 + math.exp(SUREST))
+    p = np.clip(probability, least, 1.0 - least)
+    return np.asarray(cv2.log(p / (1.0 - p)).reshape(p.shape))
 
 
 def kept_ground(ground: np.ndarray, cell: np.ndarray, near: np.ndarray) -> np.ndarray:

@@ -88,6 +88,22 @@ def _overlap(truth: np.ndarray, predicted: np.ndarray, ignore: np.ndarray | None
     return both, total, total - both
 
 
+def match_objects(truth: np.ndarray, found: np.ndarray, least_iou: float = 0.5) -> tuple[int, int, int]:
+    """Return how many objects of two int label maps (h, w), 0 for ground, are matched, in `truth`, and in `found`.
+
+    Two match at an intersection over union of more than `least_iou`; from 0.5 on no object matches two
+    (Caicedo et al. 2019, "Nucleus segmentation across imaging experiments").
+    """
+    truths, t = np.unique(truth, return_inverse=True)
+    founds, f = np.unique(found, return_inverse=True)
+    shared = np.zeros((len(truths), len(founds)))
+    np.add.at(shared, (t.ravel(), f.ravel()), 1)
+    either = shared.sum(axis=1, keepdims=True) + shared.sum(axis=0, keepdims=True) - shared
+    objects = np.ix_(truths > 0, founds > 0)
+    matched = shared[objects] / either[objects] > least_iou
+    return int(matched.sum()), int((truths > 0).sum()), int((founds > 0).sum())
+
+
 def expected_calibration_error(truth: np.ndarray, probabilities: np.ndarray, bins: int = ECE_BINS) -> float:
     """Mean gap between confidence and accuracy over `bins` equal bins, weighted by their counts.
 

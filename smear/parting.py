@@ -68,7 +68,7 @@ def points_of(body: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _heights(body: np.ndarray, stride: int) -> np.ndarray:
     """Return the smoothed distance to the ground in pixels, float32 (h, w), above 0 inside and 0 outside."""
-    distance = cv2.distanceTransform(body, cv2.DIST_L2, 5)
+    distance = cv2.min(cv2.distanceTransform(body, cv2.DIST_L2, 5), float(max(body.shape)))  # boundless without ground
     if stride > 1:  # counted between middles, of which the ground's lies half a place beyond the border
         distance = np.maximum(distance * np.float32(stride) - np.float32((stride - 1) / 2), 0)
     height = cv2.GaussianBlur(distance, (0, 0), SMOOTHING_PX / stride)

@@ -3,10 +3,15 @@
 The paper's own six augmentations are Keras layers in `train.fields`; these are the ones the paper lacks.
 """
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
 from smear.preprocess import SCALE_BAR_BOX
+
+GLASS_PERCENTILE = 85  # of lightness: brighter pixels are empty glass
+PALETTE_JITTER, PALETTE_STRETCH = 0.15, 2.0  # a spread is matched to within the first, and never more than the second
 
 
 def move(
@@ -47,6 +52,42 @@ def restain(image: np.ndarray, rng: np.random.Generator, strength: float = 1.0) 
     gamma = np.float32(np.exp(rng.normal(0, 0.12 * strength)))
     out = np.exp(-density) ** gamma * tint
     return np.clip(out * 255.0, 0, 255).astype(np.uint8)
+
+
+class Palette(NamedTuple):
+    """The colours of one picture in CIELAB of 8 bits: of its glass, and how far the rest lies from that."""
+
+    glass: np.ndarray  # float (3,)
+    spread: np.ndarray  # float (3,), root mean square
+
+
+def palette_of(image: np.ndarray) -> Palette:
+    """Return the palette of RGB uint8 (h, w, 3)."""
+    return _palette(_lab(image))
+
+
+def repainted(image: np.ndarray, palette: Palette, rng: np.random.Generator) -> np.ndarray:
+    """Return RGB uint8 (h, w, 3) in the colours of another picture: its glass and the spread about it matched.
+
+    After Reinhard et al. 2001, "Color transfer between images", about the glass and not about the mean, which depends
+    on how many cells lie there.
+    """
+    lab = _lab(image)
+    own = _palette(lab)
+    stretch = np.clip(palette.spread / own.spread, 1 / PALETTE_STRETCH, PALETTE_STRETCH)
+    stretch *= rng.uniform(1 - PALETTE_JITTER, 1 + PALETTE_JITTER, 3)
+    moved = np.clip((lab - own.glass) * stretch + palette.glass, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.cvtColor(moved, cv2.COLOR_LAB2RGB))
+
+
+def _lab(image: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
+
+
+def _palette(lab: np.ndarray) -> Palette:
+    light = lab[..., 0]
+    glass = np.median(lab[light >= np.percentile(light, GLASS_PERCENTILE)], axis=0)
+    return Palette(glass, np.sqrt(((lab - glass) ** 2).mean(axis=(0, 1))) + 1.0)
 
 
 def degrade(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from smear.cells import clear_of_scale_bar, mask_of, measure, separate
+from smear.cells import clear_of_scale_bar, find_cells, planes_of
 from smear.preprocess import CROP_SIZE, NEUTRAL, ModelFrame
 from train.batches import DrawnBatches
 
@@ -70,15 +70,13 @@ def joined(parts: Sequence[Crops]) -> Crops:
 def cut(view: ModelFrame, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the cells of one field: uint8 (n, CUT_SIZE, CUT_SIZE, 4) and the say of each, float32 (n,).
 
-    `probabilities` is the segmenter's float (h, w, 3); parted and chosen as the device does.
+    `probabilities` is the segmenter's float (h, w, 3), on its grid; parted and chosen as the device does.
     """
-    mask = mask_of(probabilities)
-    labels = separate(mask.cell)
-    bodies = measure(labels, mask, view, None)
-    chosen = [bodies[i] for i in clear_of_scale_bar(view, bodies)]
+    cells = find_cells(*planes_of(probabilities), view)
+    chosen = [cells.bodies[i] for i in clear_of_scale_bar(view, cells.bodies)]
     half = CUT_SIZE // 2
     pixels = cv2.copyMakeBorder(view.pixels, half, half, half, half, cv2.BORDER_REFLECT)
-    names = cv2.copyMakeBorder(labels, half, half, half, half, cv2.BORDER_CONSTANT, value=0)
+    names = cv2.copyMakeBorder(cells.labels, half, half, half, half, cv2.BORDER_CONSTANT, value=0)
     found = np.empty((len(chosen), CUT_SIZE, CUT_SIZE, 4), np.uint8)
     for row, body in enumerate(chosen):
         x, y = round(body.centre[0]), round(body.centre[1])

@@ -13,9 +13,11 @@ def mask_loss(codes: keras.KerasTensor, outputs: keras.KerasTensor) -> keras.Ker
 
     Args:
         codes: uint8 (n, h, w), see `train.masks`.
-        outputs: logits float32 (n, h, w, 3).
+        outputs: logits float32 (n, h, w, 3), or smaller: they are interpolated to the size of `codes`.
     """
     logits = ops.cast(outputs, "float32")
+    if logits.shape[1:3] != codes.shape[1:3]:
+        logits = ops.image.resize(logits, codes.shape[1:3], interpolation="bilinear")
     codes = ops.cast(codes, "int32")
     log_p = ops.log_softmax(logits, axis=-1)
     log_cell = ops.logsumexp(log_p[..., 1:], axis=-1)

@@ -1,6 +1,6 @@
 """Every picture with a mask, from whatever source, at the models' scale and with one set of codes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ PIXEL_SIZE_UM = {
     "bccd": 0.09,
     "sigtuple": 0.27,
 }
+REPAINTED = 0.6  # share of foreign pictures shown in the colours of our fields, where palettes are given
 HELD_OUT_EVERY = 5  # every fifth picture of each foreign source is never trained on
 
 
@@ -38,6 +39,7 @@ class Masked:
     image: np.ndarray  # RGB uint8 (h, w, 3)
     codes: np.ndarray  # uint8 (h, w)
     zoom: tuple[float, float]  # factors that bring it to scales a model may meet
+    objects: np.ndarray | None = None  # int (h, w), one label for each intact cell, where somebody told them apart
 
 
 def foreign(root: Path, source: str, held_out: bool) -> list[Masked]:
@@ -69,7 +71,9 @@ def drawn(root: Path) -> list[Masked]:
         mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         codes = np.where(mask == NUCLEUS, CELL, np.where(mask == CYTOPLASM, IGNORE, BG)).astype(np.uint8)
         image = read_image(root / "taleqani" / "Original" / path.parent.name / f"{path.stem}.jpg")
-        found.append(Masked(path.stem, path.parent.name, image, codes, (0.8, 1.25)))
+        apart = cv2.imread(str(path.with_name(f"{path.stem}_cells.png")), cv2.IMREAD_UNCHANGED)
+        objects = None if apart is None else np.where(codes == CELL, apart.astype(int), 0)
+        found.append(Masked(path.stem, path.parent.name, image, codes, (0.8, 1.25), objects))
     if not found:
         raise DatasetError(f"{root}/taleqani_masks: no masks found; give the folder that holds it")
     return found
@@ -89,17 +93,25 @@ def rendered(count: int, seed: int) -> list[Masked]:
 class MaskedBatches(DrawnBatches):
     """Endlessly augmented batches: x float32 (n, 224, 224, 3) in 0..1 and y uint8 (n, 224, 224) of codes.
 
-    `pools` is a list of (pictures, share of a batch); the order depends on `seed` and the epoch alone.
+    `pools` is a list of (pictures, share of a batch), empty ones left out; the order depends on `seed` and the epoch
+    alone. `palettes` are those of the fields that the model is for.
     """
 
     def __init__(
-        self, pools: list[tuple[list[Masked], float]], steps: int, batch: int, seed: int, strength: float = 1.0
+        self,
+        pools: Sequence[tuple[Sequence[Masked], float]],
+        steps: int,
+        batch: int,
+        seed: int,
+        strength: float = 1.0,
+        palettes: Sequence[augment.Palette] = (),
     ) -> None:
         super().__init__(steps, batch, seed)
+        pools = [(pictures, share) for pictures, share in pools if pictures]
         self.pools = [pictures for pictures, _ in pools]
         total = sum(share for _, share in pools)
         self.shares = [share / total for _, share in pools]
-        self.strength = strength
+        self.strength, self.palettes = strength, palettes
 
     def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Return batch `step` of this epoch."""
@@ -112,6 +124,8 @@ class MaskedBatches(DrawnBatches):
             pool = self.pools[rng.choice(len(self.pools), p=self.shares)]
             picked = pool[rng.integers(len(pool))]
             image, codes = augment.move(picked.image, picked.codes, rng, FIELD_SIZE, picked.zoom)
+            if self.palettes and picked.source in PIXEL_SIZE_UM and rng.random() < REPAINTED:
+                image = augment.repainted(image, self.palettes[rng.integers(len(self.palettes))], rng)
             if rng.random() < 0.8:
                 image = augment.restain(image, rng, self.strength)
             image = augment.degrade(image, rng)

@@ -65,21 +65,20 @@ def _double_conv(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     return x
 
 
-UP_FILTERS = (40, 24, 16, 16)  # of the decoder of `unet_light`, from 1/8 of the edge to the whole
-FULL_FILTERS = 8  # of the one convolution at full size, which gives the outline back its sharpness
+UP_FILTERS = (40, 24, 16)  # of the decoder of `unet_light`, from 1/8 of the edge to 1/2
 
 
 def unet_light(size: int = FIELD_SIZE, channels: int = SEGMENT_CHANNELS) -> keras.Model:
     """Our U-Net for the device: EfficientNet-Lite0 down, resize and separable convolutions up, logits out.
 
-    Only operations an Edge TPU maps; a tenth of `unet`'s multiply-adds. Float (n, size, size, 3) in 0..1 to
-    logits (n, size, size, channels).
+    Only operations an Edge TPU maps; a twelfth of `unet`'s multiply-adds. Float (n, size, size, 3) in 0..1 to
+    logits (n, size/2, size/2, channels): the last doubling costs as much time as all the rest and draws no better
+    outline than logits interpolated to full size, which is how it is trained; see docs/decisions/0010.
     """
     inputs = keras.Input((size, size, 3))
     features = efficientnet_lite0(inputs)
-    skips = [*reversed(features[:-1]), _conv(inputs, FULL_FILTERS)]
     x = _separable(features[-1], 96)
-    for filters, skip in zip(UP_FILTERS, skips, strict=True):
+    for filters, skip in zip(UP_FILTERS, reversed(features[:-1]), strict=True):
         x = _conv(x, filters, kernel=1)
         x = layers.UpSampling2D(2, interpolation="bilinear")(x)
         x = _separable(layers.Concatenate()([skip, x]), filters)

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from smear.cells import clear_of_scale_bar, mask_of, measure, separate
+from smear.cells import clear_of_scale_bar, find_cells, planes_of
 from smear.classes import LABELS
 from smear.preprocess import FIELD_SIZE, NEUTRAL, ModelFrame, tile, without_scale_bar
 from train import augment
@@ -59,13 +59,11 @@ class NeutralFields:
 def neutral_field(view: ModelFrame, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return one field as uint8 (224, 224, 4) and its cells as float32 (n, 3): centre x, y and say.
 
-    `probabilities` is the segmenter's float (h, w, 3); parted and chosen as the device does.
+    `probabilities` is the segmenter's float (h, w, 3), on its grid; parted and chosen as the device does.
     """
-    mask = mask_of(probabilities)
-    labels = separate(mask.cell)
-    bodies = measure(labels, mask, view, None)
-    chosen = [bodies[i] for i in clear_of_scale_bar(view, bodies)]
-    pixels = with_mask(without_scale_bar(view), labels > 0)
+    cells = find_cells(*planes_of(probabilities), view)
+    chosen = [cells.bodies[i] for i in clear_of_scale_bar(view, cells.bodies)]
+    pixels = with_mask(without_scale_bar(view), cells.labels > 0)
     rows = [(*body.centre, body.say) for body in chosen]
     return tile(pixels, (0, 0)), np.array(rows, np.float32).reshape(-1, 3)
 

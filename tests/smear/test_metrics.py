@@ -59,3 +59,14 @@ def test_repeated_pictures_of_one_group_do_not_narrow_the_interval() -> None:
     assert metrics.bootstrap_interval(repeated, groups, mean, seed=1) == pytest.approx(alone)
     wide, narrow = np.ptp(alone), np.ptp(metrics.bootstrap_interval(repeated, np.arange(400), mean, seed=1))
     assert narrow < wide / 2
+
+
+def test_objects_match_by_overlap_and_never_twice() -> None:
+    truth, found = np.zeros((20, 40), int), np.zeros((20, 40), int)
+    truth[2:12, 2:12], truth[2:12, 20:30] = 1, 2
+    found[2:12, 4:14], found[2:12, 20:25], found[2:12, 25:30], found[15:18, 2:5] = 7, 8, 9, 3
+    # 80 of 120 pixels are shared by the first pair; each half of the second is just 0.5, which is not more.
+    assert metrics.match_objects(truth, found) == (1, 2, 4)
+    assert metrics.match_objects(truth, found, 0.7) == (0, 2, 4)
+    assert metrics.match_objects(truth, truth) == (2, 2, 2)
+    assert metrics.match_objects(truth * 0, found) == (0, 0, 4)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from smear.metrics import iou
 from smear.preprocess import SCALE_BAR_BOX
 from smear.synthetic import render
-from train.augment import add_scale_bar, degrade, move, restain
+from train.augment import add_scale_bar, degrade, move, other_hue, palette_of, repainted, restain
 
 SEEDS = st.integers(0, 10_000)
 VIOLET, GLASS = (110, 50, 150), (240, 235, 215)
@@ -90,3 +90,12 @@ def test_the_same_seed_gives_the_same_picture() -> None:
         for rng in (np.random.default_rng(4), np.random.default_rng(4))
     )
     assert (first == second).all()
+
+
+def test_a_repainted_picture_takes_the_glass_of_the_other() -> None:
+    rng = np.random.default_rng(3)
+    own, other = render("Pre", 1).image, other_hue(render("Benign", 2).image, rng)
+    wanted = palette_of(other)
+    painted = palette_of(repainted(own, wanted, rng))
+    assert np.abs(painted.glass - wanted.glass).max() <= 3
+    assert np.abs(painted.glass - wanted.glass).sum() < np.abs(palette_of(own).glass - wanted.glass).sum()

@@ -8,6 +8,8 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("tensorflow", reason="training needs the extra 'train'")
 
+import keras
+
 from train.losses import mask_loss, mask_loss_of_softmax
 from train.masks import BG, CELL, CYTO, IGNORE, NUC
 
@@ -64,3 +66,11 @@ def test_probabilities_cost_what_their_logits_do() -> None:
 
 def test_an_all_ignored_batch_is_finite() -> None:
     assert np.isfinite(loss(np.full((1, 8, 8), IGNORE, np.uint8), np.zeros((1, 8, 8, 3), np.float32)))
+
+
+def test_smaller_logits_are_judged_at_the_size_of_the_mask() -> None:
+    codes = scene()
+    half = right_logits(codes)[:, ::2, ::2]
+    enlarged = np.asarray(keras.ops.image.resize(half, (32, 32), interpolation="bilinear"))
+    assert loss(codes, half) == pytest.approx(loss(codes, enlarged))
+    assert loss(codes, half) < 0.15

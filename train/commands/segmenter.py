@@ -1,6 +1,7 @@
-"""`smearscope train segmenter`: rough masks first, then the drawn ones, scored on those left out."""
+"""`smearscope train segmenter`: rough masks, drawn ones, then its own on other fields; scored on those left out."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from train import distributed
 from train.fit import write_json
 from train.masks import PIXEL_SIZE_UM, Masked, drawn, foreign
 from train.run import SEGMENTER
-from train.segmentation import DRAWN_EPOCHS, ROUGH_EPOCHS, Score, fit_drawn, fit_rough, folds, score
+from train.segmentation import DRAWN_EPOCHS, ROUGH_EPOCHS, TAUGHT_EPOCHS, Score, fit_rough, fit_taught, folds, score
 
 SCORES = "segmenter.json"
 
@@ -27,7 +28,8 @@ SCORES = "segmenter.json"
     "--weights", type=click.Choice(["imagenet", "none"]), default="imagenet", help="What unet_light starts from."
 )
 @click.option("--rough-epochs", default=ROUGH_EPOCHS, show_default=True, help="On masks found by a threshold.")
-@click.option("--epochs", default=DRAWN_EPOCHS, show_default=True, help="On masks drawn by hand.")
+@click.option("--epochs", default=DRAWN_EPOCHS, show_default=True, help="Of the teacher, on masks drawn by hand.")
+@click.option("--taught-epochs", default=TAUGHT_EPOCHS, show_default=True, help="On those and what the teacher labels.")
 @click.option("--folds/--no-folds", "crossed", default=True, show_default=True, help="Score every drawn mask left out.")
 @click.option("--precision", type=click.Choice(["mixed_bfloat16", "mixed_float16", "float32"]), default="float32")
 @distributed.option
@@ -39,6 +41,7 @@ def command(
     weights: str,
     rough_epochs: int,
     epochs: int,
+    taught_epochs: int,
     crossed: bool,
     precision: str,
     strategy: str,
@@ -56,8 +59,8 @@ def command(
     fields = drawn(data)
     scored: list[Score] = []
     for number, (train, test) in enumerate(folds(fields) if crossed else []):
-        scored += _fold(out / f"fold-{number}", rough, data, train, test, epochs, resume)
-    fitted = fit_drawn(rough, data, fields, out / "drawn", epochs=epochs, resume=resume)
+        scored += _fold(out / f"fold-{number}", rough, data, train, test, epochs, taught_epochs, resume)
+    fitted = fit_taught(rough, data, fields, out / "taught", epochs=epochs, taught_epochs=taught_epochs, resume=resume)
     fitted.save(out / SEGMENTER)
     held_out = score(fitted, [masked for source in PIXEL_SIZE_UM for masked in foreign(data, source, held_out=True)])
     figures = figures_of(scored, "cross-validated") | {
@@ -71,18 +74,26 @@ def command(
 
 
 def _fold(
-    out: Path, rough: Path, data: Path, train: list[Masked], test: list[Masked], epochs: int, resume: bool
+    out: Path,
+    rough: Path,
+    data: Path,
+    train: list[Masked],
+    test: list[Masked],
+    epochs: int,
+    taught_epochs: int,
+    resume: bool,
 ) -> list[Score]:
     done = out / "scores.json"
     if done.exists():
         return [Score(**row) for row in json.loads(done.read_text(encoding="utf-8"))["scores"]]
-    scored = score(fit_drawn(rough, data, train, out, epochs=epochs, resume=resume), test)
+    fitted = fit_taught(rough, data, train, out, epochs=epochs, taught_epochs=taught_epochs, resume=resume)
+    scored = score(fitted, test)
     write_json(done, {"scores": [asdict(row) for row in scored]})
     return scored
 
 
 def figures_of(scores: list[Score], split: str) -> dict[str, Figure]:
-    """Return the mean Dice of cells, of cells by class, and of nuclei where they were drawn."""
+    """Return the mean Dice of cells, of cells by class, and of nuclei where they were drawn, and F1 of objects."""
     found: dict[str, list[float]] = {}
     for row in scores:
         found.setdefault("dice", []).append(row.cell)
@@ -90,9 +101,17 @@ def figures_of(scores: list[Score], split: str) -> dict[str, Figure]:
             found.setdefault(f"dice_{row.source.lower()}", []).append(row.cell)
         if row.nucleus is not None:
             found.setdefault("nucleus_dice", []).append(row.nucleus)
-    return {name: _figure(np.array(values), split) for name, values in found.items()}
+    figures = {name: _figure(np.array(values), split) for name, values in found.items()}
+    counts = np.array([row.objects for row in scores if row.objects is not None])
+    return figures | ({"object_f1": _figure(counts, split, _object_f1)} if len(counts) else {})
 
 
-def _figure(values: np.ndarray, split: str) -> Figure:
-    low, high = bootstrap_interval(values, np.arange(len(values)), lambda drawn: float(drawn.mean()), 0)
-    return Figure(value=float(values.mean()), split=split, n=len(values), low=low, high=high)
+def _object_f1(counts: np.ndarray) -> float:
+    """Return the F1 of cells found, at an IoU of 0.5, of int (n, 3): matched, drawn and found in each field."""
+    matched, told, found = counts.sum(axis=0)
+    return float(2 * matched / (told + found))
+
+
+def _figure(values: np.ndarray, split: str, of: Callable[[np.ndarray], float] = lambda v: float(v.mean())) -> Figure:
+    low, high = bootstrap_interval(values, np.arange(len(values)), of, 0)
+    return Figure(value=of(values), split=split, n=len(values), low=low, high=high)
