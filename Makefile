@@ -6,7 +6,9 @@
 #   make breaks    [ARGS="rgb kick sync policy"]    breaks the device on purpose and sees that a test notices (root)
 #   make deb    [WHEELS=DIR]    the Debian package, in dist/; WHEELS as made by systemd/wheels.sh: installs without a network
 #   make check  ruff, mypy, import-linter
-#   make bench  [REFERENCE=BUNDLE]    measures everything and writes the README's table; make clean; make pins
+#   make bench  [REFERENCE=BUNDLE] [QUICK=1] [TORCH=1]    measures everything, writes the README's table and plot and keeps
+#               the result in benchmarks/reference; docs/benchmarks.md
+#   make clean; make pins
 # PYTHON=python3.12 chooses the interpreter of a new .venv.
 
 SHELL := /bin/bash
@@ -24,9 +26,12 @@ WHEELS ?=
 
 REFERENCE ?=
 TFLITE_PYTHON ?= python3.11
+QUICK ?=
+TORCH ?=
 
 VENV := .venv
 TFLITE := .venv-tflite
+PYTORCH := .venv-torch
 BIN := $(VENV)/bin
 EXTRAS := device screen sign train train-gpu convert bench tflite dev
 
@@ -54,10 +59,13 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Everything, beside the older runtime in an environment of its own, and the README's table anew; under ten minutes.
-bench: $(VENV)/.dev $(TFLITE)/.done
-	$(BIN)/smearscope bench --full --readme README.md $(if $(REFERENCE),--reference $(REFERENCE)) \
-		$$(test -x $(TFLITE)/bin/python && echo --tflite-python $(TFLITE)/bin/python)
+# Everything, beside what excludes it and so has an environment of its own; the README's table, its plot, and this
+# machine's result anew. Full: about eight minutes on a desktop. QUICK=1: a look, which keeps nothing.
+bench: $(VENV)/.dev $(TFLITE)/.done $(if $(TORCH),$(PYTORCH)/.done)
+	$(BIN)/smearscope bench $(if $(QUICK),--quick,--full --readme README.md --keep benchmarks/reference) \
+		$(if $(REFERENCE),--reference $(REFERENCE)) \
+		$$(test -x $(TFLITE)/bin/python && echo --tflite-python $(TFLITE)/bin/python) \
+		$$(test -e $(PYTORCH)/.done && echo --torch-python $(PYTORCH)/bin/python)
 
 # tflite-runtime is built against NumPy 1 and for Python up to 3.11 only; without it the other runtimes are measured.
 $(TFLITE)/.done: requirements/build.txt requirements/tflite.txt
@@ -66,9 +74,15 @@ $(TFLITE)/.done: requirements/build.txt requirements/tflite.txt
 		|| echo "tflite-runtime is left out: it needs Python 3.11 (make bench TFLITE_PYTHON=python3.11)"
 	@touch $@
 
+# PyTorch is a peer of the training step alone, and asked for by name: on x86-64 its registry has it with CUDA only, 5 GB.
+$(PYTORCH)/.done: requirements/torch.txt | $(VENV)/.dev
+	@bash requirements/venv.sh $(PYTORCH) $(PYTHON)
+	$(UV) pip install --python $(PYTORCH) --require-hashes --requirement $<
+	@touch $@
+
 # Results (runs/, slides/) are not ours to delete.
 clean:
-	rm -rf $(VENV) $(TFLITE) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(TFLITE) $(PYTORCH) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment: made once, each set of pins installed once per change ---------------------------------------
@@ -96,4 +110,6 @@ pins: | $(VENV)/.dev
 		$(COMPILE) pyproject.toml --extra $$extra --constraints requirements/dev.txt --output-file requirements/$$extra.txt; \
 	done
 	$(COMPILE) pyproject.toml --extra tflite --output-file requirements/tflite.txt   # NumPy 1: cannot follow `dev`
-	$(COMPILE) requirements/build.in --constraints requirements/dev.txt --output-file requirements/build.txt
+	for other in build torch; do \
+		$(COMPILE) requirements/$$other.in --constraints requirements/dev.txt --output-file requirements/$$other.txt; \
+	done

@@ -24,7 +24,7 @@ FILE_WIDTH = 200  # columns of a table that goes to a file
 
 @click.group(invoke_without_command=True)
 @click.option(
-    "--quick", "mode", flag_value="quick", default="quick", help="A minute or two: the order of things.  [default]"
+    "--quick", "mode", flag_value="quick", default="quick", help="A few minutes: the order of things.  [default]"
 )
 @click.option("--full", "mode", flag_value="full", help="1024 queries or 60 s of each variant, growth to the end.")
 @click.option("--levels", help="Comma-separated, of those in the bundle.  [default: all]")
@@ -38,7 +38,14 @@ FILE_WIDTH = 200  # columns of a table that goes to a file
     envvar="SMEARSCOPE_TFLITE_PYTHON",
     help="Interpreter of an environment with smearscope[tflite]; also $SMEARSCOPE_TFLITE_PYTHON.",
 )
+@click.option(
+    "--torch-python",
+    type=PATH,
+    envvar="SMEARSCOPE_TORCH_PYTHON",
+    help="Interpreter of an environment with PyTorch and NumPy; also $SMEARSCOPE_TORCH_PYTHON.",
+)
 @click.option("--out", type=PATH, help="Folder for result.json, result.md and result.html.  [default: runs/bench-TIME]")
+@click.option("--keep", type=PATH, help="Folder that keeps one result per machine, such as benchmarks/reference.")
 @click.option("--readme", type=PATH, help="Markdown file whose benchmark part is written anew, with docs/bench.svg.")
 @click.pass_context
 def command(
@@ -50,7 +57,9 @@ def command(
     bundle: Path | None,
     reference: Path | None,
     tflite_python: Path | None,
+    torch_python: Path | None,
     out: Path | None,
+    keep: Path | None,
     readme: Path | None,
 ) -> None:
     """Measure speed, memory and accuracy of a bundle on this machine, level by level.
@@ -71,6 +80,7 @@ def command(
         bundle=bundle,
         reference=reference,
         tflite_python=tflite_python,
+        torch_python=torch_python,
     )
     output.ready(folder)
     with _progress() as say:
@@ -81,6 +91,8 @@ def command(
     output.show(result, _console())
     for path in written:
         click.echo(f"written: {path}")
+    if keep is not None:  # last: a disturbed result may be refused
+        click.echo(f"kept: {output.keep(result, keep)}")
 
 
 @command.command()

@@ -1,7 +1,5 @@
 """The whole device: where a frame's time goes, from capture to screen, and how it grows."""
 
-import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -35,7 +33,7 @@ CELLS = 20  # leukocytes in the field that the overhead is stated for
 _CELL_COUNTS = {"quick": (1, 20, 100), "full": (1, 3, 10, 20, 48, 100, 200, 300)}
 _MEGAPIXELS = {"quick": (0.3, 1.5), "full": (0.3, 0.75, 1.5, 3.0, 6.0, 12.0)}
 _RECORDS = {"quick": (1_000, 10_000), "full": (1_000, 10_000, 100_000, 1_000_000)}
-_NIGH_S = 60.0  # of one process that is started; one that takes longer is broken
+_NIGH_S = 60.0  # a camera that gives no frame for so long is broken
 
 
 Span = tuple[float, float]
@@ -271,33 +269,3 @@ def _median_ms(step: Callable[[], object], repeats: int) -> float:
         with _timed(times):
             step()
     return float(np.median(times))
-
-
-def start(bundle: Bundle, level: str, picture: Path, n: int) -> schema.Start:
-    """Measure whole processes: until the help is printed, and until the first finding is."""
-    command = [sys.executable, "-m", "device"]
-    first = ["analyze", str(picture), "--bundle", str(bundle.path), "--level", level, "--data", str(picture.parent)]
-    return schema.Start(
-        help_s=_process_s([*command, "--help"], n), first_finding_s=_process_s([*command, *first], n), n=n
-    )
-
-
-def _process_s(command: list[str], n: int) -> float:
-    """Return the median seconds until the first line is printed; one run before fills the cache."""
-    times = []
-    for _ in range(n + 1):
-        began = time.perf_counter()
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent
-        ) as process:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            line = process.stdout.readline()
-            times.append(time.perf_counter() - began)
-            process.stdout.read()
-            said = process.stderr.read()
-        if not line or process.returncode != 0:
-            raise schema.BenchmarkError(
-                f"{' '.join(command[1:4])} printed nothing ({said.strip()[-200:]}); run it alone"
-            )
-    return float(np.median(times[1:]))

@@ -52,7 +52,15 @@ def pieces(file: Path) -> Iterator[Piece]:
         builder = flatbuffers.Builder(1024)
         builder.Finish(cut.Pack(builder), file_identifier=b"TFL3")
         name = codes[op.opcodeIndex]
-        yield Piece(name, _of(name, op, graph.tensors), bytes(builder.Output()))
+        yield Piece(_kind(name, op, graph.tensors), _of(name, op, graph.tensors), bytes(builder.Output()))
+
+
+def _kind(operation: str, op: Any, tensors: list[Any]) -> str:
+    """Return the operation, convolutions with the window they look through: 1x1 is a plain matrix product."""
+    if operation not in {"CONV_2D", "DEPTHWISE_CONV_2D"}:
+        return operation
+    _, height, width, _ = tensors[op.inputs[1]].shape
+    return f"{operation} {height}x{width}"
 
 
 def _only(schema: Any, whole: Any, op: Any, taken: list[int]) -> Any:
@@ -115,6 +123,28 @@ def matrix_product(size: int, quantized: bool) -> bytes:
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
+
+
+def onnx_product(size: int) -> bytes:
+    """Return an ONNX model of one (size, size) x (size, size) product of int8 numbers by a constant right side.
+
+    uint8 by int8: the pair for which processors have instructions.
+
+    Raises:
+        ImportError: `onnx` is not installed.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    right = np.random.default_rng(0).integers(-127, 128, (size, size)).astype(np.int8)
+    graph = helper.make_graph(
+        [helper.make_node("MatMulInteger", ["left", "right"], ["product"])],
+        "product",
+        [helper.make_tensor_value_info("left", TensorProto.UINT8, [size, size])],
+        [helper.make_tensor_value_info("product", TensorProto.INT32, [size, size])],
+        [numpy_helper.from_array(right, "right")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    return bytes(model.SerializeToString())
 
 
 def _schema() -> Any:

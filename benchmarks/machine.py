@@ -13,17 +13,40 @@ from benchmarks.schema import Board, Environment
 from device.health import read_health, throttle_words
 from smear.bundle import Bundle
 
-LIBRARIES = ("ai-edge-litert", "tflite-runtime", "onnxruntime", "opencv-python-headless", "numpy", "smearscope")
+LIBRARIES = (
+    "ai-edge-litert",
+    "tflite-runtime",
+    "onnxruntime",
+    "tf2onnx",
+    "opencv-python-headless",
+    "numpy",
+    "smearscope",
+)
 BUSY = 0.25  # processors that others may keep busy before a run calls itself loaded
+LOAD = 0.5  # the one-minute average of a machine left alone before the run; afterwards it is the run's own
 _LOOK_S = 0.5
+
+
+class Watch:
+    """Tells how many processors others kept busy since it was made; a host that takes the processor away counts too.
+
+    The work of our own processes counts as ours once they have ended.
+    """
+
+    def __init__(self) -> None:
+        self._busy, self._own, self._began = _busy_s(), sum(os.times()[:4]), time.monotonic()
+
+    def others(self) -> float:
+        """Return the mean number of processors that others kept busy."""
+        spent = _busy_s() - self._busy - (sum(os.times()[:4]) - self._own)
+        return max(0.0, spent / (time.monotonic() - self._began))
 
 
 def read_board(sys_folder: Path = Path("/sys")) -> Board:
     """Look at the machine for half a second: temperature, throttling, clock, and what other processes take."""
-    before, own_before, began = _busy_s(), sum(os.times()[:4]), time.monotonic()
+    watch = Watch()
     # Nothing is waited for: this is the span over which the load is measured.
     psutil.cpu_percent(interval=_LOOK_S)
-    others = (_busy_s() - before - (sum(os.times()[:4]) - own_before)) / (time.monotonic() - began)
     health = read_health(sys_folder)
     clock = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
     return Board(
@@ -32,12 +55,14 @@ def read_board(sys_folder: Path = Path("/sys")) -> Board:
         governor=_read(sys_folder / "devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         clock_mhz=clock.current if clock else None,
         load_1min=os.getloadavg()[0],
-        others_busy=max(0.0, others),
+        others_busy=watch.others(),
     )
 
 
-def environment(bundle: Bundle, before: Board, after: Board, versions: dict[str, str]) -> Environment:
-    """Describe this machine; `versions` adds those of other environments."""
+def environment(
+    bundle: Bundle, before: Board, after: Board, versions: dict[str, str], others_busy: float = 0.0
+) -> Environment:
+    """Describe this machine; `versions` adds those of other environments, `others_busy` is over the whole run."""
     cpus = os.cpu_count() or 1
     return Environment(
         machine=_machine(),
@@ -53,18 +78,25 @@ def environment(bundle: Bundle, before: Board, after: Board, versions: dict[str,
         bundle_sha256=bundle.sha256,
         before=before,
         after=after,
+        others_busy=others_busy,
         nice=os.getpriority(os.PRIO_PROCESS, 0),
-        warnings=doubts(before, after, cpus),
+        warnings=doubts(before, after, cpus, others_busy),
     )
 
 
-def doubts(before: Board, after: Board, cpus: int) -> tuple[str, ...]:
+def doubts(before: Board, after: Board, cpus: int, others_busy: float = 0.0) -> tuple[str, ...]:
     """Return why figures measured between `before` and `after` may be wrong, in words."""
     said = []
-    if max(before.others_busy, after.others_busy) > BUSY:
+    busiest = max(before.others_busy, after.others_busy, others_busy)
+    if busiest > BUSY:
         said.append(
-            f"loaded: other processes kept {max(before.others_busy, after.others_busy):.1f} of {cpus} processors busy "
-            f"(load {before.load_1min:.1f} before, {after.load_1min:.1f} after); measure again on a quiet machine"
+            f"loaded: other processes kept {busiest:.1f} of {cpus} processors busy ({others_busy:.1f} over the whole "
+            f"run; load {before.load_1min:.1f} before, {after.load_1min:.1f} after); measure again on a quiet machine"
+        )
+    elif before.load_1min > LOAD:
+        said.append(
+            f"loaded: the load average was {before.load_1min:.1f} when the run began; measure again on a machine that "
+            "was left alone for a minute"
         )
     for when, board in (("before", before), ("after", after)):
         words = throttle_words(board.throttled or 0)

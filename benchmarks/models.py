@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks import schema
 from benchmarks.graph import multiply_adds
+from benchmarks.peers import plan_peers
 from benchmarks.rig import Effort, Measured, Say, Spec, latency_of, measure, ratio_of
 from smear.bundle import LEVELS, Bundle, Classifier, Role, Segmenter
 
@@ -16,6 +17,13 @@ ROLES: tuple[Role, ...] = ("segmenter", "classifier")
 Owner = Literal["bundle", "reference"]
 ROOT = Path(__file__).parent.parent
 FIGURES = ("accuracy", "macro_f1", "dice", "ece")
+# Of a full run that names neither levels nor runtimes. Each of these variants is so slow that it would take the whole
+# minute, or is as fast as its neighbour: float16 is computed in float32.
+LEFT_OUT = (
+    "int8 and float16 under runtimes other than the first (--runtimes)",
+    "more threads than one under runtimes other than the first (--threads)",
+    "the naive loop over the reference (in --quick)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,8 @@ class Wanted:
     threads: tuple[int, ...]
     frames: Path  # .npy of whole fields, uint8 (n, H, W, 3)
     refused: dict[str, str] = field(default_factory=dict)  # runtime -> why it cannot be measured
+    brief: bool = False  # leave out `LEFT_OUT`: what takes a full run's time and tells little
+    scratch: Path = Path()  # folder for files that are made
 
 
 def levels_of(bundle: Bundle) -> tuple[str, ...]:
@@ -57,28 +67,36 @@ def figures_of(bundle: Bundle, level: str, roles: Iterable[Role] = ROLES) -> dic
 
 
 def measure_variants(wanted: Wanted, effort: Effort, say: Say) -> list[schema.Variant]:
-    """Measure the bare inference of each model at each level under each runtime and number of threads."""
-    plan = list(_plan(wanted))
-    found = measure([spec for spec, _ in plan], effort, say)
-    rows = [_variant(facts, found[spec.key]) for spec, facts in plan]
-    return rows + [_missing(wanted, runtime, why) for runtime, why in wanted.refused.items()]
+    """Measure the bare inference of each model at each level, runtime and number of threads, and in other engines.
+
+    All files of one model take turns, then those of the other; ratios are to `base_level` under the first runtime.
+    """
+    fields = np.load(wanted.frames)
+    rows = [_missing(wanted, runtime, why) for runtime, why in wanted.refused.items()]
+    for role in reversed(ROLES):
+        plan = list(_plan(wanted, role))
+        plan += plan_peers(wanted.bundle, role, fields, wanted.threads[0], wanted.scratch)
+        found = measure([spec for spec, _ in plan if spec], effort, say)
+        to = "/".join(("bundle", role, base_level(wanted.levels), next(iter(wanted.runtimes)), str(wanted.threads[0])))
+        rows = [_variant(facts, found.get(facts["key"]), found.get(to), to) for _, facts in plan] + rows
+    return rows
 
 
-def _plan(wanted: Wanted) -> Iterable[tuple[Spec, dict[str, Any]]]:
+def _plan(wanted: Wanted, role: Role) -> Iterable[tuple[Spec, dict[str, Any]]]:
     for owner, bundle, levels in _owners(wanted):
         for level in levels:
             for runtime, python in _held_under(wanted, owner, level).items():
-                for threads in wanted.threads if owner == "bundle" else wanted.threads[:1]:
-                    for role in ROLES:
-                        path = bundle.model(role, level)
-                        key = "/".join((owner, role, level, runtime, str(threads)))
-                        ask = {"path": str(path), "runtime": runtime, "threads": threads}
-                        facts = {
-                            "key": key, "pair": owner, "role": role, "level": level, "runtime": runtime,
-                            "threads": threads, "file_bytes": path.stat().st_size,
-                            "multiply_adds": multiply_adds(path), "figures": figures_of(bundle, level, (role,)),
-                        }  # fmt: skip
-                        yield Spec(key, "tflite", ask, python), facts
+                many = owner == "bundle" and (not wanted.brief or runtime == next(iter(wanted.runtimes)))
+                for threads in wanted.threads if many else wanted.threads[:1]:
+                    path = bundle.model(role, level)
+                    key = "/".join((owner, role, level, runtime, str(threads)))
+                    ask = {"path": str(path), "runtime": runtime, "threads": threads}
+                    facts = {
+                        "key": key, "pair": owner, "role": role, "level": level, "runtime": runtime,
+                        "threads": threads, "file_bytes": path.stat().st_size,
+                        "multiply_adds": multiply_adds(path), "figures": figures_of(bundle, level, (role,)),
+                    }  # fmt: skip
+                    yield Spec(key, "tflite", ask, python), facts
 
 
 def _owners(wanted: Wanted) -> Iterable[tuple[Owner, Bundle, Sequence[str]]]:
@@ -94,18 +112,25 @@ def _held_under(wanted: Wanted, owner: Owner, level: str) -> dict[str, Path]:
 
     Its float32 as its authors would run it, on the older runtime where there is one; its int8 on the newest.
     """
-    if owner == "bundle" or len(wanted.runtimes) == 1:
+    if len(wanted.runtimes) == 1 or (owner == "bundle" and (not wanted.brief or level == "float32")):
         return wanted.runtimes
+    if owner == "bundle":
+        return dict([next(iter(wanted.runtimes.items()))])
     old_fashioned = level == "float32"
     runtime = list(wanted.runtimes)[-1 if old_fashioned else 0]
     return {runtime: wanted.runtimes[runtime]}
 
 
-def _variant(facts: dict[str, Any], got: Measured) -> schema.Variant:
+def _variant(facts: dict[str, Any], got: Measured | None, base: Measured | None, to: str) -> schema.Variant:
+    if got is None:
+        return schema.Variant(**facts)
     latency = latency_of(got.times) if len(got.times) else None
-    count = facts["multiply_adds"]
-    speed = count / latency.p50_ms / 1e6 if latency and count else None
-    return schema.Variant(**facts, **got.opened, latency=latency, gmacs=speed, fault=got.fault)
+    count = facts.get("multiply_adds")
+    ratio = ratio_of(got, base, to) if base is not None and facts["key"] != to else None
+    return schema.Variant(**facts | {
+        **got.opened, "latency": latency, "ratio": ratio, "fault": got.fault,
+        "gmacs": count / latency.p50_ms / 1e6 if latency and count else None,
+    })  # fmt: skip
 
 
 def _missing(wanted: Wanted, runtime: str, why: str) -> schema.Variant:
@@ -126,7 +151,8 @@ def measure_pairs(wanted: Wanted, effort: Effort, say: Say) -> list[schema.Pair]
                 plan.append(_pipeline(wanted, owner, bundle, level, runtime, python))
     runtime, python = next(iter(wanted.runtimes.items()))
     for owner, bundle, levels in _owners(wanted):
-        plan += [_naive(wanted, owner, bundle, level, runtime, python) for level in levels if level == "float32"]
+        if owner == "bundle" or not wanted.brief:
+            plan += [_naive(wanted, owner, bundle, level, runtime, python) for level in levels if level == "float32"]
     found = measure([spec for spec, _ in plan], effort, say)
     base = base_level(wanted.levels)
     to = f"bundle/pipeline/{base}/{runtime}/1"

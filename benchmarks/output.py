@@ -1,5 +1,6 @@
 """Writes a result where people and programs read it."""
 
+import re
 from pathlib import Path
 
 from rich.console import Console
@@ -7,7 +8,7 @@ from rich.table import Table
 
 from benchmarks import report
 from benchmarks.page import page, plots_of
-from benchmarks.schema import BenchmarkError, Result
+from benchmarks.schema import BenchmarkError, Result, read_result
 from smear.images import write_atomic
 
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
@@ -36,6 +37,22 @@ def write(result: Result, folder: Path) -> list[Path]:
     for name, text in contents.items():
         write_atomic(folder / name, text.encode())
     return [folder / name for name in contents]
+
+
+def keep(result: Result, folder: Path) -> Path:
+    """Write `result` as this machine's own file in `folder`; return its path.
+
+    Raises:
+        BenchmarkError: a disturbed run would replace one that was not.
+    """
+    env = result.environment
+    words = re.findall("[a-z0-9]+", f"{env.machine} {env.cpu} {env.cpus}".lower())
+    path = folder / f"{'-'.join(words)}.json"
+    if env.warnings and path.is_file() and not read_result(path).environment.warnings:
+        raise BenchmarkError(f"{path}: was measured undisturbed, and this run was {env.warnings[0]}")
+    ready(folder)
+    write_atomic(path, (result.model_dump_json(indent=1) + "\n").encode())
+    return path
 
 
 def write_readme(result: Result, readme: Path) -> None:

@@ -2,9 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
-from benchmarks.schema import Environment, Figure, Growth, Live, Pair, Peak, Ratio, Result, Stages, Variant
+from benchmarks.schema import Environment, Figure, Growth, Live, Pair, Peak, Ratio, Result, Stages, Step, Variant
 
 Row = Sequence[str]
+_ROLES = ("segmenter", "classifier")
+TRAINING = (
+    "Forward, backward and update of one batch on all processors, without augmentation; the engines took turns. Keras "
+    "as `smearscope train` runs it, PyTorch with channels last, as its manual advises; not compiled."
+)
 
 
 def markdown(result: Result) -> str:
@@ -17,9 +22,13 @@ def markdown(result: Result) -> str:
         "The naive loop shrinks the field to each model's input and neither parts nor measures cells.",
         _table(*pair_table(result.pairs)),
         "## Bare inference",
-        "Random input, in the type the model takes; memory is what loading it and answering once added to a process.",
+        "Random input, in the type the model takes; memory is what loading it and answering once added to a process, "
+        "and the most that the process ever had. The engines at the end run the same float32 network, or quantize it "
+        "themselves; all took turns.",
         _table(*variant_table(result.variants)),
     ]
+    if result.training:
+        parts += ["## One training step", TRAINING, _table(*training_table(result.training))]
     if result.stages:
         parts += ["## Where a frame's time goes", *map(_stages, result.stages)]
     if result.live:
@@ -27,9 +36,10 @@ def markdown(result: Result) -> str:
     if result.growth:
         parts += ["## How it grows", *map(_growth, result.growth)]
     if result.start:
-        parts += ["## Start", _start(result)]
-    if result.peak:
+        parts += ["## Start", *_started(result)]
+    if result.peak and result.peak.invoke_ms:
         parts += ["## What the machine could do", *_peak(result.peak)]
+    parts += _took(result)
     parts += ["## Environment", _table(*environment_table(result.environment))]
     return "\n\n".join(parts) + "\n"
 
@@ -43,34 +53,105 @@ def _heading(result: Result) -> list[str]:
     return said
 
 
+def _took(result: Result) -> list[str]:
+    said = f"The run took {result.seconds / 60:.1f} minutes. " if result.seconds else ""
+    said += f"A full run leaves out: {'; '.join(result.left_out)}." if result.left_out else ""
+    return [said.strip()] if said else []
+
+
 def short(result: Result) -> str:
-    """Return the one table and the one paragraph that a README shows."""
-    return "\n\n".join([*_heading(result), _table(*pair_table(result.pairs))]) + "\n"
+    """Return the table and the few lines that a README shows."""
+    parts = [*_heading(result), _table(*pair_table(result.pairs)), *_judged(result.pairs)]
+    engines = _engines(result)
+    if engines:
+        parts += [
+            "The bare networks in other engines, one thread, both models together:",
+            _table(("engine", "level", "segmenter, p50 ms", "classifier, p50 ms", "segmenter, shipped = 1"), engines),
+        ]
+    parts += [" ".join(said)] if (said := [*_trained(result.training), *_started(result), *_reached(result)]) else []
+    return "\n\n".join([*parts, *_took(result)]) + "\n"
+
+
+def _judged(pairs: Iterable[Pair]) -> list[str]:
+    """Say on which fields the figures of each pair were measured: they can be compared on the same ones only."""
+    said: dict[str, None] = {}
+    for pair in pairs:
+        for name, title in (("accuracy", "Accuracy"), ("dice", "Dice")):
+            if name in pair.figures:
+                each = pair.figures[name]
+                said[f"{title} of {pair.name}: {each.split}, n = {each.n}"] = None
+    return [f"{'; '.join(said)}."] if said else []
+
+
+def _engines(result: Result) -> list[Row]:
+    rows = []
+    own = [v for v in result.variants if v.pair == "bundle" and v.threads == 1]
+    for engine, level in dict.fromkeys((v.runtime, v.level) for v in own if v.role == "segmenter"):
+        both = {v.role: v for v in own if (v.runtime, v.level) == (engine, level)}
+        times = [_number(each.latency.p50_ms) if each and each.latency else "-" for each in map(both.get, _ROLES)]
+        if times != ["-", "-"]:
+            rows.append((engine, level, *times, _ratio(both["segmenter"].ratio)))
+    return rows
+
+
+def _trained(steps: Iterable[Step]) -> list[str]:
+    told = [
+        f"{s.engine} {s.latency.p50_ms:.0f} ms" + (f", {_ratio(s.ratio)} times as long" if s.ratio else "")
+        for s in steps if s.latency
+    ]  # fmt: skip
+    first = next(iter(steps), None)
+    return [f"One training step of {first.network}, batch {first.batch}: {'; '.join(told)}."] if told and first else []
+
+
+def _reached(result: Result) -> list[str]:
+    peak = result.peak
+    if peak is None or not peak.reached:
+        return []
+    shares = ", ".join(f"the {role} {share:.0%}" for role, share in peak.reached.items())
+    return [
+        f"A plain int8 matrix product reaches {peak.int8_gmacs:.0f} x 10^9 multiply-adds/s on one thread (float32 "
+        f"{peak.float32_gmacs:.0f}); of that, at {peak.level}: {shares}."
+    ]
 
 
 def pair_table(pairs: Iterable[Pair]) -> tuple[Row, list[Row]]:
     """Return head and rows: both models end to end."""
     head = ("models", "level", "runtime", "p50 ms", "p90 ms", "p99 ms", "max ms", "fields/s", "n", "time, shipped = 1",
-            "accuracy", "Dice", "calibration error")  # fmt: skip
+            "peak MB", "accuracy", "Dice", "calibration error")  # fmt: skip
     rows = []
     for p in pairs:
         who = f"{p.name} (reference)" if p.key.startswith("reference/") else p.name
-        rows.append((who, p.level, p.runtime, *_latency(p), _ratio(p.ratio), *_quality(p.figures)))
+        rows.append(
+            (who, p.level, p.runtime, *_latency(p), _ratio(p.ratio), _number(p.peak_mb, 0), *_quality(p.figures))
+        )
     return head, rows
 
 
 def variant_table(variants: Iterable[Variant]) -> tuple[Row, list[Row]]:
     """Return head and rows: the bare inference of each model."""
     head = ("model", "level", "runtime", "threads", "file kB", "init ms", "first ms", "p50 ms", "p90 ms", "p99 ms",
-            "max ms", "per s", "n", "10^9 multiply-adds/s", "memory MB", "accuracy", "Dice",
-            "calibration error")  # fmt: skip
+            "max ms", "per s", "n", "time, shipped = 1", "10^9 multiply-adds/s", "memory MB", "peak MB", "accuracy",
+            "Dice", "calibration error")  # fmt: skip
     rows = []
     for v in variants:
         who = f"{v.role} (reference)" if v.pair == "reference" else v.role
         rows.append((
             who, v.level, v.runtime, str(v.threads), _number(v.file_bytes / 1e3 or None, 0), _number(v.init_ms),
-            _number(v.first_ms), *_latency(v), _number(v.gmacs), _number(v.rss_mb, 1), *_quality(v.figures),
+            _number(v.first_ms), *_latency(v), _ratio(v.ratio), _number(v.gmacs), _number(v.rss_mb, 1),
+            _number(v.peak_mb, 0), *_quality(v.figures),
         ))  # fmt: skip
+    return head, rows
+
+
+def training_table(steps: Iterable[Step]) -> tuple[Row, list[Row]]:
+    """Return head and rows: one training step of the same network in each engine."""
+    head = ("network", "engine", "version", "batch", "threads", "parameters", "first ms", "p50 ms", "p90 ms", "p99 ms",
+            "max ms", "per s", "n", "time, Keras = 1", "peak MB")  # fmt: skip
+    rows = [
+        (s.network, s.engine, s.version or "-", str(s.batch), str(s.threads), str(s.parameters or "-"),
+         _number(s.first_ms, 0), *_latency(s), _ratio(s.ratio), _number(s.peak_mb, 0))
+        for s in steps
+    ]  # fmt: skip
     return head, rows
 
 
@@ -101,6 +182,7 @@ def environment_table(env: Environment) -> tuple[Row, list[Row]]:
         "OS": f"{env.os}, kernel {env.kernel}", "Python": env.python,
         "versions": ", ".join(f"{name} {version}" for name, version in env.versions.items()),
         "bundle": f"{env.bundle} {env.bundle_sha256[:12]}", "revision": env.git_revision, "nice": str(env.nice),
+        "others": f"kept {env.others_busy:.1f} processors busy over the whole run",
     }  # fmt: skip
     for when, board in (("before", env.before), ("after", env.after)):
         temperature = "no sensor" if board.temperature_c is None else f"{board.temperature_c:.0f} degrees C"
@@ -132,30 +214,58 @@ def _growth(each: Growth) -> str:
     return f"By {each.unit}, in ms:\n\n{_table((each.of, *names), rows)}"
 
 
-def _start(result: Result) -> str:
-    assert result.start is not None
-    first, help_s = result.start.first_finding_s, result.start.help_s
-    return (
-        f"From the command to the first finding {first:.2f} s, to the help {help_s:.2f} s (median of {result.start.n})."
-    )
+def _started(result: Result) -> list[str]:
+    if result.start is None:
+        return []
+    s = result.start
+    first = _seconds(s.first_finding_s, s.first_finding_p90_s, s.first_finding_cpu_s)
+    help_s = _seconds(s.help_s, s.help_p90_s, s.help_cpu_s)
+    return [f"From the command to the first finding {first}; to the help {help_s}; n = {s.n}."]
+
+
+def _seconds(median: float, p90: float | None, cpu: float | None) -> str:
+    rest = "" if p90 is None or cpu is None else f" (p90 {p90:.2f}; of processor time {cpu:.2f})"
+    return f"{median:.2f} s{rest}"
 
 
 def _peak(peak: Peak) -> list[str]:
-    reached = ", ".join(f"the {role} reaches {share:.0%} of it" for role, share in peak.reached.items())
-    rows = [
-        (op.role, op.operation, str(op.count), f"{op.ms:.2f}", f"{op.multiply_adds / 1e6:.1f}",
-         "-" if op.peak_share is None else f"{op.peak_share:.0%}")
-        for op in peak.operations
+    products = [
+        (p.engine, p.kind, f"{p.size} x {p.size} x {p.size}", _number(p.gmacs or None, 0), p.fault or "")
+        for p in peak.products
     ]  # fmt: skip
     return [
-        f"A plain matrix product on one thread: {peak.int8_gmacs:.1f} x 10^9 multiply-adds/s in int8, "
-        f"{peak.float32_gmacs:.1f} in float32. At {peak.level} {reached or 'nothing was measured'}.",
-        "Each operation timed alone, so without what a runtime saves by joining them:",
-        _table(("model", "operation", "count", "ms", "10^6 multiply-adds", "of the peak"), rows),
-    ]
+        f"The fastest plain matrix product on one thread: {peak.int8_gmacs:.0f} x 10^9 multiply-adds/s in int8, "
+        f"{peak.float32_gmacs:.0f} in float32.",
+        _table(("engine", "numbers", "size", "10^9 multiply-adds/s", ""), products),
+        "Where the rest goes: each operation timed alone, at its fastest, beside the time that its multiply-adds would "
+        "take at the speed of the product.",
+        _table(
+            ("model", "operation", "count", "ms", "share of the invoke", "10^6 multiply-adds", "ms at the peak",
+             "of the peak"),
+            [row for role in peak.invoke_ms for row in _operations(peak, role)],
+        ),
+    ]  # fmt: skip
 
 
-def _latency(row: Variant | Pair) -> Row:
+def _operations(peak: Peak, role: str) -> list[Row]:
+    """Return the rows of one model, the longest operation first, and the whole invoke last."""
+    speed = peak.int8_gmacs if peak.level == "int8" else peak.float32_gmacs
+    whole, own = peak.invoke_ms[role], [op for op in peak.operations if op.role == role]
+    rows = [
+        (role, op.operation, str(op.count), f"{op.ms:.3f}", f"{op.ms / whole:.0%}", f"{op.multiply_adds / 1e6:.1f}",
+         f"{op.multiply_adds / speed / 1e6:.3f}", "-" if op.peak_share is None else f"{op.peak_share:.0%}")
+        for op in own
+    ]  # fmt: skip
+    work = sum(op.multiply_adds for op in own)
+    ideal = f"{work / speed / 1e6:.3f}"
+    return [
+        *rows,
+        (role, f"the whole invoke at {peak.level}", "1", f"{whole:.3f}", "100%", f"{work / 1e6:.1f}", ideal,
+         f"{peak.reached.get(role, 0):.0%}"),
+    ]  # fmt: skip
+
+
+def _latency(row: Variant | Pair | Step) -> Row:
     if row.latency is None:
         return (row.fault or "not measured", "-", "-", "-", "-", "0")
     own = row.latency

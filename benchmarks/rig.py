@@ -32,6 +32,7 @@ class Effort:
 
 QUICK = Effort(queries=64, seconds=2.0, burst=4, repeats=5)
 FULL = Effort(queries=1024, seconds=60.0, burst=8, repeats=30)
+OPENING_S = 2.0  # a process, its libraries and its model; what the time of a run is reckoned with
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,14 @@ class Spec:
 class Measured:
     """What came of one spec."""
 
-    opened: dict[str, float] = field(default_factory=dict)  # init_ms, first_ms, rss_mb
+    opened: dict[str, Any] = field(default_factory=dict)  # init_ms, first_ms, rss_mb, peak_mb
     rounds: list[list[float]] = field(default_factory=list)  # milliseconds; a finished variant has fewer rounds
     fault: str = ""
+
+    @property
+    def queries(self) -> int:
+        """How many there are."""
+        return sum(map(len, self.rounds))
 
     @property
     def times(self) -> np.ndarray:
@@ -121,6 +127,11 @@ def measure(specs: Sequence[Spec], effort: Effort, say: Say = lambda what, done:
     return found
 
 
+def at_most_s(variants: int, effort: Effort) -> float:
+    """Return the seconds that `measure` takes at most for so many variants, whatever the machine."""
+    return variants * (OPENING_S + effort.warm_s + effort.seconds * 1.25)  # a burst may begin just before the end
+
+
 def _take_turns(workers: dict[str, Worker], found: dict[str, Measured], effort: Effort, say: Say) -> None:
     for key, worker in workers.items():
         say(f"warming up {key}", 0.0)
@@ -129,7 +140,7 @@ def _take_turns(workers: dict[str, Worker], found: dict[str, Measured], effort: 
     spent = dict.fromkeys(workers, 0.0)
     while waiting:
         for key in list(waiting):
-            say(key, 1 - len(waiting) / len(workers))
+            say(f"{key}{_left(waiting, found, spent, effort)}", _done(found, spent, effort))
             started = time.perf_counter()
             reply = workers[key].ask(do="run", name=key, n=effort.burst, seconds=effort.seconds / 4)
             spent[key] += time.perf_counter() - started
@@ -139,9 +150,26 @@ def _take_turns(workers: dict[str, Worker], found: dict[str, Measured], effort: 
                 continue
             found[key].rounds.append(reply["ms"])
             tired = spent[key] >= effort.seconds and len(found[key].rounds) >= MIN_PAIRED_ROUNDS
-            if len(found[key].times) >= effort.queries or tired:
+            if found[key].queries >= effort.queries or tired:
                 waiting.remove(key)
+                found[key].opened |= workers[key].ask(do="peak", name=key)
         waiting = waiting[1:] + waiting[:1]  # nobody always follows the same one
+
+
+def _done(found: dict[str, Measured], spent: dict[str, float], effort: Effort) -> float:
+    shares = [max(found[key].queries / effort.queries, spent[key] / effort.seconds) for key in spent]
+    return sum(min(1.0, share) for share in shares) / len(shares)
+
+
+def _left(waiting: Sequence[str], found: dict[str, Measured], spent: dict[str, float], effort: Effort) -> str:
+    """Say how long the variants that are not done will take, once each had a turn."""
+    if not all(found[key].rounds for key in waiting):
+        return ""
+    left = 0.0
+    for key in waiting:
+        wanted = spent[key] / found[key].queries * (effort.queries - found[key].queries)
+        left += max(0.0, min(effort.seconds - spent[key], wanted))
+    return f", about {left:.0f} s left"
 
 
 def latency_of(times: Sequence[float] | np.ndarray) -> Latency:
@@ -149,8 +177,9 @@ def latency_of(times: Sequence[float] | np.ndarray) -> Latency:
     values = np.asarray(times, float)
     p50, p90, p99 = np.percentile(values, (50, 90, 99))
     return Latency(
-        n=len(values), p50_ms=p50, p90_ms=p90, p99_ms=p99, max_ms=values.max(), per_s=1e3 * len(values) / values.sum()
-    )
+        n=len(values), min_ms=values.min(), p50_ms=p50, p90_ms=p90, p99_ms=p99, max_ms=values.max(),
+        per_s=1e3 * len(values) / values.sum(),
+    )  # fmt: skip
 
 
 def ratio_of(measured: Measured, base: Measured, to: str, seed: int = 0) -> Ratio | None:

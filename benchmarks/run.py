@@ -1,9 +1,11 @@
 """One benchmark run from options to result: every part measured, and a part that fails named."""
 
+import importlib.util
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,10 +14,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from benchmarks import endtoend, machine, peers, schema
-from benchmarks.models import Wanted, base_level, levels_of, measure_pairs, measure_variants, write_fields
+from benchmarks import endtoend, machine, schema
+from benchmarks.models import LEFT_OUT, Wanted, base_level, levels_of, measure_pairs, measure_variants, write_fields
 from benchmarks.peak import measure_peak
-from benchmarks.rig import FULL, QUICK, Say
+from benchmarks.rig import FULL, QUICK, Effort, Say
+from benchmarks.starts import measure_start
+from benchmarks.training import measure_training
 from device.models import shipped_bundle
 from device.runtimes import DEFAULT_RUNTIME, RUNTIMES
 from smear.bundle import MANIFEST, Bundle, load_bundle
@@ -24,7 +28,8 @@ from smear.errors import SmearscopeError
 from smear.images import write_image
 from smear.synthetic import render
 
-PROCESSES = {"quick": 3, "full": 10}  # that are started to measure a start
+# Of each point of the growth curves, whose largest frames take a second each on a Pi.
+GROWTH = {"quick": Effort(64, 1.0, 4, repeats=5), "full": Effort(64, 4.0, 8, repeats=20)}
 T = TypeVar("T")
 
 
@@ -39,6 +44,7 @@ class Options:
     bundle: Path | None = None
     reference: Path | None = None
     tflite_python: Path | None = None
+    torch_python: Path | None = None
 
 
 def run(options: Options, say: Say = lambda what, done: None) -> schema.Result:
@@ -50,27 +56,30 @@ def run(options: Options, say: Say = lambda what, done: None) -> schema.Result:
     """
     bundle = load_bundle(options.bundle or shipped_bundle())
     effort = FULL if options.mode == "full" else QUICK
+    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="smearscope-bench-") as folder:
         scratch = Path(folder)
         wanted, versions = _wanted(options, bundle, scratch)
-        before = machine.read_board()
-        parts = _Parts()
+        watch, before = machine.Watch(), machine.read_board()
+        parts, torch = _Parts(), _torch(options.torch_python)
         pairs = parts.take("end to end", lambda: measure_pairs(wanted, effort, say), [])
         variants = parts.take("bare inference", lambda: measure_variants(wanted, effort, say), [])
+        engines = {"Keras": _keras(), "PyTorch": torch}
+        training = parts.take("training step", lambda: measure_training(engines, options.mode, say), [])
+        peak = parts.take("peak", lambda: measure_peak(bundle, wanted.levels, scratch, torch, say), None)
         fields = np.load(wanted.frames)
-        variants += parts.take(
-            "peers", lambda: peers.measure_peers(bundle, fields, wanted.threads[0], scratch, effort, say), []
-        )
-        peak = parts.take("peak", lambda: measure_peak(bundle, wanted.levels, variants, effort, scratch), None)
         device = _device(options.mode, bundle, base_level(wanted.levels), effort, fields, scratch, parts, say)
         after = machine.read_board()
     return schema.Result(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         mode=options.mode,
-        environment=machine.environment(bundle, before, after, versions),
+        environment=machine.environment(bundle, before, after, versions, watch.others()),
         variants=tuple(variants),
         pairs=tuple(pairs),
+        training=tuple(training),
         peak=peak,
+        left_out=LEFT_OUT if wanted.brief else (),
+        seconds=time.monotonic() - began,
         faults=tuple(parts.faults),
         **device,
     )
@@ -105,11 +114,16 @@ def _device(
         return {
             "stages": parts.take("stages", lambda: tuple(endtoend.stage_rows(rig, fields[0])), ()),
             "live": parts.take("capture to screen", lambda: tuple(endtoend.live_rows(rig, frame, scratch, say)), ()),
-            "growth": parts.take("growth", lambda: tuple(endtoend.growth(rig, mode, scratch, say)), ()),
-            "start": parts.take("start", lambda: endtoend.start(bundle, level, picture, PROCESSES[mode]), None),
+            "growth": parts.take("growth", lambda: _growth(rig, mode, scratch, say), ()),
+            "start": parts.take("start", lambda: measure_start(bundle, level, picture, mode, say), None),
         }
     finally:
         rig.close()
+
+
+def _growth(rig: endtoend.Rig, mode: str, scratch: Path, say: Say) -> tuple[schema.Growth, ...]:
+    rig.effort = GROWTH[mode]
+    return tuple(endtoend.growth(rig, mode, scratch, say))
 
 
 def _wanted(options: Options, bundle: Bundle, scratch: Path) -> tuple[Wanted, dict[str, str]]:
@@ -131,6 +145,8 @@ def _wanted(options: Options, bundle: Bundle, scratch: Path) -> tuple[Wanted, di
         threads=threads,
         frames=write_fields(scratch / "frames.npy", fields),
         refused=refused,
+        brief=options.mode == "full" and options.levels is None and options.runtimes is None,
+        scratch=scratch,
     ), versions
 
 
@@ -154,6 +170,21 @@ def _runtimes(options: Options) -> tuple[dict[str, Path], dict[str, str], dict[s
     return found, refused, versions
 
 
+def _keras() -> Path | None:
+    """Return this interpreter where it can train; looked for without importing what takes seconds."""
+    have = all(importlib.util.find_spec(name) for name in ("keras", "tensorflow", "train"))
+    return Path(sys.executable) if have else None
+
+
+def _torch(given: Path | None) -> Path | None:
+    """Return the interpreter that has PyTorch: the one that was given, else this one, else None."""
+    if given is None:
+        return Path(sys.executable) if importlib.util.find_spec("torch") else None
+    if _version(given, "numpy", "torch") is None:
+        raise schema.BenchmarkError(f"{given}: has no PyTorch; make bench TORCH=1, or leave --torch-python out")
+    return given
+
+
 def _version(python: Path, module: str, distribution: str) -> str | None:
     code = f"import importlib.metadata as m, {module}; print(m.version({distribution!r}))"
     try:
@@ -170,7 +201,8 @@ def _reference(path: Path, scratch: Path) -> Bundle:
     if not (path / "run.json").is_file():
         raise schema.BenchmarkError(f"{path}: neither a bundle nor a training run; give a folder of either")
     out = scratch / "reference"
-    command = [sys.executable, "-m", "device", "convert", str(path), "--out", str(out), "--levels", "float32,int8"]
+    command = [sys.executable, "-m", "device", "convert", str(path), "--out", str(out)]
+    command += ["--reference", "--levels", "float32,int8"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if not (out / MANIFEST).is_file():
         said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]

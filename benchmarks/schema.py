@@ -1,5 +1,6 @@
 """The result of one benchmark run: what is written as JSON, and what every report is made from."""
 
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -7,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from smear.errors import SmearscopeError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # of 1, everything can still be read
 
 
 class BenchmarkError(SmearscopeError):
@@ -45,6 +46,7 @@ class Environment(_Strict):
     bundle_sha256: str
     before: Board
     after: Board
+    others_busy: float = 0.0  # processors that other processes kept busy over the whole run
     nice: int = 0
     warnings: tuple[str, ...] = ()  # what makes the figures doubtful: load, throttling, a powersaving governor
 
@@ -53,6 +55,7 @@ class Latency(_Strict):
     """The distribution of one repeated step."""
 
     n: int
+    min_ms: float | None = None
     p50_ms: float
     p90_ms: float
     p99_ms: float
@@ -94,7 +97,9 @@ class Variant(_Strict):
     init_ms: float | None = None
     first_ms: float | None = None
     rss_mb: float | None = None  # resident memory added by loading it and answering once
+    peak_mb: float | None = None  # the most that its whole process ever had resident, Python and libraries included
     latency: Latency | None = None
+    ratio: Ratio | None = None  # to the bundle's own model at its best CPU level on one thread
     gmacs: float | None = None  # 1e9 multiply-adds a second, at the median
     figures: dict[str, Figure] = {}
     fault: str = ""  # why it was not measured
@@ -111,6 +116,7 @@ class Pair(_Strict):
     init_ms: float | None = None
     first_ms: float | None = None
     rss_mb: float | None = None
+    peak_mb: float | None = None
     latency: Latency | None = None
     ratio: Ratio | None = None  # to the bundle's best CPU level on one thread
     figures: dict[str, Figure] = {}
@@ -163,32 +169,65 @@ class Growth(_Strict):
 
 
 class Start(_Strict):
-    """Seconds of whole processes, files in the cache: the median of `n`."""
+    """Seconds of whole processes, files in the cache: medians of `n`; processor time is what load disturbs less."""
 
     help_s: float
+    help_p90_s: float | None = None
+    help_cpu_s: float | None = None
     first_finding_s: float
+    first_finding_p90_s: float | None = None
+    first_finding_cpu_s: float | None = None
     n: int
 
 
+class Step(_Strict):
+    """One training step of one network: forward, backward and update of one batch."""
+
+    key: str
+    network: str
+    engine: str  # "Keras" or "PyTorch"
+    batch: int
+    threads: int
+    parameters: int | None = None  # as the engine counts them: the same network has the same
+    version: str = ""
+    first_ms: float | None = None  # with what the engine compiles
+    peak_mb: float | None = None
+    latency: Latency | None = None
+    ratio: Ratio | None = None  # to Keras
+    fault: str = ""
+
+
 class Operation(_Strict):
-    """All operations of one type in one model, each timed alone."""
+    """All operations of one kind in one model, each timed alone."""
 
     role: str
     operation: str
     count: int
-    ms: float
+    ms: float  # of the fastest of several invokes of each
     multiply_adds: int
-    peak_share: float | None  # of the int8 matrix product's speed; None: it multiplies nothing
+    peak_share: float | None  # of the matrix product's speed at this level; None: it multiplies nothing
+
+
+class Product(_Strict):
+    """One plain matrix product: what an engine reaches when it does nothing else."""
+
+    engine: str
+    kind: Literal["int8", "float32"]
+    size: int  # rows, columns and depth
+    gmacs: float  # 1e9 multiply-adds a second, at the fastest
+    fault: str = ""
 
 
 class Peak(_Strict):
-    """What this machine's arithmetic can do, and what the models reach of it."""
+    """What this machine's arithmetic can do on one thread, and what the models reach of it."""
 
-    int8_gmacs: float  # a plain int8 matrix product on one thread of the default runtime
-    float32_gmacs: float  # the same product in float32
+    int8_gmacs: float  # the fastest of `products`
+    float32_gmacs: float
     level: str  # of the operations below
-    reached: dict[str, float]  # role -> share of the peak of its level
+    reached: dict[str, float]  # role -> share of the peak of its level, at the fastest invoke
+    invoke_ms: dict[str, float] = {}  # role -> the fastest bare invoke
     operations: tuple[Operation, ...]
+    products: tuple[Product, ...] = ()
 
 
 class Result(_Strict):
@@ -203,8 +242,11 @@ class Result(_Strict):
     stages: tuple[Stages, ...] = ()
     live: tuple[Live, ...] = ()
     growth: tuple[Growth, ...] = ()
+    training: tuple[Step, ...] = ()
     start: Start | None = None
     peak: Peak | None = None
+    left_out: tuple[str, ...] = ()  # what this mode does not measure unless asked
+    seconds: float | None = None  # that the whole run took
     faults: tuple[str, ...] = ()  # parts that could not be measured, and why
 
 
@@ -216,15 +258,17 @@ def read_result(path: Path) -> Result:
     """
     file = path / "result.json" if path.is_dir() else path
     try:
-        result = Result.model_validate_json(file.read_bytes())
+        content = json.loads(file.read_bytes())
+        # Asked first: what a newer schema added would be called a fault of the file.
+        version = content.get("schema_version") if isinstance(content, dict) else None
+        if isinstance(version, int) and version > SCHEMA_VERSION:
+            raise BenchmarkError(f"{file}: schema {version} is newer than {SCHEMA_VERSION}; upgrade smearscope")
+        return Result.model_validate(content, strict=False)
     except OSError as error:
         raise BenchmarkError(f"{file}: {error.strerror}; give a result.json or the --out folder of a run") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "JSON"
         raise BenchmarkError(f"{file}: {where}: {first['msg']}; measure again with 'smearscope bench'") from error
-    if result.schema_version > SCHEMA_VERSION:
-        raise BenchmarkError(
-            f"{file}: schema {result.schema_version} is newer than {SCHEMA_VERSION}; upgrade smearscope"
-        )
-    return result
+    except ValueError as error:
+        raise BenchmarkError(f"{file}: JSON: {error}; measure again with 'smearscope bench'") from error

@@ -8,6 +8,7 @@ kind "pipeline" imports it.
 import importlib
 import json
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -46,6 +47,7 @@ class OnnxRun:
     def __init__(self, ask: Ask) -> None:
         import onnxruntime
 
+        onnxruntime.set_default_logger_severity(3)  # errors; a virtual machine hides what its device look-up wants
         self.before_mb = resident_mb()
         started = time.perf_counter()
         options = onnxruntime.SessionOptions()
@@ -53,8 +55,8 @@ class OnnxRun:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         session = onnxruntime.InferenceSession(ask["path"], options, providers=["CPUExecutionProvider"])
         self.init_ms = (time.perf_counter() - started) * 1e3
-        given = session.get_inputs()[0]
-        feed = {given.name: _random(given.shape, np.float32)}
+        kinds = {"tensor(float)": np.float32, "tensor(int8)": np.int8, "tensor(uint8)": np.uint8}
+        feed = {given.name: _random(given.shape, kinds[given.type]) for given in session.get_inputs()}
         self.step: Callable[[], Any] = lambda: session.run(None, feed)
 
 
@@ -151,12 +153,19 @@ class NaiveLoop:
         self.step: Callable[[], Any] = step
 
 
+def training_step(ask: Ask) -> Any:
+    """Return one training step of Keras or PyTorch, from a file that needs nothing else of Smearscope."""
+    sys.path.insert(0, ask["root"])
+    return importlib.import_module("benchmarks.steps").ENGINES[ask["engine"]](ask)
+
+
 KINDS: dict[str, Callable[[Ask], Any]] = {
     "tflite": TFLiteInvoke,
     "onnx": OnnxRun,
     "opencv": OpenCVForward,
     "pipeline": PipelineExamine,
     "naive": NaiveLoop,
+    "training": training_step,
 }
 
 
@@ -192,7 +201,11 @@ def _answer(models: dict[str, Any], ask: Ask) -> Ask:
         model.step()
         first_ms = (time.perf_counter() - started) * 1e3
         models[ask["name"]] = model
-        return {"init_ms": model.init_ms, "first_ms": first_ms, "rss_mb": max(0.0, resident_mb() - model.before_mb)}
+        added_mb = max(0.0, resident_mb() - model.before_mb)
+        told = getattr(model, "told", {})
+        return {"init_ms": model.init_ms, "first_ms": first_ms, "rss_mb": added_mb} | told
+    if ask["do"] == "peak":
+        return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6}
     step = models[ask["name"]].step
     if ask["do"] == "warm":
         until = time.perf_counter() + ask["seconds"]

@@ -11,16 +11,18 @@ from benchmarks.schema import (
     Pair,
     Peak,
     Point,
+    Product,
     Ratio,
     Result,
     Stages,
     Start,
+    Step,
     Variant,
 )
 
 
 def latency(ms: float) -> Latency:
-    return Latency(n=64, p50_ms=ms, p90_ms=1.2 * ms, p99_ms=1.5 * ms, max_ms=2 * ms, per_s=1000 / ms)
+    return Latency(n=64, min_ms=0.9 * ms, p50_ms=ms, p90_ms=1.2 * ms, p99_ms=1.5 * ms, max_ms=2 * ms, per_s=1000 / ms)
 
 
 def environment(**changed: object) -> Environment:
@@ -75,9 +77,16 @@ def make(ms: float = 20.0, accuracy: float = 0.95, **changed: object) -> Result:
                 points=(Point(at=1, values={"total": 10.0}), Point(at=100, values={"total": 30.0})),
             ),
         ),
-        "start": Start(help_s=0.2, first_finding_s=1.0, n=3),
+        "training": (
+            Step(key="training/paper_cnn/Keras/16/4", network="paper_cnn", engine="Keras", batch=16, threads=4,
+                 latency=latency(900.0)),
+            Step(key="training/paper_cnn/PyTorch/16/4", network="paper_cnn", engine="PyTorch", batch=16, threads=4,
+                 fault="PyTorch is not installed"),
+        ),
+        "start": Start(help_s=0.2, help_p90_s=0.25, help_cpu_s=0.1, first_finding_s=1.0, n=3),
         "peak": Peak(
-            int8_gmacs=90.0, float32_gmacs=25.0, level="int8", reached={"segmenter": 0.4},
+            int8_gmacs=90.0, float32_gmacs=25.0, level="int8", reached={"segmenter": 0.4}, invoke_ms={"segmenter": 5.0},
+            products=(Product(engine="ai-edge-litert", kind="int8", size=512, gmacs=90.0),),
             operations=(
                 Operation(role="segmenter", operation="CONV_2D", count=9, ms=4.0, multiply_adds=10**8, peak_share=0.5),
                 Operation(role="segmenter", operation="CONCATENATION", count=4, ms=1, multiply_adds=0, peak_share=None),

@@ -20,7 +20,8 @@ def test_variants_take_turns_and_each_gets_its_queries(tiny_bundle: Path) -> Non
     for each in found.values():
         assert not each.fault
         assert [len(times) for times in each.rounds] == [2, 2, 2]
-        assert set(each.opened) == {"init_ms", "first_ms", "rss_mb"}
+        assert set(each.opened) == {"init_ms", "first_ms", "rss_mb", "peak_mb"}
+        assert each.opened["peak_mb"] > each.opened["rss_mb"]
         assert (each.times > 0).all()
 
 
@@ -39,6 +40,15 @@ def test_an_interpreter_that_is_not_there_is_named(tiny_bundle: Path) -> None:
 def test_a_worker_that_dies_is_a_fault_of_its_variant(tiny_bundle: Path) -> None:
     found = measure([spec(tiny_bundle, "a", Path("/bin/false"))], BRIEF)
     assert "ended with code 1" in found["a"].fault
+
+
+def test_progress_grows_and_says_how_long_the_rest_takes(tiny_bundle: Path) -> None:
+    said: list[tuple[str, float]] = []
+    measure([spec(tiny_bundle, "a"), spec(tiny_bundle, "b")], BRIEF, lambda what, done: said.append((what, done)))
+    shares = [done for what, done in said if not what.startswith(("opening", "warming"))]
+    assert shares == sorted(shares)
+    assert shares[-1] > 0.5
+    assert "s left" in said[-1][0]
 
 
 def test_percentiles_and_throughput_are_of_all_queries() -> None:
