@@ -114,7 +114,10 @@ def measure(specs: Sequence[Spec], effort: Effort, say: Say = lambda what, done:
     workers: dict[str, Worker] = {}
     try:
         for spec in specs:
-            say(f"opening {spec.key}", 0.0)
+            say(
+                f"opening {spec.key}, of {len(specs)} that take {at_most_s(len(specs), effort) / 60:.0f} min at most",
+                0.0,
+            )
             worker = Worker(spec.python)
             workers[spec.key] = worker
             reply = worker.ask(do="open", name=spec.key, kind=spec.kind, **spec.ask)
