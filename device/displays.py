@@ -12,6 +12,7 @@ from smear.images import write_image
 
 SIZE = (800, 480)  # width, height; the Pi's 7 inch touch screen
 DEFAULT_PNG = Path("screen.png")
+DRI = Path("/dev/dri")
 NAMES = ("window", "kmsdrm", "png:PATH", "none", "auto")
 _PNG = "png:"
 
@@ -26,7 +27,9 @@ def open_display(name: str, *, size: tuple[int, int] = SIZE, png_path: Path = DE
         DisplayError: no such display, or it cannot be opened.
     """
     if name == "auto":
-        name = choose_display(os.environ, Path("/dev/dri"), png_path)
+        name = choose_display(os.environ, DRI, png_path)
+        if name.startswith(_PNG):
+            return StandInDisplay(png_path, size)
     if name == "none":
         return NoDisplay(size)
     if name.startswith(_PNG):
@@ -101,6 +104,24 @@ class PngDisplay:
         """Nothing is held."""
 
 
+class StandInDisplay(PngDisplay):
+    """What `auto` uses until there is a screen: at boot its driver may be loaded after this was started."""
+
+    def __init__(self, path: Path, size: tuple[int, int] = SIZE, dri: Path = DRI) -> None:
+        super().__init__(path, size)
+        self._dri = dri
+
+    def show(self, screen: np.ndarray) -> None:
+        """Write it.
+
+        Raises:
+            DisplayError: as of a picture; or a screen has come, and whoever opens `auto` again gets it.
+        """
+        if not choose_display(os.environ, self._dri, self.path).startswith(_PNG):
+            raise DisplayError("display auto: a screen was attached; it is opened now")
+        super().show(screen)
+
+
 class PygameDisplay:
     """A window under a desktop (`window`), or the whole screen without one (`kmsdrm`)."""
 
@@ -115,6 +136,8 @@ class PygameDisplay:
         whole = name == "kmsdrm"
         if whole:
             os.environ["SDL_VIDEODRIVER"] = "kmsdrm"
+            # What the Pi's GPU speaks. SDL would rather take desktop OpenGL, and without libGL the screen stays black.
+            os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "opengles2")
         os.environ["SDL_TOUCH_MOUSE_EVENTS"] = "0"  # else SDL reports each touch a second time, as a click
         os.environ["SDL_NO_SIGNAL_HANDLERS"] = "1"  # else SDL swallows SIGTERM, by which systemd ends the service
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from device.displays import NoDisplay, PygameDisplay, choose_display, open_display
+from device.displays import NoDisplay, PygameDisplay, StandInDisplay, choose_display, open_display
 from device.protocols import Display
 from smear.errors import DisplayError
 from smear.images import read_image
@@ -164,6 +164,17 @@ def test_auto_is_the_whole_screen_without_a_desktop(tmp_path: Path) -> None:
 
 def test_auto_is_a_picture_without_a_screen(tmp_path: Path) -> None:
     assert choose_display({}, tmp_path / "dri", Path("a.png")) == "png:a.png"
+
+
+def test_auto_leaves_its_picture_when_a_screen_comes_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(variable, raising=False)
+    display = StandInDisplay(tmp_path / "screen.png", dri=tmp_path / "dri")
+    display.show(SCREEN)
+    (tmp_path / "dri").mkdir()
+    (tmp_path / "dri/card0").touch()
+    with pytest.raises(DisplayError, match="a screen was attached"):
+        display.show(SCREEN)
 
 
 def test_an_unknown_display_lists_the_known_ones() -> None:
