@@ -103,7 +103,7 @@ def command(
 @click.pass_context
 def compare(ctx: click.Context, first: Path, second: Path, slower: float, everything: bool) -> None:
     """Compare two results, FIRST the older: what became slower, larger or worse. Ends with code 3 on a regression."""
-    from benchmarks.compare import changes, unlike
+    from benchmarks.compare import changes, gone, unlike
 
     old, new = read_result(first), read_result(second)
     found = changes(old, new, slower)
@@ -118,6 +118,11 @@ def compare(ctx: click.Context, first: Path, second: Path, slower: float, everyt
     for why in unlike(old, new):
         console.print(f"take with care: {why}", style="yellow", markup=False)
     console.print(table if table.row_count else "nothing changed")
+    missing = gone(old, new)
+    if missing:
+        console.print(
+            f"no longer measured: {len(missing)} figures, {'; '.join(missing[:3])}", style="yellow", markup=False
+        )
     regressions = sum(change.regression for change in found)
     console.print(f"{regressions} of {len(found)} figures are worse")
     if regressions:

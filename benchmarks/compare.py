@@ -36,6 +36,12 @@ def changes(old: Result, new: Result, slower: float = SLOWER) -> list[Change]:
     return found
 
 
+def gone(old: Result, new: Result) -> list[str]:
+    """Return the figures that only `old` has: what is no longer measured cannot be told to be worse."""
+    after = _costs(new).keys() | _gains(new).keys()
+    return [what for what in (*_costs(old), *_gains(old)) if what not in after]
+
+
 def unlike(old: Result, new: Result) -> list[str]:
     """Return why the two results should not be compared, in words."""
     a, b = old.environment, new.environment
@@ -56,11 +62,14 @@ def unlike(old: Result, new: Result) -> list[str]:
 
 def _costs(result: Result) -> dict[str, float]:
     found: dict[str, float] = {}
-    for row in (*result.variants, *result.pairs):
+    for row in (*result.variants, *result.pairs, *result.training):
         if row.latency is not None:
             found[f"{row.key} p50 ms"] = row.latency.p50_ms
-        if row.rss_mb:
-            found[f"{row.key} MB"] = row.rss_mb
+        if row.peak_mb:
+            found[f"{row.key} peak MB"] = row.peak_mb
+    for model in (*result.variants, *result.pairs):
+        if model.rss_mb:
+            found[f"{model.key} MB"] = model.rss_mb
     for stages in result.stages:
         found |= {f"{stages.name}, {stage} ms": ms for stage, ms in stages.stage_ms.items()}
         found[f"{stages.name}, total ms"] = stages.total_ms

@@ -1,5 +1,5 @@
-from benchmarks.compare import changes, unlike
-from tests.benchmarks.results import environment, make
+from benchmarks.compare import changes, gone, unlike
+from tests.benchmarks.results import environment, latency, make
 
 
 def worse(old: object, new: object) -> set[str]:
@@ -23,6 +23,17 @@ def test_lost_accuracy_is_a_regression_and_gained_is_not() -> None:
     what = {"bundle/pipeline/int8/ai-edge-litert/1 accuracy"}
     assert worse(make(accuracy=0.95), make(accuracy=0.94)) == what
     assert not worse(make(accuracy=0.94), make(accuracy=0.95))
+
+
+def test_what_is_no_longer_measured_is_said_and_not_taken_for_well() -> None:
+    assert not gone(make(), make())
+    assert "start to help s" in gone(make(), make(start=None))
+    assert "start to help s" not in gone(make(start=None), make())
+
+
+def test_a_slower_training_step_is_a_regression() -> None:
+    slow = tuple(step.model_copy(update={"latency": latency(2000.0)}) for step in make().training)
+    assert "training/paper_cnn/Keras/16/4 p50 ms" in worse(make(), make(training=slow))
 
 
 def test_another_machine_and_a_disturbed_run_are_said() -> None:

@@ -75,6 +75,30 @@ def test_the_readme_gets_its_table_between_the_markers_and_keeps_the_rest(tmp_pa
     assert (tmp_path / "docs" / "bench.svg").read_text().count("<svg") == 1
 
 
+def test_the_readme_tells_peers_training_start_and_peak() -> None:
+    text = report.short(make())
+    assert "| ai-edge-litert | int8 | 10.00 |" in text
+    assert "One training step of paper_cnn, batch 16: Keras 900 ms" in text
+    assert "to the help 0.20 s (p90 0.25; of processor time 0.10)" in text
+    assert "of that, at int8: the segmenter 40%" in text
+    assert "Accuracy of a + b: validation, n = 263" in text
+
+
+def test_where_the_rest_of_the_peak_goes_is_told_by_operation() -> None:
+    text = report.markdown(make())
+    assert "| segmenter | CONV_2D | 9 | 4.000 | 80% | 100.0 | 1.111 | 50% |" in text
+    assert "the whole invoke at int8" in text
+
+
+def test_a_machine_keeps_one_result_and_a_disturbed_one_does_not_replace_it(tmp_path: Path) -> None:
+    disturbed = make(environment=environment(warnings=("loaded: by others",)))
+    assert output.keep(disturbed, tmp_path).name == "raspberry-pi-5-cortex-a76-4.json"
+    path = output.keep(make(), tmp_path)
+    with pytest.raises(BenchmarkError, match="undisturbed"):
+        output.keep(disturbed, tmp_path)
+    assert read_result(path) == make()
+
+
 def test_a_readme_without_markers_is_refused(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_text("nothing to fill")
