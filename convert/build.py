@@ -16,11 +16,11 @@ from convert.run import Run
 from convert.stage import Files, Outcome, Proven, put_in_place, stage
 from convert.tflite import CALIBRATED, convert_levels
 from device import models
-from device.golden import SEGMENT_CHANNELS
+from device.golden import answer_stride
 from device.protocols import Runtime
 from smear.bundle import Bundle, Figure, Level, Role, load_bundle
 from smear.classes import LABELS
-from smear.errors import ConversionError
+from smear.errors import BundleError, ConversionError
 from smear.verdict import MAP_STRIDE
 
 FINETUNE_FIELDS = 1200  # of the training split: fine-tuning must not learn four hundred by heart
@@ -81,9 +81,13 @@ def open_keras(run: Run, role: Role) -> Any:
         raise ConversionError(f"{path}: takes {taken}, not {(size, size, 3)} as run.json says; train again")
     places = (size // MAP_STRIDE,) * 2 if facts.classifier.shown == "cells" else ()
     classes = [(*places, len(LABELS)), (*places, len(LABELS) + 1)]
-    allowed = [(size, size, SEGMENT_CHANNELS)] if role == "segmenter" else classes
-    if given not in allowed:
-        raise ConversionError(f"{path}: gives {given}, not {' or '.join(map(str, allowed))}; train again")
+    if role == "classifier" and given not in classes:
+        raise ConversionError(f"{path}: gives {given}, not {' or '.join(map(str, classes))}; train again")
+    if role == "segmenter":
+        try:
+            answer_stride((1, *taken), (1, *given))
+        except BundleError as error:
+            raise ConversionError(f"{path}: {error}; train again") from error
     return model
 
 
