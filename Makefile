@@ -3,6 +3,7 @@
 #   make run    [CAMERA=simulated:] [SCREEN=auto] [FIELDS=30]    CAMERA=auto takes the camera that is attached
 #   make test   [ARGS="tests/smear -k mask"]
 #   make test-device    the same on a booted Debian 13 with virtual cameras (root); make test-hardware: on a Pi (root)
+#   make test-machine    on an emulated machine with a kernel, a screen and a finger (root); make test-arm64: its wheels (root)
 #   make breaks    [ARGS="rgb kick sync policy"]    breaks the device on purpose and sees that a test notices (root)
 #   make deb    [WHEELS=DIR]    the Debian package, in dist/; WHEELS as made by systemd/wheels.sh: installs without a network
 #   make check  ruff, mypy, import-linter
@@ -15,7 +16,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test test-device test-hardware breaks deb check bench clean pins
+.PHONY: run test test-device test-machine test-arm64 test-hardware breaks deb check bench clean pins
 
 CAMERA ?= simulated:
 SCREEN ?= auto
@@ -43,6 +44,12 @@ test: $(VENV)/.dev
 
 test-device: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/virtual_device $(ARGS)
+
+test-machine: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/virtual_device/machine $(ARGS)
+
+test-arm64: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/virtual_device/arm64 $(ARGS)
 
 test-hardware: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/hardware $(ARGS)

@@ -17,15 +17,9 @@ from device.compose import Button, ScreenState, button_at, compose
 from smear.classes import FIELD_CLASSES, LABELS, by_name
 from smear.field import Cell, CellMask, Finding, Frame, Quality
 from smear.images import read_image, write_image
+from tests.golden import LOCAL_DIFFERENCE, largest_local_difference
 
 GOLDEN = Path(__file__).parent / "golden"
-
-# Another build of FreeType or OpenCV moves anti-aliased edges by fractions of a pixel: single pixels change, some much.
-# A digit, word, box or colour that is wrong changes a whole neighbourhood. So the largest mean difference over any
-# 8x8 pixels is compared. Measured: 11.9 of 255 between Pillow 11.0 (FreeType 2.13.2) and 13.0 (2.14.3);
-# 28.5 for the smallest change of meaning, 38 to 39 in small quiet letters.
-NEIGHBOURHOOD_PX = 8
-LOCAL_DIFFERENCE = 20.0  # of 255
 
 
 def make_frame(width: int = 640, height: int = 480) -> Frame:
@@ -88,12 +82,6 @@ STATES = {
     ),
     "simulated": replace(NORMAL, simulated=True, camera="simulated:7", slide=None),
 }
-
-
-def largest_local_difference(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the largest mean difference over any neighbourhood, 0 to 255."""
-    difference = np.abs(one.astype(np.float32) - other.astype(np.float32)).mean(axis=2)
-    return float(cv2.blur(difference, (NEIGHBOURHOOD_PX, NEIGHBOURHOOD_PX)).max())
 
 
 @pytest.mark.parametrize("name", STATES)

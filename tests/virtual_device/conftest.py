@@ -62,7 +62,17 @@ def package(wheels: Path, workshop: Path) -> Path:
 def device(package: Path, workshop: Path) -> Path:
     """The device as a lab would have it: Debian 13 with picamera2, two cameras, and Smearscope from its package."""
     root = workshop / "device"
-    debian.run(["cp", "-a", "--reflink=auto", debian.system_root(), root])
+    install(package, debian.system_root(), root)
+    (root / "etc/smearscope/config.toml").write_text(SETTINGS, encoding="utf-8")
+    override = root / "etc/systemd/system/smearscope.service.d/virtual-device.conf"
+    override.parent.mkdir(parents=True)
+    override.write_text(OVERRIDE, encoding="utf-8")
+    return root
+
+
+def install(package: Path, system: Path, root: Path) -> None:
+    """Make `root` a copy of `system` with pictures for its cameras and Smearscope from its package."""
+    debian.run(["cp", "-a", "--reflink=auto", system, root])
     frames.write_frames(root / "opt/frames")
     installed = container.run_in(
         root,
@@ -72,8 +82,3 @@ def device(package: Path, workshop: Path) -> Path:
         keep=True,
     )
     assert installed.returncode == 0, installed.stdout + installed.stderr
-    (root / "etc/smearscope/config.toml").write_text(SETTINGS, encoding="utf-8")
-    override = root / "etc/systemd/system/smearscope.service.d/virtual-device.conf"
-    override.parent.mkdir(parents=True)
-    override.write_text(OVERRIDE, encoding="utf-8")
-    return root

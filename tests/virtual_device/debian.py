@@ -14,6 +14,8 @@ PACKAGES = (
     "dbus,kmod,libcamera-ipa,procps,python3,python3-jsonschema,python3-libcamera,python3-numpy,python3-pil,python3-prctl,"
     "python3-venv,sqlite3,systemd,systemd-sysv,udev"
 )
+SCREEN = "libegl1,libgbm1,libgl1-mesa-dri,libgles2,qemu-guest-agent"
+"""Mesa, which a Pi with a screen has too, and what runs commands in a machine; a container uses neither."""
 OPTIONS = (
     '--aptopt=Apt::Install-Recommends "false"',
     "--dpkgopt=path-exclude=/usr/share/man/*",
@@ -49,29 +51,34 @@ def cache() -> Path:
     return folder
 
 
-def system_root() -> Path:
+def system_root(*, screen: bool = False) -> Path:
     """Return Debian 13 with the real picamera2 on libcamera's virtual cameras, but without Smearscope.
 
     The folder is shared between runs: copy it before changing anything in it.
     """
-    apt_words = [SUITE, PACKAGES, *OPTIONS]
+    packages, name = (f"{PACKAGES},{SCREEN}", "screen-") if screen else (PACKAGES, "")
     files = [PICAMERA2, *sorted(file for file in GUEST.rglob("*.*") if "__pycache__" not in file.parts)]
-    return _kept(
-        "system", apt_words, files, lambda root: _add_cameras(_kept("debian", apt_words, [], _bootstrap), root)
-    )
+
+    def build(root: Path) -> None:
+        plain = kept(f"{name}debian", [SUITE, packages, *OPTIONS], [], lambda part: _bootstrap(part, packages))
+        _add_cameras(plain, root)
+
+    return kept(f"{name}system", [SUITE, packages, *OPTIONS], files, build)
 
 
-def wheels() -> Path:
-    """Return the project's pins as wheels for the root's Python, with the project's own wheel of this work tree."""
+def wheels(python: str = PYTHON, machine: str = "") -> Path:
+    """Return the project's pins as wheels for this Python and machine, with the project's own of this work tree."""
     script = PROJECT / "systemd" / "wheels.sh"
     pins = [PROJECT / "requirements" / f"{name}.txt" for name in ("build", "device", "screen", "sign")]
+    machine = machine or os.uname().machine
+    name = "wheels" if machine == os.uname().machine else f"{machine}-{python}-wheels"
 
     def collect(folder: Path) -> None:
-        run([script, folder, PYTHON, os.uname().machine])
+        run([script, folder, python, machine])
 
-    kept = _kept("wheels", [PYTHON], [script, *pins], collect)
-    collect(kept)  # the project's own may be of another work tree; the others are not fetched again
-    return kept
+    folder = kept(name, [python, machine], [script, *pins], collect)
+    collect(folder)  # the project's own may be of another work tree; the others are not fetched again
+    return folder
 
 
 def run(command: list[str | Path]) -> subprocess.CompletedProcess[str]:
@@ -83,7 +90,7 @@ def run(command: list[str | Path]) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def _kept(name: str, words: list[str], files: list[Path], build: Callable[[Path], None]) -> Path:
+def kept(name: str, words: list[str], files: list[Path], build: Callable[[Path], None]) -> Path:
     """Return the cached folder for this content; built under a lock, and named in one step, when it is not there."""
     digest = hashlib.sha256("\0".join(words).encode())
     for file in files:
@@ -100,9 +107,13 @@ def _kept(name: str, words: list[str], files: list[Path], build: Callable[[Path]
     return folder
 
 
-def _bootstrap(root: Path) -> None:
-    options = ["--quiet", "--variant=minbase", "--mode=root", f"--include={PACKAGES}", *OPTIONS]
-    run(["mmdebstrap", *options, SUITE, root, _mirror()])
+def bootstrap(root: Path, suite: str, packages: str, *options: str) -> None:
+    """Fill the empty folder `root` with a Debian of these packages from the machine's own mirror."""
+    run(["mmdebstrap", "--quiet", "--mode=root", f"--include={packages}", *OPTIONS, *options, suite, root, _mirror()])
+
+
+def _bootstrap(root: Path, packages: str) -> None:
+    bootstrap(root, SUITE, packages, "--variant=minbase")
     (root / "etc/hostname").write_text("virtual-smearscope\n", encoding="ascii")
     (root / "etc/machine-id").write_text("", encoding="ascii")  # each boot gets its own
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from device.cameras import open_camera
 from device.commands.options import open_pipeline
-from device.settings import Settings
+from device.settings import load_settings
 from smear.field import Finding, Frame
 
 MOST_FRAMES = 60  # the camera goes through its pictures in turn; a busy machine skips some
@@ -39,7 +39,7 @@ def read(name: str) -> list[Frame]:
 
 
 def main(name: str, played: str) -> None:
-    pipeline = open_pipeline(Settings(), Path(tempfile.mkdtemp()))
+    pipeline = open_pipeline(load_settings(), Path(tempfile.mkdtemp()))
     sources = read(f"files:{played}")
     camera = open_camera(name, pixel_size_um=0.25)
     seen: dict[int, Frame] = {}

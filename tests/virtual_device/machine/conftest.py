@@ -1,0 +1,116 @@
+"""One disk and two boots on it, the second after a power cut; the tests follow each other, like an owner's day."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from device.compose import STATE, Box
+from smear.images import read_image, write_image
+from tests.golden import LOCAL_DIFFERENCE, largest_local_difference
+from tests.virtual_device import container, debian, image, tools
+from tests.virtual_device.conftest import install
+from tests.virtual_device.qemu import Machine
+
+GOLDEN = debian.HERE / "golden"
+START_S = 900.0  # from the agent's first answer to the first examined field; 60 to 90 s on an idle machine
+SETTLE_S = 240.0  # for a screen or a state to come about; seconds on an idle machine
+CHANGING = (Box(540, 0, 250, 32), STATE, Box(466, 270, 316, 22))
+"""Fields a second; milliseconds, camera and the bundle's checksum; the slide's name, which is the time of its start."""
+WRITES = 100  # acknowledged before the power goes
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _bootable(_able: None) -> None:
+    if reason := tools.missing():
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def tools_root() -> Path:
+    """QEMU and the kernel."""
+    return tools.root()
+
+
+@pytest.fixture(scope="session")
+def disk(package: Path, workshop: Path, tools_root: Path) -> Path:
+    """The machine's disk, with what its owner installed and recorded on it; there is one, as on a Pi."""
+    root = workshop / "machine"
+    install(package, debian.system_root(screen=True), root)
+    image.furnish(root, tools_root)
+    image.write_disk(root, workshop / "disk.img")
+    shutil.rmtree(root)
+    return workshop / "disk.img"
+
+
+@pytest.fixture(scope="session")
+def first(disk: Path, workshop: Path, tools_root: Path) -> Iterator[Machine]:
+    """The first boot, up to the first examined field."""
+    machine = Machine(tools_root, disk, workshop / "first")
+    try:
+        until_active(machine)
+        yield machine
+    finally:
+        machine.cut_power()
+
+
+@pytest.fixture(scope="session")
+def acknowledged(first: Machine) -> list[int]:
+    """The numbers of the records that the store had acknowledged when the power was cut under a busy writer."""
+    unit = ["systemd-run", "--unit=record", "--property=Type=exec"]
+    port = "/dev/virtio-ports/told"
+    first.out(*unit, image.PYTHON, "/opt/guest/record.py", "/var/lib/record", "/opt/frames/still", port)
+    story = lambda: first.run("journalctl", "--unit=record", "--no-pager", "--lines=30").stdout  # noqa: E731
+    container.until(lambda: first.told.read_bytes().count(b"\n") >= WRITES, START_S, story)
+    first.cut_power()
+    return [int(line) for line in first.told.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+@pytest.fixture(scope="session")
+def second(disk: Path, workshop: Path, tools_root: Path, acknowledged: list[int]) -> Iterator[Machine]:
+    """The second boot, after the power cut; the graphics driver is held back, so that the screen comes late."""
+    assert acknowledged
+    machine = Machine(tools_root, disk, workshop / "second", "modprobe.blacklist=virtio_gpu")
+    try:
+        yield machine
+    finally:
+        machine.cut_power()
+
+
+def until_active(machine: Machine) -> None:
+    """Wait for the service's first examined field."""
+    active = lambda: machine.run("systemctl", "is-active", "smearscope").stdout == "active\n"  # noqa: E731
+    container.until(active, START_S, machine.journal)
+
+
+def status(machine: Machine) -> Any:
+    """Return what the service answers over its control socket."""
+    return json.loads(machine.out("python3", "/opt/guest/ask.py"))
+
+
+@pytest.fixture
+def shows(tmp_path: Path) -> Callable[[Machine, str], None]:
+    """Return a check that the screen comes to look like the golden picture of this name."""
+
+    def check(machine: Machine, name: str) -> None:
+        golden = GOLDEN / f"{name}.png"
+
+        def alike() -> bool:
+            seen = machine.screen()
+            for box in CHANGING:
+                seen[box.y : box.y + box.height, box.x : box.x + box.width] = 0
+            write_image(tmp_path / golden.name, seen)
+            return golden.exists() and largest_local_difference(seen, read_image(golden)) <= LOCAL_DIFFERENCE
+
+        try:
+            container.until(alike, SETTLE_S, lambda: f"compare {golden} with {tmp_path}\n{machine.journal()}")
+        except AssertionError:
+            if not os.environ.get("SMEARSCOPE_WRITE_GOLDEN"):  # then look at them before they are committed
+                raise
+            shutil.copy(tmp_path / golden.name, golden)
+
+    return check

@@ -1,0 +1,51 @@
+"""The second boot, after a power cut under a busy writer: no acknowledged record is lost, late devices are used."""
+
+import json
+from collections.abc import Callable
+
+from tests.virtual_device import container, frames, image
+from tests.virtual_device.machine.conftest import SETTLE_S, WRITES, status, until_active
+from tests.virtual_device.qemu import Machine
+
+
+def test_every_acknowledged_record_survives_the_power_cut(second: Machine, acknowledged: list[int]) -> None:
+    found = json.loads(second.out(image.PYTHON, "/opt/guest/recorded.py", "/var/lib/record"))
+    assert len(acknowledged) >= WRITES
+    assert found["integrity"] == "ok"
+    assert found["notices"] == []
+    assert set(acknowledged) <= set(found["fields"])
+    assert found["counted"] == found["photographs"] == len(found["fields"])
+    assert found["shapes"] == [[*frames.SIZE[::-1], 3]]
+
+
+def test_without_a_screen_the_fields_are_examined_all_the_same(second: Machine) -> None:
+    until_active(second)
+    assert second.run("ls", "/dev/dri/card0").returncode != 0
+    assert status(second)["fields"] >= 1
+    query = "PRAGMA integrity_check"
+    assert second.out("sqlite3", "-readonly", "/var/lib/smearscope/smearscope.sqlite3", query) == "ok"
+
+
+def test_a_screen_that_comes_late_is_used(second: Machine, shows: Callable[[Machine, str], None]) -> None:
+    second.out("modprobe", "virtio_gpu")
+    shows(second, "examined")
+    assert "display" not in status(second)["faults"]
+
+
+def test_a_usb_microscope_changes_no_finding_of_the_pictures_it_shows(second: Machine) -> None:
+    second.out("systemctl", "stop", "smearscope", "microscope@still")
+    second.out("systemctl", "start", "microscope@smear")
+    compared = json.loads(second.out(image.PYTHON, "/opt/guest/compare.py", image.CAMERA, "/opt/frames/smear"))
+    assert len(compared) == len(frames.smears())
+    for result in compared:
+        assert result["camera"] == result["file"] == result["played"]
+
+
+def test_a_dma_heap_whose_permissions_come_late_is_waited_for(second: Machine) -> None:
+    second.out("chmod", "600", "/dev/dma_heap/system")  # as the kernel makes it, before udev has seen it
+    second.out("sed", "--in-place", f's|"{image.CAMERA}"|"picamera2:0"|', "/etc/smearscope/config.toml")
+    second.out("systemctl", "start", "--no-block", "smearscope")
+    container.until(lambda: "camera failed" in second.journal(), SETTLE_S, second.journal)
+    second.out("udevadm", "trigger", "--subsystem-match=dma_heap", "--action=add", "--settle")
+    until_active(second)
+    container.until(lambda: status(second)["faults"] == {}, SETTLE_S, second.journal)
