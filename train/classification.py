@@ -22,7 +22,7 @@ from train.neutral import Variation as FieldVariation
 
 OTHER = len(LABELS)  # index of the fifth logit: not a cell of these four classes
 CELL_EPOCHS, CELL_STEPS, CELL_BATCH, CELL_RATE = 16, 100, 256, 2e-3
-NEUTRAL_EPOCHS, NEUTRAL_STEPS, NEUTRAL_BATCH, NEUTRAL_RATE = 18, 60, 32, 1e-3
+NEUTRAL_EPOCHS, NEUTRAL_STEPS, NEUTRAL_BATCH, NEUTRAL_RATE = 40, 60, 32, 1e-3
 FIELD_EPOCHS, FIELD_BATCH, FIELD_RATE = 30, 16, 1e-3
 SMOOTHING = 0.05  # of the labels
 CELL_SHARE = 0.3  # of the loss that each cell bears alone; the rest is its bag's
