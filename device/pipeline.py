@@ -5,9 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-import cv2
-import numpy as np
-
 from device.classify import classify
 from device.gate import Limits, measure_quality, refusals
 from device.golden import GOLDEN, answer_fault, answer_stride, read_golden
@@ -15,11 +12,11 @@ from device.protocols import Runtime
 from device.runtimes import DEFAULT_RUNTIME, open_runtime
 from device.segment import segment
 from smear.bundle import Bundle, Role
-from smear.cells import Body, find_cells, log_odds, mask_from, planes_of
+from smear.cells import Body, find_cells
 from smear.classes import LABELS
 from smear.errors import BundleError
-from smear.field import Cell, CellMask, Finding, Frame
-from smear.preprocess import ModelFrame, stride_of, to_frame_scale, to_model_scale
+from smear.field import Cell, Finding, Frame
+from smear.preprocess import to_model_scale
 from smear.verdict import Verdict
 
 
@@ -79,13 +76,13 @@ class Pipeline:
         with timing.of("segment"):
             probabilities = segment(view, self.segmenter, manifest.segmenter)
         with timing.of("cells"):
-            found = find_cells(*planes_of(probabilities), view, frame.pixel_size_um)
-            labels, bodies, cell = found.labels, found.bodies, found.labels > 0
-            framed = _mask_in_frame(probabilities, found.on_grid, view)
+            found = find_cells(probabilities, view, frame.pixel_size_um)
+            bodies, cell = found.bodies, found.cell
+            framed = found.borders.in_frame(found.boxes, view)
         with timing.of("classify"):
             verdict, shown = None, list[int]()
             if bodies:
-                verdict, shown = classify(view, labels, bodies, self.classifier, manifest.classifier)
+                verdict, shown = classify(view, cell, bodies, self.classifier, manifest.classifier)
         with timing.of("gate"):
             quality, tint = measure_quality(view, cell, verdict)
             refused = refusals(quality, tint, len(bodies), verdict, manifest.classifier, self._limits)
@@ -108,24 +105,6 @@ class Pipeline:
         """Free both models."""
         self.segmenter.close()
         self.classifier.close()
-
-
-def _mask_in_frame(probabilities: np.ndarray, cell: np.ndarray, view: ModelFrame) -> CellMask:
-    """Return the mask at the frame's own size, its borders from the smooth probabilities.
-
-    What was removed at model scale (specks, slivers) stays out, and what was filled stays in.
-    """
-    body = cell.view(np.uint8)
-    # Room for borders between two pixels.
-    between = view.scale != 1.0 or stride_of(cell, view) > 1
-    near = cv2.dilate(body, np.ones((3, 3), np.uint8)) if between else body
-    # Two planes say it all at a third less than three: how likely it is ground, and nucleus over cytoplasm.
-    ground, lean = planes_of(probabilities)
-    kept = np.asarray(cv2.copyTo(np.ascontiguousarray(ground), near, np.ones(body.shape, np.float32)))
-    filled = np.flatnonzero(cell & (kept >= 0.5))
-    kept.reshape(-1)[filled], lean.reshape(-1)[filled] = 0.0, -1.0  # a hole in a cell is cytoplasm
-    kept, lean = (to_frame_scale(plane[..., np.newaxis], view)[..., 0] for plane in (log_odds(kept), lean))
-    return mask_from(kept, lean, 0, border=0.0)
 
 
 def _with_opinions(bodies: list[Body], verdict: Verdict | None, shown: list[int]) -> tuple[Cell, ...]:

@@ -12,33 +12,21 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from smear.field import BACKGROUND, CYTOPLASM, NUCLEUS, Cell, CellMask
-from smear.parting import MIN_CELL_PX, boxes_of, points_of, separate, window_of
+from smear.borders import Borders
+from smear.field import CYTOPLASM, NUCLEUS, Cell, CellMask
+from smear.parting import MIN_CELL_PX, points_of, separate, window_of
 from smear.preprocess import ModelFrame, scale_bar_box, stride_of
 from smear.stain import fill_holes
 
 CHAIN_TO_CURVE = math.pi / 8 * (1 + math.sqrt(2))  # a chain of pixels is longer than its smooth curve (Kulpa 1977)
 EDGE_SAY = 0.4  # weight of a cell cut by the frame: half of it is not seen
-SUREST = 9.0  # log-odds beyond which one place is no surer than another: 0.9999
-LEAST = 1e-9  # sum of probabilities that is still divided by
 FULL_SAY_PX = 500  # area from which a cell has full weight: larger ones are often two that were not parted
 
 
 def mask_of(probabilities: np.ndarray, min_area_px: float = MIN_CELL_PX) -> CellMask:
     """Turn float (h, w, 3) of background, cytoplasm and nucleus into a mask without holes and specks."""
-    return mask_from(*planes_of(probabilities), min_area_px)
-
-
-def planes_of(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the two planes (h, w) that say it all: how likely it is ground, and log-odds of nucleus to cytoplasm."""
-    ground, cytoplasm, nucleus = (probabilities[..., channel] for channel in range(3))
-    return ground, log_odds(nucleus / np.maximum(nucleus + cytoplasm, LEAST))
-
-
-def mask_from(ground: np.ndarray, lean: np.ndarray, min_area_px: float, border: float = 0.5) -> CellMask:
-    """Turn such planes into a mask without holes and specks; below `border` no place is ground."""
-    cell = fill_holes(ground < border, min_area_px)
-    values = (lean >= 0).view(np.uint8)
+    cell = fill_holes(probabilities[..., 0] < 0.5, min_area_px)
+    values = (probabilities[..., 2] >= probabilities[..., 1]).view(np.uint8)
     values *= NUCLEUS - CYTOPLASM
     values += CYTOPLASM
     values *= cell.view(np.uint8)  # BACKGROUND is 0
@@ -68,81 +56,82 @@ class Body:
 class Found:
     """The cells of one field."""
 
-    labels: np.ndarray  # int32 (h, w) at model scale, 0 for ground
+    cell: np.ndarray  # bool (h, w) at model scale: what belongs to any cell
+    labels: np.ndarray  # uint16 (h, w) at model scale, 0 for ground
     bodies: list[Body]
-    on_grid: np.ndarray  # bool (h, w): the places of the segmenter's grid that belong to a cell
+    boxes: np.ndarray  # int (n, 4) of x, y, width and height at model scale of all labels, measured or not
+    borders: Borders
 
 
-def find_cells(ground: np.ndarray, lean: np.ndarray, frame: ModelFrame, pixel_size_um: float | None = None) -> Found:
-    """Find and measure the cells in the segmenter's two planes, see `planes_of`."""
-    stride = stride_of(ground, frame)
-    mask = mask_from(ground, lean, least_contour(stride))
-    labels = separate(mask.cell, stride)
-    cell = labels > 0
-    if stride > 1:
-        labels, mask = _at_model_scale(labels, ground, lean, frame)
-    return Found(labels, measure(labels, mask, frame, pixel_size_um), cell)
+def find_cells(probabilities: np.ndarray, frame: ModelFrame, pixel_size_um: float | None = None) -> Found:
+    """Find and measure the cells in the segmenter's float (h, w, 3), one place for each `stride_of` pixels."""
+    stride = stride_of(probabilities, frame)
+    body = fill_holes(probabilities[..., 0] < 0.5, least_contour(stride))
+    names = separate(body, stride).astype(np.uint16)
+    on_grid = names > 0
+    # Where a sliver was removed from between cells a hole may be left, which the mask shows filled.
+    filled = on_grid if np.array_equal(on_grid, body) else fill_holes(on_grid)
+    borders = Borders.of(probabilities, filled, between=stride > 1 or frame.scale != 1.0)
+    if stride == 1:
+        cell, labels = on_grid, names
+        spots = Spots.of(labels, probabilities[..., 2] >= probabilities[..., 1])
+    else:
+        cell = borders.in_view(frame)
+        spots = _between_places(cell, names, borders, stride)
+        labels = np.zeros(cell.shape, np.uint16)
+        labels[spots.rows, spots.columns] = spots.names
+    boxes, bodies = _measured(labels, spots, frame, pixel_size_um)
+    return Found(cell, labels, bodies, boxes, borders)
 
 
-def _at_model_scale(
-    labels: np.ndarray, ground: np.ndarray, lean: np.ndarray, frame: ModelFrame
-) -> tuple[np.ndarray, CellMask]:
-    """Return labels and mask at model scale from those on the grid: a border between two places runs smoothly."""
-    stride, (height, width) = stride_of(labels, frame), frame.pixels.shape[:2]
-    cell = labels > 0
-    names = labels.astype(np.uint16)
-    near = cv2.dilate(names, np.ones((3, 3), np.uint8))
-    near = np.where(cell, names, near)
-    kept = log_odds(kept_ground(ground, cell, (near > 0).view(np.uint8)))
-    fine, leaning = (_enlarged(plane, stride, cv2.INTER_LINEAR)[:height, :width] for plane in (kept, lean))
-    grown = _enlarged(near, stride, cv2.INTER_NEAREST)[:height, :width]
-    found = np.where(fine < 0, grown, 0).astype(np.int32)
-    return found, CellMask(np.where(found > 0, np.where(leaning >= 0, NUCLEUS, CYTOPLASM), BACKGROUND).astype(np.uint8))
+@dataclass(frozen=True, slots=True, eq=False)
+class Spots:
+    """All pixels of cells at model scale, row by row."""
+
+    columns: np.ndarray  # int (n,)
+    rows: np.ndarray
+    names: np.ndarray  # the label of each
+    nuclear: np.ndarray  # bool (n,)
+
+    @staticmethod
+    def of(labels: np.ndarray, nucleus: np.ndarray) -> "Spots":
+        """Return those of a label map; `nucleus` is bool (h, w)."""
+        columns, rows = points_of((labels > 0).view(np.uint8))
+        return Spots(columns, rows, labels[rows, columns], nucleus[rows, columns])
 
 
-def _enlarged(plane: np.ndarray, stride: int, how: int) -> np.ndarray:
-    return np.asarray(cv2.resize(plane, None, fx=stride, fy=stride, interpolation=how))
-
-
-def log_odds(probability: np.ndarray) -> np.ndarray:
-    """Return the log-odds of probabilities, float32 of any shape, between -`SUREST` and `SUREST`.
-
-    A border between two places of a grid is drawn where they are 0, as the segmenter was taught: its loss
-    interpolates logits. Interpolated probabilities would put it half-way between two sure places, wherever it runs.
-    """
-    least = 1.0 / (1.0 + math.exp(SUREST))
-    p = np.clip(probability, least, 1.0 - least)
-    return np.asarray(cv2.log(p / (1.0 - p)).reshape(p.shape))
-
-
-def kept_ground(ground: np.ndarray, cell: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """Return how likely it is ground with what was removed from bool `cell` (specks, slivers) out, and holes in.
-
-    Beyond uint8 `near`, which is not 0 in the cells and as far around them as their borders may lie, all is ground.
-    """
-    kept = np.asarray(cv2.copyTo(ground, near, np.ones(ground.shape, np.float32)))
-    kept[cell & (kept >= 0.5)] = 0.0
-    return kept
+def _between_places(cell: np.ndarray, names: np.ndarray, borders: Borders, stride: int) -> Spots:
+    """Return the pixels of bool `cell`, each of the label in `names` that is nearest; nameless ones are taken out."""
+    columns, rows = points_of(cell.view(np.uint8))
+    near = np.where(names > 0, names, cv2.dilate(names, np.ones((3, 3), np.uint8)))
+    at = (rows // stride, columns // stride)
+    own = near[at]
+    nuclear = borders.lean[at] >= 0
+    if not own.all():
+        cell[rows[own == 0], columns[own == 0]] = False
+        columns, rows, nuclear, own = columns[own > 0], rows[own > 0], nuclear[own > 0], own[own > 0]
+    return Spots(columns, rows, own, nuclear)
 
 
 def measure(labels: np.ndarray, mask: CellMask, frame: ModelFrame, pixel_size_um: float | None) -> list[Body]:
-    """Measure every cell of the label map; lengths are turned into pixels of the original frame."""
-    columns, rows = points_of((labels > 0).view(np.uint8))
-    if not len(rows):
-        return []
-    known, names = _numbered(labels[rows, columns])
-    boxes = boxes_of(names, columns, rows)
-    areas = np.bincount(names)
-    nuclei = np.bincount(names, weights=mask.values[rows, columns] == NUCLEUS)
-    corners, sizes = boxes[:, :2], boxes[:, 2:]
-    sums = np.stack([np.bincount(names, weights=each) for each in (columns, rows)], axis=1)
-    areas_2d = areas[:, np.newaxis]
-    centres = corners + (sums - areas_2d * corners) / areas_2d
+    """Measure every cell of a label map at model scale; lengths are turned into pixels of the original frame."""
+    return _measured(labels, Spots.of(labels, mask.nucleus), frame, pixel_size_um)[1]
+
+
+def _measured(
+    labels: np.ndarray, spots: Spots, frame: ModelFrame, pixel_size_um: float | None
+) -> tuple[np.ndarray, list[Body]]:
+    """Return the boxes of all labels, and the bodies of those that lie in the frame."""
+    if not len(spots.names):
+        return np.zeros((0, 4), int), []
+    known, boxes, areas, sums, nuclei = _sums_by_name(spots)
+    corners, ends = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+    centres = sums / areas[:, np.newaxis]
     left, top = frame.offset
     right, bottom = left + frame.content[0], top + frame.content[1]
     # What lies in the mirrored border of a small frame is no cell.
     counted = np.flatnonzero(((centres >= (left, top)) & (centres < (right, bottom))).all(axis=1))
-    touches = (corners <= (left, top)).any(axis=1) | (corners + sizes >= (right, bottom)).any(axis=1)
+    touches = (corners <= (left, top)).any(axis=1) | (ends >= (right, bottom)).any(axis=1)
     says = np.minimum(areas, FULL_SAY_PX) / FULL_SAY_PX * np.where(touches, EDGE_SAY, 1.0)
     outlines = [_outline(labels, known[name], boxes[name]) for name in counted.tolist()]
     contours = _in_frame(outlines, frame)
@@ -152,13 +141,21 @@ def measure(labels: np.ndarray, mask: CellMask, frame: ModelFrame, pixel_size_um
         area = float(areas[name])
         cell = _cell(outline, contour, centre, area, nuclei[name] / area, bool(touches[name]), frame, pixel_size_um)
         bodies.append(Body(centre, window_of(boxes[name]), float(says[name]), cell))
-    return bodies
+    return boxes, bodies
 
 
-def _numbered(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the labels that occur, and for each of (n,) `labels` its place among them."""
-    occurs = np.bincount(labels) > 0
-    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[labels]
+def _sums_by_name(spots: Spots) -> tuple[np.ndarray, ...]:
+    """Return the names that occur, and of each its box, its area, its sums of x and y, and the area of its nucleus."""
+    order = np.argsort(spots.names, kind="stable")  # one sort instead of as many scans as there are names
+    names = spots.names[order]
+    starts = np.flatnonzero(np.diff(names, prepend=np.zeros(1, names.dtype)))
+    x, y = spots.columns[order], spots.rows[order]
+    ends = np.append(starts[1:], len(names))
+    low = np.stack([np.minimum.reduceat(x, starts), y[starts]], axis=1)  # row by row: the first is the topmost
+    high = np.stack([np.maximum.reduceat(x, starts), y[ends - 1]], axis=1)
+    sums = np.stack([np.add.reduceat(each, starts, dtype=np.int64) for each in (x, y)], axis=1)
+    nuclei = np.add.reduceat(spots.nuclear[order], starts, dtype=np.int64)
+    return names[starts], np.concatenate([low, high - low + 1], axis=1), ends - starts, sums, nuclei
 
 
 def _outline(labels: np.ndarray, name: int, box: np.ndarray) -> np.ndarray:

@@ -200,9 +200,18 @@ def without_scale_bar(frame: ModelFrame) -> np.ndarray:
     return pixels
 
 
+def cells_alone(frame: ModelFrame, cell: np.ndarray) -> np.ndarray:
+    """Return a copy of the pixels with all but bool (h, w) `cell`, and the scale bar's corner, painted `NEUTRAL`."""
+    shown, box = on_neutral_ground(frame.pixels, cell), scale_bar_box(frame)
+    if box is not None:
+        x, y, width, height = box
+        shown[y : y + height, x : x + width] = NEUTRAL
+    return shown
+
+
 def on_neutral_ground(pixels: np.ndarray, keep: np.ndarray, ground: int = NEUTRAL) -> np.ndarray:
     """Return a copy of RGB uint8 (h, w, 3) with everything outside bool (h, w) `keep` painted `ground`."""
-    return np.asarray(cv2.copyTo(pixels, keep.astype(np.uint8), np.full_like(pixels, ground)))
+    return np.asarray(cv2.copyTo(pixels, keep.astype(np.uint8), np.full(pixels.shape, ground, np.uint8)))
 
 
 def crop_cell(pixels: np.ndarray, cell: np.ndarray, centre: tuple[float, float], size: int = CROP_SIZE) -> np.ndarray:

@@ -41,13 +41,17 @@ def read_map(logits: np.ndarray, centres: np.ndarray, stride: float = MAP_STRIDE
 
     `logits` is a classifier's map, float (h, w, c), one place for each `stride` pixels.
     """
-    height, width = logits.shape[:2]
-    x = np.clip(centres[:, 0] / stride - 0.5, 0, width - 1)
-    y = np.clip(centres[:, 1] / stride - 0.5, 0, height - 1)
-    left, top = np.minimum(x.astype(int), width - 2), np.minimum(y.astype(int), height - 2)
-    right, down = (x - left)[:, np.newaxis], (y - top)[:, np.newaxis]
-    above = logits[top, left] * (1 - right) + logits[top, left + 1] * right
-    below = logits[top + 1, left] * (1 - right) + logits[top + 1, left + 1] * right
+    return read_maps(logits[np.newaxis], np.zeros(len(centres), int), centres, stride)
+
+
+def read_maps(maps: np.ndarray, which: np.ndarray, centres: np.ndarray, stride: float = MAP_STRIDE) -> np.ndarray:
+    """Return the same from several maps, float (m, h, w, c): for each cell from the one that int (n,) `which` names."""
+    last = np.array([maps.shape[2] - 1, maps.shape[1] - 1])
+    places = np.minimum(np.maximum(centres / stride - 0.5, 0), last)
+    left, top = np.minimum(places.astype(int), last - 1).T
+    right, down = (places - np.stack([left, top], axis=1)).T[..., np.newaxis]
+    above = maps[which, top, left] * (1 - right) + maps[which, top, left + 1] * right
+    below = maps[which, top + 1, left] * (1 - right) + maps[which, top + 1, left + 1] * right
     return np.asarray(above * (1 - down) + below * down)
 
 

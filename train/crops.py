@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from smear.cells import clear_of_scale_bar, find_cells, planes_of
+from smear.cells import clear_of_scale_bar, find_cells
 from smear.preprocess import CROP_SIZE, NEUTRAL, ModelFrame
 from train.batches import DrawnBatches
 
@@ -72,7 +72,7 @@ def cut(view: ModelFrame, probabilities: np.ndarray) -> tuple[np.ndarray, np.nda
 
     `probabilities` is the segmenter's float (h, w, 3), on its grid; parted and chosen as the device does.
     """
-    cells = find_cells(*planes_of(probabilities), view)
+    cells = find_cells(probabilities, view)
     chosen = [cells.bodies[i] for i in clear_of_scale_bar(view, cells.bodies)]
     half = CUT_SIZE // 2
     pixels = cv2.copyMakeBorder(view.pixels, half, half, half, half, cv2.BORDER_REFLECT)

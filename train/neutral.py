@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from smear.cells import clear_of_scale_bar, find_cells, planes_of
+from smear.cells import clear_of_scale_bar, find_cells
 from smear.classes import LABELS
 from smear.preprocess import FIELD_SIZE, NEUTRAL, ModelFrame, tile, without_scale_bar
 from train import augment
@@ -61,7 +61,7 @@ def neutral_field(view: ModelFrame, probabilities: np.ndarray) -> tuple[np.ndarr
 
     `probabilities` is the segmenter's float (h, w, 3), on its grid; parted and chosen as the device does.
     """
-    cells = find_cells(*planes_of(probabilities), view)
+    cells = find_cells(probabilities, view)
     chosen = [cells.bodies[i] for i in clear_of_scale_bar(view, cells.bodies)]
     pixels = with_mask(without_scale_bar(view), cells.labels > 0)
     rows = [(*body.centre, body.say) for body in chosen]

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
-from smear.cells import find_cells, log_odds, planes_of
+from smear.borders import log_odds, planes_of
+from smear.cells import find_cells
 from smear.images import list_images, read_image
 from smear.metrics import dice, match_objects
 from smear.preprocess import (
@@ -288,7 +289,7 @@ def _score_one(segment: Segment, masked: Masked) -> Score:
     if (masked.codes == NUC).any():
         nucleus = dice(cell & (lean >= 0) & known, masked.codes == NUC)
     if masked.objects is not None:
-        objects = match_objects(masked.objects, _known(find_cells(*planes_of(answer), view).labels, known))
+        objects = match_objects(masked.objects, _known(find_cells(answer, view).labels, known))
     whole = dice(cell & known, (masked.codes != BG) & known)
     return Score(masked.name, masked.source, whole, nucleus, objects)
 

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from device.gate import _clipped, _focus
-from device.pipeline import _mask_in_frame
 from device.runtimes import open_runtime
 from device.segment import _softmax
-from smear.cells import mask_of, separate
+from smear.cells import find_cells, mask_of, separate
 from smear.preprocess import stitch, tile, tile_origins, to_model_scale, to_tensor
 from smear.stain import glass_colour
 from tests.smear import plain
@@ -67,10 +66,10 @@ def test_masks_are_the_same_to_the_pixel(seed: int, smooth: float, pixel_size_um
     shape = view.pixels.shape[:2]
     logits = 6 * np.stack([noise(seed + i, shape, smooth) for i in range(3)], axis=-1)
     probabilities = plain.softmax(logits).astype(np.float32)
-    found, expected = mask_of(probabilities).values, plain.mask_of(probabilities)
-    assert np.array_equal(found, expected)
-    cell = found != 0
-    framed = _mask_in_frame(probabilities, cell, view).values
+    assert np.array_equal(mask_of(probabilities).values, plain.mask_of(probabilities))
+    found = find_cells(probabilities, view)
+    cell = found.cell
+    framed = found.borders.in_frame(found.boxes, view).values
     differ = np.count_nonzero(framed != plain.mask_in_frame(probabilities, cell, view))
     assert differ <= HALF_BAND * framed.size  # two planes are interpolated in another order than three
 

@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from smear.cells import MIN_CELL_PX, SUREST
+from smear.borders import SUREST
+from smear.cells import MIN_CELL_PX
 from smear.field import BACKGROUND, CYTOPLASM, NUCLEUS
 from smear.parting import _CROSS, _LEVEL_PX, _MIN_PEAK_PX, SMOOTHING_PX, _apart, _peak_window
 from smear.preprocess import TILE_OVERLAP, ModelFrame, to_frame_scale
@@ -35,14 +36,14 @@ def mask_of(probabilities: np.ndarray, min_area_px: float = MIN_CELL_PX) -> np.n
 
 
 def mask_in_frame(probabilities: np.ndarray, cell: np.ndarray, view: ModelFrame) -> np.ndarray:
+    cell = fill_holes(cell)
     near = cv2.dilate(cell.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     ground = np.where(near if view.scale != 1.0 else cell, probabilities[..., 0], 1.0)
     nucleus = log_odds(probabilities[..., 2], probabilities[..., 1])
     hole = cell & (ground >= 0.5)
     ground[hole], nucleus[hole] = 0.0, -1.0
     planes = [to_frame_scale(p[..., np.newaxis], view)[..., 0] for p in (log_odds(ground, 1.0 - ground), nucleus)]
-    cell = fill_holes(planes[0] < 0, 0)
-    return np.select([~cell, planes[1] >= 0], [BACKGROUND, NUCLEUS], CYTOPLASM).astype(np.uint8)
+    return np.select([planes[0] >= 0, planes[1] >= 0], [BACKGROUND, NUCLEUS], CYTOPLASM).astype(np.uint8)
 
 
 def log_odds(this: np.ndarray, that: np.ndarray) -> np.ndarray:

@@ -89,7 +89,7 @@ def test_the_device_reads_of_a_field_what_training_does() -> None:
         name="t", shown="cells", input_size=FIELD_SIZE, output="logits", other=True, temperature=1.3, abstain_below=0.5,
         levels={},
     )  # fmt: skip
-    verdict, chosen = classify(view, labels, measure(labels, mask, view, None), _OnBytes(network), facts)
+    verdict, chosen = classify(view, labels > 0, measure(labels, mask, view, None), _OnBytes(network), facts)
     assert len(chosen) == len(cells) > 3
     assert verdict.of_cells == pytest.approx(opinions(read_map(answer, cells[:, :2])), abs=1e-4)
     expected = judge(answer.mean(axis=(0, 1))[np.newaxis], np.ones(1), 1.3)

@@ -1,0 +1,149 @@
+"""Where cells end, finer than the grid that the segmenter answers on: at model scale, and in the frame's own pixels."""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from smear.field import CYTOPLASM, NUCLEUS, CellMask
+from smear.preprocess import ModelFrame, places_of, stride_of, to_frame_scale
+
+SUREST = 9.0  # log-odds beyond which one place is no surer than another: 0.9999
+LEAST = 1e-9  # sum of probabilities that is still divided by
+WINDOW_COST_PX = 6000  # of the frame: what cutting out one window costs, in the time of interpolating so many
+_AROUND = np.ones((3, 3), np.uint8)
+
+
+def log_odds(probability: np.ndarray) -> np.ndarray:
+    """Return the log-odds of probabilities, float32 of any shape, between -`SUREST` and `SUREST`.
+
+    A border between two places of a grid is drawn where they are 0, as the segmenter was taught: its loss
+    interpolates logits. Interpolated probabilities would put it half-way between two sure places, wherever it runs.
+    """
+    least = 1.0 / (1.0 + math.exp(SUREST))
+    p = np.minimum(np.maximum(probability, np.float32(least)), np.float32(1.0 - least))
+    return np.asarray(cv2.log(p / (1.0 - p)).reshape(p.shape))
+
+
+def planes_of(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return two planes (h, w) of float (h, w, 3): how likely it is ground, and log-odds of nucleus to cytoplasm."""
+    ground, cytoplasm, nucleus = (probabilities[..., channel] for channel in range(3))
+    return ground, _nuclear_odds(cytoplasm, nucleus)
+
+
+def _nuclear_odds(cytoplasm: np.ndarray, nucleus: np.ndarray) -> np.ndarray:
+    return log_odds(nucleus / np.maximum(nucleus + cytoplasm, np.float32(LEAST)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Borders:
+    """The cells of a field on the segmenter's grid, float32 (h, w) of log-odds: what is between two places follows.
+
+    What was removed (specks, slivers) is sure ground, and what was filled is no ground.
+    """
+
+    ground: np.ndarray  # of ground to cell
+    lean: np.ndarray  # of nucleus to cytoplasm; 0 far from any cell
+
+    @staticmethod
+    def of(probabilities: np.ndarray, cell: np.ndarray, between: bool) -> "Borders":
+        """Return those of bool `cell` in float (h, w, 3); `between` leaves room around cells for finer borders."""
+        near = cv2.dilate(cell.view(np.uint8), _AROUND) if between else cell.view(np.uint8)
+        ground, lean = np.full(cell.shape, SUREST, np.float32), np.zeros(cell.shape, np.float32)
+        at = flat_points(near)
+        if not len(at):
+            return Borders(ground, lean)
+        share, cytoplasm, nucleus = (probabilities[..., channel].reshape(-1)[at] for channel in range(3))
+        inside = cell.reshape(-1)[at]
+        hole = inside & (share >= 0.5)
+        share[hole] = 0.0
+        leaning = _nuclear_odds(cytoplasm, nucleus)
+        leaning[hole] = -1.0
+        ground.reshape(-1)[at], lean.reshape(-1)[at] = log_odds(share), leaning
+        return Borders(ground, lean)
+
+    def in_view(self, view: ModelFrame) -> np.ndarray:
+        """Return bool (h, w) at model scale: what belongs to a cell."""
+        stride, (height, width) = stride_of(self.ground, view), view.pixels.shape[:2]
+        fine = cv2.resize(self.ground, None, fx=stride, fy=stride, interpolation=cv2.INTER_LINEAR)
+        return np.asarray(fine[:height, :width] < 0)
+
+    def in_frame(self, boxes: np.ndarray, view: ModelFrame) -> CellMask:
+        """Return the mask in the frame's own pixels.
+
+        Every cell lies in one of `boxes`, int (n, 4) of x, y, width and height at model scale.
+        """
+        height, width = view.frame_shape
+        stride = stride_of(self.ground, view)
+        if view.frame_shape == view.pixels.shape[:2] and stride == 1:
+            return CellMask(_mask(self.ground, self.lean))
+        windows = [_window(box, view, stride) for box in boxes.tolist()]
+        if sum(window.pixels + WINDOW_COST_PX for window in windows) > height * width:
+            planes = (to_frame_scale(plane[..., np.newaxis], view)[..., 0] for plane in (self.ground, self.lean))
+            return CellMask(_mask(*planes))
+        down, across = (_interpolation(view, stride, axis, self.ground.shape[axis]) for axis in (0, 1))
+        values = np.zeros((height, width), np.uint8)
+        for window in windows:
+            rows, columns = down[window.rows, window.grid_rows], across[window.columns, window.grid_columns].T
+            ground, lean = (
+                rows @ plane[window.grid_rows, window.grid_columns] @ columns for plane in (self.ground, self.lean)
+            )
+            values[window.rows, window.columns] = _mask(ground, lean)
+        return CellMask(values)
+
+
+def flat_points(body: np.ndarray) -> np.ndarray:
+    """Return the places of a flattened uint8 (h, w) that are not 0: five times as fast as NumPy."""
+    if not cv2.hasNonZero(body):
+        return np.zeros(0, np.intp)
+    x, y = cv2.findNonZero(body).reshape(-1, 2).T
+    return np.asarray(y * np.intp(body.shape[1]) + x)
+
+
+def _mask(ground: np.ndarray, lean: np.ndarray) -> np.ndarray:
+    values = (lean >= 0).view(np.uint8)
+    values *= NUCLEUS - CYTOPLASM
+    values += CYTOPLASM
+    values *= (ground < 0).view(np.uint8)  # BACKGROUND is 0
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """A cell with all places of the grid that its border in the frame may depend on."""
+
+    rows: slice  # of the frame
+    columns: slice
+    grid_rows: slice
+    grid_columns: slice
+    pixels: int  # of the frame
+
+
+def _window(box: list[int], view: ModelFrame, stride: int) -> _Window:
+    (left, top), (wide, high), (height, width) = view.offset, view.content, view.frame_shape
+    x, y, box_width, box_height = box
+    y0, y1 = _reach(y - top, box_height, height / high, height)
+    x0, x1 = _reach(x - left, box_width, width / wide, width)
+    grid_rows = slice(max(0, y // stride - 3), -(-(y + box_height) // stride) + 3)
+    grid_columns = slice(max(0, x // stride - 3), -(-(x + box_width) // stride) + 3)
+    return _Window(slice(y0, y1), slice(x0, x1), grid_rows, grid_columns, (y1 - y0) * (x1 - x0))
+
+
+def _reach(first: int, length: int, scale: float, limit: int) -> tuple[int, int]:
+    """Return from where to where a stretch at model scale, and two pixels on either side, reaches in the frame."""
+    start = min(max(0, math.floor((first - 2) * scale)), limit)
+    return start, min(max(start, math.ceil((first + length + 2) * scale)), limit)
+
+
+def _interpolation(view: ModelFrame, stride: int, axis: int, places: int) -> np.ndarray:
+    length, offset, content = view.frame_shape[axis], view.offset[1 - axis], view.content[1 - axis]
+    return _weights(length, offset, content, stride, places)
+
+
+@lru_cache(maxsize=4)
+def _weights(length: int, offset: int, content: int, stride: int, places: int) -> np.ndarray:
+    """Return float32 (length, places): what each place of the grid gives to each pixel of the frame, linearly."""
+    at = places_of(length, offset, content, stride)
+    return np.maximum(0.0, 1.0 - np.abs(at[:, np.newaxis] - np.arange(places))).astype(np.float32)
