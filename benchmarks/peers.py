@@ -96,7 +96,7 @@ def _files(
     try:
         yield "onnxruntime", "int8", _quantized(onnx, bundle, role, fields, scratch), ""
     except ImportError as error:
-        yield "onnxruntime", "int8", None, f"quantizing needs {error.name}; pip install 'smearscope[bench]'"
+        yield "onnxruntime", "int8", None, f"cannot quantize ({error}); pip install 'smearscope[bench]'"
     except (ValueError, RuntimeError, *_onnx_errors()) as error:
         yield "onnxruntime", "int8", None, " ".join(str(error).split())[:200]
     yield "opencv", "float32", onnx, ""
@@ -117,7 +117,7 @@ def _quantized(onnx: Path, bundle: Bundle, role: Role, fields: np.ndarray, scrat
     set_default_logger_severity(3)  # errors
     name = InferenceSession(str(onnx), providers=["CPUExecutionProvider"]).get_inputs()[0].name
     ready, out = scratch / f"{role}.ready.onnx", scratch / f"{role}.int8.onnx"
-    quant_pre_process(str(onnx), str(ready))
+    quant_pre_process(str(onnx), str(ready), skip_symbolic_shape=True)  # every shape is a number already
     size = _input_shape(bundle, role)[0]
 
     class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
