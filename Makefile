@@ -46,10 +46,10 @@ test-device: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/virtual_device $(ARGS)
 
 test-machine: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/virtual_device/machine $(ARGS)
+	nice $(BIN)/python -m pytest tests/virtual_device/machine $(ARGS)
 
 test-arm64: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/virtual_device/arm64 $(ARGS)
+	nice $(BIN)/python -m pytest tests/virtual_device/arm64 $(ARGS)
 
 test-hardware: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/hardware $(ARGS)

@@ -17,8 +17,8 @@ from tests.virtual_device.conftest import install
 from tests.virtual_device.qemu import Machine
 
 GOLDEN = debian.HERE / "golden"
-START_S = 900.0  # from the agent's first answer to the first examined field; 60 to 90 s on an idle machine
-SETTLE_S = 240.0  # for a screen or a state to come about; seconds on an idle machine
+START_S = 1800.0  # from the agent's first answer to the first examined field; 60 to 90 s on an idle machine
+SETTLE_S = 600.0  # for a screen or a state to come about; seconds on an idle machine
 CHANGING = (Box(540, 0, 250, 32), STATE, Box(466, 270, 316, 22))
 """Fields a second; milliseconds, camera and the bundle's checksum; the slide's name, which is the time of its start."""
 WRITES = 100  # acknowledged before the power goes
