@@ -67,7 +67,7 @@ def find_cells(probabilities: np.ndarray, frame: ModelFrame, pixel_size_um: floa
     """Find and measure the cells in the segmenter's float (h, w, 3), one place for each `stride_of` pixels."""
     stride = stride_of(probabilities, frame)
     body = fill_holes(probabilities[..., 0] < 0.5, least_contour(stride))
-    names = separate(body, stride).astype(np.uint16)
+    names = separate(body, stride, probabilities[..., 0]).astype(np.uint16)
     on_grid = names > 0
     # Where a sliver was removed from between cells a hole may be left, which the mask shows filled.
     filled = on_grid if np.array_equal(on_grid, body) else fill_holes(on_grid)

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from smear.borders import log_odds
+
 MIN_CELL_PX = 60  # at model scale, 15 um2: of the drawn cells only slivers at the field's edge are smaller
 SMOOTHING_PX = 1.4  # of the distance map, so that a ragged outline makes no peak of its own
-NECK = 0.95  # two peaks are two cells when the line between them dips below this share of the lower peak
+NECK = 0.97  # two peaks are two cells when the line between them dips below this share of the lower peak
 # with these two values all 328 drawn cells are parted as drawn, from their drawn mask, and 324 on half the grid
+GAP_PX = 12  # at model scale: an enclosed piece of ground from here on lies between cells, not in one
+_BETWEEN = 2  # places between two windows of a strip
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 _PEAK_PX = 9  # across the round window in which a peak is the highest
 _MIN_PEAK_PX = 1.5
@@ -23,10 +27,12 @@ Peak = tuple[float, int, int]
 """Height, x and y."""
 
 
-def separate(cell: np.ndarray, stride: int = 1) -> np.ndarray:
+def separate(cell: np.ndarray, stride: int = 1, ground: np.ndarray | None = None) -> np.ndarray:
     """Part touching cells of bool (h, w) at their necks; int32 (h, w), 0 for ground and 1 to n for cells.
 
     One place of `cell` stands for `stride` pixels each way. The watershed goes from the peaks that `NECK` keeps apart.
+    With `ground`, float (h, w), how likely each place is ground, necks are sought between the places as well, and in
+    what was ground before holes were filled: the gap in the middle of several cells is one.
     """
     body, least = cell.view(np.uint8), MIN_CELL_PX / stride**2
     labels = np.zeros(cell.shape, np.int32)
@@ -36,7 +42,10 @@ def separate(cell: np.ndarray, stride: int = 1) -> np.ndarray:
     count, parts = cv2.connectedComponents(body, connectivity=4, ltype=cv2.CV_32S)
     names = parts[rows, columns]
     large = np.bincount(names, minlength=count) >= least
-    height = _heights(body, stride)
+    if ground is None:
+        height = _heights(body, stride)
+    else:
+        height = _sure_heights(ground, parts, boxes_of(names - 1, columns, rows), stride)
     tops = {part: _apart(height, peaks) for part, peaks in _peaks_by_part(height, parts, stride).items() if large[part]}
     clumps = _clumps(tops, names, columns, rows)
     floods = _flooded(height, parts, clumps, stride)
@@ -82,6 +91,48 @@ def _heights(body: np.ndarray, stride: int) -> np.ndarray:
     np.maximum(height, np.float32(_LEAST_HEIGHT), out=height)
     np.multiply(height, body, out=height)
     return np.asarray(height)
+
+
+def _sure_heights(ground: np.ndarray, parts: np.ndarray, boxes: np.ndarray, stride: int) -> np.ndarray:
+    """Return `_heights` of the cells before holes were filled, found between the places of the grid.
+
+    The windows of all parts, named as `boxes` are counted from 1, lie side by side in one strip, which is less than
+    the field as long as cells are few.
+    """
+    boxes = boxes.tolist()
+    wide, high = sum(width + _BETWEEN for _, _, width, _ in boxes), max(height for *_, height in boxes)
+    if (wide + _BETWEEN) * (high + 2 * _BETWEEN) >= parts.size:
+        return _heights_between(ground, (parts > 0).view(np.uint8), stride)
+    strip = np.ones((high + 2 * _BETWEEN, wide + _BETWEEN), np.float32)
+    body = np.zeros(strip.shape, np.uint8)
+    height, windows, start = np.zeros(parts.shape, np.float32), [], _BETWEEN
+    for part, (x, y, width, tall) in enumerate(boxes, start=1):
+        own, there = np.s_[y : y + tall, x : x + width], np.s_[_BETWEEN : _BETWEEN + tall, start : start + width]
+        inside = parts[own] == part
+        strip[there][inside], body[there] = ground[own][inside], inside
+        windows.append((own, there))
+        start += width + _BETWEEN
+    heights = _heights_between(strip, body, stride)
+    for own, there in windows:
+        height[own] += heights[there]
+    return height
+
+
+def _heights_between(ground: np.ndarray, body: np.ndarray, stride: int) -> np.ndarray:
+    odds = log_odds(ground)
+    fine = cv2.resize(odds, None, fx=stride, fy=stride, interpolation=cv2.INTER_LINEAR) if stride > 1 else odds
+    height = _heights(_without_pinholes((fine < 0).view(np.uint8)), 1)
+    if stride > 1:
+        height = cv2.resize(height, body.shape[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(np.maximum(height, np.float32(_LEAST_HEIGHT)) * body)
+
+
+def _without_pinholes(body: np.ndarray) -> np.ndarray:
+    """Return uint8 (h, w), 0 or 1, with what is enclosed and smaller than `GAP_PX` filled: specks, no gaps."""
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(1 - body, connectivity=4)
+    small = stats[:, cv2.CC_STAT_AREA] < GAP_PX
+    small[0] = False
+    return body | small[parts].view(np.uint8) if small.any() else body
 
 
 def _peaks_by_part(height: np.ndarray, parts: np.ndarray, stride: int) -> dict[int, list[Peak]]:

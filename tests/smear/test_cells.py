@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from smear.cells import EDGE_SAY, FULL_SAY_PX, MIN_CELL_PX, clear_of_scale_bar, mask_of, measure, separate
 from smear.field import BACKGROUND, CYTOPLASM, NUCLEUS, CellMask
 from smear.preprocess import ModelFrame, to_model_scale
+from smear.stain import fill_holes
 
 GROUND = np.array([0.9, 0.05, 0.05], np.float32)
 DRAWN_CELLS = 328  # in the 32 drawn masks, specks aside
@@ -229,3 +230,17 @@ def test_where_there_is_no_other_cell_the_one_on_the_scale_bar_is_shown() -> Non
     view = view_of(pixel_size_um=None)
     bodies = measure(separate(cell), two_level(cell, cell), view, None)
     assert clear_of_scale_bar(view, bodies) == [0]
+
+
+def test_the_gap_that_several_cells_enclose_parts_them() -> None:
+    rows, columns = np.mgrid[:96, :96]
+    places = [(34, 34), (34, 58), (58, 34), (58, 58)]
+    outside = np.min([np.hypot(rows - y, columns - x) for y, x in places], axis=0) - 13.0
+    ground = (1.0 / (1.0 + np.exp(-2.0 * outside))).astype(np.float32)
+    cell = fill_holes(ground < 0.5)
+    assert cell[46, 46]
+    for stride, step in ((1, np.s_[:, :]), (2, np.s_[::2, ::2])):
+        labels = separate(np.ascontiguousarray(cell[step]), stride, np.ascontiguousarray(ground[step]))
+        assert labels.max() == len(places)
+        assert len({int(labels[y // stride, x // stride]) for y, x in places}) == len(places)
+        assert (labels > 0)[cell[step]].all()
