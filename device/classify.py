@@ -1,7 +1,6 @@
 """Which class a field resembles: the classifier on what the bundle says it is shown, pooled over the field."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -10,7 +9,7 @@ from device.protocols import Runtime
 from smear.bundle import Classifier
 from smear.cells import Body, clear_of_scale_bar
 from smear.preprocess import ModelFrame, cells_alone, crop_at, on_neutral_ground, tile, tile_origins, without_scale_bar
-from smear.verdict import Verdict, judge, opinions, read_maps
+from smear.verdict import Verdict, judge, read_maps
 
 MAX_CELLS = 48  # shown to the classifier in one field, those with the most say first: bounds the time of one field
 
@@ -29,7 +28,7 @@ def classify(
         chosen = clear_of_scale_bar(frame, bodies)
         centres = np.array([bodies[i].centre for i in chosen])
         logits, say, of_cells = _map_logits(frame, cell, centres, model)
-        return replace(judge(logits, say, facts.temperature), of_cells=opinions(of_cells)), chosen
+        return judge(logits, say, facts.temperature, of_cells), chosen
     if facts.shown == "crops":
         chosen = clear_of_scale_bar(frame, bodies)[:MAX_CELLS]
         shown, size = on_neutral_ground(frame.pixels, cell), model.input_shape[1]

@@ -1,6 +1,6 @@
 """Which pixels of a field are leukocyte: the segmenter on every tile, joined."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -9,6 +9,8 @@ from device.golden import answer_stride
 from device.protocols import Runtime
 from smear.bundle import Segmenter
 from smear.preprocess import ModelFrame, stitch, tile, tile_origins, whole_strides
+
+PLACES_AT_ONCE = 2**18  # of the tiles held: 12 MB while they are put through softmax
 
 
 def segment(frame: ModelFrame, model: Runtime, facts: Segmenter) -> np.ndarray:
@@ -22,28 +24,34 @@ def segment(frame: ModelFrame, model: Runtime, facts: Segmenter) -> np.ndarray:
     pixels = whole_strides(frame.pixels, stride)
     height, width = pixels.shape[:2]
     origins = tile_origins(height, width, size, stride)
+    at_once = max(1, PLACES_AT_ONCE // (size // stride) ** 2)
 
     def maps() -> Iterator[np.ndarray]:
-        """Give one tile's map after the other, so that only one is held."""
-        for origin in origins:
-            values = model.invoke(tile(pixels, origin, size)[np.newaxis])[0]
-            yield _softmax(values) if facts.output == "logits" else values
+        """Give one tile's map after the other, so that only a few are held."""
+        for first in range(0, len(origins), at_once):
+            batch = origins[first : first + at_once]
+            values = [model.invoke(tile(pixels, origin, size)[np.newaxis])[0] for origin in batch]
+            yield from _softmax(values) if facts.output == "logits" else values
 
     return stitch(maps(), origins, (height, width), stride)
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    """Softmax over the channels of float32 (h, w, 3), the planes of the result one after the other in memory.
+def _softmax(logits: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Softmax over the channels of several float32 (h, w, 3), the planes of a result one after the other in memory.
 
-    By planes and in place, since NumPy is 15 times slower over 3 values and new memory costs as much as the sums.
+    By planes, in place and several maps at once, since NumPy is 15 times slower over 3 values, and new memory and each
+    call cost as much as the sums.
     """
-    planes = np.empty((3, *logits.shape[:2]), np.float32)
-    cv2.mixChannels([logits], list(planes), [0, 0, 1, 1, 2, 2])
-    highest = cv2.max(cv2.max(planes[0], planes[1]), planes[2])
-    for plane in planes:
+    height, width = logits[0].shape[:2]
+    planes = np.empty((3, len(logits), height, width), np.float32)
+    for number, values in enumerate(logits):
+        cv2.mixChannels([values], [plane[number] for plane in planes], [0, 0, 1, 1, 2, 2])
+    flat = planes.reshape(3, -1, width)
+    highest = cv2.max(cv2.max(flat[0], flat[1]), flat[2])
+    for plane in flat:
         cv2.subtract(plane, highest, plane)
         cv2.exp(plane, plane)
-    total = cv2.add(cv2.add(planes[0], planes[1]), planes[2])
-    for plane in planes:
+    total = cv2.add(cv2.add(flat[0], flat[1]), flat[2])
+    for plane in flat:
         cv2.divide(plane, total, plane)
-    return planes.transpose(1, 2, 0)
+    return [planes[:, number].transpose(1, 2, 0) for number in range(len(logits))]

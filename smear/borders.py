@@ -9,6 +9,7 @@ import numpy as np
 
 from smear.field import CYTOPLASM, NUCLEUS, CellMask
 from smear.preprocess import ModelFrame, places_of, stride_of, to_frame_scale
+from smear.stain import flat_points
 
 SUREST = 9.0  # log-odds beyond which one place is no surer than another: 0.9999
 LEAST = 1e-9  # sum of probabilities that is still divided by
@@ -55,8 +56,8 @@ class Borders:
         at = flat_points(near)
         if not len(at):
             return Borders(ground, lean)
-        share, cytoplasm, nucleus = (probabilities[..., channel].reshape(-1)[at] for channel in range(3))
-        inside = cell.reshape(-1)[at]
+        share, cytoplasm, nucleus = (np.take(probabilities[..., channel], at) for channel in range(3))
+        inside = np.take(cell, at)
         hole = inside & (share >= 0.5)
         share[hole] = 0.0
         leaning = _nuclear_odds(cytoplasm, nucleus)
@@ -92,14 +93,6 @@ class Borders:
             )
             values[window.rows, window.columns] = _mask(ground, lean)
         return CellMask(values)
-
-
-def flat_points(body: np.ndarray) -> np.ndarray:
-    """Return the places of a flattened uint8 (h, w) that are not 0: five times as fast as NumPy."""
-    if not cv2.hasNonZero(body):
-        return np.zeros(0, np.intp)
-    x, y = cv2.findNonZero(body).reshape(-1, 2).T
-    return np.asarray(y * np.intp(body.shape[1]) + x)
 
 
 def _mask(ground: np.ndarray, lean: np.ndarray) -> np.ndarray:

@@ -7,46 +7,63 @@ import numpy as np
 
 MIN_BODY_PX = 40  # at model scale, 10 um2: smaller violet bodies are platelets
 GLASS_PERCENTILE = 90  # of luminance: glass is the brightest ground, dust and clipping aside
-_LUMINANCE_1000 = np.array([[299, 587, 114]], np.float32)  # of red, green and blue (ITU-R BT.601)
+GLASS_SAMPLES = 224  # along the shorter side: the median of a tenth of them varies by less than a grey level
+_LUMINANCE_1000 = np.array([299, 587, 114], np.float32)  # of red, green and blue (ITU-R BT.601): exact in whole numbers
 HSV_VIOLET = ((115, 60, 40), (175, 255, 255))  # low and high hue, saturation, value (OpenCV's 0..179, 0..255)
 
 
-def glass_colour(image: np.ndarray, exclude: np.ndarray | None = None) -> np.ndarray:
+def glass_colour(image: np.ndarray, exclude: np.ndarray | None = None, samples: int = GLASS_SAMPLES) -> np.ndarray:
     """Return the colour of empty glass, float (3,) RGB in 0..255: the median of the brightest tenth of the ground.
 
-    `image` is RGB uint8 (H, W, 3), `exclude` bool (H, W) of pixels that are cells.
+    `image` is RGB uint8 (H, W, 3), `exclude` bool (H, W) of pixels that are cells. About `samples` pixels of the
+    shorter side are looked at.
     """
-    step = max(1, min(image.shape[:2]) // 224)
-    thin = np.ascontiguousarray(image[::step, ::step])
+    step = max(1, min(image.shape[:2]) // samples)
+    thin = thinned(image, step)
     ground = np.ones(thin.shape[:2], np.uint8)
-    if exclude is not None and not exclude.all():
+    if exclude is not None:
         ground -= exclude[::step, ::step]
-    # In thousandths, whole numbers below 2^24: exact in float32.
-    luminance = cv2.transform(thin.astype(np.float32), _LUMINANCE_1000)
-    bright = ((luminance >= _percentile(luminance, ground)) & ground).view(np.uint8)
-    return np.array([median_byte(channel, bright) for channel in cv2.split(thin)])
-
-
-def _percentile(luminance: np.ndarray, ground: np.ndarray) -> float:
-    """Return the least luminance of the brightest tenth of `ground`, found in the one of 256 bins that holds it."""
-    coarse = cv2.convertScaleAbs(luminance, alpha=1e-3)
-    reached = _reached(coarse, ground)
+        if not cv2.hasNonZero(ground):
+            ground[:] = 1
+    grey = cv2.cvtColor(thin, cv2.COLOR_RGB2GRAY)
+    reached = np.cumsum(counts_of(grey, ground), dtype=np.int64)
     place = math.ceil((reached[-1] - 1) * GLASS_PERCENTILE / 100)
-    level = int(np.searchsorted(reached, place, side="right"))
-    alike = np.sort(luminance[((coarse == level) & ground).view(bool)])
-    return float(alike[place - reached[level]])  # counted from the end of the bin
+    # Rounded grey is within 1 of the luminance, so the brightest tenth is among these.
+    nearly = int(np.searchsorted(reached, place, side="right")) - 1
+    at = flat_points(((grey >= nearly) & ground).view(np.uint8))
+    bright = np.take(thin.reshape(-1, 3), at, axis=0)
+    luminance = bright.astype(np.float32) @ _LUMINANCE_1000
+    rank = len(bright) - (int(reached[-1]) - place)
+    chosen = np.compress(luminance >= np.partition(luminance, rank)[rank], bright, axis=0)
+    return np.array([middle_of(counts_of(channel)) for channel in cv2.split(chosen[np.newaxis])])
 
 
-def median_byte(values: np.ndarray, where: np.ndarray) -> float:
-    """Return the median of uint8 `values` where uint8 `where` is not 0, by counting: 256 values need no sorting."""
-    reached = _reached(values, where)
+def thinned(image: np.ndarray, step: int) -> np.ndarray:
+    """Return every `step`-th pixel each way of uint8 (H, W, 3) or bool (H, W), contiguous."""
+    even = not (image.shape[0] % step or image.shape[1] % step)
+    if step > 1 and even and image.ndim == 3:  # the same at a quarter of the time
+        return np.asarray(cv2.resize(image, None, fx=1 / step, fy=1 / step, interpolation=cv2.INTER_NEAREST))
+    return np.ascontiguousarray(image[::step, ::step])
+
+
+def counts_of(values: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
+    """Return how many of uint8 `values` there are of each (256,), where uint8 `where` is not 0."""
+    return np.asarray(cv2.calcHist([values], [0], where, [256], [0, 256])).ravel()
+
+
+def middle_of(counts: np.ndarray) -> float:
+    """Return the median of bytes of which there are `counts` (256,) of each value: counted, they need no sorting."""
+    reached = np.cumsum(counts)
     middle = (reached[-1] - 1) // 2, reached[-1] // 2
     return float(np.searchsorted(reached, middle, side="right").mean())
 
 
-def _reached(values: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """Return how many of uint8 `values`, where uint8 `where` is not 0, are at most 0, 1, ... 255."""
-    return np.asarray(np.cumsum(cv2.calcHist([values], [0], where, [256], [0, 256]).ravel().astype(np.int64)))
+def flat_points(body: np.ndarray) -> np.ndarray:
+    """Return the places of a flattened uint8 (h, w) that are not 0: five times as fast as NumPy."""
+    if not cv2.hasNonZero(body):
+        return np.zeros(0, np.intp)
+    x, y = cv2.findNonZero(body).reshape(-1, 2).T
+    return np.asarray(y * np.intp(body.shape[1]) + x)
 
 
 def otsu_mask(image: np.ndarray) -> np.ndarray:

@@ -25,15 +25,19 @@ def pool(logits: np.ndarray, say: np.ndarray) -> np.ndarray:
     `logits` is float (n, 4), or (n, 5) with "other" last; `say` float (n,), the weight of each cell. A cell
     taken for something else loses that share of its say.
     """
-    weights = say * (1.0 - other_share(logits)) + 1e-6
-    return np.asarray(np.average(_log_softmax(logits[:, :CLASSES]), axis=0, weights=weights))
+    return _pool(logits, say, other_share(logits))
+
+
+def _pool(logits: np.ndarray, say: np.ndarray, other: np.ndarray) -> np.ndarray:
+    weights = say * (1.0 - other) + 1e-6
+    return np.asarray(weights @ _log_softmax(logits[:, :CLASSES]) / weights.sum())
 
 
 def other_share(logits: np.ndarray) -> np.ndarray:
     """Return float (n,): each cell's probability of being none of the four classes' cells; 0 without that output."""
     if logits.shape[1] == CLASSES:
         return np.zeros(len(logits))
-    return np.asarray(np.exp(_log_softmax(logits))[:, CLASSES])
+    return np.asarray(np.exp(_log_softmax(logits)[:, CLASSES]))
 
 
 def read_map(logits: np.ndarray, centres: np.ndarray, stride: float = MAP_STRIDE) -> np.ndarray:
@@ -57,16 +61,24 @@ def read_maps(maps: np.ndarray, which: np.ndarray, centres: np.ndarray, stride: 
 
 def strangeness(logits: np.ndarray, say: np.ndarray) -> float:
     """Return the share of the cells' say that goes to "other", 0 to 1: the out-of-distribution score of a field."""
-    return float(np.average(other_share(logits), weights=say + 1e-6))
+    return _strangeness(say, other_share(logits))
 
 
-def judge(logits: np.ndarray, say: np.ndarray, temperature: float) -> Verdict:
-    """Pool the logits of one field's cells and calibrate them with `temperature`."""
-    score = strangeness(logits, say) if logits.shape[1] > CLASSES else None
+def _strangeness(say: np.ndarray, other: np.ndarray) -> float:
+    weights = say + 1e-6
+    return float(weights @ other / weights.sum())
+
+
+def judge(logits: np.ndarray, say: np.ndarray, temperature: float, of_cells: np.ndarray | None = None) -> Verdict:
+    """Pool the logits of one field's cells and calibrate them with `temperature`.
+
+    `of_cells` are logits, float (m, 4 or 5), where what is pooled are not the cells themselves.
+    """
+    other = other_share(logits)
     return Verdict(
-        probabilities=np.exp(_log_softmax(pool(logits, say) / temperature)),
-        of_cells=opinions(logits),
-        ood_score=score,
+        probabilities=np.exp(_log_softmax(_pool(logits, say, other) / temperature)),
+        of_cells=opinions(logits if of_cells is None else of_cells),
+        ood_score=_strangeness(say, other) if logits.shape[1] > CLASSES else None,
     )
 
 

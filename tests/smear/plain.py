@@ -105,7 +105,7 @@ def glass_colour(image: np.ndarray, exclude: np.ndarray) -> np.ndarray:
     return np.median(thin[luminance >= np.percentile(luminance, GLASS_PERCENTILE)], axis=0)
 
 
-def focus(pixels: np.ndarray, cell: np.ndarray) -> float:
+def focus(pixels: np.ndarray, cell: np.ndarray, step: int) -> float:
     kernel = np.ones((5, 5), np.uint8)
     grown, core = (step(cell.astype(np.uint8), kernel) > 0 for step in (cv2.dilate, cv2.erode))
     rim, ground = grown & ~core, ~grown
@@ -113,7 +113,10 @@ def focus(pixels: np.ndarray, cell: np.ndarray) -> float:
         return 0.0
     green = pixels[..., 1].astype(float)
     gradient = cv2.Sobel(green, cv2.CV_64F, 1, 0) ** 2 + cv2.Sobel(green, cv2.CV_64F, 0, 1) ** 2
-    contrast = float(np.median(green[ground]) - np.median(green[core]))
+    thin = np.s_[::step, ::step]
+    if not ground[thin].any():
+        return 0.0
+    contrast = float(np.median(green[thin][ground[thin]]) - np.median(green[core]))
     return float(gradient[rim].mean()) / 64.0 / max(contrast * contrast, 25.0)
 
 
