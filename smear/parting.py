@@ -129,7 +129,7 @@ def _heights_between(ground: np.ndarray, body: np.ndarray, stride: int) -> np.nd
 
 def _without_pinholes(body: np.ndarray) -> np.ndarray:
     """Return uint8 (h, w), 0 or 1, with what is enclosed and smaller than `GAP_PX` filled: specks, no gaps."""
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(1 - body, connectivity=4)
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(1 - body, connectivity=4)
     small = stats[:, cv2.CC_STAT_AREA] < GAP_PX
     small[0] = False
     return body | small[parts].view(np.uint8) if small.any() else body
