@@ -59,8 +59,11 @@ def write_readme(result: Result, readme: Path) -> None:
     """Write the table and the plot between the two markers in `readme`.
 
     Raises:
-        BenchmarkError: the file or its markers are missing.
+        BenchmarkError: the file or its markers are missing, or nothing was measured end to end.
     """
+    drawn = plots_of(result).get("latency")
+    if drawn is None:
+        raise BenchmarkError(f"{readme}: left as it is; nothing was measured end to end ({'; '.join(result.faults)})")
     try:
         text = readme.read_text(encoding="utf-8")
         before, rest = text.split(BEGIN, 1)
@@ -69,7 +72,7 @@ def write_readme(result: Result, readme: Path) -> None:
         raise BenchmarkError(f"{readme}: no lines {BEGIN} and {END} to write between; add them first") from None
     plot = readme.parent / README_PLOT
     ready(plot.parent)
-    write_atomic(plot, plots_of(result)["latency"].encode())
+    write_atomic(plot, drawn.encode())
     part = f"{BEGIN}\n{report.short(result)}\n![Frame in, finding out]({README_PLOT.as_posix()})\n{END}"
     write_atomic(readme, f"{before}{part}{after}".encode())
 

@@ -99,6 +99,14 @@ def test_a_machine_keeps_one_result_and_a_disturbed_one_does_not_replace_it(tmp_
     assert read_result(path) == make()
 
 
+def test_a_run_that_measured_nothing_end_to_end_leaves_the_readme_as_it_is(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{output.BEGIN}\nold\n{output.END}\n")
+    with pytest.raises(BenchmarkError, match="end to end: out of memory"):
+        output.write_readme(make(pairs=(), faults=("end to end: out of memory",)), readme)
+    assert "old" in readme.read_text()
+
+
 def test_a_readme_without_markers_is_refused(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_text("nothing to fill")
