@@ -28,8 +28,8 @@ from smear.errors import SmearscopeError
 from smear.images import write_image
 from smear.synthetic import render
 
-# Of each point of the growth curves, whose largest frames take a second each on a Pi.
-GROWTH = {"quick": Effort(64, 1.0, 4, repeats=5), "full": Effort(64, 4.0, 8, repeats=20)}
+# Of the live cameras and of each point of the growth curves, whose largest frames take a second each on a Pi.
+GROWTH = {"quick": Effort(64, 1.0, 4, repeats=5), "full": Effort(64, 3.0, 8, repeats=12)}
 T = TypeVar("T")
 
 
@@ -111,19 +111,16 @@ def _device(
     rig = endtoend.Rig(bundle, level, effort)
     try:
         frame = endtoend.drawn_frame()
+        stages = parts.take("stages", lambda: tuple(endtoend.stage_rows(rig, fields[0])), ())
+        rig.effort = GROWTH[mode]
         return {
-            "stages": parts.take("stages", lambda: tuple(endtoend.stage_rows(rig, fields[0])), ()),
+            "stages": stages,
             "live": parts.take("capture to screen", lambda: tuple(endtoend.live_rows(rig, frame, scratch, say)), ()),
-            "growth": parts.take("growth", lambda: _growth(rig, mode, scratch, say), ()),
+            "growth": parts.take("growth", lambda: tuple(endtoend.growth(rig, mode, scratch, say)), ()),
             "start": parts.take("start", lambda: measure_start(bundle, level, picture, mode, say), None),
         }
     finally:
         rig.close()
-
-
-def _growth(rig: endtoend.Rig, mode: str, scratch: Path, say: Say) -> tuple[schema.Growth, ...]:
-    rig.effort = GROWTH[mode]
-    return tuple(endtoend.growth(rig, mode, scratch, say))
 
 
 def _wanted(options: Options, bundle: Bundle, scratch: Path) -> tuple[Wanted, dict[str, str]]:

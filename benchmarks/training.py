@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 # A step takes most of a second on two processors: a thousand of them would take the time of everything else.
 EFFORTS = {
     "quick": Effort(queries=4, seconds=6.0, burst=1, warm_s=0.5),
-    "full": Effort(queries=32, seconds=15.0, burst=1, warm_s=0.5),
+    "full": Effort(queries=32, seconds=10.0, burst=1, warm_s=0.5),
 }
 TOLD = ("parameters", "version", "first_ms", "peak_mb")
 HOW = {
