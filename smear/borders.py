@@ -14,7 +14,7 @@ from smear.stain import flat_points
 SUREST = 9.0  # log-odds beyond which one place is no surer than another: 0.9999
 LEAST = 1e-9  # sum of probabilities that is still divided by
 WINDOW_COST_PX = 6000  # of the frame: what cutting out one window costs, in the time of interpolating so many
-_AROUND = np.ones((3, 3), np.uint8)
+AROUND = np.ones((3, 3), np.uint8)
 
 
 def log_odds(probability: np.ndarray) -> np.ndarray:
@@ -47,29 +47,31 @@ class Borders:
 
     ground: np.ndarray  # of ground to cell
     lean: np.ndarray  # of nucleus to cytoplasm; 0 far from any cell
+    near: np.ndarray  # int (n,): the places, of the flattened planes, on which the course of a border depends
 
     @staticmethod
     def of(probabilities: np.ndarray, cell: np.ndarray, between: bool) -> "Borders":
         """Return those of bool `cell` in float (h, w, 3); `between` leaves room around cells for finer borders."""
-        near = cv2.dilate(cell.view(np.uint8), _AROUND) if between else cell.view(np.uint8)
+        near = flat_points(cv2.dilate(cell.view(np.uint8), AROUND) if between else cell.view(np.uint8))
         ground, lean = np.full(cell.shape, SUREST, np.float32), np.zeros(cell.shape, np.float32)
-        at = flat_points(near)
-        if not len(at):
-            return Borders(ground, lean)
-        share, cytoplasm, nucleus = (np.take(probabilities[..., channel], at) for channel in range(3))
-        inside = np.take(cell, at)
-        hole = inside & (share >= 0.5)
+        if not len(near):
+            return Borders(ground, lean, near)
+        share, cytoplasm, nucleus = (np.take(probabilities[..., channel], near) for channel in range(3))
+        hole = np.take(cell, near) & (share >= 0.5)
         share[hole] = 0.0
         leaning = _nuclear_odds(cytoplasm, nucleus)
         leaning[hole] = -1.0
-        ground.reshape(-1)[at], lean.reshape(-1)[at] = log_odds(share), leaning
-        return Borders(ground, lean)
+        ground.reshape(-1)[near], lean.reshape(-1)[near] = log_odds(share), leaning
+        return Borders(ground, lean, near)
 
-    def in_view(self, view: ModelFrame) -> np.ndarray:
-        """Return bool (h, w) at model scale: what belongs to a cell."""
-        stride, (height, width) = stride_of(self.ground, view), view.pixels.shape[:2]
-        fine = cv2.resize(self.ground, None, fx=stride, fy=stride, interpolation=cv2.INTER_LINEAR)
-        return np.asarray(fine[:height, :width] < 0)
+    def finer(self, stride: int) -> np.ndarray:
+        """Return float32 (n, stride * stride): the log-odds of ground at each pixel of the places `near`, by rows."""
+        rows, columns = np.divmod(self.near, self.ground.shape[1])
+        known = cv2.copyMakeBorder(self.ground, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+        width = known.shape[1]
+        middle = (rows + 1) * width + columns + 1
+        around = np.array([y * width + x for y in (-1, 0, 1) for x in (-1, 0, 1)])
+        return np.asarray(np.take(known, middle[:, np.newaxis] + around) @ _shares(stride))
 
     def in_frame(self, boxes: np.ndarray, view: ModelFrame) -> CellMask:
         """Return the mask in the frame's own pixels.
@@ -82,17 +84,24 @@ class Borders:
             return CellMask(_mask(self.ground, self.lean))
         windows = [_window(box, view, stride) for box in boxes.tolist()]
         if sum(window.pixels + WINDOW_COST_PX for window in windows) > height * width:
-            planes = (to_frame_scale(plane[..., np.newaxis], view)[..., 0] for plane in (self.ground, self.lean))
-            return CellMask(_mask(*planes))
+            whole = (to_frame_scale(plane[..., np.newaxis], view)[..., 0] for plane in (self.ground, self.lean))
+            return CellMask(_mask(*whole))
         down, across = (_interpolation(view, stride, axis, self.ground.shape[axis]) for axis in (0, 1))
+        planes = np.stack([self.ground, self.lean])
         values = np.zeros((height, width), np.uint8)
         for window in windows:
             rows, columns = down[window.rows, window.grid_rows], across[window.columns, window.grid_columns].T
-            ground, lean = (
-                rows @ plane[window.grid_rows, window.grid_columns] @ columns for plane in (self.ground, self.lean)
-            )
+            ground, lean = rows @ planes[:, window.grid_rows, window.grid_columns] @ columns
             values[window.rows, window.columns] = _mask(ground, lean)
         return CellMask(values)
+
+
+@lru_cache(maxsize=4)
+def _shares(stride: int) -> np.ndarray:
+    """Return float32 (9, stride * stride): what a place and its neighbours give to each pixel of it, linearly."""
+    at = (np.arange(stride) + 0.5) / stride - 0.5
+    along = np.maximum(0.0, 1.0 - np.abs(at - np.array([[-1.0], [0.0], [1.0]])))
+    return np.asarray(np.einsum("ai,bj->abij", along, along).reshape(9, -1), np.float32)
 
 
 def _mask(ground: np.ndarray, lean: np.ndarray) -> np.ndarray:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from smear.borders import Borders
+from smear.borders import AROUND, Borders
 from smear.field import CYTOPLASM, NUCLEUS, Cell, CellMask
-from smear.parting import MIN_CELL_PX, points_of, separate, window_of
+from smear.parting import MIN_CELL_PX, points_of, separate
 from smear.preprocess import ModelFrame, scale_bar_box, stride_of
 from smear.stain import fill_holes
 
@@ -73,20 +73,19 @@ def find_cells(probabilities: np.ndarray, frame: ModelFrame, pixel_size_um: floa
     filled = on_grid if np.array_equal(on_grid, body) else fill_holes(on_grid)
     borders = Borders.of(probabilities, filled, between=stride > 1 or frame.scale != 1.0)
     if stride == 1:
-        cell, labels = on_grid, names
-        spots = Spots.of(labels, probabilities[..., 2] >= probabilities[..., 1])
+        spots, labels = Spots.of(names, probabilities[..., 2] >= probabilities[..., 1]), names
     else:
-        cell = borders.in_view(frame)
-        spots = _between_places(cell, names, borders, stride)
-        labels = np.zeros(cell.shape, np.uint16)
+        height, width = frame.pixels.shape[:2]
+        spots = _between_places(borders, names, stride).within(height, width)
+        labels = np.zeros((height, width), np.uint16)
         labels[spots.rows, spots.columns] = spots.names
     boxes, bodies = _measured(labels, spots, frame, pixel_size_um)
-    return Found(cell, labels, bodies, boxes, borders)
+    return Found(labels > 0, labels, bodies, boxes, borders)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spots:
-    """All pixels of cells at model scale, row by row."""
+    """All pixels of cells at model scale."""
 
     columns: np.ndarray  # int (n,)
     rows: np.ndarray
@@ -99,18 +98,24 @@ class Spots:
         columns, rows = points_of((labels > 0).view(np.uint8))
         return Spots(columns, rows, labels[rows, columns], nucleus[rows, columns])
 
+    def within(self, height: int, width: int) -> "Spots":
+        """Return those that lie in a picture of this size, over which a coarse grid may hang."""
+        inside = (self.rows < height) & (self.columns < width)
+        if inside.all():
+            return self
+        return Spots(self.columns[inside], self.rows[inside], self.names[inside], self.nuclear[inside])
 
-def _between_places(cell: np.ndarray, names: np.ndarray, borders: Borders, stride: int) -> Spots:
-    """Return the pixels of bool `cell`, each of the label in `names` that is nearest; nameless ones are taken out."""
-    columns, rows = points_of(cell.view(np.uint8))
-    near = np.where(names > 0, names, cv2.dilate(names, np.ones((3, 3), np.uint8)))
-    at = (rows // stride, columns // stride)
-    own = near[at]
-    nuclear = borders.lean[at] >= 0
-    if not own.all():
-        cell[rows[own == 0], columns[own == 0]] = False
-        columns, rows, nuclear, own = columns[own > 0], rows[own > 0], nuclear[own > 0], own[own > 0]
-    return Spots(columns, rows, own, nuclear)
+
+def _between_places(borders: Borders, names: np.ndarray, stride: int) -> Spots:
+    """Return the pixels of cells, each with the label in uint16 `names`, on the grid, that is nearest."""
+    own = np.take(names, borders.near)
+    own = np.where(own > 0, own, np.take(cv2.dilate(names, AROUND), borders.near))
+    inside = np.flatnonzero((borders.finer(stride) < 0) & (own > 0)[:, np.newaxis])
+    which, part = np.divmod(inside, stride**2)
+    rows, columns = np.divmod(np.take(borders.near, which), names.shape[1])
+    down, right = np.divmod(part, stride)
+    nuclear = np.take(borders.lean, borders.near) >= 0
+    return Spots(columns * stride + right, rows * stride + down, np.take(own, which), np.take(nuclear, which))
 
 
 def measure(labels: np.ndarray, mask: CellMask, frame: ModelFrame, pixel_size_um: float | None) -> list[Body]:
@@ -133,14 +138,14 @@ def _measured(
     counted = np.flatnonzero(((centres >= (left, top)) & (centres < (right, bottom))).all(axis=1))
     touches = (corners <= (left, top)).any(axis=1) | (ends >= (right, bottom)).any(axis=1)
     says = np.minimum(areas, FULL_SAY_PX) / FULL_SAY_PX * np.where(touches, EDGE_SAY, 1.0)
-    outlines = [_outline(labels, known[name], boxes[name]) for name in counted.tolist()]
-    contours = _in_frame(outlines, frame)
+    columns = (known, boxes, centres, areas, nuclei / areas, touches, says)
+    rows = list(zip(*(each[counted].tolist() for each in columns), strict=True))
+    outlines = [_outline(labels, name, box) for name, box, *_ in rows]
     bodies = []
-    for name, outline, contour in zip(counted.tolist(), outlines, contours, strict=True):
-        centre = (float(centres[name, 0]), float(centres[name, 1]))
-        area = float(areas[name])
-        cell = _cell(outline, contour, centre, area, nuclei[name] / area, bool(touches[name]), frame, pixel_size_um)
-        bodies.append(Body(centre, window_of(boxes[name]), float(says[name]), cell))
+    for row, outline, contour in zip(rows, outlines, _in_frame(outlines, frame), strict=True):
+        _, (x, y, width, height), centre, area, nc_ratio, cut, say = row
+        cell = _cell(outline, contour, centre, float(area), nc_ratio, cut, frame, pixel_size_um)
+        bodies.append(Body(tuple(centre), (slice(y, y + height), slice(x, x + width)), say, cell))
     return boxes, bodies
 
 
@@ -151,18 +156,19 @@ def _sums_by_name(spots: Spots) -> tuple[np.ndarray, ...]:
     starts = np.flatnonzero(np.diff(names, prepend=np.zeros(1, names.dtype)))
     x, y = spots.columns[order], spots.rows[order]
     ends = np.append(starts[1:], len(names))
-    low = np.stack([np.minimum.reduceat(x, starts), y[starts]], axis=1)  # row by row: the first is the topmost
-    high = np.stack([np.maximum.reduceat(x, starts), y[ends - 1]], axis=1)
+    low = np.stack([np.minimum.reduceat(each, starts) for each in (x, y)], axis=1)
+    high = np.stack([np.maximum.reduceat(each, starts) for each in (x, y)], axis=1)
     sums = np.stack([np.add.reduceat(each, starts, dtype=np.int64) for each in (x, y)], axis=1)
     nuclei = np.add.reduceat(spots.nuclear[order], starts, dtype=np.int64)
     return names[starts], np.concatenate([low, high - low + 1], axis=1), ends - starts, sums, nuclei
 
 
-def _outline(labels: np.ndarray, name: int, box: np.ndarray) -> np.ndarray:
+def _outline(labels: np.ndarray, name: int, box: list[int]) -> np.ndarray:
     """Return the outer contour of one label, int32 (n, 2) of x, y."""
-    body = (labels[window_of(box)] == name).view(np.uint8)
-    contours, _ = cv2.findContours(body, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=box[:2].tolist())
-    return np.asarray(max(contours, key=len)[:, 0])
+    x, y, width, height = box
+    body = (labels[y : y + height, x : x + width] == name).view(np.uint8)
+    contours, _ = cv2.findContours(body, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(x, y))
+    return np.asarray(contours[0] if len(contours) == 1 else max(contours, key=len))[:, 0]
 
 
 def clear_of_scale_bar(frame: ModelFrame, bodies: Sequence[Body]) -> list[int]:
@@ -195,7 +201,7 @@ def _in_frame(outlines: list[np.ndarray], frame: ModelFrame) -> list[np.ndarray]
 def _cell(
     outline: np.ndarray,
     contour: np.ndarray,
-    centre: tuple[float, float],
+    centre: Sequence[float],
     area: float,
     nc_ratio: float,
     touches: bool,
