@@ -29,6 +29,7 @@ PATIENCE = """\
 TimeoutStartSec=900
 WatchdogSec=600
 TimeoutStopSec=60
+Environment=VIRTUAL_FPS=5
 """
 FILES = {
     "etc/smearscope/config.toml": SETTINGS,
