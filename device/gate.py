@@ -41,9 +41,10 @@ def measure_quality(frame: ModelFrame, cell: np.ndarray, verdict: Verdict | None
     step = max(1, min(width, height) // GROUND_SAMPLES)
     thin = thinned(pixels, step)
     red, green, blue = glass_colour(thin, thinned(inside, step), GROUND_SAMPLES).tolist()
+    focus, clipped = _in_cells(pixels, inside, thin, step)
     quality = Quality(
-        focus=_focus(pixels, inside, thin, step),
-        clipped=_clipped(pixels, inside),
+        focus=focus,
+        clipped=clipped,
         brightness=(0.299 * red + 0.587 * green + 0.114 * blue) / 255.0,
         cell_share=cv2.countNonZero(inside.view(np.uint8)) / inside.size,
         ood_score=verdict.ood_score if verdict else None,
@@ -51,27 +52,28 @@ def measure_quality(frame: ModelFrame, cell: np.ndarray, verdict: Verdict | None
     return quality, (max(red, green, blue) - min(red, green, blue)) / max(red, green, blue, 1.0)
 
 
-def _focus(pixels: np.ndarray, cell: np.ndarray, thin: np.ndarray, step: int) -> float:
-    """Tenengrad (mean squared Sobel gradient) at the rims of cells, over the squared contrast of cell and ground.
+def _in_cells(pixels: np.ndarray, cell: np.ndarray, thin: np.ndarray, step: int) -> tuple[float, float]:
+    """Return focus and clipped share of RGB uint8 `pixels`; `thin` is every `step`-th of them each way.
 
-    Independent of stain and light, in 1/px^2; falls with the width of the blur. 0 without a cell or a ground.
-    `thin` is every `step`-th of `pixels` each way, where the ground is looked at.
+    The focus is Tenengrad (mean squared Sobel gradient) at the rims of cells, over the squared contrast of cell and
+    ground. Independent of stain and light, in 1/px^2; falls with the width of the blur. 0 without a cell or a ground.
     """
     window = _around(cell)
     body = np.ascontiguousarray(cell.view(np.uint8)[window])
     grown = np.zeros(cell.shape, bool)
     grown[window] = near = cv2.dilate(body, _RIM).view(bool)
     at = flat_points(near.view(np.uint8))
+    clipped = _clipped(pixels, pixels[window], np.compress(np.take(body.view(bool), at), at))
     inner = np.take(cv2.erode(body, _RIM).view(bool), at)
     core, rim = np.compress(inner, at), np.compress(~inner, at)
     of_ground = counts_of(cv2.extractChannel(thin, GREEN), (~thinned(grown, step)).view(np.uint8))
     if not (len(core) and len(rim) and of_ground.any()):
-        return 0.0
+        return 0.0, clipped
     green = cv2.extractChannel(pixels[window], GREEN)
     across, down = (np.take(cv2.Sobel(green, cv2.CV_16S, *way), rim).astype(np.float32) for way in ((1, 0), (0, 1)))
     gradient = float(np.dot(across, across) + np.dot(down, down)) / len(rim)
     contrast = middle_of(of_ground) - middle_of(np.bincount(np.take(green, core), minlength=256))
-    return gradient / 64.0 / max(contrast * contrast, 25.0)  # 64: Sobel's gain of 8, squared
+    return gradient / 64.0 / max(contrast * contrast, 25.0), clipped  # 64: Sobel's gain of 8, squared
 
 
 def _around(cell: np.ndarray) -> tuple[slice, slice]:
@@ -81,15 +83,15 @@ def _around(cell: np.ndarray) -> tuple[slice, slice]:
     return slice(max(0, y - room), y + height + room), slice(max(0, x - room), x + width + room)
 
 
-def _clipped(pixels: np.ndarray, cell: np.ndarray) -> float:
+def _clipped(pixels: np.ndarray, near: np.ndarray, at: np.ndarray) -> float:
     """Share of the cells' pixels at 0 or 255 in any channel; without a cell, of all pixels in all three.
 
-    Clean glass may be white, so only what should hold detail counts.
+    The cells' are at the places int (n,) `at` of the flattened window `near`. Clean glass may be white, so only what
+    should hold detail counts.
     """
-    at = flat_points(cell.view(np.uint8))
     if not len(at):
         return float(((pixels == 0) | (pixels == 255)).all(axis=-1).mean())
-    shown = np.take(pixels.reshape(-1, 3), at, axis=0)
+    shown = np.take(near.reshape(-1, 3), at, axis=0)
     return 1 - cv2.countNonZero(cv2.inRange(shown[np.newaxis], *_DETAIL)) / len(at)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+import cv2
+
 from device.classify import classify
 from device.gate import Limits, measure_quality, refusals
 from device.golden import GOLDEN, answer_fault, answer_stride, read_golden
@@ -43,6 +45,7 @@ class Pipeline:
         """
         self.bundle, self.level, self.runtime = bundle, level, runtime or DEFAULT_RUNTIME
         self._limits = limits or Limits()
+        cv2.setNumThreads(threads)  # else OpenCV wakes every core for planes that are done before it is awake
         self.segmenter = open_runtime(bundle.model("segmenter", level), runtime, threads, delegate)
         self.classifier = open_runtime(bundle.model("classifier", level), runtime, threads, delegate)
         answer_stride(self.segmenter.input_shape, self.segmenter.output_shape)

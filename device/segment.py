@@ -10,7 +10,7 @@ from device.protocols import Runtime
 from smear.bundle import Segmenter
 from smear.preprocess import ModelFrame, stitch, tile, tile_origins, whole_strides
 
-PLACES_AT_ONCE = 2**18  # of the tiles held: 12 MB while they are put through softmax
+PLACES_AT_ONCE = 2**16  # of tiles that go through softmax together: what a processor's cache holds
 
 
 def segment(frame: ModelFrame, model: Runtime, facts: Segmenter) -> np.ndarray:
@@ -51,7 +51,7 @@ def _softmax(logits: Sequence[np.ndarray]) -> list[np.ndarray]:
     for plane in flat:
         cv2.subtract(plane, highest, plane)
         cv2.exp(plane, plane)
-    total = cv2.add(cv2.add(flat[0], flat[1]), flat[2])
+    total = cv2.add(cv2.add(flat[0], flat[1], highest), flat[2], highest)
     for plane in flat:
         cv2.divide(plane, total, plane)
     return [planes[:, number].transpose(1, 2, 0) for number in range(len(logits))]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -187,10 +188,14 @@ def _apart(height: np.ndarray, peaks: list[Peak]) -> list[Peak]:
 
 def _neck(height: np.ndarray, a: Peak, b: Peak) -> float:
     """Return the lowest height on the straight line between two peaks."""
-    steps = max(3, int(math.hypot(a[1] - b[1], a[2] - b[2])))
-    along = np.linspace(0.0, 1.0, steps)
+    along = _along(max(3, int(math.hypot(a[1] - b[1], a[2] - b[2]))))
     x, y = np.rint(a[1] + (b[1] - a[1]) * along).astype(int), np.rint(a[2] + (b[2] - a[2]) * along).astype(int)
     return float(height[y, x].min())
+
+
+@lru_cache(maxsize=256)
+def _along(steps: int) -> np.ndarray:
+    return np.linspace(0.0, 1.0, steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +212,9 @@ def _clumps(tops: dict[int, list[Peak]], names: np.ndarray, columns: np.ndarray,
     parts = sorted(part for part, peaks in tops.items() if len(peaks) > 1)
     if not parts:
         return []
-    inside = np.isin(names, parts)
+    clumped = np.zeros(int(names.max()) + 1, bool)
+    clumped[parts] = True
+    inside = clumped[names]
     boxes = boxes_of(np.searchsorted(parts, names[inside]), columns[inside], rows[inside])
     return [
         _Clump(part, window_of(box), [(x - int(box[0]), y - int(box[1])) for _, x, y in tops[part]])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from device.gate import _clipped, _focus
+from device.gate import _in_cells
 from device.runtimes import open_runtime
 from device.segment import _softmax
 from smear.cells import find_cells, mask_of, separate
@@ -84,8 +84,9 @@ def test_the_gate_measures_the_same(seed: int, smooth: float, height: int, conte
     pixels = (noise(seed, (*shape, 3), smooth) * 258 - 1).clip(0, 255).astype(np.uint8)
     cell = (np.zeros(shape, bool), blobs(seed + 1, shape, 5.0), np.ones(shape, bool))[content]
     assert np.array_equal(glass_colour(pixels, cell), plain.glass_colour(pixels, cell))
-    assert _focus(pixels, cell, pixels[::2, ::2], 2) == pytest.approx(plain.focus(pixels, cell, 2), rel=1e-4)
-    assert _clipped(pixels, cell) == pytest.approx(plain.clipped(pixels, cell), abs=1e-12)
+    focus, clipped = _in_cells(pixels, cell, pixels[::2, ::2], 2)
+    assert focus == pytest.approx(plain.focus(pixels, cell, 2), rel=1e-4)
+    assert clipped == pytest.approx(plain.clipped(pixels, cell), abs=1e-12)
 
 
 @pytest.mark.parametrize("level", ["float32", "int8"])
