@@ -24,6 +24,7 @@ BOOT_S = 1200.0  # until the agent answers; 25 s on an idle machine, 200 s besid
 # sees a computer about as fast as a Pi, and no deadline of the service passes because others have the processor.
 MACHINE = ["-machine", "q35", "-cpu", "Nehalem", "-smp", "1", "-m", "2048"]
 CLOCK = ["-accel", "tcg,thread=single,tb-size=512", "-icount", "shift=0"]
+RUN_S = 1800.0  # of one command; importing NumPy and OpenCV takes an idle machine half a minute at first
 KERNEL = "root=/dev/vda rw console=ttyS0 quiet loglevel=4 mitigations=off audit=0 systemd.show_status=0"
 
 
@@ -59,7 +60,7 @@ class Machine:
             self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
-    def run(self, *command: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, timeout_s: float = RUN_S) -> subprocess.CompletedProcess[str]:
         """Run `command` as root in the machine."""
         words = {"path": command[0], "arg": command[1:], "capture-output": True}
         process = self._agent.ask("guest-exec", **words)["pid"]
