@@ -110,7 +110,8 @@ def _sure_heights(ground: np.ndarray, parts: np.ndarray, boxes: np.ndarray, stri
     for part, (x, y, width, tall) in enumerate(boxes, start=1):
         own, there = np.s_[y : y + tall, x : x + width], np.s_[_BETWEEN : _BETWEEN + tall, start : start + width]
         inside = parts[own] == part
-        strip[there][inside], body[there] = ground[own][inside], inside
+        np.copyto(strip[there], ground[own], where=inside)
+        body[there] = inside
         windows.append((own, there))
         start += width + _BETWEEN
     heights = _heights_between(strip, body, stride)
@@ -130,6 +131,10 @@ def _heights_between(ground: np.ndarray, body: np.ndarray, stride: int) -> np.nd
 
 def _without_pinholes(body: np.ndarray) -> np.ndarray:
     """Return uint8 (h, w), 0 or 1, with what is enclosed and smaller than `GAP_PX` filled: specks, no gaps."""
+    if not body[0, 0]:
+        outside, flooded, _, _ = cv2.floodFill(body.copy(), np.zeros(0, np.uint8), (0, 0), 1)
+        if outside >= GAP_PX and cv2.countNonZero(flooded) == body.size:
+            return body  # one ground around all cells, and nothing is enclosed
     _, parts, stats, _ = cv2.connectedComponentsWithStats(1 - body, connectivity=4)
     small = stats[:, cv2.CC_STAT_AREA] < GAP_PX
     small[0] = False
