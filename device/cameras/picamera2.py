@@ -1,5 +1,6 @@
 """The Pi's own cameras through picamera2, which comes from apt and is imported only here."""
 
+import contextlib
 from typing import Any
 
 import cv2
@@ -111,7 +112,16 @@ def _open(name: CameraName) -> Any:
             f"camera {name.text}: libcamera finds {found} camera{'' if found == 1 else 's'}; check the ribbon cable, "
             "then `rpicam-hello --list-cameras`"
         )
-    return Picamera2(index)
+    camera = Picamera2.__new__(Picamera2)
+    try:
+        camera.__init__(index)
+    except Exception:
+        # picamera2 keeps the camera when it fails half-way, as at boot before udev has given the dma-heap its group:
+        # no later attempt of this process could have it. Closing fails half-way too, after it has let go.
+        with contextlib.suppress(Exception):
+            camera.close()
+        raise
+    return camera
 
 
 def split_planes(

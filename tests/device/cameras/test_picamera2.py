@@ -127,6 +127,17 @@ def test_the_format_asked_for_lies_in_memory_as_rgb(fake: type[FakePicamera2]) -
     assert asked["controls"] == {"AeEnable": False}
 
 
+def test_a_camera_that_fails_half_way_is_let_go_of_for_the_next_attempt(fake: type[FakePicamera2]) -> None:
+    def without_heap(self: FakePicamera2, index: int) -> None:
+        FakePicamera2.__init__(self, index)
+        raise PermissionError("/dev/dma_heap/system")
+
+    fake.__init__ = without_heap  # type: ignore[method-assign]
+    with pytest.raises(CameraError):
+        open_camera("picamera2:")
+    assert fake.made[0].state == "closed"
+
+
 def test_a_format_that_cannot_be_read_is_named(fake: type[FakePicamera2], monkeypatch: pytest.MonkeyPatch) -> None:
     real = fake.camera_configuration
     monkeypatch.setattr(
