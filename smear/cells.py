@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from smear.borders import AROUND, Borders
-from smear.field import CYTOPLASM, NUCLEUS, Cell, CellMask
+from smear.field import Cell, CellMask
 from smear.parting import MIN_CELL_PX, points_of, separate
 from smear.preprocess import ModelFrame, scale_bar_box, stride_of
 from smear.stain import fill_holes
@@ -21,16 +21,6 @@ from smear.stain import fill_holes
 CHAIN_TO_CURVE = math.pi / 8 * (1 + math.sqrt(2))  # a chain of pixels is longer than its smooth curve (Kulpa 1977)
 EDGE_SAY = 0.4  # weight of a cell cut by the frame: half of it is not seen
 FULL_SAY_PX = 500  # area from which a cell has full weight: larger ones are often two that were not parted
-
-
-def mask_of(probabilities: np.ndarray, min_area_px: float = MIN_CELL_PX) -> CellMask:
-    """Turn float (h, w, 3) of background, cytoplasm and nucleus into a mask without holes and specks."""
-    cell = fill_holes(probabilities[..., 0] < 0.5, min_area_px)
-    values = (probabilities[..., 2] >= probabilities[..., 1]).view(np.uint8)
-    values *= NUCLEUS - CYTOPLASM
-    values += CYTOPLASM
-    values *= cell.view(np.uint8)  # BACKGROUND is 0
-    return CellMask(values)
 
 
 def least_contour(stride: int) -> float:

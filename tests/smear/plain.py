@@ -27,14 +27,6 @@ def stitch(tiles: list[np.ndarray], origins: list[tuple[int, int]], shape: tuple
     return total / weights
 
 
-def mask_of(probabilities: np.ndarray, min_area_px: float = MIN_CELL_PX) -> np.ndarray:
-    cell = fill_holes(probabilities[..., 0] < 0.5, min_area_px)
-    values = np.full(cell.shape, BACKGROUND, np.uint8)
-    values[cell] = CYTOPLASM
-    values[cell & (probabilities[..., 2] >= probabilities[..., 1])] = NUCLEUS
-    return values
-
-
 def mask_in_frame(probabilities: np.ndarray, cell: np.ndarray, view: ModelFrame) -> np.ndarray:
     cell = fill_holes(cell)
     near = cv2.dilate(cell.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smear.cells import EDGE_SAY, FULL_SAY_PX, MIN_CELL_PX, clear_of_scale_bar, mask_of, measure, separate
+from smear.cells import EDGE_SAY, FULL_SAY_PX, MIN_CELL_PX, clear_of_scale_bar, find_cells, measure, separate
 from smear.field import BACKGROUND, CYTOPLASM, NUCLEUS, CellMask
 from smear.preprocess import ModelFrame, to_model_scale
 from smear.stain import fill_holes
@@ -37,10 +37,10 @@ def two_level(cell: np.ndarray, nucleus: np.ndarray) -> CellMask:
 
 
 def test_a_mask_holds_the_three_values_alone_and_the_likelier_part() -> None:
-    probabilities = np.tile(GROUND, (40, 40, 1))
+    probabilities = np.tile(GROUND, (40, 40, 1)).astype(np.float32)
     probabilities[5:30, 5:30] = (0.2, 0.5, 0.3)
     probabilities[10:20, 10:20] = (0.2, 0.3, 0.5)
-    values = mask_of(probabilities).values
+    values = mask_in(probabilities)
     assert values.dtype == np.uint8
     assert values[7, 7] == CYTOPLASM
     assert values[12, 12] == NUCLEUS
@@ -49,13 +49,20 @@ def test_a_mask_holds_the_three_values_alone_and_the_likelier_part() -> None:
 
 
 def test_specks_go_and_holes_are_filled() -> None:
-    probabilities = np.tile(GROUND, (60, 60, 1))
+    probabilities = np.tile(GROUND, (60, 60, 1)).astype(np.float32)
     probabilities[2:6, 2:6] = (0.1, 0.1, 0.8)
     probabilities[20:40, 20:40] = (0.1, 0.8, 0.1)
     probabilities[28:31, 28:31] = GROUND
-    values = mask_of(probabilities).values
+    values = mask_in(probabilities)
     assert not values[:10, :10].any()
     assert (values[20:40, 20:40] != BACKGROUND).all()
+
+
+def mask_in(probabilities: np.ndarray) -> np.ndarray:
+    size = probabilities.shape[0]
+    view = to_model_scale(np.full((size, size, 3), 200, np.uint8), 0.5, size=size)
+    found = find_cells(probabilities, view)
+    return found.borders.in_frame(found.boxes, view).values
 
 
 def test_an_empty_field_has_no_cells() -> None:

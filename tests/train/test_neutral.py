@@ -15,7 +15,7 @@ import keras
 from convert.parity import KerasRuntime
 from device.classify import classify
 from smear.bundle import Classifier
-from smear.cells import mask_of, measure, separate
+from smear.cells import find_cells
 from smear.classes import LABELS
 from smear.preprocess import FIELD_SIZE, to_model_scale
 from smear.synthetic import render
@@ -83,13 +83,12 @@ def test_the_device_reads_of_a_field_what_training_does() -> None:
     field, cells = neutral_field(view, probabilities)
     answer = np.asarray(network.predict_on_batch(on_white(field[np.newaxis])))[0]
 
-    mask = mask_of(probabilities)
-    labels = separate(mask.cell)
+    found = find_cells(probabilities, view)
     facts = Classifier(
         name="t", shown="cells", input_size=FIELD_SIZE, output="logits", other=True, temperature=1.3, abstain_below=0.5,
         levels={},
     )  # fmt: skip
-    verdict, chosen = classify(view, labels > 0, measure(labels, mask, view, None), _OnBytes(network), facts)
+    verdict, chosen = classify(view, found.cell, found.bodies, _OnBytes(network), facts)
     assert len(chosen) == len(cells) > 3
     assert verdict.of_cells == pytest.approx(opinions(read_map(answer, cells[:, :2])), abs=1e-4)
     expected = judge(answer.mean(axis=(0, 1))[np.newaxis], np.ones(1), 1.3)
