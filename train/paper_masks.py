@@ -14,7 +14,7 @@ from smear.stain import hsv_mask
 from train.dataset import Record, masked_files, progress
 from train.fit import fit
 from train.masks import BG, CELL, IGNORE, Masked, MaskedBatches, drawn
-from train.segmentation import Segment, build, loss_of, segment_with
+from train.segmentation import Segment, build, cells_of, loss_of, segment_with
 from train.thresholds import CELL as DRAWN_CELL
 from train.thresholds import IGNORE as DRAWN_IGNORE
 from train.thresholds import MaskScore, score
@@ -91,7 +91,7 @@ def judged(network: keras.Model, root: Path, test: Sequence[Record], epochs: int
 def _scores(segment: Segment, fields: Sequence[Masked], quiet: bool) -> list[MaskScore]:
     scores = []
     for masked in progress(fields, "Scoring", quiet):
-        found = segment(to_model_scale(masked.image))[..., 0] < 0.5
+        found = cells_of(segment, to_model_scale(masked.image))
         truth = np.select([masked.codes == CELL, masked.codes == IGNORE], [DRAWN_CELL, DRAWN_IGNORE], 0)
         scores.append(score("protocol", f"{masked.source}/{masked.name}", found, truth))
     return scores

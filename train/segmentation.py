@@ -279,6 +279,12 @@ def score(model: keras.Model, fields: list[Masked]) -> list[Score]:
     return [_score_one(segment, masked) for masked in fields]
 
 
+def cells_of(segment: Segment, view: ModelFrame) -> np.ndarray:
+    """Return bool (H, W) of the frame: what `segment` takes for cell."""
+    ground, _ = planes_of(segment(view))
+    return np.asarray(to_frame_scale(log_odds(ground)[..., np.newaxis], view)[..., 0] < 0)
+
+
 def _score_one(segment: Segment, masked: Masked) -> Score:
     view = to_model_scale(masked.image, PIXEL_SIZE_UM.get(masked.source))
     answer = segment(view)
