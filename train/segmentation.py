@@ -281,19 +281,24 @@ def score(model: keras.Model, fields: list[Masked]) -> list[Score]:
 
 def cells_of(segment: Segment, view: ModelFrame) -> np.ndarray:
     """Return bool (H, W) of the frame: what `segment` takes for cell."""
-    ground, _ = planes_of(segment(view))
-    return np.asarray(to_frame_scale(log_odds(ground)[..., np.newaxis], view)[..., 0] < 0)
+    return _in_frame(segment(view), view)[0]
+
+
+def _in_frame(answer: np.ndarray, view: ModelFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return bool (H, W) of the frame twice: what `answer`, on its grid, takes for cell, and for nucleus in a cell."""
+    ground, lean = planes_of(answer)
+    odds, lean = (to_frame_scale(plane[..., np.newaxis], view)[..., 0] for plane in (log_odds(ground), lean))
+    return odds < 0, (odds < 0) & (lean >= 0)
 
 
 def _score_one(segment: Segment, masked: Masked) -> Score:
     view = to_model_scale(masked.image, PIXEL_SIZE_UM.get(masked.source))
     answer = segment(view)
-    ground, lean = planes_of(answer)
-    odds, lean = (to_frame_scale(plane[..., np.newaxis], view)[..., 0] for plane in (log_odds(ground), lean))
-    known, cell = masked.codes != IGNORE, odds < 0
+    cell, nuclear = _in_frame(answer, view)
+    known = masked.codes != IGNORE
     nucleus = objects = None
     if (masked.codes == NUC).any():
-        nucleus = dice(cell & (lean >= 0) & known, masked.codes == NUC)
+        nucleus = dice(nuclear & known, masked.codes == NUC)
     if masked.objects is not None:
         objects = match_objects(masked.objects, _known(find_cells(answer, view).labels, known))
     whole = dice(cell & known, (masked.codes != BG) & known)
