@@ -23,6 +23,7 @@ from train.neutral import Variation as FieldVariation
 OTHER = len(LABELS)  # index of the fifth logit: not a cell of these four classes
 CELL_EPOCHS, CELL_STEPS, CELL_BATCH, CELL_RATE = 16, 100, 256, 2e-3
 NEUTRAL_EPOCHS, NEUTRAL_STEPS, NEUTRAL_BATCH, NEUTRAL_RATE = 40, 60, 32, 1e-3
+REFIT_EPOCHS = 40  # on the validation part too, once temperature and thresholds are fitted
 FIELD_EPOCHS, FIELD_BATCH, FIELD_RATE = 30, 16, 1e-3
 SMOOTHING = 0.05  # of the labels
 CELL_SHARE = 0.3  # of the loss that each cell bears alone; the rest is its bag's
@@ -77,16 +78,22 @@ def fit_neutral(
     out: Path,
     *,
     weights: str = "imagenet",
+    begun: keras.Model | None = None,
     seed: int = 0,
     epochs: int = NEUTRAL_EPOCHS,
     variation: FieldVariation | None = None,
     resume: bool = False,
     verbose: int = 2,
 ) -> keras.Model:
-    """Fit `smearnet` on training fields, with the cells on neutral ground, and save it as `out`/model.keras."""
+    """Fit `smearnet` on training fields, with the cells on neutral ground, and save it as `out`/model.keras.
+
+    It goes on from the model `begun`, which is changed, or starts from `weights`.
+    """
     keras.utils.set_random_seed(seed)
 
     def start() -> keras.Model:
+        if begun is not None:
+            return begun
         model = models.smearnet()
         if weights == "imagenet":
             load_imagenet(model)

@@ -85,6 +85,7 @@ class Variation:
     edge_px: int = 1  # how far the mask is grown or shrunk: the segmenter's own error
     blur: float = 0.3  # share of fields softened
     jpeg: float = 0.35  # share of fields recompressed, as a USB camera's stream is
+    fewer: float = 0.5  # share of fields of which some cells alone are kept
     ground: bool = False  # the ground is shown too: the control that tells what it gives away
 
 
@@ -141,8 +142,25 @@ def with_mask(image: np.ndarray, cell: np.ndarray) -> np.ndarray:
     return np.dstack([image, np.where(cell, np.uint8(255), np.uint8(0))])
 
 
+def with_fewer_cells(field: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return uint8 (h, w, 4) with one or more of its groups of touching cells, and no others.
+
+    How crowded a field is is a fact of the spot on the slide: a class learnt from crowded slides alone is not
+    recognised on a sparse one.
+    """
+    groups, of_group = cv2.connectedComponents(field[..., 3], connectivity=4)
+    if groups < 3:
+        return field
+    keep = rng.random(groups) < rng.random()
+    keep[rng.integers(1, groups)] = True
+    keep[0] = False
+    return with_mask(field[..., :3], keep[of_group])
+
+
 def moved(field: np.ndarray, rng: np.random.Generator, variation: Variation) -> np.ndarray:
-    """Turn, mirror, zoom and shift uint8 (224, 224, 4), soften it, and move the outline of its cells."""
+    """Turn, mirror, zoom and shift uint8 (224, 224, 4), leave cells out, soften it, and move outlines."""
+    if rng.random() < variation.fewer:
+        field = with_fewer_cells(field, rng)
     middle = FIELD_SIZE / 2
     scale = float(np.exp(rng.uniform(-variation.zoom, variation.zoom)))
     matrix = cv2.getRotationMatrix2D((middle, middle), rng.uniform(0, 360), scale)

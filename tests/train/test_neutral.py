@@ -33,10 +33,11 @@ from train.neutral import (
     neutral_field,
     on_white,
     restained,
+    with_fewer_cells,
 )
 
 COLOURS = ((200, 60, 60), (60, 200, 60), (60, 60, 200), (190, 190, 60))
-STILL = Variation(gain=0, mixing=0, tint=0, zoom=0, edge_px=0, blur=0, jpeg=0)
+STILL = Variation(gain=0, mixing=0, tint=0, zoom=0, edge_px=0, blur=0, jpeg=0, fewer=0)
 
 
 def coloured(each: int = 3) -> NeutralFields:
@@ -71,6 +72,31 @@ def test_a_few_steps_tell_four_colours_and_a_fifth_apart(tmp_path: Path, monkeyp
     assert scores.files == fields.files
     assert scores.accuracy > 0.9
     assert scores.strangeness.shape == (len(fields.files),)
+
+
+def test_going_on_changes_the_model_that_was_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "NEUTRAL_STEPS", 2)
+    monkeypatch.setattr(module, "NEUTRAL_BATCH", 4)
+    begun = models.smearnet()
+    before = [weight.copy() for weight in begun.get_weights()]
+    model = fit_neutral(coloured(1), purple_elsewhere(), [], tmp_path, begun=begun, epochs=1, verbose=0)
+    assert model is begun
+    moved_by = [float(np.abs(a - b).max()) for a, b in zip(before, model.get_weights(), strict=True)]
+    assert max(moved_by) > 0
+    kernels = [m for m, w in zip(moved_by, before, strict=True) if w.ndim == 4]
+    assert max(kernels) < 0.05  # a fresh start would be as far off as the weights are large
+
+
+def test_some_cells_are_left_out_whole_and_never_all() -> None:
+    rng, field = np.random.default_rng(0), coloured(1).pixels[0]
+    whole = field[..., 3] > 0
+    kept = {int((with_fewer_cells(field, rng)[..., 3] > 0).sum()) for _ in range(40)}
+    assert kept == {int(whole[:, :115].sum()), int(whole[:, 115:].sum()), int(whole.sum())}
+    fewer = with_fewer_cells(field, rng)
+    assert (fewer[..., :3] == field[..., :3]).all()
+    alone = field.copy()
+    alone[:, 115:, 3] = 0
+    assert (with_fewer_cells(alone, rng) == alone).all()
 
 
 def test_the_device_reads_of_a_field_what_training_does() -> None:

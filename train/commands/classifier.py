@@ -19,6 +19,7 @@ from train.classification import (
     CELL_EPOCHS,
     FIELD_EPOCHS,
     NEUTRAL_EPOCHS,
+    REFIT_EPOCHS,
     FieldScores,
     fit_cells,
     fit_fields,
@@ -56,6 +57,13 @@ SHOWN = {"smearnet": "cells", "cellnet": "crops", "paper_cnn": "field"}
     "--weights", type=click.Choice(["imagenet", "none"]), default="imagenet", help="What smearnet starts from."
 )
 @click.option("--epochs", type=int, help=f"[default: {', '.join(f'{n} for {name}' for name, n in EPOCHS.items())}]")
+@click.option(
+    "--refit-epochs",
+    type=click.IntRange(0),
+    default=REFIT_EPOCHS,
+    show_default=True,
+    help="Of smearnet, on train and validation together, after the validation part has fitted the thresholds.",
+)
 @click.option("--precision", type=click.Choice(["mixed_bfloat16", "mixed_float16", "float32"]), default="float32")
 @click.option("--seed", default=0, show_default=True)
 @distributed.option
@@ -71,6 +79,7 @@ def command(
     dropout: float,
     weights: str,
     epochs: int | None,
+    refit_epochs: int,
     precision: str,
     seed: int,
     strategy: str,
@@ -78,6 +87,8 @@ def command(
 ) -> None:
     """Fit a classifier, calibrate it on the validation part and score it on the test part.
 
+    smearnet then goes on over train and validation together: temperature and thresholds stay as they were fitted
+    on fields it had not seen, and the test part tells what they are worth.
     smearnet is shown all cells of a field on neutral ground, cellnet one crop a cell, paper_cnn whole fields.
     Beside the accuracy stands what a forest tells from the colours of the ground alone, on the same fields.
     Writes classifier.keras and run.json.
@@ -94,7 +105,9 @@ def command(
     if model != "paper_cnn":
         segment = segment_with(keras.models.load_model(out / SEGMENTER, compile=False))
         if model == "smearnet":
-            fitted, checked, scored = _neutral(data, fields, part, segment, out, weights, seed, epochs, resume)
+            fitted, checked, scored = _neutral(
+                data, fields, part, segment, out, weights, seed, epochs, refit_epochs, resume
+            )
         else:
             fitted, checked, scored = _cells(data, fields, part, segment, out, seed, epochs, resume)
     else:
@@ -106,6 +119,7 @@ def command(
                   if told.shown == "background")  # fmt: skip
     figures = figures_of(scored, calibration, split.name, [groups.get(f, f) for f in scored.files], ground.accuracy)
     root = f"{folder}/{fields.root.relative_to(data / folder)}".rstrip("/.")
+    fitted_on = (*part.train, *part.validation) if model == "smearnet" and refit_epochs else part.train
     write_run(
         out,
         segmenter=keras.models.load_model(out / SEGMENTER, compile=False).name,
@@ -118,7 +132,7 @@ def command(
             split.name,
             seed,
             split.fingerprint,
-            tuple(f"{root}/{name}" for name in part.train),
+            tuple(f"{root}/{name}" for name in fitted_on),
             tuple(f"{root}/{name}" for name in part.test),
         ),
         sources=(folder,) if model == "paper_cnn" else (folder, "wbc_masks"),
@@ -142,6 +156,7 @@ def _neutral(
     weights: str,
     seed: int,
     epochs: int,
+    refit_epochs: int,
     resume: bool,
 ) -> tuple[keras.Model, FieldScores, FieldScores]:
     store = out / "neutral.npz"
@@ -149,11 +164,18 @@ def _neutral(
         neutral_fields(fields.records, segment).save(store)
     own = NeutralFields.load(store)
     others = [masked for source in PIXEL_SIZE_UM for masked in foreign(data, source, held_out=False)]
+    drawn = rendered(RENDERED, RENDERED_SEED)
     model = fit_neutral(
-        own.of(set(part.train)), others, rendered(RENDERED, RENDERED_SEED), out / "classifier",
+        own.of(set(part.train)), others, drawn, out / "classifier",
         weights=weights, seed=seed, epochs=epochs, resume=resume,
     )  # fmt: skip
-    return model, score_neutral(model, own.of(set(part.validation))), score_neutral(model, own.of(set(part.test)))
+    checked = score_neutral(model, own.of(set(part.validation)))
+    if refit_epochs:
+        model = fit_neutral(
+            own.of({*part.train, *part.validation}), others, drawn, out / "refit",
+            begun=model, seed=seed + 1, epochs=refit_epochs, resume=resume,
+        )  # fmt: skip
+    return model, checked, score_neutral(model, own.of(set(part.test)))
 
 
 def neutral_fields(records: Sequence[Record], segment: Segment) -> NeutralFields:
