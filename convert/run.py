@@ -36,6 +36,7 @@ class TrainedClassifier(_Read):
     output: Literal["logits", "probabilities"]
     temperature: float = Field(gt=0)
     abstain_below: float = Field(ge=0, le=1)
+    stain: tuple[float, float] | None = None
     ood_above: float | None = None
     figures: dict[str, Figure] = {}
 

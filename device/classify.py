@@ -27,7 +27,7 @@ def classify(
     if facts.shown == "cells":
         chosen = clear_of_scale_bar(frame, bodies)
         centres = np.array([bodies[i].centre for i in chosen])
-        logits, say, of_cells = _map_logits(frame, cell, centres, model)
+        logits, say, of_cells = _map_logits(cells_alone(frame, cell, facts.stain), cell, centres, model)
         return judge(logits, say, facts.temperature, of_cells), chosen
     if facts.shown == "crops":
         chosen = clear_of_scale_bar(frame, bodies)[:MAX_CELLS]
@@ -44,14 +44,14 @@ def classify(
 
 
 def _map_logits(
-    frame: ModelFrame, cell: np.ndarray, centres: np.ndarray, model: Runtime
+    shown: np.ndarray, cell: np.ndarray, centres: np.ndarray, model: Runtime
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Logits and cell area of every tile that holds a cell, and the logits at `centres`, float (n, 2) of x, y.
 
     A tile's are the mean of its map; a cell's are read from the tile whose middle is nearest to it.
     """
     size = model.input_shape[1]
-    origins, maps, areas = _answers(cells_alone(frame, cell), cell, model)
+    origins, maps, areas = _answers(shown, cell, model)
     nearest = np.abs(centres[:, np.newaxis] - (origins + size / 2)).max(axis=2).argmin(axis=1)
     of_cells = read_maps(maps, nearest, centres - origins[nearest])
     return maps.reshape(len(maps), -1, maps.shape[-1]).mean(axis=1), areas, of_cells

@@ -68,6 +68,7 @@ class Classifier(_Strict):
     other: bool = False  # one more output after the labels: a body that is no cell of these classes
     temperature: float = Field(gt=0)  # divides the pooled logits; fitted on the validation split
     abstain_below: float = Field(ge=0, le=1)  # refuse a label whose calibrated probability is lower
+    stain: tuple[float, float] | None = None  # mean density of red and green to which cells are stained first
     ood_above: float | None = None  # refuse a field whose out-of-distribution score is higher; None: not fitted
     levels: dict[Level, ModelFile]
     figures: dict[str, Figure] = {}  # of the trained model before any conversion

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from smear.field import require_rgb
+from smear.stain import stain_table
 
 FIELD_SIZE = 224  # edge of the field both models were made for, in pixels (the paper's input)
 MODEL_PIXEL_SIZE_UM = 0.5  # the data set's fields: median red cell 14.5 px for 7.2 um, median blast 24 px for 12 um
@@ -200,13 +201,18 @@ def without_scale_bar(frame: ModelFrame) -> np.ndarray:
     return pixels
 
 
-def cells_alone(frame: ModelFrame, cell: np.ndarray) -> np.ndarray:
-    """Return a copy of the pixels with all but bool (h, w) `cell`, and the scale bar's corner, painted `NEUTRAL`."""
+def cells_alone(frame: ModelFrame, cell: np.ndarray, stain: tuple[float, float] | None = None) -> np.ndarray:
+    """Return a copy of the pixels with all but bool (h, w) `cell`, and the scale bar's corner, painted `NEUTRAL`.
+
+    With `stain` the cells are stained to this mean density, see `smear.stain.stain_table`.
+    """
     shown, box = on_neutral_ground(frame.pixels, cell), scale_bar_box(frame)
     if box is not None:
         x, y, width, height = box
         shown[y : y + height, x : x + width] = NEUTRAL
-    return shown
+    if stain is None:
+        return shown
+    return np.asarray(cv2.LUT(shown, stain_table(shown, cv2.countNonZero(cell.view(np.uint8)), stain)))
 
 
 def on_neutral_ground(pixels: np.ndarray, keep: np.ndarray, ground: int = NEUTRAL) -> np.ndarray:

@@ -9,6 +9,9 @@ MIN_BODY_PX = 40  # at model scale, 10 um2: smaller violet bodies are platelets
 GLASS_PERCENTILE = 90  # of luminance: glass is the brightest ground, dust and clipping aside
 GLASS_SAMPLES = 224  # along the shorter side: the median of a tenth of them varies by less than a grey level
 _LUMINANCE_1000 = np.array([299, 587, 114], np.float32)  # of red, green and blue (ITU-R BT.601): exact in whole numbers
+LEAST_DENSITY = 0.02  # below this a channel is as good as unstained, and is not made up
+MOST_GAIN = 3.0
+_DENSITY = -np.log((np.arange(256) + 1.0) / 256.0)  # optical density of each byte; white has none
 HSV_VIOLET = ((115, 60, 40), (175, 255, 255))  # low and high hue, saturation, value (OpenCV's 0..179, 0..255)
 
 
@@ -64,6 +67,22 @@ def flat_points(body: np.ndarray) -> np.ndarray:
         return np.zeros(0, np.intp)
     x, y = cv2.findNonZero(body).reshape(-1, 2).T
     return np.asarray(y * np.intp(body.shape[1]) + x)
+
+
+def stain_table(cells: np.ndarray, area: int, wanted: tuple[float, float]) -> np.ndarray:
+    """Return what each byte becomes so that cells are stained as deeply as in every other field: for `cv2.LUT`.
+
+    `cells` is RGB uint8 (h, w, 3), white but for `area` pixels of cells. The optical density of each channel is scaled
+    so that its mean over the cells is `wanted` in red and in green; blue, which the stain hardly takes, follows both.
+    How long a smear was stained, and how far the white balance is off, is a fact of the laboratory's day.
+    White stays white.
+    """
+    counts = np.stack([counts_of(channel) for channel in cv2.split(cells)[:2]])
+    mean = counts @ _DENSITY / max(area, 1)
+    red, green = np.array(wanted) / np.maximum(mean, LEAST_DENSITY)
+    gains = np.clip([red, green, math.sqrt(red * green)], 1 / MOST_GAIN, MOST_GAIN)
+    table = 256.0 * np.exp(-_DENSITY[:, np.newaxis] * gains) - 1.0
+    return np.asarray(np.clip(table, 0, 255).astype(np.uint8)[:, np.newaxis])
 
 
 def otsu_mask(image: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Whole fields whose cells lie on neutral ground, and the endlessly varied batches `smearnet` learns from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -10,12 +10,14 @@ import numpy as np
 from smear.cells import clear_of_scale_bar, find_cells
 from smear.classes import LABELS
 from smear.preprocess import FIELD_SIZE, NEUTRAL, ModelFrame, tile, without_scale_bar
+from smear.stain import stain_table
 from train import augment
 from train.batches import DrawnBatches
 from train.masks import BG, Masked
 
 OTHER_SHARE = 0.15  # of a batch: bodies that are no cell of the four classes
 DRAWN_SHARE = 0.05  # of a batch: rendered fields, so that the demonstration's slides are no strangers
+STAIN = (0.40, 0.55)  # mean density of red and green in the cells of the data set, to which all are stained
 JPEG_QUALITY = (20, 95)
 SHIFT_PX = 30  # how far a field is moved: what lies at its edge is cut off, as on any slide
 _DENSITY = -np.log((np.arange(256, dtype=np.float32) + 1.0) / 256.0)  # optical density of each grey value
@@ -63,9 +65,24 @@ def neutral_field(view: ModelFrame, probabilities: np.ndarray) -> tuple[np.ndarr
     """
     cells = find_cells(probabilities, view)
     chosen = [cells.bodies[i] for i in clear_of_scale_bar(view, cells.bodies)]
-    pixels = with_mask(without_scale_bar(view), cells.labels > 0)
+    pixels = levelled(with_mask(without_scale_bar(view), cells.labels > 0))
     rows = [(*body.centre, body.say) for body in chosen]
     return tile(pixels, (0, 0)), np.array(rows, np.float32).reshape(-1, 3)
+
+
+def levelled(pixels: np.ndarray) -> np.ndarray:
+    """Return uint8 (h, w, 4) with its cells stained to `STAIN`, as the device does, and its ground along with them."""
+    cell = pixels[..., 3] > 127
+    if not cell.any():
+        return pixels
+    shown = np.where(cell[..., np.newaxis], pixels[..., :3], np.uint8(NEUTRAL))
+    table = stain_table(shown, int(np.count_nonzero(cell)), STAIN)
+    return np.dstack([cv2.LUT(np.ascontiguousarray(pixels[..., :3]), table), pixels[..., 3]])
+
+
+def levelled_masked(masked: Sequence[Masked]) -> list[Masked]:
+    """Return `levelled` pictures with a drawn mask."""
+    return [replace(one, image=levelled(with_mask(one.image, one.codes != BG))[..., :3]) for one in masked]
 
 
 def on_white(pixels: np.ndarray) -> np.ndarray:
@@ -78,9 +95,9 @@ def on_white(pixels: np.ndarray) -> np.ndarray:
 class Variation:
     """How far training strays from the photographs."""
 
-    gain: float = 0.15  # of the optical density: a stain left longer or shorter
+    gain: float = 0.05  # of the optical density, beyond what levelling takes away
     mixing: float = 0.04  # of the density's channels into one another: another stain batch
-    tint: float = 0.10  # of the light: white balance off
+    tint: float = 0.03  # of the light: white balance off
     zoom: float = 0.12
     edge_px: int = 1  # how far the mask is grown or shrunk: the segmenter's own error
     blur: float = 0.3  # share of fields softened

@@ -31,6 +31,7 @@ def write_run(
     segmenter_figures: dict[str, Figure],
     classifier: str,
     shown: str,
+    stain: tuple[float, float] | None,
     calibration: Calibration,
     classifier_figures: dict[str, Figure],
     split: Split,
@@ -47,6 +48,7 @@ def write_run(
         "classifier": {
             "name": classifier,
             "shown": shown,
+            "stain": stain,
             "input_size": CROP_SIZE if shown == "crops" else FIELD_SIZE,
             "output": "logits" if ours else "probabilities",
             "other": ours,

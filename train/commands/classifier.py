@@ -33,7 +33,7 @@ from train.crops import Crops, cut, joined
 from train.dataset import Dataset, Record, progress, read
 from train.fields import whole_field
 from train.masks import PIXEL_SIZE_UM, foreign, rendered
-from train.neutral import NeutralFields, neutral_field
+from train.neutral import STAIN, NeutralFields, levelled_masked, neutral_field
 from train.others import foreign_cells, made_up
 from train.run import CLASSIFIER, SEGMENTER, Split, write_run
 from train.segmentation import Segment, segment_with
@@ -126,6 +126,7 @@ def command(
         segmenter_figures={},
         classifier=model,
         shown=SHOWN[model],
+        stain=STAIN if model == "smearnet" else None,
         calibration=calibration,
         classifier_figures=figures,
         split=Split(
@@ -163,8 +164,8 @@ def _neutral(
     if not store.exists():
         neutral_fields(fields.records, segment).save(store)
     own = NeutralFields.load(store)
-    others = [masked for source in PIXEL_SIZE_UM for masked in foreign(data, source, held_out=False)]
-    drawn = rendered(RENDERED, RENDERED_SEED)
+    others = levelled_masked([one for source in PIXEL_SIZE_UM for one in foreign(data, source, held_out=False)])
+    drawn = levelled_masked(rendered(RENDERED, RENDERED_SEED))
     model = fit_neutral(
         own.of(set(part.train)), others, drawn, out / "classifier",
         weights=weights, seed=seed, epochs=epochs, resume=resume,
