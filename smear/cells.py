@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from smear.borders import AROUND, Borders
+from smear.borders import AROUND, Borders, log_odds
 from smear.field import Cell, CellMask
-from smear.parting import MIN_CELL_PX, points_of, separate
+from smear.parting import MIN_CELL_PX, separate
 from smear.preprocess import ModelFrame, scale_bar_box, stride_of
 from smear.stain import fill_holes
 
@@ -57,7 +57,7 @@ def find_cells(probabilities: np.ndarray, frame: ModelFrame, pixel_size_um: floa
     """Find and measure the cells in the segmenter's float (h, w, 3), one place for each `stride_of` pixels."""
     stride = stride_of(probabilities, frame)
     body = fill_holes(probabilities[..., 0] < 0.5, least_contour(stride))
-    names = separate(body, stride, probabilities[..., 0]).astype(np.uint16)
+    names = separate(body, log_odds(probabilities[..., 0]), stride)
     on_grid = names > 0
     # Where a sliver was removed from between cells a hole may be left, which the mask shows filled.
     filled = on_grid if np.array_equal(on_grid, body) else fill_holes(on_grid)
@@ -85,7 +85,7 @@ class Spots:
     @staticmethod
     def of(labels: np.ndarray, nucleus: np.ndarray) -> "Spots":
         """Return those of a label map; `nucleus` is bool (h, w)."""
-        columns, rows = points_of((labels > 0).view(np.uint8))
+        rows, columns = np.nonzero(labels)
         return Spots(columns, rows, labels[rows, columns], nucleus[rows, columns])
 
     def within(self, height: int, width: int) -> "Spots":

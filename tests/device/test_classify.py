@@ -9,9 +9,10 @@ import pytest
 from device.classify import MAX_CELLS, classify
 from device.runtimes import open_runtime
 from smear.bundle import Classifier, read_manifest
-from smear.cells import Body, clear_of_scale_bar, measure, separate
+from smear.cells import Body, clear_of_scale_bar, measure
 from smear.field import NUCLEUS, CellMask
 from smear.preprocess import NEUTRAL, ModelFrame, to_model_scale
+from tests.smear.plain import parted
 
 
 class Shown:
@@ -47,7 +48,7 @@ def scene(
         cv2.circle(image, (x, y), radius, (110, 60, 150), cv2.FILLED)
         cv2.circle(cell, (x, y), radius, 1, cv2.FILLED)
     view = to_model_scale(image, 0.5 if known else None)
-    labels = separate(cell > 0)
+    labels = parted(cell > 0)
     return view, labels > 0, measure(labels, CellMask(cell * np.uint8(NUCLEUS)), view, None)
 
 

@@ -3,10 +3,11 @@
 import cv2
 import numpy as np
 
+from smear import parting
 from smear.borders import SUREST
 from smear.cells import MIN_CELL_PX
 from smear.field import BACKGROUND, CYTOPLASM, NUCLEUS
-from smear.parting import _CROSS, _LEVEL_PX, _MIN_PEAK_PX, SMOOTHING_PX, _apart, _peak_window
+from smear.parting import _CROSS, _LEVEL_PX, _MIN_PEAK_PX, GAP_PX, SMOOTHING_PX, _apart, _peak_window
 from smear.preprocess import TILE_OVERLAP, ModelFrame, to_frame_scale
 from smear.stain import GLASS_PERCENTILE, fill_holes
 
@@ -43,41 +44,51 @@ def log_odds(this: np.ndarray, that: np.ndarray) -> np.ndarray:
     return (np.log(share) - np.log1p(-share)).astype(np.float32)
 
 
-def separate(cell: np.ndarray) -> np.ndarray:
-    count, parts, boxes, _ = cv2.connectedComponentsWithStats(cell.astype(np.uint8), connectivity=4)
-    distance = cv2.distanceTransform(cell.astype(np.uint8), cv2.DIST_L2, 5)
-    height = np.where(cell, np.maximum(cv2.GaussianBlur(distance, (0, 0), SMOOTHING_PX), 0.01), 0).astype(np.float32)
-    top = (height >= cv2.dilate(height, _peak_window(1))) & (height > _MIN_PEAK_PX)
-    _, _, _, centres = cv2.connectedComponentsWithStats(top.astype(np.uint8), connectivity=8)
-    peaks: list[list[tuple[float, int, int]]] = [[] for _ in range(count)]
-    for x, y in np.rint(centres[1:]).astype(int):
-        peaks[parts[y, x]].append((float(height[y, x]), int(x), int(y)))
-    labels, found = np.zeros(cell.shape, np.int32), 0
+def parted(cell: np.ndarray) -> np.ndarray:
+    """Bool (h, w) parted by its outline alone, every place being sure."""
+    return parting.separate(cell, np.where(cell, np.float32(-SUREST), np.float32(SUREST)))
+
+
+def separate(cell: np.ndarray, ground: np.ndarray, stride: int) -> np.ndarray:
+    """Each part is laid on ground of its own, and looked at as if it were all."""
+    count, parts = cv2.connectedComponents(cell.astype(np.uint8), connectivity=4)
+    labels, found, least = np.zeros(cell.shape, np.int32), 0, MIN_CELL_PX / stride**2
     for part in range(1, count):
-        x, y, width, height_px, area = boxes[part]
-        if area < MIN_CELL_PX:
+        inside = np.pad(parts == part, 8)
+        if np.count_nonzero(inside) < least:
             continue
-        window = np.s_[y : y + height_px, x : x + width]
-        inside = parts[window] == part
-        tops = _apart(height, sorted(peaks[part], reverse=True))
-        if len(tops) < 2:
-            found += 1
-            labels[window][inside] = found
-            continue
-        flooded = flood(np.where(inside, height[window], 0), [(px - x, py - y) for _, px, py in tops])
-        for name in range(1, len(tops) + 1):
-            body = flooded == name
-            if np.count_nonzero(body) >= MIN_CELL_PX:
+        height = heights(np.where(inside, np.pad(ground, 8), SUREST).astype(np.float32), inside, stride)
+        top = (height >= cv2.dilate(height, _peak_window(stride))) & (height > _MIN_PEAK_PX)
+        _, _, _, centres = cv2.connectedComponentsWithStats(top.astype(np.uint8), connectivity=8)
+        middles = [(int(x), int(y)) for x, y in np.rint(centres[1:])]
+        peaks = [(float(height[y, x]), x, y) for x, y in middles if inside[y, x]]
+        seeds = [(x, y) for _, x, y in _apart(height, sorted(peaks, reverse=True))]
+        pieces = flood(np.where(inside, height, 0), seeds, stride) if len(seeds) > 1 else inside.astype(int)
+        for name in range(1, max(2, len(seeds) + 1)):
+            if np.count_nonzero(pieces == name) >= least:
                 found += 1
-                labels[window][body] = found
+                labels[(pieces == name)[8:-8, 8:-8]] = found
     return labels
 
 
-def flood(height: np.ndarray, seeds: list[tuple[int, int]]) -> np.ndarray:
+def heights(odds: np.ndarray, inside: np.ndarray, stride: int) -> np.ndarray:
+    body = (cv2.resize(odds, None, fx=stride, fy=stride) < 0).astype(np.uint8)
+    count, holes, stats, _ = cv2.connectedComponentsWithStats(1 - body, connectivity=4)
+    for hole in range(1, count):
+        if stats[hole, cv2.CC_STAT_AREA] < GAP_PX:
+            body[holes == hole] = 1
+    smooth = cv2.GaussianBlur(cv2.distanceTransform(body, cv2.DIST_L2, 5), (0, 0), SMOOTHING_PX)
+    fine = np.where(body > 0, np.maximum(smooth, np.float32(0.01)), np.float32(0))
+    mean = cv2.resize(fine, odds.shape[::-1], interpolation=cv2.INTER_AREA)
+    return np.where(inside, np.maximum(mean, np.float32(0.01)), np.float32(0))
+
+
+def flood(height: np.ndarray, seeds: list[tuple[int, int]], stride: int) -> np.ndarray:
     labels = np.zeros(height.shape, np.uint16)
     for name, (x, y) in enumerate(seeds, start=1):
         labels[y, x] = name
-    for level in np.arange(float(height.max()) - _LEVEL_PX, -_LEVEL_PX, -_LEVEL_PX):
+    step, highest = _LEVEL_PX * stride, float(max(height[y, x] for x, y in seeds))
+    for level in np.arange(highest - step, -step, -step):
         zone = height > max(level, 0.0)
         while True:
             grown = cv2.dilate(labels, _CROSS)
