@@ -26,6 +26,7 @@ from train.classification import fit_neutral, map_loss, score_neutral
 from train.masks import BG, CELL, Masked, rendered
 from train.neutral import (
     _SPOILT,
+    STAIN,
     NeutralBatches,
     NeutralFields,
     Variation,
@@ -111,8 +112,8 @@ def test_the_device_reads_of_a_field_what_training_does() -> None:
 
     found = find_cells(probabilities, view)
     facts = Classifier(
-        name="t", shown="cells", input_size=FIELD_SIZE, output="logits", other=True, temperature=1.3, abstain_below=0.5,
-        levels={},
+        name="t", shown="cells", stain=STAIN, input_size=FIELD_SIZE, output="logits", other=True, temperature=1.3,
+        abstain_below=0.5, levels={},
     )  # fmt: skip
     verdict, chosen = classify(view, found.cell, found.bodies, _OnBytes(network), facts)
     assert len(chosen) == len(cells) > 3
