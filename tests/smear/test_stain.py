@@ -8,7 +8,7 @@ import pytest
 
 from smear.images import read_image
 from smear.metrics import dice
-from smear.stain import MIN_BODY_PX, fill_holes, glass_colour, hsv_mask, otsu_mask
+from smear.stain import MIN_BODY_PX, fill_holes, glass_colour, hsv_mask, otsu_mask, stain_table
 from smear.synthetic import red_cells_only, render
 
 
@@ -71,3 +71,29 @@ def test_holes_are_filled_and_specks_removed() -> None:
 
 def test_an_empty_mask_stays_empty() -> None:
     assert not fill_holes(np.zeros((10, 10), bool)).any()
+
+
+def stained(depth: float) -> np.ndarray:
+    """A violet disc on white: `depth` times as deeply stained as the lightest."""
+    rows, columns = np.mgrid[:64, :64]
+    image = np.full((64, 64, 3), 255, np.uint8)
+    image[np.hypot(rows - 32, columns - 32) < 20] = np.rint(255 * np.exp(-depth * np.array([0.3, 0.5, 0.1])))
+    return image
+
+
+@pytest.mark.parametrize("depth", [0.7, 1.0, 1.6])
+def test_however_deeply_cells_are_stained_they_come_out_alike(depth: float) -> None:
+    image = stained(depth)
+    cell = image[..., 1] < 255
+    out = cv2.LUT(image, stain_table(image, int(cell.sum()), (0.4, 0.55)))
+    assert (out[~cell] == 255).all()
+    assert -np.log(out[cell][:, :2] / 255.0).mean(axis=0) == pytest.approx((0.4, 0.55), abs=0.02)
+
+
+def test_what_is_hardly_stained_is_not_made_up_to_be() -> None:
+    image = stained(0.05)
+    cell = image[..., 1] < 255
+    out = cv2.LUT(image, stain_table(image, int(cell.sum()), (0.4, 0.55)))
+    assert -np.log(out[cell][:, 1] / 255.0).mean() < 0.12
+    nothing = np.full((8, 8, 3), 255, np.uint8)
+    assert (cv2.LUT(nothing, stain_table(nothing, 0, (0.4, 0.55))) == 255).all()
