@@ -95,9 +95,9 @@ def on_white(pixels: np.ndarray) -> np.ndarray:
 class Variation:
     """How far training strays from the photographs."""
 
-    gain: float = 0.05  # of the optical density, beyond what levelling takes away
+    gain: float = 0.10  # of the optical density, beyond what levelling takes away
     mixing: float = 0.04  # of the density's channels into one another: another stain batch
-    tint: float = 0.03  # of the light: white balance off
+    tint: float = 0.10  # of the light: levelling scales densities, and white balance shifts them
     zoom: float = 0.12
     edge_px: int = 1  # how far the mask is grown or shrunk: the segmenter's own error
     blur: float = 0.3  # share of fields softened
