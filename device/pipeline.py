@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import cv2
 
@@ -112,9 +111,9 @@ class Pipeline:
 
 def _with_opinions(bodies: list[Body], verdict: Verdict | None, shown: list[int]) -> tuple[Cell, ...]:
     cells = [body.cell for body in bodies]
-    for row, index in enumerate(shown):
-        assert verdict is not None
-        cells[index] = replace(cells[index], probabilities=tuple(map(float, verdict.of_cells[row])))
+    if verdict is not None:  # of a classifier of whole fields no cell has an opinion, and none is `shown`
+        for index, opinion in zip(shown, verdict.of_cells.tolist(), strict=False):
+            cells[index] = cells[index].resembling(tuple(opinion))
     return tuple(cells)
 
 

@@ -82,8 +82,9 @@ class Borders:
         stride = stride_of(self.ground, view)
         if view.frame_shape == view.pixels.shape[:2] and stride == 1:
             return CellMask(_mask(self.ground, self.lean))
-        windows = [_window(box, view, stride) for box in boxes.tolist()]
-        if sum(window.pixels + WINDOW_COST_PX for window in windows) > height * width:
+        room = height * width - len(boxes) * WINDOW_COST_PX
+        windows = [_window(box, view, stride) for box in boxes.tolist()] if room > 0 else []
+        if sum(window.pixels for window in windows) >= room:  # all of the frame is made sooner than their windows
             whole = (to_frame_scale(plane[..., np.newaxis], view)[..., 0] for plane in (self.ground, self.lean))
             return CellMask(_mask(*whole))
         down, across = (_interpolation(view, stride, axis, self.ground.shape[axis]) for axis in (0, 1))

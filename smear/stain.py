@@ -58,7 +58,8 @@ def middle_of(counts: np.ndarray) -> float:
     """Return the median of bytes of which there are `counts` (256,) of each value: counted, they need no sorting."""
     reached = np.cumsum(counts)
     middle = (reached[-1] - 1) // 2, reached[-1] // 2
-    return float(np.searchsorted(reached, middle, side="right").mean())
+    low, high = np.searchsorted(reached, middle, side="right")
+    return (int(low) + int(high)) / 2
 
 
 def flat_points(body: np.ndarray) -> np.ndarray:
