@@ -15,11 +15,16 @@ MAX_CELLS = 48  # shown to the classifier in one field, those with the most say 
 
 
 def classify(
-    frame: ModelFrame, cell: np.ndarray, bodies: Sequence[Body], model: Runtime, facts: Classifier
+    frame: ModelFrame,
+    cell: np.ndarray,
+    glass: np.ndarray,
+    bodies: Sequence[Body],
+    model: Runtime,
+    facts: Classifier,
 ) -> tuple[Verdict, list[int]]:
     """Return the verdict on a field with at least one cell, and which `bodies` its `of_cells` belong to.
 
-    `cell` is bool (h, w) at model scale.
+    `cell` is bool (h, w) at model scale, `glass` float (3,) RGB in 0..255.
 
     Raises:
         InferenceError: the model did not answer.
@@ -27,7 +32,7 @@ def classify(
     if facts.shown == "cells":
         chosen = clear_of_scale_bar(frame, bodies)
         centres = np.array([bodies[i].centre for i in chosen])
-        logits, say, of_cells = _map_logits(cells_alone(frame, cell, facts.stain), cell, centres, model)
+        logits, say, of_cells = _map_logits(cells_alone(frame, cell, glass, facts.stain), cell, centres, model)
         return judge(logits, say, facts.temperature, of_cells), chosen
     if facts.shown == "crops":
         chosen = clear_of_scale_bar(frame, bodies)[:MAX_CELLS]

@@ -7,12 +7,11 @@ import numpy as np
 
 from smear.bundle import Classifier
 from smear.field import Quality
-from smear.preprocess import ModelFrame
-from smear.stain import counts_of, flat_points, glass_colour, middle_of, thinned
+from smear.preprocess import GLASS_SAMPLES, ModelFrame, content_of
+from smear.stain import counts_of, flat_points, middle_of, thinned
 from smear.verdict import Verdict
 
 RIM_PX = 2  # at model scale: how far the edge of a cell is looked at on either side
-GROUND_SAMPLES = 112  # along the shorter side: every other pixel of a field of the data set tells its ground
 GREEN = 1  # the channel where haematoxylin and azure absorb most
 _RIM = np.ones((2 * RIM_PX + 1,) * 2, np.uint8)
 _DETAIL = np.full(3, 1), np.full(3, 254)  # no channel at its end
@@ -33,15 +32,16 @@ class Limits:
     max_cell_share: float = 0.60  # 0.36 at most; packed tissue up to 0.78
 
 
-def measure_quality(frame: ModelFrame, cell: np.ndarray, verdict: Verdict | None) -> tuple[Quality, float]:
-    """Measure one field at model scale; `cell` is bool (h, w). The second value is the tint of its glass."""
-    (left, top), (width, height) = frame.offset, frame.content
-    window = np.s_[top : top + height, left : left + width]
-    pixels, inside = frame.pixels[window], cell[window]
-    step = max(1, min(width, height) // GROUND_SAMPLES)
-    thin = thinned(pixels, step)
-    red, green, blue = glass_colour(thin, thinned(inside, step), GROUND_SAMPLES).tolist()
-    focus, clipped = _in_cells(pixels, inside, thin, step)
+def measure_quality(
+    frame: ModelFrame, cell: np.ndarray, glass: np.ndarray, verdict: Verdict | None
+) -> tuple[Quality, float]:
+    """Measure one field at model scale. The second value is the tint of its glass.
+
+    `cell` is bool (h, w), `glass` float (3,) RGB in 0..255, see `smear.preprocess.glass_of`.
+    """
+    pixels, inside = content_of(frame.pixels, frame), content_of(cell, frame)
+    red, green, blue = glass.tolist()
+    focus, clipped = _in_cells(pixels, inside, max(1, min(frame.content) // GLASS_SAMPLES))
     quality = Quality(
         focus=focus,
         clipped=clipped,
@@ -52,8 +52,8 @@ def measure_quality(frame: ModelFrame, cell: np.ndarray, verdict: Verdict | None
     return quality, (max(red, green, blue) - min(red, green, blue)) / max(red, green, blue, 1.0)
 
 
-def _in_cells(pixels: np.ndarray, cell: np.ndarray, thin: np.ndarray, step: int) -> tuple[float, float]:
-    """Return focus and clipped share of RGB uint8 `pixels`; `thin` is every `step`-th of them each way.
+def _in_cells(pixels: np.ndarray, cell: np.ndarray, step: int) -> tuple[float, float]:
+    """Return focus and clipped share of RGB uint8 `pixels`; every `step`-th of them each way tells the ground.
 
     The focus is Tenengrad (mean squared Sobel gradient) at the rims of cells, over the squared contrast of cell and
     ground. Independent of stain and light, in 1/px^2; falls with the width of the blur. 0 without a cell or a ground.
@@ -66,7 +66,7 @@ def _in_cells(pixels: np.ndarray, cell: np.ndarray, thin: np.ndarray, step: int)
     clipped = _clipped(pixels, pixels[window], np.compress(np.take(body.view(bool), at), at))
     inner = np.take(cv2.erode(body, _RIM).view(bool), at)
     core, rim = np.compress(inner, at), np.compress(~inner, at)
-    of_ground = counts_of(cv2.extractChannel(thin, GREEN), (~thinned(grown, step)).view(np.uint8))
+    of_ground = counts_of(cv2.extractChannel(thinned(pixels, step), GREEN), (~thinned(grown, step)).view(np.uint8))
     if not (len(core) and len(rim) and of_ground.any()):
         return 0.0, clipped
     green = cv2.extractChannel(pixels[window], GREEN)

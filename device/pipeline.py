@@ -17,7 +17,7 @@ from smear.cells import Body, find_cells
 from smear.classes import LABELS
 from smear.errors import BundleError
 from smear.field import Cell, Finding, Frame
-from smear.preprocess import to_model_scale
+from smear.preprocess import glass_of, to_model_scale
 from smear.verdict import Verdict
 
 
@@ -81,12 +81,13 @@ class Pipeline:
             found = find_cells(probabilities, view, frame.pixel_size_um)
             bodies, cell = found.bodies, found.cell
             framed = found.borders.in_frame(found.boxes, view)
+            glass = glass_of(view, cell)
         with timing.of("classify"):
             verdict, shown = None, list[int]()
             if bodies:
-                verdict, shown = classify(view, cell, bodies, self.classifier, manifest.classifier)
+                verdict, shown = classify(view, cell, glass, bodies, self.classifier, manifest.classifier)
         with timing.of("gate"):
-            quality, tint = measure_quality(view, cell, verdict)
+            quality, tint = measure_quality(view, cell, glass, verdict)
             refused = refusals(quality, tint, len(bodies), verdict, manifest.classifier, self._limits)
         top = LABELS[int(verdict.probabilities.argmax())] if verdict else None
         return Finding(

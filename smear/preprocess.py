@@ -13,13 +13,14 @@ import cv2
 import numpy as np
 
 from smear.field import require_rgb
-from smear.stain import stain_table
+from smear.stain import glass_colour, stain_table, thinned
 
 FIELD_SIZE = 224  # edge of the field both models were made for, in pixels (the paper's input)
 MODEL_PIXEL_SIZE_UM = 0.5  # the data set's fields: median red cell 14.5 px for 7.2 um, median blast 24 px for 12 um
 TILE_OVERLAP = 48  # two blast diameters, so that every cell is whole in one tile
 SCALE_BAR_BOX = (48, 32)  # width and height of the burned-in scale bar of the data set, bottom right
 NEUTRAL = 255  # ground that a classifier is shown around cells: white glass, the same for every class
+GLASS_SAMPLES = 112  # along the shorter side: every other pixel of a field of the data set tells its glass
 CROP_SIZE = 48  # edge of a cell crop in model pixels: 24 um; 99 % of the measured leukocytes are below 17 um
 
 
@@ -201,10 +202,25 @@ def without_scale_bar(frame: ModelFrame) -> np.ndarray:
     return pixels
 
 
-def cells_alone(frame: ModelFrame, cell: np.ndarray, stain: tuple[float, float] | None = None) -> np.ndarray:
+def content_of(values: np.ndarray, frame: ModelFrame) -> np.ndarray:
+    """Return the part of (h, w, ...) at model scale that the frame itself is, without mirrored borders: a view."""
+    (left, top), (width, height) = frame.offset, frame.content
+    return values[top : top + height, left : left + width]
+
+
+def glass_of(frame: ModelFrame, cell: np.ndarray) -> np.ndarray:
+    """Return the colour of the frame's empty glass, float (3,) RGB in 0..255; `cell` is bool (h, w), see `stain`."""
+    pixels = content_of(frame.pixels, frame)
+    step = max(1, min(frame.content) // GLASS_SAMPLES)
+    return glass_colour(thinned(pixels, step), thinned(content_of(cell, frame), step), GLASS_SAMPLES)
+
+
+def cells_alone(
+    frame: ModelFrame, cell: np.ndarray, glass: np.ndarray, stain: tuple[float, float] | None = None
+) -> np.ndarray:
     """Return a copy of the pixels with all but bool (h, w) `cell`, and the scale bar's corner, painted `NEUTRAL`.
 
-    With `stain` the cells are stained to this mean density, see `smear.stain.stain_table`.
+    With `stain` the cells are stained to this mean density over `glass`, (3,) RGB; see `smear.stain.stain_table`.
     """
     shown, box = on_neutral_ground(frame.pixels, cell), scale_bar_box(frame)
     if box is not None:
@@ -212,7 +228,7 @@ def cells_alone(frame: ModelFrame, cell: np.ndarray, stain: tuple[float, float] 
         shown[y : y + height, x : x + width] = NEUTRAL
     if stain is None:
         return shown
-    return np.asarray(cv2.LUT(shown, stain_table(shown, cv2.countNonZero(cell.view(np.uint8)), stain)))
+    return np.asarray(cv2.LUT(shown, stain_table(shown, cv2.countNonZero(cell.view(np.uint8)), glass, stain)))
 
 
 def on_neutral_ground(pixels: np.ndarray, keep: np.ndarray, ground: int = NEUTRAL) -> np.ndarray:

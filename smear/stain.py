@@ -70,19 +70,21 @@ def flat_points(body: np.ndarray) -> np.ndarray:
     return np.asarray(y * np.intp(body.shape[1]) + x)
 
 
-def stain_table(cells: np.ndarray, area: int, wanted: tuple[float, float]) -> np.ndarray:
-    """Return what each byte becomes so that cells are stained as deeply as in every other field: for `cv2.LUT`.
+def stain_table(cells: np.ndarray, area: int, glass: np.ndarray, wanted: tuple[float, float]) -> np.ndarray:
+    """Return what each byte becomes so that cells are stained as deeply as in every other field, for `cv2.LUT`.
 
-    `cells` is RGB uint8 (h, w, 3), white but for `area` pixels of cells. The optical density of each channel is scaled
-    so that its mean over the cells is `wanted` in red and in green; blue, which the stain hardly takes, follows both.
-    How long a smear was stained, and how far the white balance is off, is a fact of the laboratory's day.
-    White stays white.
+    `cells` is RGB uint8 (h, w, 3), white but for `area` pixels of cells; `glass` is (3,) RGB in 0..255, see
+    `glass_colour`. What of the optical density is the glass's own, which is the lamp and the white balance, is taken
+    away. The rest is scaled so that its mean over the cells is `wanted` in red and in green; blue, which the stain
+    hardly takes, follows both. How long a smear was stained is a fact of the laboratory's day. White stays white.
     """
-    counts = np.stack([counts_of(channel) for channel in cv2.split(cells)[:2]])
-    mean = counts @ _DENSITY / max(area, 1)
-    red, green = np.array(wanted) / np.maximum(mean, LEAST_DENSITY)
+    clear = np.interp(glass, np.arange(256), _DENSITY)
+    density = np.maximum(_DENSITY - clear[:, np.newaxis], 0.0)
+    counts = np.stack([counts_of(channel) for channel in cv2.split(cells)])
+    mean = (counts * density).sum(axis=1) / max(area, 1)
+    red, green = np.array(wanted) / np.maximum(mean[:2], LEAST_DENSITY)
     gains = np.clip([red, green, math.sqrt(red * green)], 1 / MOST_GAIN, MOST_GAIN)
-    table = 256.0 * np.exp(-_DENSITY[:, np.newaxis] * gains) - 1.0
+    table = 256.0 * np.exp(-density.T * gains) - 1.0
     return np.asarray(np.clip(table, 0, 255).astype(np.uint8)[:, np.newaxis])
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from smear.cells import clear_of_scale_bar, find_cells
 from smear.classes import LABELS
-from smear.preprocess import FIELD_SIZE, NEUTRAL, ModelFrame, tile, without_scale_bar
-from smear.stain import stain_table
+from smear.preprocess import FIELD_SIZE, NEUTRAL, ModelFrame, glass_of, tile, without_scale_bar
+from smear.stain import glass_colour, stain_table
 from train import augment
 from train.batches import DrawnBatches
 from train.masks import BG, Masked
@@ -65,24 +65,31 @@ def neutral_field(view: ModelFrame, probabilities: np.ndarray) -> tuple[np.ndarr
     """
     cells = find_cells(probabilities, view)
     chosen = [cells.bodies[i] for i in clear_of_scale_bar(view, cells.bodies)]
-    pixels = levelled(with_mask(without_scale_bar(view), cells.labels > 0))
+    pixels = levelled(with_mask(without_scale_bar(view), cells.labels > 0), glass_of(view, cells.cell))
     rows = [(*body.centre, body.say) for body in chosen]
     return tile(pixels, (0, 0)), np.array(rows, np.float32).reshape(-1, 3)
 
 
-def levelled(pixels: np.ndarray) -> np.ndarray:
-    """Return uint8 (h, w, 4) with its cells stained to `STAIN`, as the device does, and its ground along with them."""
+def levelled(pixels: np.ndarray, glass: np.ndarray) -> np.ndarray:
+    """Return uint8 (h, w, 4) with its cells stained to `STAIN`, as the device does, and its ground along with them.
+
+    `glass` is float (3,) RGB in 0..255.
+    """
     cell = pixels[..., 3] > 127
     if not cell.any():
         return pixels
     shown = np.where(cell[..., np.newaxis], pixels[..., :3], np.uint8(NEUTRAL))
-    table = stain_table(shown, int(np.count_nonzero(cell)), STAIN)
+    table = stain_table(shown, int(np.count_nonzero(cell)), glass, STAIN)
     return np.dstack([cv2.LUT(np.ascontiguousarray(pixels[..., :3]), table), pixels[..., 3]])
 
 
 def levelled_masked(masked: Sequence[Masked]) -> list[Masked]:
     """Return `levelled` pictures with a drawn mask."""
-    return [replace(one, image=levelled(with_mask(one.image, one.codes != BG))[..., :3]) for one in masked]
+    return [replace(one, image=_levelled_image(one.image, one.codes != BG)) for one in masked]
+
+
+def _levelled_image(image: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    return levelled(with_mask(image, cell), glass_colour(image, cell))[..., :3]
 
 
 def on_white(pixels: np.ndarray) -> np.ndarray:
@@ -95,9 +102,9 @@ def on_white(pixels: np.ndarray) -> np.ndarray:
 class Variation:
     """How far training strays from the photographs."""
 
-    gain: float = 0.10  # of the optical density, beyond what levelling takes away
+    gain: float = 0.06  # of the optical density, beyond what levelling takes away
     mixing: float = 0.04  # of the density's channels into one another: another stain batch
-    tint: float = 0.10  # of the light: levelling scales densities, and white balance shifts them
+    tint: float = 0.04  # of the light, beyond what is taken away with the glass
     zoom: float = 0.12
     edge_px: int = 1  # how far the mask is grown or shrunk: the segmenter's own error
     blur: float = 0.3  # share of fields softened

@@ -14,6 +14,8 @@ from smear.field import NUCLEUS, CellMask
 from smear.preprocess import NEUTRAL, ModelFrame, to_model_scale
 from tests.smear.plain import parted
 
+GLASS = np.array([240.0, 235.0, 210.0])
+
 
 class Shown:
     """A model that keeps what it is shown, and says class 0 for dark pictures."""
@@ -42,7 +44,7 @@ def scene(
     *circles: tuple[int, int, int], shape: tuple[int, int] = (224, 224), known: bool = False
 ) -> tuple[ModelFrame, np.ndarray, list[Body]]:
     """Violet discs on yellowish glass, at model scale, with their pixels and bodies."""
-    image = np.full((*shape, 3), (240, 235, 210), np.uint8)
+    image = np.full((*shape, 3), GLASS, np.uint8)
     cell = np.zeros(shape, np.uint8)
     for x, y, radius in circles:
         cv2.circle(image, (x, y), radius, (110, 60, 150), cv2.FILLED)
@@ -55,7 +57,7 @@ def scene(
 def test_every_cell_is_shown_on_neutral_ground(facts: Classifier) -> None:
     view, cell, bodies = scene((60, 60, 12), (84, 60, 12), (150, 100, 10))
     model = Shown(48)
-    verdict, chosen = classify(view, cell, bodies, model, facts)
+    verdict, chosen = classify(view, cell, GLASS, bodies, model, facts)
     assert sorted(chosen) == [0, 1, 2]
     assert verdict.of_cells.shape == (3, 4)
     for picture in model.pictures:
@@ -65,7 +67,7 @@ def test_every_cell_is_shown_on_neutral_ground(facts: Classifier) -> None:
 
 def test_what_is_said_of_a_cell_belongs_to_that_cell(facts: Classifier) -> None:
     view, cell, bodies = scene((60, 60, 8), (120, 100, 18))
-    verdict, chosen = classify(view, cell, bodies, Shown(48), facts)
+    verdict, chosen = classify(view, cell, GLASS, bodies, Shown(48), facts)
     areas = [bodies[i].cell.area_px for i in chosen]
     darkest_first = verdict.of_cells[:, 0]  # the larger the cell, the darker its crop
     assert np.argsort(areas).tolist() == np.argsort(darkest_first).tolist()
@@ -76,7 +78,7 @@ def test_no_more_cells_are_shown_than_time_allows_and_those_with_most_say_first(
     view, cell, bodies = scene(*circles, shape=(320, 320), known=True)
     assert len(bodies) == 81
     model = Shown(48)
-    _, chosen = classify(view, cell, bodies, model, facts)
+    _, chosen = classify(view, cell, GLASS, bodies, model, facts)
     assert len(chosen) == len(model.pictures) == MAX_CELLS
     assert chosen == clear_of_scale_bar(view, bodies)[:MAX_CELLS]
     left_out = [body.say for i, body in enumerate(bodies) if i not in chosen]
@@ -100,7 +102,7 @@ class Mapped(Shown):
 def test_a_classifier_of_cells_on_neutral_ground_sees_the_field_without_its_glass(facts: Classifier) -> None:
     view, cell, bodies = scene((60, 60, 12), (150, 100, 10))
     model = Mapped()
-    verdict, chosen = classify(view, cell, bodies, model, facts.model_copy(update={"shown": "cells"}))
+    verdict, chosen = classify(view, cell, GLASS, bodies, model, facts.model_copy(update={"shown": "cells"}))
     assert sorted(chosen) == [0, 1]
     (picture,) = model.pictures
     assert (picture[~cell] == NEUTRAL).all()
@@ -113,7 +115,7 @@ def test_a_classifier_of_cells_on_neutral_ground_sees_the_field_without_its_glas
 def test_a_field_of_several_tiles_is_shown_tile_by_tile_and_each_cell_is_read_once(facts: Classifier) -> None:
     view, cell, bodies = scene((30, 60, 12), (330, 100, 10), (170, 300, 14), shape=(360, 360), known=True)
     model = Mapped()
-    verdict, chosen = classify(view, cell, bodies, model, facts.model_copy(update={"shown": "cells"}))
+    verdict, chosen = classify(view, cell, GLASS, bodies, model, facts.model_copy(update={"shown": "cells"}))
     assert 2 <= len(model.pictures) <= 4
     assert len(chosen) == len(verdict.of_cells) == 3
     assert (verdict.of_cells[:, 0] > 1 / 4 + 0.02).all()
@@ -122,7 +124,7 @@ def test_a_field_of_several_tiles_is_shown_tile_by_tile_and_each_cell_is_read_on
 def test_a_classifier_of_fields_sees_all_but_the_scale_bar(facts: Classifier) -> None:
     view, cell, bodies = scene((60, 60, 12))
     model = Shown(224)
-    classify(view, cell, bodies, model, facts.model_copy(update={"shown": "field"}))
+    classify(view, cell, GLASS, bodies, model, facts.model_copy(update={"shown": "field"}))
     (picture,) = model.pictures
     assert (picture[-32:, -48:] == NEUTRAL).all()
     assert (picture[:192] == view.pixels[:192]).all()
@@ -131,7 +133,7 @@ def test_a_classifier_of_fields_sees_all_but_the_scale_bar(facts: Classifier) ->
 def test_only_tiles_with_a_cell_are_shown(facts: Classifier) -> None:
     view, cell, bodies = scene((60, 60, 12), shape=(224, 800), known=True)
     model = Shown(224)
-    classify(view, cell, bodies, model, facts.model_copy(update={"shown": "field"}))
+    classify(view, cell, GLASS, bodies, model, facts.model_copy(update={"shown": "field"}))
     assert len(model.pictures) == 1
 
 
@@ -143,7 +145,7 @@ def test_probabilities_are_pooled_as_their_logarithms(facts: Classifier) -> None
             return np.array([[0.7, 0.2, 0.1, 0.0]], np.float32)
 
     given = facts.model_copy(update={"output": "probabilities", "temperature": 1.0})
-    verdict, _ = classify(view, cell, bodies, Sure(48), given)
+    verdict, _ = classify(view, cell, GLASS, bodies, Sure(48), given)
     assert verdict.probabilities == pytest.approx([0.7, 0.2, 0.1, 0.0], abs=1e-5)
     assert verdict.ood_score is None
 
@@ -153,9 +155,9 @@ def test_blue_bodies_are_strange_to_the_tiny_bundle_and_violet_ones_are_not(
 ) -> None:
     model = open_runtime(tiny_bundle / "classifier.float32.tflite")
     view, cell, bodies = scene((60, 60, 20))
-    violet, _ = classify(view, cell, bodies, model, facts)
+    violet, _ = classify(view, cell, GLASS, bodies, model, facts)
     view.pixels[cell] = (20, 20, 200)
-    blue, _ = classify(view, cell, bodies, model, facts)
+    blue, _ = classify(view, cell, GLASS, bodies, model, facts)
     model.close()
     assert violet.ood_score is not None
     assert blue.ood_score is not None

@@ -14,7 +14,7 @@ from smear.bundle import Classifier, load_bundle
 from smear.classes import LABELS
 from smear.field import Finding, Frame, Quality
 from smear.images import list_images
-from smear.preprocess import to_model_scale
+from smear.preprocess import glass_of, to_model_scale
 from smear.synthetic import blank, red_cells_only, render
 from smear.verdict import Verdict, judge
 
@@ -49,6 +49,14 @@ def reasons(pipeline: Pipeline, image: np.ndarray) -> Finding:
     return finding
 
 
+def measured(
+    image: np.ndarray, cell: np.ndarray | None = None, pixel_size_um: float | None = None
+) -> tuple[Quality, float]:
+    view = to_model_scale(image, pixel_size_um)
+    cell = np.zeros(view.pixels.shape[:2], bool) if cell is None else cell
+    return measure_quality(view, cell, glass_of(view, cell), None)
+
+
 def says(finding: Finding, words: str) -> bool:
     return any(words in said for said in finding.refusals)
 
@@ -72,7 +80,7 @@ def test_focus_falls_with_the_blur_whatever_the_light(good: np.ndarray) -> None:
     field = render("Pre", 51, cells=14)
 
     def focus(image: np.ndarray) -> float:
-        return measure_quality(to_model_scale(image), field.mask.cell, None)[0].focus
+        return measured(image, field.mask.cell)[0].focus
 
     blurred = [focus(cv2.GaussianBlur(good, (0, 0), sigma)) for sigma in (0.5, 1, 2, 3, 5)]
     assert blurred == sorted(blurred, reverse=True)
@@ -96,7 +104,7 @@ def test_white_glass_around_well_exposed_cells_is_no_fault() -> None:
     cell = np.zeros((224, 224), bool)
     cell[80:120, 80:120] = True
     image[cell] = (110, 60, 150)
-    assert measure_quality(to_model_scale(image), cell, None)[0].clipped == 0
+    assert measured(image, cell)[0].clipped == 0
 
 
 def test_an_empty_field_has_no_white_cell(pipeline: Pipeline) -> None:
@@ -120,9 +128,7 @@ def test_half_of_real_tissue_sections_show_no_clear_glass(data_dir: Path) -> Non
     tints = []
     for path in list_images(data_dir / "ood" / "histology"):
         image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)  # stored with an alpha channel
-        tints.append(
-            measure_quality(to_model_scale(image), np.zeros(to_model_scale(image).pixels.shape[:2], bool), None)[1]
-        )
+        tints.append(measured(image)[1])
     assert len(tints) == 50
     assert np.median(tints) > Limits().max_glass_tint
 
@@ -173,5 +179,5 @@ def test_a_verdict_that_is_too_strange_abstains_where_a_limit_was_fitted(facts: 
 def test_only_the_frame_is_judged_not_its_mirrored_border() -> None:
     image = np.full((100, 100, 3), 200, np.uint8)
     image[:, :10] = 0
-    quality, _ = measure_quality(to_model_scale(image, 0.5), np.zeros((224, 224), bool), None)
+    quality, _ = measured(image, pixel_size_um=0.5)
     assert quality.clipped == pytest.approx(0.1)

@@ -1,5 +1,6 @@
 """Glass, and the colour thresholds that serve as baselines."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -73,27 +74,35 @@ def test_an_empty_mask_stays_empty() -> None:
     assert not fill_holes(np.zeros((10, 10), bool)).any()
 
 
-def stained(depth: float) -> np.ndarray:
-    """A violet disc on white: `depth` times as deeply stained as the lightest."""
+WANTED = (0.4, 0.55)
+GLASS = np.array([255.0, 250.0, 252.0])
+
+
+def stained(depth: float, light: Sequence[float] = (1, 1, 1)) -> np.ndarray:
+    """A violet disc on glass: `depth` times as deeply stained as the lightest, seen in this `light`."""
     rows, columns = np.mgrid[:64, :64]
-    image = np.full((64, 64, 3), 255, np.uint8)
-    image[np.hypot(rows - 32, columns - 32) < 20] = np.rint(255 * np.exp(-depth * np.array([0.3, 0.5, 0.1])))
-    return image
+    disc = np.hypot(rows - 32, columns - 32)[..., np.newaxis] < 20
+    density = np.where(disc, depth * np.array([0.3, 0.5, 0.1]), 0)
+    return np.rint(GLASS * light * np.exp(-density)).astype(np.uint8)
 
 
+def as_shown(image: np.ndarray) -> np.ndarray:
+    """The disc alone, as a classifier is shown it."""
+    cell = image[..., 1] < image[0, 0, 1]
+    alone = np.where(cell[..., np.newaxis], image, np.uint8(255))
+    return cv2.LUT(alone, stain_table(alone, int(cell.sum()), glass_colour(image, cell), WANTED))
+
+
+@pytest.mark.parametrize("light", [(1, 1, 1), (0.8, 1, 1), (1, 0.9, 0.7), (0.6, 0.6, 0.6)])
 @pytest.mark.parametrize("depth", [0.7, 1.0, 1.6])
-def test_however_deeply_cells_are_stained_they_come_out_alike(depth: float) -> None:
-    image = stained(depth)
-    cell = image[..., 1] < 255
-    out = cv2.LUT(image, stain_table(image, int(cell.sum()), (0.4, 0.55)))
-    assert (out[~cell] == 255).all()
-    assert -np.log(out[cell][:, :2] / 255.0).mean(axis=0) == pytest.approx((0.4, 0.55), abs=0.02)
+def test_however_deeply_cells_are_stained_and_lit_they_come_out_alike(depth: float, light: Sequence[float]) -> None:
+    out = as_shown(stained(depth, light))
+    assert (out[0, 0] == 255).all()
+    assert -np.log(out[32, 32, :2] / 255.0) == pytest.approx(WANTED, abs=0.02)
+    assert out[32, 32].astype(int) == pytest.approx(as_shown(stained(depth))[32, 32].astype(int), abs=3)
 
 
 def test_what_is_hardly_stained_is_not_made_up_to_be() -> None:
-    image = stained(0.05)
-    cell = image[..., 1] < 255
-    out = cv2.LUT(image, stain_table(image, int(cell.sum()), (0.4, 0.55)))
-    assert -np.log(out[cell][:, 1] / 255.0).mean() < 0.12
+    assert -np.log(as_shown(stained(0.05))[32, 32, 1] / 255.0) < 0.12
     nothing = np.full((8, 8, 3), 255, np.uint8)
-    assert (cv2.LUT(nothing, stain_table(nothing, 0, (0.4, 0.55))) == 255).all()
+    assert (cv2.LUT(nothing, stain_table(nothing, 0, GLASS, WANTED)) == 255).all()
