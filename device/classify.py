@@ -7,7 +7,7 @@ import numpy as np
 
 from device.protocols import Runtime
 from smear.bundle import Classifier
-from smear.cells import Body, clear_of_scale_bar
+from smear.cells import Body
 from smear.preprocess import ModelFrame, cells_alone, crop_at, on_neutral_ground, tile, tile_origins, without_scale_bar
 from smear.verdict import Verdict, judge, read_maps
 
@@ -21,31 +21,30 @@ def classify(
     bodies: Sequence[Body],
     model: Runtime,
     facts: Classifier,
-) -> tuple[Verdict, list[int]]:
-    """Return the verdict on a field with at least one cell, and which `bodies` its `of_cells` belong to.
+) -> Verdict:
+    """Return the verdict on a field with at least one cell; its `of_cells` belong to the first of `bodies`.
 
+    `bodies` are those the classifier may see, those with the most say first, see `smear.cells.clear_of_scale_bar`.
     `cell` is bool (h, w) at model scale, `glass` float (3,) RGB in 0..255.
 
     Raises:
         InferenceError: the model did not answer.
     """
     if facts.shown == "cells":
-        chosen = clear_of_scale_bar(frame, bodies)
-        centres = np.array([bodies[i].centre for i in chosen])
+        centres = np.array([body.centre for body in bodies])
         logits, say, of_cells = _map_logits(cells_alone(frame, cell, glass, facts.stain), cell, centres, model)
-        return judge(logits, say, facts.temperature, of_cells), chosen
+        return judge(logits, say, facts.temperature, of_cells)
     if facts.shown == "crops":
-        chosen = clear_of_scale_bar(frame, bodies)[:MAX_CELLS]
+        seen = bodies[:MAX_CELLS]
         shown, size = on_neutral_ground(frame.pixels, cell), model.input_shape[1]
-        crops = (crop_at(shown, bodies[i].centre, size) for i in chosen)
+        crops = (crop_at(shown, body.centre, size) for body in seen)
         logits = np.stack([model.invoke(crop[np.newaxis])[0] for crop in crops])
-        say = np.array([bodies[i].say for i in chosen])
+        say = np.array([body.say for body in seen])
     else:
-        chosen = []
         _, logits, say = _answers(without_scale_bar(frame), cell, model)
     if facts.output == "probabilities":
         logits = np.log(np.maximum(logits, 1e-7))
-    return judge(logits, say, facts.temperature), chosen
+    return judge(logits, say, facts.temperature)
 
 
 def _map_logits(

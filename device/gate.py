@@ -98,7 +98,10 @@ def _clipped(pixels: np.ndarray, near: np.ndarray, at: np.ndarray) -> float:
 def refusals(
     quality: Quality, tint: float, cells: int, verdict: Verdict | None, facts: Classifier, limits: Limits
 ) -> tuple[str, ...]:
-    """Return why the field may not be labelled, each a sentence a person can act on; empty when it may be."""
+    """Return why the field may not be labelled, each a sentence a person can act on; empty when it may be.
+
+    `cells` is how many the classifier may see: those where a scale bar may be burned in are none.
+    """
     said = []
     if quality.brightness < limits.min_brightness:
         said.append(f"too dark (glass at {quality.brightness:.0%}): raise the lamp or the exposure")
@@ -109,7 +112,8 @@ def refusals(
     if tint > limits.max_glass_tint:
         said.append(f"no clear glass (tinted by {tint:.0%}): balance the white, or check that this is a blood smear")
     if cells < limits.min_cells:
-        said.append("no white cell found: move the stage to another field")
+        where = " clear of the scale bar's corner" if quality.cell_share else ""
+        said.append(f"no white cell found{where}: move the stage to another field")
         return tuple(said)
     if quality.focus < limits.min_focus:
         said.append(

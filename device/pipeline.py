@@ -13,7 +13,7 @@ from device.protocols import Runtime
 from device.runtimes import DEFAULT_RUNTIME, open_runtime
 from device.segment import segment
 from smear.bundle import Bundle, Role
-from smear.cells import Body, find_cells
+from smear.cells import Body, clear_of_scale_bar, find_cells
 from smear.classes import LABELS
 from smear.errors import BundleError
 from smear.field import Cell, Finding, Frame
@@ -83,12 +83,13 @@ class Pipeline:
             framed = found.borders.in_frame(found.boxes, view)
             glass = glass_of(view, cell)
         with timing.of("classify"):
-            verdict, shown = None, list[int]()
-            if bodies:
-                verdict, shown = classify(view, cell, glass, bodies, self.classifier, manifest.classifier)
+            verdict, shown = None, clear_of_scale_bar(view, bodies)
+            if shown:
+                seen = [bodies[i] for i in shown]
+                verdict = classify(view, cell, glass, seen, self.classifier, manifest.classifier)
         with timing.of("gate"):
             quality, tint = measure_quality(view, cell, glass, verdict)
-            refused = refusals(quality, tint, len(bodies), verdict, manifest.classifier, self._limits)
+            refused = refusals(quality, tint, len(shown), verdict, manifest.classifier, self._limits)
         top = LABELS[int(verdict.probabilities.argmax())] if verdict else None
         return Finding(
             label=None if refused else top,
@@ -112,7 +113,7 @@ class Pipeline:
 
 def _with_opinions(bodies: list[Body], verdict: Verdict | None, shown: list[int]) -> tuple[Cell, ...]:
     cells = [body.cell for body in bodies]
-    if verdict is not None:  # of a classifier of whole fields no cell has an opinion, and none is `shown`
+    if verdict is not None:  # of a classifier of whole fields no cell has an opinion, of one of crops the first have
         for index, opinion in zip(shown, verdict.of_cells.tolist(), strict=False):
             cells[index] = cells[index].resembling(tuple(opinion))
     return tuple(cells)

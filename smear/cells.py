@@ -164,11 +164,11 @@ def _outline(labels: np.ndarray, name: int, box: list[int]) -> np.ndarray:
 def clear_of_scale_bar(frame: ModelFrame, bodies: Sequence[Body]) -> list[int]:
     """Return the indices of the cells a classifier may see, those with the most say first.
 
-    A cell where the data set burns its scale bar in is left out, unless there is no other.
+    A cell where the data set burns its scale bar in is left out.
     """
     box = scale_bar_box(frame)
     clear = [i for i, body in enumerate(bodies) if box is None or not _meets(body, box)]
-    return sorted(clear or range(len(bodies)), key=lambda i: (-bodies[i].say, i))
+    return sorted(clear, key=lambda i: (-bodies[i].say, i))
 
 
 def _meets(body: Body, box: tuple[int, int, int, int]) -> bool:

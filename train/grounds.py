@@ -5,7 +5,7 @@ import numpy as np
 
 from smear.preprocess import scale_bar_box, to_model_scale
 from smear.stain import glass_colour
-from train.colour_forest import BAR_MARGIN, ground
+from train.colour_forest import BAR_MARGIN, ground, photographed
 
 TRIES = 200  # shifts tried for each hole; the share left to the last resort no longer falls beyond
 HALO_PX = 3  # around a cell's mask: the fringe that its blur still tints goes with it
@@ -18,10 +18,12 @@ def paint_out(image: np.ndarray, cell: np.ndarray, rng: np.random.Generator) -> 
 
     Each hole is filled with pixels of the same field, taken at one shift, so that glass, grain and red cells stay what
     they were. More is painted out than `cell`: whatever a wide threshold calls violet, so that no cell that the
-    segmenter missed is left to tell the class.
+    segmenter missed is left to tell the class. The scale bar's corner stays as it is, and fills no hole.
     """
-    hole = _grown(cell, HALO_PX) | ~_clean(image)
-    out, clean = image.copy(), ~hole
+    view = to_model_scale(image)
+    own = ground(view)
+    hole = _grown(cell, HALO_PX) | (photographed(view) & ~own)
+    out, clean = image.copy(), own & ~hole
     count, parts, boxes, _ = cv2.connectedComponentsWithStats(hole.astype(np.uint8), connectivity=8)
     for part in range(1, count):
         x, y, width, height = boxes[part, :4]
@@ -29,17 +31,6 @@ def paint_out(image: np.ndarray, cell: np.ndarray, rng: np.random.Generator) -> 
         _fill(out, image, clean, parts[window] == part, (int(x), int(y)), rng)
     soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), SEAM_PX)[..., np.newaxis]
     return np.rint(out * soft + image * (1.0 - soft)).astype(np.uint8)
-
-
-def _clean(image: np.ndarray) -> np.ndarray:
-    """Bool (H, W): glass and red cells; the scale bar's corner counts as clean, since it stays as it is."""
-    view = to_model_scale(image)
-    seen = ground(view)
-    box = scale_bar_box(view)
-    if box is not None:
-        x, y, _, _ = box
-        seen[y - BAR_MARGIN :, x - BAR_MARGIN :] = True
-    return seen
 
 
 def _fill(

@@ -57,8 +57,7 @@ def scene(
 def test_every_cell_is_shown_on_neutral_ground(facts: Classifier) -> None:
     view, cell, bodies = scene((60, 60, 12), (84, 60, 12), (150, 100, 10))
     model = Shown(48)
-    verdict, chosen = classify(view, cell, GLASS, bodies, model, facts)
-    assert sorted(chosen) == [0, 1, 2]
+    verdict = classify(view, cell, GLASS, bodies, model, facts)
     assert verdict.of_cells.shape == (3, 4)
     for picture in model.pictures:
         assert picture.shape == (48, 48, 3)
@@ -67,8 +66,8 @@ def test_every_cell_is_shown_on_neutral_ground(facts: Classifier) -> None:
 
 def test_what_is_said_of_a_cell_belongs_to_that_cell(facts: Classifier) -> None:
     view, cell, bodies = scene((60, 60, 8), (120, 100, 18))
-    verdict, chosen = classify(view, cell, GLASS, bodies, Shown(48), facts)
-    areas = [bodies[i].cell.area_px for i in chosen]
+    verdict = classify(view, cell, GLASS, bodies, Shown(48), facts)
+    areas = [body.cell.area_px for body in bodies]
     darkest_first = verdict.of_cells[:, 0]  # the larger the cell, the darker its crop
     assert np.argsort(areas).tolist() == np.argsort(darkest_first).tolist()
 
@@ -78,11 +77,10 @@ def test_no_more_cells_are_shown_than_time_allows_and_those_with_most_say_first(
     view, cell, bodies = scene(*circles, shape=(320, 320), known=True)
     assert len(bodies) == 81
     model = Shown(48)
-    _, chosen = classify(view, cell, GLASS, bodies, model, facts)
-    assert len(chosen) == len(model.pictures) == MAX_CELLS
-    assert chosen == clear_of_scale_bar(view, bodies)[:MAX_CELLS]
-    left_out = [body.say for i, body in enumerate(bodies) if i not in chosen]
-    assert min(bodies[i].say for i in chosen) >= max(left_out)
+    chosen = [bodies[i] for i in clear_of_scale_bar(view, bodies)]
+    verdict = classify(view, cell, GLASS, chosen, model, facts)
+    assert len(verdict.of_cells) == len(model.pictures) == MAX_CELLS
+    assert min(body.say for body in chosen[:MAX_CELLS]) >= max(body.say for body in chosen[MAX_CELLS:])
 
 
 class Mapped(Shown):
@@ -102,8 +100,7 @@ class Mapped(Shown):
 def test_a_classifier_of_cells_on_neutral_ground_sees_the_field_without_its_glass(facts: Classifier) -> None:
     view, cell, bodies = scene((60, 60, 12), (150, 100, 10))
     model = Mapped()
-    verdict, chosen = classify(view, cell, GLASS, bodies, model, facts.model_copy(update={"shown": "cells"}))
-    assert sorted(chosen) == [0, 1]
+    verdict = classify(view, cell, GLASS, bodies, model, facts.model_copy(update={"shown": "cells"}))
     (picture,) = model.pictures
     assert (picture[~cell] == NEUTRAL).all()
     assert (picture[cell] == (110, 60, 150)).all()
@@ -115,9 +112,9 @@ def test_a_classifier_of_cells_on_neutral_ground_sees_the_field_without_its_glas
 def test_a_field_of_several_tiles_is_shown_tile_by_tile_and_each_cell_is_read_once(facts: Classifier) -> None:
     view, cell, bodies = scene((30, 60, 12), (330, 100, 10), (170, 300, 14), shape=(360, 360), known=True)
     model = Mapped()
-    verdict, chosen = classify(view, cell, GLASS, bodies, model, facts.model_copy(update={"shown": "cells"}))
+    verdict = classify(view, cell, GLASS, bodies, model, facts.model_copy(update={"shown": "cells"}))
     assert 2 <= len(model.pictures) <= 4
-    assert len(chosen) == len(verdict.of_cells) == 3
+    assert len(verdict.of_cells) == 3
     assert (verdict.of_cells[:, 0] > 1 / 4 + 0.02).all()
 
 
@@ -145,7 +142,7 @@ def test_probabilities_are_pooled_as_their_logarithms(facts: Classifier) -> None
             return np.array([[0.7, 0.2, 0.1, 0.0]], np.float32)
 
     given = facts.model_copy(update={"output": "probabilities", "temperature": 1.0})
-    verdict, _ = classify(view, cell, GLASS, bodies, Sure(48), given)
+    verdict = classify(view, cell, GLASS, bodies, Sure(48), given)
     assert verdict.probabilities == pytest.approx([0.7, 0.2, 0.1, 0.0], abs=1e-5)
     assert verdict.ood_score is None
 
@@ -155,9 +152,9 @@ def test_blue_bodies_are_strange_to_the_tiny_bundle_and_violet_ones_are_not(
 ) -> None:
     model = open_runtime(tiny_bundle / "classifier.float32.tflite")
     view, cell, bodies = scene((60, 60, 20))
-    violet, _ = classify(view, cell, GLASS, bodies, model, facts)
+    violet = classify(view, cell, GLASS, bodies, model, facts)
     view.pixels[cell] = (20, 20, 200)
-    blue, _ = classify(view, cell, GLASS, bodies, model, facts)
+    blue = classify(view, cell, GLASS, bodies, model, facts)
     model.close()
     assert violet.ood_score is not None
     assert blue.ood_score is not None

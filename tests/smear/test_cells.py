@@ -235,11 +235,12 @@ def test_the_classifier_is_shown_the_cells_with_most_say_and_none_on_the_scale_b
     assert [bodies[i].cell.bbox[0] for i in chosen] == [102, 50]
 
 
-def test_where_there_is_no_other_cell_the_one_on_the_scale_bar_is_shown() -> None:
+def test_a_cell_on_the_scale_bar_is_not_shown_though_there_be_no_other() -> None:
     cell = discs((205, 210, 12))
     view = view_of(pixel_size_um=None)
     bodies = measure(parted(cell), two_level(cell, cell), view, None)
-    assert clear_of_scale_bar(view, bodies) == [0]
+    assert len(bodies) == 1
+    assert clear_of_scale_bar(view, bodies) == []
 
 
 def test_the_gap_that_several_cells_enclose_parts_them() -> None:

@@ -23,6 +23,19 @@ def test_a_painted_out_field_keeps_its_ground_and_loses_its_cells(label: str) ->
         cell].mean()  # fmt: skip
 
 
+def test_no_hole_is_filled_with_the_scale_bar() -> None:
+    image = np.full((224, 224, 3), 235, np.uint8)
+    width, height = SCALE_BAR_BOX
+    image[-height:, -width:] = (0, 160, 0)
+    cell = np.zeros((224, 224), bool)
+    cell[40:190, 10:200] = True  # so large that only the corner would fill some of it
+    image[cell] = (110, 50, 150)
+    painted = paint_out(image, cell, np.random.default_rng(0))
+    away = np.s_[: -height - 10]
+    assert np.abs(painted[away].astype(int) - 235).max() < 8
+    assert (painted[-height + 2 :, -width + 2 :] == (0, 160, 0)).all()
+
+
 def test_a_field_without_ground_is_still_painted_out() -> None:
     violet = np.full((224, 224, 3), (110, 50, 150), np.uint8)
     painted = paint_out(violet, np.ones((224, 224), bool), np.random.default_rng(0))

@@ -15,7 +15,7 @@ import keras
 from convert.parity import KerasRuntime
 from device.classify import classify
 from smear.bundle import Classifier
-from smear.cells import find_cells
+from smear.cells import clear_of_scale_bar, find_cells
 from smear.classes import LABELS
 from smear.preprocess import FIELD_SIZE, glass_of, to_model_scale
 from smear.synthetic import render
@@ -115,8 +115,9 @@ def test_the_device_reads_of_a_field_what_training_does() -> None:
         name="t", shown="cells", stain=STAIN, input_size=FIELD_SIZE, output="logits", other=True, temperature=1.3,
         abstain_below=0.5, levels={},
     )  # fmt: skip
-    verdict, chosen = classify(view, found.cell, glass_of(view, found.cell), found.bodies, _OnBytes(network), facts)
-    assert len(chosen) == len(cells) > 3
+    seen = [found.bodies[i] for i in clear_of_scale_bar(view, found.bodies)]
+    verdict = classify(view, found.cell, glass_of(view, found.cell), seen, _OnBytes(network), facts)
+    assert len(seen) == len(cells) > 3
     assert verdict.of_cells == pytest.approx(opinions(read_map(answer, cells[:, :2])), abs=1e-4)
     expected = judge(answer.mean(axis=(0, 1))[np.newaxis], np.ones(1), 1.3)
     assert verdict.probabilities == pytest.approx(expected.probabilities, abs=1e-4)
