@@ -254,7 +254,7 @@ def _draw_slide(canvas: Canvas, state: ScreenState) -> None:
         canvas.text(hint, SLIDE.inset(PADDING, 32, 316, 40), SMALL_PX, QUIET, lines=2)
         return
     canvas.text(f"Slide {state.slide}", name, BODY_PX, TEXT)
-    counts = f"{state.accepted} fields accepted, {state.refused} refused"
+    counts = f"{state.accepted} field{'' if state.accepted == 1 else 's'} accepted, {state.refused} refused"
     canvas.text(counts, SLIDE.inset(PADDING, 30, 316, 18), SMALL_PX, QUIET)
     canvas.fill(SLIDE.inset(PADDING, 54, 316, 14), TROUGH)
     x = 0.0

@@ -37,7 +37,7 @@ def slide_table(slides: Sequence[SlideRecord]) -> Table:
     for title, side in (("slide", "right"), ("name", "left"), ("started", "left"), ("fields", "right"),
                         ("accepted", "right"), ("refused", "right"), ("cells", "right"), ("leading", "left"),
                         ("marks", "left")):  # fmt: skip
-        table.add_column(title, justify="right" if side == "right" else "left")
+        table.add_column(title, justify="right" if side == "right" else "left", overflow="fold")
     for slide in slides:
         tally = slide.tally
         marks = [word for word, on in (("open", slide.ended_s is None), ("simulated", slide.simulated),
