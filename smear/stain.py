@@ -81,11 +81,15 @@ def stain_table(cells: np.ndarray, area: int, glass: np.ndarray, wanted: tuple[f
     clear = np.interp(glass, np.arange(256), _DENSITY)
     density = np.maximum(_DENSITY - clear[:, np.newaxis], 0.0)
     counts = np.stack([counts_of(channel) for channel in cv2.split(cells)])
-    mean = (counts * density).sum(axis=1) / max(area, 1)
-    red, green = np.array(wanted) / np.maximum(mean[:2], LEAST_DENSITY)
-    gains = np.clip([red, green, math.sqrt(red * green)], 1 / MOST_GAIN, MOST_GAIN)
+    gains = stain_gains((counts * density).sum(axis=1) / max(area, 1), wanted)
     table = 256.0 * np.exp(-density.T * gains) - 1.0
     return np.asarray(np.clip(table, 0, 255).astype(np.uint8)[:, np.newaxis])
+
+
+def stain_gains(mean: np.ndarray, wanted: tuple[float, float]) -> np.ndarray:
+    """Return what the densities (3,) of red, green and blue are to be multiplied by, see `stain_table`."""
+    red, green = np.array(wanted) / np.maximum(mean[:2], LEAST_DENSITY)
+    return np.asarray(np.clip([red, green, math.sqrt(red * green)], 1 / MOST_GAIN, MOST_GAIN))
 
 
 def otsu_mask(image: np.ndarray) -> np.ndarray:

@@ -7,10 +7,7 @@ import cv2
 import numpy as np
 
 from smear.images import encode
-
-# Optical density of azure B with haematoxylin-like nuclei, and of eosin, in R, G, B (Ruifrok and Johnston 2001, whose
-# haematoxylin stands for the blue dye here); the third direction is what neither explains, and is left alone.
-BLUE_DYE, EOSIN = (0.65, 0.70, 0.29), (0.07, 0.99, 0.11)
+from train.dyes import dyed
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +32,7 @@ def all_disturbances() -> tuple[Disturbance, ...]:
 
 
 def _stain(blue: float, eosin: float) -> Callable[[np.ndarray], np.ndarray]:
-    first, second = np.array(BLUE_DYE), np.array(EOSIN)
-    dyes = np.stack([first, second, np.cross(first, second)])
-    dyes /= np.linalg.norm(dyes, axis=1, keepdims=True)
-    change = (np.linalg.inv(dyes) @ np.diag([blue, eosin, 1.0]) @ dyes).astype(np.float32)
+    change = dyed(blue, eosin).astype(np.float32)
 
     def apply(image: np.ndarray) -> np.ndarray:
         density = -np.log((image.astype(np.float32) + 1.0) / 256.0) @ change

@@ -10,9 +10,10 @@ import numpy as np
 from smear.cells import clear_of_scale_bar, find_cells
 from smear.classes import LABELS
 from smear.preprocess import FIELD_SIZE, NEUTRAL, ModelFrame, glass_of, tile, without_scale_bar
-from smear.stain import glass_colour, stain_table
+from smear.stain import glass_colour, stain_gains, stain_table
 from train import augment
 from train.batches import DrawnBatches
+from train.dyes import dyed
 from train.masks import BG, Masked
 
 OTHER_SHARE = 0.15  # of a batch: bodies that are no cell of the four classes
@@ -102,14 +103,14 @@ def on_white(pixels: np.ndarray) -> np.ndarray:
 class Variation:
     """How far training strays from the photographs."""
 
-    gain: float = 0.06  # of the optical density, beyond what levelling takes away
+    dyes: float = 0.4  # of the amount of each dye, as a logarithm: taken before the stain is levelled once more
     mixing: float = 0.04  # of the density's channels into one another: another stain batch
+    gain: float = 0.06  # of the optical density, beyond what levelling takes away
     tint: float = 0.04  # of the light, beyond what is taken away with the glass
     zoom: float = 0.12
     edge_px: int = 1  # how far the mask is grown or shrunk: the segmenter's own error
     blur: float = 0.3  # share of fields softened
     jpeg: float = 0.35  # share of fields recompressed, as a USB camera's stream is
-    fewer: float = 0.5  # share of fields of which some cells alone are kept
     ground: bool = False  # the ground is shown too: the control that tells what it gives away
 
 
@@ -166,25 +167,8 @@ def with_mask(image: np.ndarray, cell: np.ndarray) -> np.ndarray:
     return np.dstack([image, np.where(cell, np.uint8(255), np.uint8(0))])
 
 
-def with_fewer_cells(field: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return uint8 (h, w, 4) with one or more of its groups of touching cells, and no others.
-
-    How crowded a field is is a fact of the spot on the slide: a class learnt from crowded slides alone is not
-    recognised on a sparse one.
-    """
-    groups, of_group = cv2.connectedComponents(field[..., 3], connectivity=4)
-    if groups < 3:
-        return field
-    keep = rng.random(groups) < rng.random()
-    keep[rng.integers(1, groups)] = True
-    keep[0] = False
-    return with_mask(field[..., :3], keep[of_group])
-
-
 def moved(field: np.ndarray, rng: np.random.Generator, variation: Variation) -> np.ndarray:
-    """Turn, mirror, zoom and shift uint8 (224, 224, 4), leave cells out, soften it, and move outlines."""
-    if rng.random() < variation.fewer:
-        field = with_fewer_cells(field, rng)
+    """Turn, mirror, zoom and shift uint8 (224, 224, 4), soften it, and move its outlines."""
     middle = FIELD_SIZE / 2
     scale = float(np.exp(rng.uniform(-variation.zoom, variation.zoom)))
     matrix = cv2.getRotationMatrix2D((middle, middle), rng.uniform(0, 360), scale)
@@ -214,12 +198,17 @@ def moved(field: np.ndarray, rng: np.random.Generator, variation: Variation) -> 
 
 
 def restained(field: np.ndarray, rng: np.random.Generator, variation: Variation) -> np.ndarray:
-    """Return uint8 (h, w, 4) as float32 (h, w, 3) in 0..1 under another stain and light, on neutral ground."""
-    gain = rng.uniform(1 - variation.gain, 1 + variation.gain)
-    mixing = np.eye(3) * gain + rng.normal(0, variation.mixing, (3, 3))
+    """Return uint8 (h, w, 4) as float32 (h, w, 3) in 0..1 under another stain, levelled, and light, on neutral ground.
+
+    What levelling does not take away of another stain is how the two dyes share the cell out.
+    """
+    blue, eosin = np.exp(rng.uniform(-variation.dyes, variation.dyes, 2))
+    batch = dyed(blue, eosin) + rng.normal(0, variation.mixing, (3, 3))
+    density = cv2.transform(cv2.LUT(np.ascontiguousarray(field[..., :3]), _DENSITY), batch.T)
+    mean = np.array(cv2.mean(density, (field[..., 3] > 127).view(np.uint8))[:3])
+    gains = stain_gains(mean, STAIN) * rng.uniform(1 - variation.gain, 1 + variation.gain)
     tint = -np.log(rng.uniform(1 - variation.tint, 1.0, 3))
-    density = cv2.transform(_DENSITY[field[..., :3]], np.column_stack([mixing, tint]))
-    image = cv2.exp(-np.clip(density, 0.0, 5.0))
+    image = cv2.exp(-np.clip(cv2.transform(density, np.column_stack([np.diag(gains), tint])), 0.0, 5.0))
     return image if variation.ground else np.where(field[..., 3:] > 127, image, np.float32(NEUTRAL / 255.0))
 
 

@@ -30,15 +30,15 @@ from train.neutral import (
     NeutralBatches,
     NeutralFields,
     Variation,
+    levelled,
     moved,
     neutral_field,
     on_white,
     restained,
-    with_fewer_cells,
 )
 
 COLOURS = ((200, 60, 60), (60, 200, 60), (60, 60, 200), (190, 190, 60))
-STILL = Variation(gain=0, mixing=0, tint=0, zoom=0, edge_px=0, blur=0, jpeg=0, fewer=0)
+STILL = Variation(dyes=0, mixing=0, gain=0, tint=0, zoom=0, edge_px=0, blur=0, jpeg=0)
 
 
 def coloured(each: int = 3) -> NeutralFields:
@@ -86,18 +86,6 @@ def test_going_on_changes_the_model_that_was_begun(tmp_path: Path, monkeypatch: 
     assert max(moved_by) > 0
     kernels = [m for m, w in zip(moved_by, before, strict=True) if w.ndim == 4]
     assert max(kernels) < 0.05  # a fresh start would be as far off as the weights are large
-
-
-def test_some_cells_are_left_out_whole_and_never_all() -> None:
-    rng, field = np.random.default_rng(0), coloured(1).pixels[0]
-    whole = field[..., 3] > 0
-    kept = {int((with_fewer_cells(field, rng)[..., 3] > 0).sum()) for _ in range(40)}
-    assert kept == {int(whole[:, :115].sum()), int(whole[:, 115:].sum()), int(whole.sum())}
-    fewer = with_fewer_cells(field, rng)
-    assert (fewer[..., :3] == field[..., :3]).all()
-    alone = field.copy()
-    alone[:, 115:, 3] = 0
-    assert (with_fewer_cells(alone, rng) == alone).all()
 
 
 def test_the_device_reads_of_a_field_what_training_does() -> None:
@@ -165,12 +153,22 @@ def test_batches_hold_every_class_and_the_other_and_are_the_same_for_the_same_se
 
 
 def test_ground_is_neutral_unless_it_is_asked_for() -> None:
-    field, rng = coloured(1).pixels[0], np.random.default_rng(0)
+    field, rng = levelled(coloured(1).pixels[0], np.full(3, 250.0)), np.random.default_rng(0)
     outside = field[..., 3] == 0
     assert (restained(field, rng, Variation())[outside] == 1).all()
     assert (restained(field, rng, Variation(ground=True))[outside] < 1).any()
     same = restained(field, rng, STILL)
     assert np.abs(same - on_white(field[np.newaxis])[0]).max() < 0.01
+
+
+def test_more_or_less_of_a_dye_is_levelled_again() -> None:
+    field = coloured(1).pixels[2]
+    field[..., :3] = np.where(np.arange(FIELD_SIZE)[:, np.newaxis] % 8 < 4, (120, 70, 190), (200, 190, 225))
+    changed = [restained(field, np.random.default_rng(seed), replace(STILL, dyes=0.4)) for seed in range(5)]
+    inside = field[..., 3] > 0
+    for image in changed:
+        assert -np.log(image[inside][:, :2]).mean(axis=0) == pytest.approx(STAIN, abs=0.01)
+    assert np.ptp([np.log(image[inside][:, 1]).std() for image in changed]) > 0.02  # how far light from dark is
 
 
 def test_a_moved_field_keeps_the_share_of_cell_it_had() -> None:
