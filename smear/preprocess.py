@@ -209,7 +209,7 @@ def content_of(values: np.ndarray, frame: ModelFrame) -> np.ndarray:
 
 
 def glass_of(frame: ModelFrame, cell: np.ndarray) -> np.ndarray:
-    """Return the colour of the frame's empty glass, float (3,) RGB in 0..255; `cell` is bool (h, w), see `stain`."""
+    """Return the colour of the frame's empty glass, float (3,) RGB in 0..255; `cell` is bool (h, w)."""
     pixels = content_of(frame.pixels, frame)
     step = max(1, min(frame.content) // GLASS_SAMPLES)
     return glass_colour(thinned(pixels, step), thinned(content_of(cell, frame), step), GLASS_SAMPLES)

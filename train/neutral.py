@@ -18,7 +18,7 @@ from train.masks import BG, Masked
 
 OTHER_SHARE = 0.15  # of a batch: bodies that are no cell of the four classes
 DRAWN_SHARE = 0.05  # of a batch: rendered fields, so that the demonstration's slides are no strangers
-STAIN = (0.40, 0.55)  # mean density of red and green in the cells of the data set, to which all are stained
+STAIN = (0.40, 0.55)  # mean density over glass, of red and green, to which all cells are stained: about the data set's
 JPEG_QUALITY = (20, 95)
 SHIFT_PX = 30  # how far a field is moved: what lies at its edge is cut off, as on any slide
 _DENSITY = -np.log((np.arange(256, dtype=np.float32) + 1.0) / 256.0)  # optical density of each grey value
