@@ -83,6 +83,14 @@ def _facts(manifest: Manifest) -> list[str]:
         f"{manifest.input.pixel_size_um} µm, to background, cytoplasm and nucleus.",
         f"- Classifier `{classifier.name}`: is shown {_SHOWN[classifier.shown]}; {classifier.input_size} pixels "
         f"a side; says {', '.join(manifest.labels)}{', or that a body is none of them' if classifier.other else ''}.",
+        *(
+            [
+                f"- The cells it is shown are stained to a mean density of {classifier.stain[0]} in red and "
+                f"{classifier.stain[1]} in green, over the field's own glass."
+            ]
+            if classifier.stain
+            else []
+        ),
         f"- Temperature {classifier.temperature:.4g}; refuses a label less likely than {classifier.abstain_below:.3g}; "
         + (
             "has no out-of-distribution score."

@@ -44,7 +44,8 @@ def classify(
         _, logits, say = _answers(without_scale_bar(frame), cell, model)
     if facts.output == "probabilities":
         logits = np.log(np.maximum(logits, 1e-7))
-    return judge(logits, say, facts.temperature)
+    # What is said of a whole field is said of none of its cells.
+    return judge(logits, say, facts.temperature, logits if facts.shown == "crops" else logits[:0])
 
 
 def _map_logits(

@@ -7,7 +7,7 @@ import numpy as np
 
 from smear.bundle import Classifier
 from smear.field import Quality
-from smear.preprocess import GLASS_SAMPLES, ModelFrame, content_of
+from smear.preprocess import FIELD_SAMPLES, ModelFrame, content_of
 from smear.stain import counts_of, flat_points, middle_of, thinned
 from smear.verdict import Verdict
 
@@ -41,7 +41,7 @@ def measure_quality(
     """
     pixels, inside = content_of(frame.pixels, frame), content_of(cell, frame)
     red, green, blue = glass.tolist()
-    focus, clipped = _in_cells(pixels, inside, max(1, min(frame.content) // GLASS_SAMPLES))
+    focus, clipped = _in_cells(pixels, inside, max(1, min(frame.content) // FIELD_SAMPLES))
     quality = Quality(
         focus=focus,
         clipped=clipped,
@@ -96,11 +96,17 @@ def _clipped(pixels: np.ndarray, near: np.ndarray, at: np.ndarray) -> float:
 
 
 def refusals(
-    quality: Quality, tint: float, cells: int, verdict: Verdict | None, facts: Classifier, limits: Limits
+    quality: Quality,
+    tint: float,
+    cells: int,
+    verdict: Verdict | None,
+    facts: Classifier,
+    limits: Limits,
+    behind_bar: int = 0,
 ) -> tuple[str, ...]:
     """Return why the field may not be labelled, each a sentence a person can act on; empty when it may be.
 
-    `cells` is how many the classifier may see: those where a scale bar may be burned in are none.
+    `cells` is how many the classifier may see, `behind_bar` how many more lie where a scale bar may be burned in.
     """
     said = []
     if quality.brightness < limits.min_brightness:
@@ -112,7 +118,7 @@ def refusals(
     if tint > limits.max_glass_tint:
         said.append(f"no clear glass (tinted by {tint:.0%}): balance the white, or check that this is a blood smear")
     if cells < limits.min_cells:
-        where = " clear of the scale bar's corner" if quality.cell_share else ""
+        where = " clear of the scale bar's corner" if behind_bar else ""
         said.append(f"no white cell found{where}: move the stage to another field")
         return tuple(said)
     if quality.focus < limits.min_focus:

@@ -89,7 +89,8 @@ class Pipeline:
                 verdict = classify(view, cell, glass, seen, self.classifier, manifest.classifier)
         with timing.of("gate"):
             quality, tint = measure_quality(view, cell, glass, verdict)
-            refused = refusals(quality, tint, len(shown), verdict, manifest.classifier, self._limits)
+            hidden = len(bodies) - len(shown)
+            refused = refusals(quality, tint, len(shown), verdict, manifest.classifier, self._limits, hidden)
         top = LABELS[int(verdict.probabilities.argmax())] if verdict else None
         return Finding(
             label=None if refused else top,

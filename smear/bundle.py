@@ -4,9 +4,9 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from smear.classes import LABELS
 from smear.errors import BundleError
@@ -23,6 +23,10 @@ Shown = Literal["field", "cells", "crops"]
 """What a classifier sees: the whole field, the cells on neutral ground, or one crop a cell, pooled."""
 
 MEND = "re-run 'smearscope convert' or 'smearscope model rollback'"
+
+
+Density = Annotated[float, Field(gt=0)]
+"""Optical density, natural logarithm."""
 
 
 class _Strict(BaseModel):
@@ -68,10 +72,16 @@ class Classifier(_Strict):
     other: bool = False  # one more output after the labels: a body that is no cell of these classes
     temperature: float = Field(gt=0)  # divides the pooled logits; fitted on the validation split
     abstain_below: float = Field(ge=0, le=1)  # refuse a label whose calibrated probability is lower
-    stain: tuple[float, float] | None = None  # mean density of red and green to which cells are stained first
+    stain: tuple[Density, Density] | None = None  # mean of red and green to which the cells shown are stained first
     ood_above: float | None = None  # refuse a field whose out-of-distribution score is higher; None: not fitted
     levels: dict[Level, ModelFile]
     figures: dict[str, Figure] = {}  # of the trained model before any conversion
+
+    @model_validator(mode="after")
+    def _stained_cells_alone(self) -> Self:
+        if self.stain is not None and self.shown != "cells":
+            raise ValueError(f'stain is for a classifier that is shown "cells", not "{self.shown}"')
+        return self
 
 
 class InputScale(_Strict):

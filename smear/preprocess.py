@@ -20,7 +20,7 @@ MODEL_PIXEL_SIZE_UM = 0.5  # the data set's fields: median red cell 14.5 px for 
 TILE_OVERLAP = 48  # two blast diameters, so that every cell is whole in one tile
 SCALE_BAR_BOX = (48, 32)  # width and height of the burned-in scale bar of the data set, bottom right
 NEUTRAL = 255  # ground that a classifier is shown around cells: white glass, the same for every class
-GLASS_SAMPLES = 112  # along the shorter side: every other pixel of a field of the data set tells its glass
+FIELD_SAMPLES = 112  # along the shorter side: every other pixel of a field of the data set tells its glass
 CROP_SIZE = 48  # edge of a cell crop in model pixels: 24 um; 99 % of the measured leukocytes are below 17 um
 
 
@@ -211,8 +211,19 @@ def content_of(values: np.ndarray, frame: ModelFrame) -> np.ndarray:
 def glass_of(frame: ModelFrame, cell: np.ndarray) -> np.ndarray:
     """Return the colour of the frame's empty glass, float (3,) RGB in 0..255; `cell` is bool (h, w)."""
     pixels = content_of(frame.pixels, frame)
-    step = max(1, min(frame.content) // GLASS_SAMPLES)
-    return glass_colour(thinned(pixels, step), thinned(content_of(cell, frame), step), GLASS_SAMPLES)
+    step = max(1, min(frame.content) // FIELD_SAMPLES)
+    return glass_colour(thinned(pixels, step), thinned(content_of(cell, frame), step), FIELD_SAMPLES)
+
+
+def clear_of_bar(frame: ModelFrame, cell: np.ndarray) -> np.ndarray:
+    """Return bool (h, w) `cell` without what lies in the scale bar's corner: itself where there can be none."""
+    box = scale_bar_box(frame)
+    if box is None:
+        return cell
+    x, y, width, height = box
+    seen = cell.copy()
+    seen[y : y + height, x : x + width] = False
+    return seen
 
 
 def cells_alone(
@@ -222,13 +233,11 @@ def cells_alone(
 
     With `stain` the cells are stained to this mean density over `glass`, (3,) RGB; see `smear.stain.stain_table`.
     """
-    shown, box = on_neutral_ground(frame.pixels, cell), scale_bar_box(frame)
-    if box is not None:
-        x, y, width, height = box
-        shown[y : y + height, x : x + width] = NEUTRAL
+    seen = clear_of_bar(frame, cell)
+    shown = on_neutral_ground(frame.pixels, seen)
     if stain is None:
         return shown
-    return np.asarray(cv2.LUT(shown, stain_table(shown, cv2.countNonZero(cell.view(np.uint8)), glass, stain)))
+    return np.asarray(cv2.LUT(shown, stain_table(shown, cv2.countNonZero(seen.view(np.uint8)), glass, stain)))
 
 
 def on_neutral_ground(pixels: np.ndarray, keep: np.ndarray, ground: int = NEUTRAL) -> np.ndarray:

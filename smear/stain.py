@@ -83,7 +83,7 @@ def stain_table(cells: np.ndarray, area: int, glass: np.ndarray, wanted: tuple[f
     counts = np.stack([counts_of(channel) for channel in cv2.split(cells)])
     gains = stain_gains((counts * density).sum(axis=1) / max(area, 1), wanted)
     table = 256.0 * np.exp(-density.T * gains) - 1.0
-    return np.asarray(np.clip(table, 0, 255).astype(np.uint8)[:, np.newaxis])
+    return np.asarray(np.rint(np.clip(table, 0, 255)).astype(np.uint8)[:, np.newaxis])
 
 
 def stain_gains(mean: np.ndarray, wanted: tuple[float, float]) -> np.ndarray:

@@ -9,7 +9,7 @@ from smear.metrics import expected_calibration_error
 
 KEEP_FAMILIAR = 0.99  # share of validation fields that are not called strange
 MAX_RISK = 0.01  # share of wrong labels among those that are given, if no more than 1 - KEEP_SURE must be refused
-KEEP_SURE = 0.97  # both together refuse about one field in twenty of the kind that was learnt
+KEEP_SURE = 0.97  # both together refuse about one field in twenty-five of the kind that was learnt
 MIN_ABSTAIN = 0.5  # at less than even odds nobody may be told a label
 
 

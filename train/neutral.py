@@ -9,7 +9,7 @@ import numpy as np
 
 from smear.cells import clear_of_scale_bar, find_cells
 from smear.classes import LABELS
-from smear.preprocess import FIELD_SIZE, NEUTRAL, ModelFrame, glass_of, tile, without_scale_bar
+from smear.preprocess import FIELD_SIZE, NEUTRAL, ModelFrame, clear_of_bar, glass_of, tile, without_scale_bar
 from smear.stain import glass_colour, stain_gains, stain_table
 from train import augment
 from train.batches import DrawnBatches
@@ -66,7 +66,8 @@ def neutral_field(view: ModelFrame, probabilities: np.ndarray) -> tuple[np.ndarr
     """
     cells = find_cells(probabilities, view)
     chosen = [cells.bodies[i] for i in clear_of_scale_bar(view, cells.bodies)]
-    pixels = levelled(with_mask(without_scale_bar(view), cells.labels > 0), glass_of(view, cells.cell))
+    seen = with_mask(without_scale_bar(view), clear_of_bar(view, cells.cell))
+    pixels = levelled(seen, glass_of(view, cells.cell))
     rows = [(*body.centre, body.say) for body in chosen]
     return tile(pixels, (0, 0)), np.array(rows, np.float32).reshape(-1, 3)
 

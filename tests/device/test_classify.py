@@ -127,6 +127,25 @@ def test_a_classifier_of_fields_sees_all_but_the_scale_bar(facts: Classifier) ->
     assert (picture[:192] == view.pixels[:192]).all()
 
 
+def test_what_a_classifier_of_fields_says_is_no_cells_opinion(facts: Classifier) -> None:
+    view, cell, bodies = scene((60, 60, 12), (150, 100, 10))
+    verdict = classify(view, cell, GLASS, bodies, Shown(224), facts.model_copy(update={"shown": "field"}))
+    assert verdict.of_cells.shape == (0, 4)
+    assert verdict.probabilities.shape == (4,)
+
+
+def test_a_cell_in_the_scale_bars_corner_does_not_change_how_deeply_the_others_are_stained(facts: Classifier) -> None:
+    given = facts.model_copy(update={"shown": "cells", "stain": (0.4, 0.55)})
+    pictures = []
+    for more in ((), ((204, 212, 10),)):
+        view, cell, bodies = scene((60, 60, 12), *more)
+        model = Mapped()
+        classify(view, cell, GLASS, [bodies[i] for i in clear_of_scale_bar(view, bodies)], model, given)
+        pictures += model.pictures
+    assert (pictures[0] == pictures[1]).all()
+    assert -np.log(pictures[0][60, 60, :2] / 255) == pytest.approx((0.4, 0.55), abs=0.02)
+
+
 def test_only_tiles_with_a_cell_are_shown(facts: Classifier) -> None:
     view, cell, bodies = scene((60, 60, 12), shape=(224, 800), known=True)
     model = Shown(224)

@@ -157,6 +157,18 @@ def test_without_a_cell_focus_and_classes_are_not_spoken_of(facts: Classifier) -
     assert said == ("no white cell found: move the stage to another field",)
 
 
+def test_a_cell_on_the_scale_bar_is_no_cell_and_the_reason_says_where_it_lies(pipeline: Pipeline) -> None:
+    field, image = render("Pre", 3, cells=1), blank(1).image.copy()
+    rows, columns = np.nonzero(field.mask.cell)
+    patch = field.image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    height, width = patch.shape[:2]
+    image[-height - 1 : -1, -width - 1 : -1] = patch
+    found = reasons(pipeline, image)
+    assert len(found.cells) == 1
+    assert found.top is None
+    assert says(found, "no white cell found clear of the scale bar's corner: move the stage")
+
+
 def test_all_that_is_wrong_is_said_at_once(facts: Classifier) -> None:
     said = refusals(replace(GOOD, focus=0.001, brightness=0.1), 0.5, 5, SURE, facts, Limits())
     assert [words.split(" (")[0] for words in said] == ["too dark", "no clear glass", "out of focus"]

@@ -7,7 +7,7 @@ from smear import parting
 from smear.borders import SUREST
 from smear.cells import MIN_CELL_PX
 from smear.field import BACKGROUND, CYTOPLASM, NUCLEUS
-from smear.parting import _CROSS, _LEVEL_PX, _MIN_PEAK_PX, GAP_PX, SMOOTHING_PX, _apart, _peak_window
+from smear.parting import _CROSS, _LEVEL_PX, _MIN_PEAK_PX, GAP_PX, NECK, SMOOTHING_PX, _peak_window
 from smear.preprocess import TILE_OVERLAP, ModelFrame, to_frame_scale
 from smear.stain import GLASS_PERCENTILE, fill_holes
 
@@ -62,13 +62,25 @@ def separate(cell: np.ndarray, ground: np.ndarray, stride: int) -> np.ndarray:
         _, _, _, centres = cv2.connectedComponentsWithStats(top.astype(np.uint8), connectivity=8)
         middles = [(int(x), int(y)) for x, y in np.rint(centres[1:])]
         peaks = [(float(height[y, x]), x, y) for x, y in middles if inside[y, x]]
-        seeds = [(x, y) for _, x, y in _apart(height, sorted(peaks, reverse=True))]
+        seeds = [(x, y) for _, x, y in apart(height, sorted(peaks, reverse=True))]
         pieces = flood(np.where(inside, height, 0), seeds, stride) if len(seeds) > 1 else inside.astype(int)
         for name in range(1, max(2, len(seeds) + 1)):
             if np.count_nonzero(pieces == name) >= least:
                 found += 1
                 labels[(pieces == name)[8:-8, 8:-8]] = found
     return labels
+
+
+def apart(height: np.ndarray, peaks: list[tuple[float, int, int]]) -> list[tuple[float, int, int]]:
+    kept: list[tuple[float, int, int]] = []
+    for top, x, y in peaks:
+        necks = []
+        for _, u, v in kept:
+            along = np.linspace(0, 1, max(3, int(np.hypot(u - x, v - y))))
+            necks.append(min(height[round(y + (v - y) * t), round(x + (u - x) * t)] for t in along))
+        if all(neck <= NECK * top for neck in necks):
+            kept.append((top, x, y))
+    return kept
 
 
 def heights(odds: np.ndarray, inside: np.ndarray, stride: int) -> np.ndarray:

@@ -113,6 +113,20 @@ def test_a_manifest_of_another_kind_is_refused(bundle: Path, change: dict[str, A
         load_bundle(bundle)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"stain": (0.0, 0.5)}, "stain"),
+        ({"stain": (-1, 0.5)}, "stain"),
+        ({"stain": (0.4, 0.55), "shown": "crops"}, 'is shown "cells", not "crops"'),
+    ],
+)
+def test_a_stain_that_no_cell_can_have_is_refused(bundle: Path, change: dict[str, Any], words: str) -> None:
+    rewrite(bundle, {"classifier": json.loads((bundle / MANIFEST).read_bytes())["classifier"] | change})
+    with pytest.raises(BundleError, match=words):
+        load_bundle(bundle)
+
+
 @pytest.mark.parametrize("content", ["", "[]", "null", '"text"', "{", "\udcff", "[" * 100_000])
 def test_a_manifest_that_is_no_manifest_is_a_bundle_error(bundle: Path, content: str) -> None:
     (bundle / MANIFEST).write_bytes(content.encode(errors="surrogateescape"))

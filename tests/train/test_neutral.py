@@ -37,7 +37,7 @@ from train.neutral import (
     restained,
 )
 
-COLOURS = ((200, 60, 60), (60, 200, 60), (60, 60, 200), (190, 190, 60))
+COLOURS = tuple((150, 110, blue) for blue in (20, 90, 160, 250))  # levelling leaves red and green alike
 STILL = Variation(dyes=0, mixing=0, gain=0, tint=0, zoom=0, edge_px=0, blur=0, jpeg=0)
 
 

@@ -160,8 +160,8 @@ def _neutral(
     refit_epochs: int,
     resume: bool,
 ) -> tuple[keras.Model, FieldScores, FieldScores]:
-    store = out / "neutral.npz"
-    if not store.exists():
+    store = out / "levelled.npz"
+    if not (resume and store.exists()):
         neutral_fields(fields.records, segment).save(store)
     own = NeutralFields.load(store)
     others = levelled_masked([one for source in PIXEL_SIZE_UM for one in foreign(data, source, held_out=False)])
