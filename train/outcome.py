@@ -68,7 +68,7 @@ class Outcome:
     minutes: float
     machine: str
     clean: tuple[Answer, ...]
-    validation: tuple[Answer, ...]  # what the temperature was fitted on
+    validation: tuple[Answer, ...]  # what the temperature was fitted on, and a refit went on over
     forest: tuple[Share, ...]
     background: tuple[Share, ...]
     transplant: tuple[Share, ...]

@@ -157,7 +157,7 @@ def _calibration(outcome: Outcome, found: Evaluation) -> list[Block]:
     point = right_at(outcome.answers, bundle.abstain_below)
     return [
         Heading("Calibration and abstention"),
-        Picture("reliability", "Reliability on the test part; the temperature was fitted on the validation part",
+        Picture("reliability", "Reliability on the test part; temperature from the validation part, before any refit",
                 report_figures.reliability(found, bundle.temperature)),
         Picture("risk-coverage", "Risk and coverage; the dot is the bundle's threshold alone, before any other refusal",
                 report_figures.risk_coverage(found, point, bundle.abstain_below)),
