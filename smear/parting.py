@@ -157,10 +157,8 @@ def _neck_between(height: np.ndarray, low: Peak, high: Peak) -> bool:
     Some ten places at most, which NumPy is slower over.
     """
     (top, x, y), (across, down) = low, (high[1] - low[1], high[2] - low[2])
-    for share in _from_the_middle(max(3, int(math.hypot(across, down)))):
-        if height.item(round(y + down * share), round(x + across * share)) <= NECK * top:
-            return True
-    return False
+    along = _from_the_middle(max(3, int(math.hypot(across, down))))
+    return any(height.item(round(y + down * share), round(x + across * share)) <= NECK * top for share in along)
 
 
 @lru_cache(maxsize=256)

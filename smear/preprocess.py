@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from smear.field import require_rgb
-from smear.stain import glass_colour, stain_table, thinned
+from smear.stain import glass_colour, stain_table
 
 FIELD_SIZE = 224  # edge of the field both models were made for, in pixels (the paper's input)
 MODEL_PIXEL_SIZE_UM = 0.5  # the data set's fields: median red cell 14.5 px for 7.2 um, median blast 24 px for 12 um
@@ -210,9 +210,7 @@ def content_of(values: np.ndarray, frame: ModelFrame) -> np.ndarray:
 
 def glass_of(frame: ModelFrame, cell: np.ndarray) -> np.ndarray:
     """Return the colour of the frame's empty glass, float (3,) RGB in 0..255; `cell` is bool (h, w)."""
-    pixels = content_of(frame.pixels, frame)
-    step = max(1, min(frame.content) // FIELD_SAMPLES)
-    return glass_colour(thinned(pixels, step), thinned(content_of(cell, frame), step), FIELD_SAMPLES)
+    return glass_colour(content_of(frame.pixels, frame), content_of(cell, frame), FIELD_SAMPLES)
 
 
 def clear_of_bar(frame: ModelFrame, cell: np.ndarray) -> np.ndarray:

@@ -11,8 +11,15 @@ GLASS_SAMPLES = 224  # along the shorter side: the median of a tenth of them var
 _LUMINANCE_1000 = np.array([299, 587, 114], np.float32)  # of red, green and blue (ITU-R BT.601): exact in whole numbers
 LEAST_DENSITY = 0.02  # below this a channel is as good as unstained, and is not made up
 MOST_GAIN = 3.0
-_DENSITY = -np.log((np.arange(256) + 1.0) / 256.0)  # optical density of each byte; white has none
 HSV_VIOLET = ((115, 60, 40), (175, 255, 255))  # low and high hue, saturation, value (OpenCV's 0..179, 0..255)
+
+
+def optical_density(values: np.ndarray) -> np.ndarray:
+    """Return the optical density (Beer and Lambert, natural logarithm) of float values in 0..255: white has none."""
+    return np.asarray(-np.log((values + 1.0) / 256.0))
+
+
+_DENSITY = optical_density(np.arange(256.0))  # of each byte
 
 
 def glass_colour(image: np.ndarray, exclude: np.ndarray | None = None, samples: int = GLASS_SAMPLES) -> np.ndarray:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from smear.preprocess import SCALE_BAR_BOX
+from smear.stain import optical_density
 
 GLASS_PERCENTILE = 85  # of lightness: brighter pixels are empty glass
 PALETTE_JITTER, PALETTE_STRETCH = 0.15, 2.0  # a spread is matched to within the first, and never more than the second
@@ -44,7 +45,7 @@ def restain(image: np.ndarray, rng: np.random.Generator, strength: float = 1.0) 
     Optical density follows Beer and Lambert; mixing its channels is what another stain batch does
     (Tellez et al. 2019, "Quantifying the effects of data augmentation and stain color normalization").
     """
-    density = -np.log((image.astype(np.float32) + 1.0) / 256.0)
+    density = optical_density(image.astype(np.float32))
     mixing = np.eye(3) * rng.uniform(1 - 0.3 * strength, 1 + 0.3 * strength) + rng.normal(0, 0.08 * strength, (3, 3))
     density = density @ mixing.astype(np.float32)
     np.clip(density, 0.0, None, out=density)

@@ -9,6 +9,7 @@ import numpy as np
 
 from smear.cells import clear_of_scale_bar, find_cells
 from smear.preprocess import CROP_SIZE, NEUTRAL, ModelFrame
+from smear.stain import optical_density
 from train.batches import DrawnBatches
 
 BAG = 8  # cells of one field that are judged together in training
@@ -140,7 +141,7 @@ def vary(pixels: np.ndarray, rng: np.random.Generator, variation: Variation) -> 
     moved = np.empty((count, CROP_SIZE, CROP_SIZE, 4), np.uint8)
     for row in range(count):
         moved[row] = _moved(pixels[row], rng, variation)
-    density = -np.log((moved[..., :3].astype(np.float32) + 1.0) / 256.0)
+    density = optical_density(moved[..., :3].astype(np.float32))
     bags = count // BAG
     gain = rng.uniform(1 - variation.gain, 1 + variation.gain, (bags, 1, 1))
     mixing = np.repeat(np.eye(3) * gain + rng.normal(0, variation.mixing, (bags, 3, 3)), BAG, axis=0)

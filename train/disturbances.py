@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from smear.images import encode
+from smear.stain import optical_density
 from train.dyes import dyed
 
 
@@ -35,7 +36,7 @@ def _stain(blue: float, eosin: float) -> Callable[[np.ndarray], np.ndarray]:
     change = dyed(blue, eosin).astype(np.float32)
 
     def apply(image: np.ndarray) -> np.ndarray:
-        density = -np.log((image.astype(np.float32) + 1.0) / 256.0) @ change
+        density = optical_density(image.astype(np.float32)) @ change
         return np.clip(np.exp(-density) * 256.0 - 0.5, 0, 255).astype(np.uint8)
 
     return apply

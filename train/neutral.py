@@ -9,8 +9,17 @@ import numpy as np
 
 from smear.cells import clear_of_scale_bar, find_cells
 from smear.classes import LABELS
-from smear.preprocess import FIELD_SIZE, NEUTRAL, ModelFrame, clear_of_bar, glass_of, tile, without_scale_bar
-from smear.stain import glass_colour, stain_gains, stain_table
+from smear.preprocess import (
+    FIELD_SIZE,
+    NEUTRAL,
+    ModelFrame,
+    clear_of_bar,
+    glass_of,
+    on_neutral_ground,
+    tile,
+    without_scale_bar,
+)
+from smear.stain import glass_colour, optical_density, stain_gains, stain_table
 from train import augment
 from train.batches import DrawnBatches
 from train.dyes import dyed
@@ -21,7 +30,7 @@ DRAWN_SHARE = 0.05  # of a batch: rendered fields, so that the demonstration's s
 STAIN = (0.40, 0.55)  # mean density over glass, of red and green, to which all cells are stained: about the data set's
 JPEG_QUALITY = (20, 95)
 SHIFT_PX = 30  # how far a field is moved: what lies at its edge is cut off, as on any slide
-_DENSITY = -np.log((np.arange(256, dtype=np.float32) + 1.0) / 256.0)  # optical density of each grey value
+_DENSITY = optical_density(np.arange(256, dtype=np.float32))  # of each grey value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,9 +89,9 @@ def levelled(pixels: np.ndarray, glass: np.ndarray) -> np.ndarray:
     cell = pixels[..., 3] > 127
     if not cell.any():
         return pixels
-    shown = np.where(cell[..., np.newaxis], pixels[..., :3], np.uint8(NEUTRAL))
-    table = stain_table(shown, int(np.count_nonzero(cell)), glass, STAIN)
-    return np.dstack([cv2.LUT(np.ascontiguousarray(pixels[..., :3]), table), pixels[..., 3]])
+    image = np.ascontiguousarray(pixels[..., :3])
+    table = stain_table(on_neutral_ground(image, cell), int(np.count_nonzero(cell)), glass, STAIN)
+    return np.dstack([cv2.LUT(image, table), pixels[..., 3]])
 
 
 def levelled_masked(masked: Sequence[Masked]) -> list[Masked]:

@@ -101,6 +101,7 @@ def test_a_classifier_of_cells_on_neutral_ground_sees_the_field_without_its_glas
     view, cell, bodies = scene((60, 60, 12), (150, 100, 10))
     model = Mapped()
     verdict = classify(view, cell, GLASS, bodies, model, facts.model_copy(update={"shown": "cells"}))
+    assert verdict.of_cells.shape == (2, 4)
     (picture,) = model.pictures
     assert (picture[~cell] == NEUTRAL).all()
     assert (picture[cell] == (110, 60, 150)).all()
