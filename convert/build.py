@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from convert import edgetpu, examples, golden, record
-from convert.finetune import finetune
+from convert.finetune import finetune, with_corrected_biases
 from convert.onnx_export import export_onnx
 from convert.options import REFERENCE, ROLES, Options
 from convert.parity import KerasRuntime, check_elsewhere
-from convert.proof import TRAIN, Inputs, Proof, inputs_of
+from convert.proof import Inputs, Proof, inputs_of
 from convert.run import Run
 from convert.stage import Files, Outcome, Proven, put_in_place, stage
-from convert.tflite import CALIBRATED, convert_levels
+from convert.tflite import convert_levels, convert_rounded
 from device import models
 from device.golden import answer_stride
 from device.protocols import Runtime
@@ -23,6 +23,7 @@ from smear.classes import LABELS
 from smear.errors import BundleError, ConversionError
 from smear.verdict import MAP_STRIDE
 
+MENDED: tuple[Level, ...] = ("dynamic", "int8", "int16x8")  # levels whose weights are rounded
 FINETUNE_FIELDS = 1200  # of the training split: fine-tuning must not learn four hundred by heart
 CROPS = 400  # of the representative fields' cells, for a classifier that is shown crops: calibration takes time
 
@@ -120,7 +121,7 @@ class _Maker:
             zip(ROLES, examples.golden_inputs(run.facts.input.size, run.facts.classifier.input_size), strict=True)
         )
         self.reference: Bundle | None = None
-        self.seen: dict[Role, list[np.ndarray]] = {}  # what calibration sees
+        self.seen: dict[Role, list[np.ndarray]] = {}  # what calibration and correction see
 
     def convert(self) -> dict[Role, dict[Level, Path]]:
         """Write every level of both models; the reference first, since its pipeline makes the calibration inputs."""
@@ -129,7 +130,7 @@ class _Maker:
             self._write(files, role, self.keras_models[role], (REFERENCE,))
         self.reference = self.stage("reference", files, Proven())
         levels = tuple(level for level in self.options.levels if level != REFERENCE)
-        if CALIBRATED & set(levels):
+        if set(MENDED) & set(levels):
             self.seen = {role: inputs.tensors for role, inputs in self._training(self.options.representative).items()}
             rng = np.random.default_rng(self.run.facts.seed)
             cells = self.seen["classifier"]
@@ -158,35 +159,44 @@ class _Maker:
         return found
 
     def prove(self, files: dict[Role, dict[Level, Path]], onnx: dict[Role, Path]) -> Proven:
-        """Measure every level; an int8 that loses too much is fine-tuned and measured once more."""
+        """Measure every level; one that loses too much to rounded weights is mended and measured once more."""
         assert self.reference is not None
         proof = Proof(self.run, self.data, self.reference, self.options)
         keras: dict[Role, Runtime] = {role: KerasRuntime(self.keras_models[role]) for role in ROLES}
         levels = self.options.levels
         proven = proof.prove(levels, self.stage("staged", files, Proven()), files, keras, onnx)
-        if "int8" in proven.left_out and self.options.finetune_steps:
-            plain = proven.left_out["int8"]
-            fields = self._finetune(files)
-            staged = self.stage("finetuned", files, Proven())
-            proven.replace("int8", proof.prove(("int8",), staged, files, keras, {}))
-            for role in ROLES:
-                proven.figures[role]["int8"]["finetuned_fields"] = Figure(value=fields, split=TRAIN, n=fields)
-            proven.notes.append(
-                f"int8 is fine-tuned for {self.options.finetune_steps} steps on {fields} training fields against its "
-                f"own float answers; without that: {plain}"
-            )
+        losing = {level: proven.left_out[level] for level in MENDED if level in proven.left_out}
+        if losing:
+            try:
+                how = self._mend(files, tuple(losing))
+            except ConversionError as error:
+                proven.notes.append(f"{', '.join(losing)} could not be mended: {error}")
+                return proven
+            again = proof.prove(tuple(losing), self.stage("mended", files, Proven()), files, keras, {})
+            proven.replace(again, losing)
+            proven.notes += [f"{level} {how[level]}; without that: {plain}" for level, plain in losing.items()]
         return proven
 
-    def _finetune(self, files: dict[Role, dict[Level, Path]]) -> int:
-        """Replace int8 of both models by one that was fine-tuned for it; return on how many training fields."""
-        fields = min(FINETUNE_FIELDS, len(self.run.facts.train_images))
-        seen, steps = self._training(fields), self.options.finetune_steps
+    def _mend(self, files: dict[Role, dict[Level, Path]], levels: tuple[Level, ...]) -> dict[Level, str]:
+        """Replace `levels` of both models by what loses less; return what was done to each."""
+        how: dict[Level, str] = dict.fromkeys(levels, "has its biases corrected")
+        if "int8" in levels:
+            how["int8"] += f" and is {self._finetune(files)}"
+        others = tuple(level for level in levels if level != "int8")
+        for role in ROLES if others else ():
+            self._write(files, role, with_corrected_biases(self.keras_models[role], self.seen[role]), others)
+        return how
+
+    def _finetune(self, files: dict[Role, dict[Level, Path]]) -> str:
+        fields, steps = min(FINETUNE_FIELDS, len(self.run.facts.train_images)), self.options.finetune_steps
+        found = self._training(fields)
         for role in ROLES:
-            self.options.say(f"fine-tuning the {role} for int8: {steps} steps on {len(seen[role].tensors)} inputs")
-            pictures = np.round(np.concatenate(seen[role].tensors) * 255.0).astype(np.uint8)
-            model = finetune(self.keras_models[role], self.seen[role], pictures, self.run.facts.seed, steps)
-            self._write(files, role, model, ("int8",))
-        return fields
+            tensors = found[role].tensors
+            self.options.say(f"fine-tuning the {role} for int8: {steps} steps on {len(tensors)} inputs")
+            pictures = np.round(np.concatenate(tensors) * 255.0).astype(np.uint8)
+            tuned = finetune(self.keras_models[role], self.seen[role], pictures, self.run.facts.seed, steps)
+            files[role]["int8"].write_bytes(convert_rounded(*tuned))
+        return f"fine-tuned for {steps} steps on {fields} training fields"
 
     def stage(self, folder: str, files: Files, proven: Proven) -> Bundle:
         """Write a bundle of `files` into the scratch folder."""

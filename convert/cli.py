@@ -55,7 +55,7 @@ def command() -> None:
     "--finetune-steps",
     default=800,
     show_default=True,
-    help="Steps of fine-tuning for int8 where plain int8 loses too much; 0: leave it out then.",
+    help="Steps of fine-tuning for int8 where plain int8 loses too much; 0: its biases are corrected and no more.",
 )
 @click.option(
     "--reference", is_flag=True, help="Keep every level, whatever it loses: a pair to compare with, not to ship."

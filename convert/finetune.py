@@ -1,9 +1,10 @@
-"""Quantization-aware fine-tuning: a network learns to answer on int8's grid what it answered in float.
+"""What a network loses to int8 is given back: biases corrected, then weights fine-tuned on int8's own grid.
 
-Its own float answers are the teacher (distillation), so no label is needed. Weights are rounded in every pass as the
-converter will round them, activations to the ranges that calibration will find; gradients pass through the rounding
-(Jacob et al. 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only inference").
-What comes out is an ordinary float model: plain post-training quantization of it then loses little.
+Biases first, layer by layer: each takes back what rounding adds to the mean of every channel (Nagel et al. 2019,
+"Data-free quantization through weight equalization and bias correction"), measured on the grid itself. On neutral
+ground, where most places hold one value, that is nearly all there is to lose. Then the network's own float answers
+teach it (distillation), so no label is needed; gradients pass through the rounding (Jacob et al. 2018, "Quantization
+and training of neural networks for efficient integer-arithmetic-only inference").
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convert.fold import channel_axes, consumers, fold, producer
+from convert.fold import fold, producer
+from convert.grid import Ranges, linear_layers, on_grid, ranges_of, round_weights, rounded
 
 if TYPE_CHECKING:  # importing Keras takes seconds
     import keras
@@ -21,12 +23,8 @@ RATE = 1e-4  # of Adam, falling to 0 by a cosine: a weight moves by a few steps 
 WARM_UP = 0.1  # share of the steps in which the rate rises: Adam's first steps are as long as its rate, all one way
 BATCH_PIXELS = 4 * 224 * 224  # in one batch: four fields
 MOST_IN_BATCH = 64
-LEVELS_OF_WEIGHTS = 127  # each way: the converter takes symmetric int8 weights without -128
+MOST_TO_CORRECT = 64  # pictures over which the mean of a channel is taken
 LEAST = 1.0 / 256.0  # probability that int8 can still tell from 0
-_PASSING = {
-    "InputLayer", "Dropout", "SpatialDropout2D", "Identity", "Flatten", "Reshape", "MaxPooling2D", "ZeroPadding2D",
-}  # fmt: skip
-"""Layers whose output lies on the grid of their input."""
 
 
 def finetune(
@@ -37,35 +35,92 @@ def finetune(
     steps: int = STEPS,
     rate: float = RATE,
     on_step: Callable[[int, float], None] = lambda step, loss: None,
-) -> "keras.Model":
-    """Return a copy of `model`, batch normalisation folded, that loses little when it is converted to int8.
+) -> tuple["keras.Model", Ranges]:
+    """Return a copy of `model`, folded and with its weights on int8's grid, and the ranges of its activations.
+
+    Converted with those ranges it loses little.
 
     Args:
         model: gives logits or, from a softmax, probabilities.
-        representative: float32 (1, h, w, 3) inputs that calibration will see; they set the ranges of activations.
+        representative: float32 (1, h, w, 3) inputs in 0..1 that set the ranges of activations.
         pictures: uint8 (n, h, w, 3), what it is fine-tuned on; of the training split.
         seed: of the order of `pictures`.
-        steps: batches shown.
-        rate: of Adam, at the start.
+        steps: batches shown; with 0 the biases are corrected and no more.
+        rate: of Adam, at its height.
         on_step: told the number of each step and its loss.
     """
+    student = fold(model)
+    ranges = ranges_of(student, representative)
+    shown = np.concatenate(representative[:MOST_TO_CORRECT])
+    wanted = _means(student, {}, linear_layers(student), shown)
+    kernels = [layer.kernel.numpy() for layer in linear_layers(student)]
+    round_weights(student)
+    _correct(student, ranges, wanted, shown)
+    if steps:
+        for layer, kernel in zip(linear_layers(student), kernels, strict=True):
+            layer.kernel.assign(kernel)  # what rounding took away is what there is to move
+        _teach(student, ranges, model, pictures, seed, steps, rate, on_step)
+        round_weights(student)
+    return student, ranges
+
+
+def with_corrected_biases(model: "keras.Model", representative: Sequence[np.ndarray]) -> "keras.Model":
+    """Return a copy of `model`, folded and with its weights on int8's grid, for a level that rounds no activation.
+
+    `representative` is float32 (1, h, w, 3) in 0..1.
+    """
+    corrected = fold(model)
+    shown = np.concatenate(representative[:MOST_TO_CORRECT])
+    wanted = _means(corrected, {}, linear_layers(corrected), shown)
+    round_weights(corrected)
+    _correct(corrected, {}, wanted, shown)
+    return corrected
+
+
+def _correct(model: "keras.Model", ranges: Ranges, wanted: dict[str, np.ndarray], pictures: np.ndarray) -> None:
+    """Shift the biases of `model`, in the order it runs, until each linear layer has its `wanted` means on `ranges`."""
+    for layer in linear_layers(model):
+        if layer.use_bias:
+            layer.bias.assign_sub(_means(model, ranges, [layer], pictures)[layer.name] - wanted[layer.name])
+
+
+def _means(model: "keras.Model", ranges: Ranges, of: Sequence[Any], pictures: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the mean of each channel that the linear layers `of` give for `pictures`, rounding before them."""
+    import keras
+
+    kept: dict[str, Any] = {}
+    copy = rounded(model, ranges, kept)
+    places = {layer.name: range(1, len(kept[layer.name].shape) - 1) for layer in of}
+    watched = keras.Model(copy.inputs, {name: keras.ops.mean(kept[name], axis=axes) for name, axes in places.items()})
+    return {name: mean.mean(axis=0) for name, mean in watched.predict(pictures, batch_size=16, verbose=0).items()}
+
+
+def _teach(
+    student: "keras.Model",
+    ranges: Ranges,
+    teacher: "keras.Model",
+    pictures: np.ndarray,
+    seed: int,
+    steps: int,
+    rate: float,
+    on_step: Callable[[int, float], None],
+) -> None:
     import keras
     import tensorflow as tf
 
-    student = fold(model)
-    rounded = _rounded_copy(student, _ranges(student, representative))
+    on_ranges = rounded(student, ranges)
     rising = max(1, round(WARM_UP * steps))
     schedule = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=rate, warmup_steps=rising)
     optimizer = keras.optimizers.Adam(schedule)
-    kernels = {id(layer.kernel): channel_axes(layer) for layer in student.layers if _is_linear(layer)}
-    variables, fixed = rounded.trainable_variables, rounded.non_trainable_variables  # the student's own
-    softmax = _ends_in_softmax(model)
+    linear = {id(layer.kernel): layer for layer in linear_layers(student)}
+    variables, fixed = on_ranges.trainable_variables, on_ranges.non_trainable_variables  # the student's own
+    softmax = _ends_in_softmax(teacher)
 
     def step(batch: Any) -> Any:
-        wanted = model(batch, training=False)
+        wanted = teacher(batch, training=False)
         with tf.GradientTape() as tape:
-            values = [_on_grid(v, kernels[id(v)]) if id(v) in kernels else v.value for v in variables]
-            given, _ = rounded.stateless_call(values, fixed, batch, training=False)
+            values = [on_grid(linear[id(v)]) if id(v) in linear else v.value for v in variables]
+            given, _ = on_ranges.stateless_call(values, fixed, batch, training=False)
             loss = _apart(wanted, given, softmax)
         optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
         return loss
@@ -78,7 +133,6 @@ def finetune(
         chosen = pictures[rng.choice(len(pictures), count, replace=False)]
         loss = compiled(tf.constant(_turned(chosen, rng).astype(np.float32) / 255.0))
         on_step(number, float(loss))
-    return student
 
 
 def _turned(pictures: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -112,66 +166,3 @@ def _ends_in_softmax(model: "keras.Model") -> bool:
     import keras
 
     return getattr(producer(model.outputs[0]), "activation", None) is keras.activations.softmax
-
-
-def _is_linear(layer: Any) -> bool:
-    return getattr(layer, "kernel", None) is not None
-
-
-def _on_grid(kernel: Any, axes: tuple[int, ...]) -> Any:
-    """Round `kernel` as the converter will, a scale for each output; the gradient passes as if it were not rounded."""
-    import tensorflow as tf
-
-    value = kernel.value
-    others = [axis for axis in range(len(value.shape)) if axis not in axes]
-    scale = tf.maximum(tf.reduce_max(tf.abs(value), axis=others, keepdims=True), 1e-9) / LEVELS_OF_WEIGHTS
-    return value + tf.stop_gradient(tf.round(value / scale) * scale - value)
-
-
-def _points(model: "keras.Model") -> list[Any]:
-    """Return the layers of `model` whose output int8 rounds anew; a ReLU is fused into what comes before it."""
-    import keras
-
-    relus = (keras.layers.ReLU, keras.layers.Activation)
-
-    def fused(layer: Any) -> bool:
-        after = consumers(layer)
-        return bool(after) and all(isinstance(one, relus) for one in after)
-
-    return [layer for layer in model.layers if type(layer).__name__ not in _PASSING and not fused(layer)]
-
-
-def _ranges(model: "keras.Model", representative: Sequence[np.ndarray]) -> dict[str, tuple[float, float]]:
-    """Return the least and most of each point over `representative`; 0 is always within.
-
-    The input needs none: 256 values of a pixel lie on the grid of int8 as they are.
-    """
-    import keras
-
-    points = _points(model)
-    watched = keras.Model(model.inputs, [layer.output for layer in points])
-    lows, highs = np.zeros(len(points)), np.zeros(len(points))
-    for tensor in representative:
-        outputs = watched.predict_on_batch(tensor)
-        lows = np.minimum(lows, [float(output.min()) for output in outputs])
-        highs = np.maximum(highs, [float(output.max()) for output in outputs])
-    return {
-        layer.name: (float(low), float(max(high, low + 1e-6)))
-        for layer, low, high in zip(points, lows, highs, strict=True)
-    }
-
-
-def _rounded_copy(model: "keras.Model", ranges: dict[str, tuple[float, float]]) -> "keras.Model":
-    """Return a model of the same layers, and so the same weights, that rounds each point to its range."""
-    import keras
-    import tensorflow as tf
-
-    def rounding(name: str) -> Any:
-        low, high = ranges[name]
-        return keras.layers.Lambda(lambda x: tf.quantization.fake_quant_with_min_max_args(x, low, high))
-
-    def called(layer: Any, *args: Any, **kwargs: Any) -> Any:
-        outputs = layer(*args, **kwargs)
-        return rounding(layer.name)(outputs) if layer.name in ranges else outputs
-
-    return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=called)

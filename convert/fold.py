@@ -1,4 +1,4 @@
-"""Batch normalisation folded into the layer before it, as converters do, so that what is trained is what runs."""
+"""A network as int8 runs it: batch normalisation folded into the linear layer beside it, activations on their own."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,10 @@ if TYPE_CHECKING:  # importing Keras takes seconds
 
 
 def fold(model: "keras.Model") -> "keras.Model":
-    """Return a copy of `model` in which no batch normalisation follows a convolution or dense layer.
+    """Return a copy of `model` in which no batch normalisation stands before or behind a linear layer.
 
-    It answers as `model` does when not training; weights are copies.
+    Activations that no converter fuses (softmax) are layers of their own. It answers as `model` does when not
+    training; weights are copies.
 
     Raises:
         ConversionError: a model lies inside it, whose layers cannot be reached.
@@ -23,25 +24,30 @@ def fold(model: "keras.Model") -> "keras.Model":
     graph = keras.Model(model.inputs[0], model.outputs[0])  # a Sequential becomes a graph too
     if any(isinstance(layer, keras.Model) for layer in graph.layers):
         raise ConversionError(f"{model.name}: a model inside a model cannot be fine-tuned for int8; build it flat")
-    norms = {linear.name: norm for norm in graph.layers if (linear := _foldable(norm)) is not None}
-    gone = {norm.name for norm in norms.values()}
+    behind = {linear.name: norm for norm in graph.layers if (linear := _linear_before(norm)) is not None}
+    ahead = {dense.name: norm for norm in graph.layers if (dense := _dense_after(norm)) is not None}
+    gone = {norm.name for norm in (*behind.values(), *ahead.values())}
 
     def copied(layer: Any) -> Any:
         config = layer.get_config()
-        if layer.name in norms:
+        if layer.name in behind or layer.name in ahead:
             config["use_bias"] = True
+        if _has_activation(layer):
+            config["activation"] = "linear"
         return type(layer).from_config(config)
 
     def called(layer: Any, *args: Any, **kwargs: Any) -> Any:
-        return args[0] if layer.name in gone else layer(*args, **kwargs)
+        if layer.name in gone:
+            return args[0]
+        output = layer(*args, **kwargs)
+        original = graph.get_layer(layer.name)
+        if _has_activation(original):
+            output = keras.layers.Activation(original.activation, name=f"{layer.name}_activation")(output)
+        return output
 
     folded = keras.models.clone_model(graph, clone_function=copied, call_function=called)
-    for layer in folded.layers:
-        if isinstance(layer, keras.layers.InputLayer):
-            continue
-        original = graph.get_layer(layer.name)
-        norm = norms.get(layer.name)
-        layer.set_weights(original.get_weights() if norm is None else _folded_weights(original, norm))
+    for layer in (layer for layer in folded.layers if layer.weights):
+        layer.set_weights(_folded_weights(graph.get_layer(layer.name), ahead.get(layer.name), behind.get(layer.name)))
         layer.trainable = True
     return folded
 
@@ -56,27 +62,61 @@ def consumers(layer: Any) -> list[Any]:
     return [node.operation for node in layer._outbound_nodes]
 
 
-def _foldable(norm: Any) -> Any | None:
+def is_linear(layer: Any) -> bool:
+    """Return whether `layer` multiplies by a kernel: a convolution or a dense layer."""
+    return getattr(layer, "kernel", None) is not None
+
+
+def _has_activation(layer: Any) -> bool:
+    import keras
+
+    return is_linear(layer) and layer.activation is not keras.activations.linear
+
+
+def _linear_before(norm: Any) -> Any | None:
     """Return the linear layer whose only consumer is `norm`; None where `norm` is something else or has none."""
     import keras
 
     if not isinstance(norm, keras.layers.BatchNormalization):
         return None
     before = producer(norm.input)
-    linear = getattr(before, "kernel", None) is not None and before.activation is keras.activations.linear
     alone = {consumer.name for consumer in consumers(before)} == {norm.name}  # it may have been called once more
-    return before if linear and alone else None
+    return before if is_linear(before) and not _has_activation(before) and alone else None
 
 
-def _folded_weights(linear: Any, norm: Any) -> list[np.ndarray]:
-    weights = linear.get_weights()
-    kernel, bias = weights[0], weights[1] if linear.use_bias else 0.0
+def _dense_after(norm: Any) -> Any | None:
+    """Return the dense layer that alone takes what `norm` gives, where no linear layer stands right before `norm`."""
+    import keras
+
+    if not isinstance(norm, keras.layers.BatchNormalization) or _linear_before(norm) is not None:
+        return None
+    after = {layer.name: layer for layer in consumers(norm)}
+    while len(after) == 1 and isinstance(only := next(iter(after.values())), keras.layers.Dropout):
+        after = {layer.name: layer for layer in consumers(only)}
+    return only if len(after) == 1 and isinstance(only := next(iter(after.values())), keras.layers.Dense) else None
+
+
+def _gain_and_shift(norm: Any) -> tuple[np.ndarray, np.ndarray]:
     mean, variance = np.asarray(norm.moving_mean), np.asarray(norm.moving_variance)
     gain = (1.0 if norm.gamma is None else np.asarray(norm.gamma)) / np.sqrt(variance + norm.epsilon)
-    shift = 0.0 if norm.beta is None else np.asarray(norm.beta)
-    axes = channel_axes(linear)
-    shape = [size if axis in axes else 1 for axis, size in enumerate(kernel.shape)]
-    return [kernel * gain.reshape(shape), (bias - mean) * gain + shift]
+    return gain, (0.0 if norm.beta is None else np.asarray(norm.beta)) - mean * gain
+
+
+def _folded_weights(layer: Any, ahead: Any | None, behind: Any | None) -> list[np.ndarray]:
+    """Return the weights of `layer` with the normalisation `ahead` of it and the one `behind` it worked in."""
+    weights = layer.get_weights()
+    if ahead is None and behind is None:
+        return list(weights)
+    kernel, bias = weights[0], weights[1] if layer.use_bias else 0.0
+    if ahead is not None:
+        gain, shift = _gain_and_shift(ahead)
+        kernel, bias = kernel * gain[:, np.newaxis], bias + shift @ kernel
+    if behind is not None:
+        gain, shift = _gain_and_shift(behind)
+        axes = channel_axes(layer)
+        kernel = kernel * gain.reshape([size if axis in axes else 1 for axis, size in enumerate(kernel.shape)])
+        bias = bias * gain + shift
+    return [kernel, bias]
 
 
 def channel_axes(linear: Any) -> tuple[int, ...]:

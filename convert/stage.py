@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,14 +48,12 @@ class Proven:
         else:
             self.left_out[level] = why
 
-    def replace(self, level: Level, again: "Proven") -> None:
-        """Take what `again` proved of `level` for what was known of it."""
-        for role, levels in again.figures.items():
-            self.figures[role][level] = levels[level]
-        kept = [one for one in self.differences if one.level != level]
-        self.differences = [*kept, *again.differences]
-        self.left_out.pop(level, None)
-        self.left_out |= again.left_out
+    def replace(self, again: "Proven", levels: Collection[Level]) -> None:
+        """Take what `again` proved of `levels` for what was known of them."""
+        for role, known in self.figures.items():
+            known |= {level: again.figures[role][level] for level in levels}
+        self.differences = [one for one in self.differences if one.level not in levels] + [*again.differences]
+        self.left_out = {level: why for level, why in self.left_out.items() if level not in levels} | again.left_out
 
 
 @dataclass(frozen=True, slots=True)

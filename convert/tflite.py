@@ -3,10 +3,12 @@
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from convert.flatbuffer import read_graph
+from convert.grid import Ranges, with_rounded_input
 from smear.bundle import Level
 from smear.errors import ConversionError
 
@@ -43,7 +45,6 @@ def convert(saved_model: Path, level: Level, representative: Tensors | None = No
         ConversionError: the level needs representative pictures, or the converter refuses the model.
     """
     import tensorflow as tf
-    from tensorflow.lite.python.convert_phase import ConverterError  # not part of the public names
 
     if level in CALIBRATED and representative is None:
         raise ConversionError(f"level {level} needs representative pictures; give the training data with --data")
@@ -60,6 +61,33 @@ def convert(saved_model: Path, level: Level, representative: Tensors | None = No
         converter.inference_input_type = converter.inference_output_type = tf.int8
     if level == "int16x8":  # its input and output stay float: the runtimes' int16 interface is not portable
         converter.target_spec.supported_ops = [operations.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8]
+    return _run(converter, level)
+
+
+def convert_rounded(model: "keras.Model", ranges: Ranges) -> bytes:
+    """Return the int8 file of `model` on the grid of `ranges`, where `convert` would measure ranges of its own.
+
+    Raises:
+        ConversionError: the converter refuses the model, or leaves a part of it in float.
+    """
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory(prefix="smearscope-") as scratch:
+        export(with_rounded_input(model, ranges), Path(scratch, "model"))
+        converter = tf.lite.TFLiteConverter.from_saved_model(str(Path(scratch, "model")))
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+        file = Path(scratch, "model.tflite")
+        file.write_bytes(_run(converter, "int8"))
+        for node in read_graph(file).nodes:
+            if any(tensor.kind == "FLOAT32" for tensor in (*node.inputs, *node.outputs)):
+                raise ConversionError(f"{model.name}: int8 leaves {node.operation} in float; build it of other layers")
+        return file.read_bytes()
+
+
+def _run(converter: Any, level: Level) -> bytes:
+    from tensorflow.lite.python.convert_phase import ConverterError  # not part of the public names
+
     try:
         return bytes(converter.convert())
     except (ConverterError, ValueError, RuntimeError) as error:
