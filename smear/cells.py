@@ -179,13 +179,14 @@ def _meets(body: Body, box: tuple[int, int, int, int]) -> bool:
 
 def _in_frame(outlines: list[np.ndarray], frame: ModelFrame) -> list[np.ndarray]:
     """Return the outlines in pixels of the frame, int32."""
-    if not outlines:
-        return []
+    if not outlines or frame.pixels.shape[:2] == frame.frame_shape:
+        return outlines
     height, width = frame.frame_shape
     # + 0.5 and - 0.5: centres of pixels, not their corners, are what scales
     points = np.rint((np.concatenate(outlines) - np.array(frame.offset) + 0.5) / frame.scale - 0.5).astype(np.int32)
     np.clip(points, 0, (width - 1, height - 1), out=points)
-    return np.split(points, np.cumsum([len(outline) for outline in outlines])[:-1])
+    ends = np.cumsum([len(outline) for outline in outlines]).tolist()
+    return [points[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def _cell(

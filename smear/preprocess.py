@@ -235,7 +235,7 @@ def cells_alone(
     shown = on_neutral_ground(frame.pixels, seen)
     if stain is None:
         return shown
-    return np.asarray(cv2.LUT(shown, stain_table(shown, cv2.countNonZero(seen.view(np.uint8)), glass, stain)))
+    return np.asarray(cv2.LUT(shown, stain_table(shown, seen, glass, stain)))
 
 
 def on_neutral_ground(pixels: np.ndarray, keep: np.ndarray, ground: int = NEUTRAL) -> np.ndarray:

@@ -77,18 +77,19 @@ def flat_points(body: np.ndarray) -> np.ndarray:
     return np.asarray(y * np.intp(body.shape[1]) + x)
 
 
-def stain_table(cells: np.ndarray, area: int, glass: np.ndarray, wanted: tuple[float, float]) -> np.ndarray:
+def stain_table(image: np.ndarray, cell: np.ndarray, glass: np.ndarray, wanted: tuple[float, float]) -> np.ndarray:
     """Return what each byte becomes so that cells are stained as deeply as in every other field, for `cv2.LUT`.
 
-    `cells` is RGB uint8 (h, w, 3), white but for `area` pixels of cells; `glass` is (3,) RGB in 0..255, see
+    `image` is RGB uint8 (h, w, 3), bool (h, w) `cell` where its cells are; `glass` is (3,) RGB in 0..255, see
     `glass_colour`. What of the optical density is the glass's own, which is the lamp and the white balance, is taken
     away. The rest is scaled so that its mean over the cells is `wanted` in red and in green; blue, which the stain
     hardly takes, follows both. How long a smear was stained is a fact of the laboratory's day. White stays white.
     """
     clear = np.interp(glass, np.arange(256), _DENSITY)
     density = np.maximum(_DENSITY - clear[:, np.newaxis], 0.0)
-    counts = np.stack([counts_of(channel) for channel in cv2.split(cells)])
-    gains = stain_gains((counts * density).sum(axis=1) / max(area, 1), wanted)
+    inside = cell.view(np.uint8)
+    counts = np.stack([counts_of(channel, inside) for channel in cv2.split(image)])
+    gains = stain_gains((counts * density).sum(axis=1) / max(counts[0].sum(), 1.0), wanted)
     table = 256.0 * np.exp(-density.T * gains) - 1.0
     return np.asarray(np.rint(np.clip(table, 0, 255)).astype(np.uint8)[:, np.newaxis])
 

@@ -15,7 +15,6 @@ from smear.preprocess import (
     ModelFrame,
     clear_of_bar,
     glass_of,
-    on_neutral_ground,
     tile,
     without_scale_bar,
 )
@@ -90,8 +89,7 @@ def levelled(pixels: np.ndarray, glass: np.ndarray) -> np.ndarray:
     if not cell.any():
         return pixels
     image = np.ascontiguousarray(pixels[..., :3])
-    table = stain_table(on_neutral_ground(image, cell), int(np.count_nonzero(cell)), glass, STAIN)
-    return np.dstack([cv2.LUT(image, table), pixels[..., 3]])
+    return np.dstack([cv2.LUT(image, stain_table(image, cell, glass, STAIN)), pixels[..., 3]])
 
 
 def levelled_masked(masked: Sequence[Masked]) -> list[Masked]:

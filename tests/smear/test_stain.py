@@ -90,7 +90,7 @@ def as_shown(image: np.ndarray) -> np.ndarray:
     """The disc alone, as a classifier is shown it."""
     cell = image[..., 1] < image[0, 0, 1]
     alone = np.where(cell[..., np.newaxis], image, np.uint8(255))
-    return cv2.LUT(alone, stain_table(alone, int(cell.sum()), glass_colour(image, cell), WANTED))
+    return cv2.LUT(alone, stain_table(image, cell, glass_colour(image, cell), WANTED))
 
 
 @pytest.mark.parametrize("light", [(1, 1, 1), (0.8, 1, 1), (1, 0.9, 0.7), (0.6, 0.6, 0.6)])
@@ -105,4 +105,4 @@ def test_however_deeply_cells_are_stained_and_lit_they_come_out_alike(depth: flo
 def test_what_is_hardly_stained_is_not_made_up_to_be() -> None:
     assert -np.log(as_shown(stained(0.05))[32, 32, 1] / 255.0) < 0.12
     nothing = np.full((8, 8, 3), 255, np.uint8)
-    assert (cv2.LUT(nothing, stain_table(nothing, 0, GLASS, WANTED)) == 255).all()
+    assert (cv2.LUT(nothing, stain_table(nothing, np.zeros(nothing.shape[:2], bool), GLASS, WANTED)) == 255).all()
