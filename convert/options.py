@@ -27,5 +27,5 @@ class Options:
     slow_fields: int = 40  # of `fields`, for levels that take seconds a field
     onnx: bool = False
     reference: bool = False  # keep every level, whatever it loses: a pair that others are compared with, not shipped
-    finetune_steps: int = STEPS  # of int8, where plain post-training quantization loses too much; 0: biases are corrected, no more
+    finetune_steps: int = STEPS  # of int8, where plain int8 loses too much; with 0 its biases are corrected, no more
     say: Callable[[str], None] = lambda line: None
