@@ -32,7 +32,7 @@ FILE_WIDTH = 200  # columns of a table that goes to a file
     flag_value="full",
     help="1024 queries or 60 s of each variant, growth to the end: about 8 minutes on a desktop, docs/benchmarks.md.",
 )
-@click.option("--levels", help="Comma-separated, of those in the bundle.  [default: all]")
+@click.option("--levels", help="Comma-separated, of those in the bundle.  [default: all but int16x8]")
 @click.option("--runtimes", help=f"Comma-separated, of {', '.join(RUNTIMES)}.  [default: all that are there]")
 @click.option("--threads", help="Comma-separated.  [default: 1; with --full also one a processor]")
 @click.option("--bundle", type=PATH, help="Folder of a model bundle.  [default: the installed one]")

@@ -15,7 +15,16 @@ from typing import Any, TypeVar
 import numpy as np
 
 from benchmarks import endtoend, machine, schema
-from benchmarks.models import LEFT_OUT, Wanted, base_level, levels_of, measure_pairs, measure_variants, write_fields
+from benchmarks.models import (
+    LEFT_OUT,
+    UNASKED,
+    Wanted,
+    base_level,
+    levels_of,
+    measure_pairs,
+    measure_variants,
+    write_fields,
+)
 from benchmarks.peak import measure_peak
 from benchmarks.rig import FULL, QUICK, Effort, Say
 from benchmarks.starts import measure_start
@@ -125,7 +134,8 @@ def _device(
 
 def _wanted(options: Options, bundle: Bundle, scratch: Path) -> tuple[Wanted, dict[str, str]]:
     have = levels_of(bundle)
-    levels = tuple(level for level in have if options.levels is None or level in options.levels)
+    asked = options.levels or tuple(level for level in have if level not in UNASKED) or have
+    levels = tuple(level for level in have if level in asked)
     missing = [level for level in options.levels or () if level not in have]
     if missing or not levels:
         told = ", ".join(missing) or "nothing"

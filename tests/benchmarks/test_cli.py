@@ -51,6 +51,27 @@ def test_a_level_that_the_bundle_lacks_is_named(tiny_bundle: Path, tmp_path: Pat
         _wanted(Options("quick", levels=("int8",)), load_bundle(tiny_bundle), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("have", "asked", "measured"),
+    [
+        (("float32", "int8", "int16x8"), None, ("float32", "int8")),
+        (("float32", "int8", "int16x8"), ("int8", "int16x8"), ("int8", "int16x8")),
+        (("int16x8",), None, ("int16x8",)),
+    ],
+)
+def test_a_level_forty_times_as_slow_is_measured_only_where_it_is_named_or_alone(
+    have: tuple[str, ...],
+    asked: tuple[str, ...] | None,
+    measured: tuple[str, ...],
+    tiny_bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("benchmarks.run.levels_of", lambda bundle: have)
+    wanted, _ = _wanted(Options("full", levels=asked), load_bundle(tiny_bundle), tmp_path)
+    assert wanted.levels == measured
+
+
 def test_a_reference_is_a_bundle_or_a_run(tiny_bundle: Path, tmp_path: Path) -> None:
     assert _reference(tiny_bundle, tmp_path).manifest.name == "tiny"
     with pytest.raises(BenchmarkError, match="neither a bundle nor a training run"):
