@@ -195,7 +195,7 @@ def _cells(
     data: Path, fields: Dataset, part: Fold, segment: Segment, out: Path, seed: int, epochs: int, resume: bool
 ) -> tuple[keras.Model, FieldScores, FieldScores]:
     store = out / "crops.npz"
-    if not store.exists():
+    if not (resume and store.exists()):
         cut_all(fields.records, segment).save(store)
     crops = Crops.load(store)
     own = crops.of(set(part.train))
