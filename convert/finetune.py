@@ -49,31 +49,29 @@ def finetune(
         rate: of Adam, at its height.
         on_step: told the number of each step and its loss.
     """
-    student = fold(model)
-    ranges = ranges_of(student, representative)
-    shown = np.concatenate(representative[:MOST_TO_CORRECT])
-    wanted = _means(student, {}, linear_layers(student), shown)
-    kernels = [layer.kernel.numpy() for layer in linear_layers(student)]
-    round_weights(student)
-    _correct(student, ranges, wanted, shown)
+    original = fold(model)
+    ranges = ranges_of(original, representative)
+    student = with_corrected_biases(model, representative, ranges)
     if steps:
-        for layer, kernel in zip(linear_layers(student), kernels, strict=True):
-            layer.kernel.assign(kernel)  # what rounding took away is what there is to move
+        for layer, before in zip(linear_layers(student), linear_layers(original), strict=True):
+            layer.kernel.assign(before.kernel)  # what rounding took away is what there is to move
         _teach(student, ranges, model, pictures, seed, steps, rate, on_step)
         round_weights(student)
     return student, ranges
 
 
-def with_corrected_biases(model: "keras.Model", representative: Sequence[np.ndarray]) -> "keras.Model":
-    """Return a copy of `model`, folded and with its weights on int8's grid, for a level that rounds no activation.
+def with_corrected_biases(
+    model: "keras.Model", representative: Sequence[np.ndarray], ranges: Ranges | None = None
+) -> "keras.Model":
+    """Return a copy of `model`, folded and with its weights on int8's grid, whose channels have the means they had.
 
-    `representative` is float32 (1, h, w, 3) in 0..1.
+    `representative` is float32 (1, h, w, 3) in 0..1. Without `ranges` activations are not rounded.
     """
     corrected = fold(model)
     shown = np.concatenate(representative[:MOST_TO_CORRECT])
     wanted = _means(corrected, {}, linear_layers(corrected), shown)
     round_weights(corrected)
-    _correct(corrected, {}, wanted, shown)
+    _correct(corrected, ranges or {}, wanted, shown)
     return corrected
 
 
