@@ -166,37 +166,39 @@ class _Maker:
         levels = self.options.levels
         proven = proof.prove(levels, self.stage("staged", files, Proven()), files, keras, onnx)
         losing = {level: proven.left_out[level] for level in MENDED if level in proven.left_out}
-        if losing:
+        mended: dict[Level, str] = {}
+        for level, plain in losing.items():
             try:
-                how = self._mend(files, tuple(losing))
+                mended[level] = f"{level} {self._mend(files, level)}; without that: {plain}"
             except ConversionError as error:
-                proven.notes.append(f"{', '.join(losing)} could not be mended: {error}")
-                return proven
-            again = proof.prove(tuple(losing), self.stage("mended", files, Proven()), files, keras, {})
-            proven.replace(again, losing)
-            proven.notes += [f"{level} {how[level]}; without that: {plain}" for level, plain in losing.items()]
+                proven.notes.append(f"{level} could not be mended: {error}")
+        if mended:
+            again = proof.prove(tuple(mended), self.stage("mended", files, Proven()), files, keras, {})
+            proven.replace(again, mended)
+            proven.notes += mended.values()
         return proven
 
-    def _mend(self, files: dict[Role, dict[Level, Path]], levels: tuple[Level, ...]) -> dict[Level, str]:
-        """Replace `levels` of both models by what loses less; return what was done to each."""
-        how: dict[Level, str] = dict.fromkeys(levels, "has its biases corrected")
-        if "int8" in levels:
-            how["int8"] += f" and is {self._finetune(files)}"
-        others = tuple(level for level in levels if level != "int8")
-        for role in ROLES if others else ():
-            self._write(files, role, with_corrected_biases(self.keras_models[role], self.seen[role]), others)
-        return how
+    def _mend(self, files: dict[Role, dict[Level, Path]], level: Level) -> str:
+        """Replace `level` of both models by what loses less; return what was done."""
+        if level == "int8":
+            return self._finetune(files)
+        for role in ROLES:
+            self._write(files, role, with_corrected_biases(self.keras_models[role], self.seen[role]), (level,))
+        return "has its biases corrected"
 
     def _finetune(self, files: dict[Role, dict[Level, Path]]) -> str:
         fields, steps = min(FINETUNE_FIELDS, len(self.run.facts.train_images)), self.options.finetune_steps
-        found = self._training(fields)
+        shown = {role: inputs.tensors for role, inputs in self._training(fields).items()} if steps else self.seen
+        made: dict[Role, bytes] = {}
         for role in ROLES:
-            tensors = found[role].tensors
-            self.options.say(f"fine-tuning the {role} for int8: {steps} steps on {len(tensors)} inputs")
-            pictures = np.round(np.concatenate(tensors) * 255.0).astype(np.uint8)
+            self.options.say(f"fine-tuning the {role} for int8: {steps} steps on {len(shown[role])} inputs")
+            pictures = np.round(np.concatenate(shown[role]) * 255.0).astype(np.uint8)
             tuned = finetune(self.keras_models[role], self.seen[role], pictures, self.run.facts.seed, steps)
-            files[role]["int8"].write_bytes(convert_rounded(*tuned))
-        return f"fine-tuned for {steps} steps on {fields} training fields"
+            made[role] = convert_rounded(*tuned)
+        for role, data in made.items():
+            files[role]["int8"].write_bytes(data)
+        tuning = f" and is fine-tuned for {steps} steps on {fields} training fields" if steps else ""
+        return f"has its biases corrected{tuning}"
 
     def stage(self, folder: str, files: Files, proven: Proven) -> Bundle:
         """Write a bundle of `files` into the scratch folder."""

@@ -17,7 +17,7 @@ def fold(model: "keras.Model") -> "keras.Model":
     training; weights are copies.
 
     Raises:
-        ConversionError: a model lies inside it, whose layers cannot be reached.
+        ConversionError: a model lies inside it, whose layers cannot be reached, or what is no layer.
     """
     import keras
 
@@ -45,7 +45,11 @@ def fold(model: "keras.Model") -> "keras.Model":
             output = keras.layers.Activation(original.activation, name=f"{layer.name}_activation")(output)
         return output
 
-    folded = keras.models.clone_model(graph, clone_function=copied, call_function=called)
+    try:
+        folded = keras.models.clone_model(graph, clone_function=copied, call_function=called)
+    except ValueError as error:  # an operation that is no layer, or a layer with an activation that is called twice
+        first = str(error).strip().splitlines()[0]
+        raise ConversionError(f"{model.name}: cannot be folded for int8 ({first}); build it of layers") from error
     for layer in (layer for layer in folded.layers if layer.weights):
         layer.set_weights(_folded_weights(graph.get_layer(layer.name), ahead.get(layer.name), behind.get(layer.name)))
         layer.trainable = True

@@ -169,6 +169,22 @@ def test_int8_that_loses_too_much_is_mended_and_measured_again(run_folder, pictu
 
 
 @pytest.mark.usefixtures("wrong_int8")
+def test_an_int8_that_cannot_be_mended_is_left_out_with_both_reasons(run_folder, pictures, tmp_path, monkeypatch):
+    def refused(model, ranges):
+        raise ConversionError("int8 leaves MUL in float")
+
+    monkeypatch.setattr(build, "convert_rounded", refused)
+    done = convert(
+        run_folder, "--out", tmp_path / "b", "--data", pictures, "--levels", "float32,int8",
+        "--limits", strict(tmp_path), "--finetune-steps", 0,
+    )  # fmt: skip
+
+    assert done.exit_code == LEFT_OUT
+    assert "agrees with Keras in 0." in load_bundle(tmp_path / "b").manifest.left_out["int8"]
+    assert "int8 could not be mended: int8 leaves MUL in float" in (tmp_path / "b" / "MODEL_CARD.md").read_text()
+
+
+@pytest.mark.usefixtures("wrong_int8")
 def test_a_reference_keeps_every_level_and_says_which_is_outside_its_limits(run_folder, pictures, tmp_path):
     done = convert(
         run_folder, "--out", tmp_path / "b", "--data", pictures, "--levels", "float32,int8",

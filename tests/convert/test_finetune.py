@@ -91,6 +91,16 @@ def test_a_model_inside_a_model_is_refused_with_what_to_do():
         fold(outer)
 
 
+def test_a_network_with_an_operation_that_is_no_layer_is_refused_with_what_to_do():
+    import keras
+
+    inputs = keras.Input((SIZE, SIZE, 3))
+    model = keras.Model(inputs, keras.layers.Conv2D(4, 3)(inputs) + keras.layers.Conv2D(4, 3)(inputs))
+
+    with pytest.raises(ConversionError, match="build it of layers"):
+        fold(model)
+
+
 def outlying(model):
     """Put one outlier into each convolution: the grid of int8 is coarse for all the rest then."""
     for layer in model.layers:
