@@ -25,7 +25,6 @@ LEFT_OUT = (
     "the naive loop over the reference (in --quick)",
     "int16x8, forty times as slow, which would leave every other turn a cold cache (--levels)",
 )
-UNASKED = frozenset({"int16x8"})  # levels measured only where they are named: runtimes have no fast kernels for them
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,23 +15,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from benchmarks import endtoend, machine, schema
-from benchmarks.models import (
-    LEFT_OUT,
-    UNASKED,
-    Wanted,
-    base_level,
-    levels_of,
-    measure_pairs,
-    measure_variants,
-    write_fields,
-)
+from benchmarks.models import LEFT_OUT, Wanted, base_level, levels_of, measure_pairs, measure_variants, write_fields
 from benchmarks.peak import measure_peak
 from benchmarks.rig import FULL, QUICK, Effort, Say
 from benchmarks.starts import measure_start
 from benchmarks.training import measure_training
 from device.models import shipped_bundle
 from device.runtimes import DEFAULT_RUNTIME, RUNTIMES
-from smear.bundle import MANIFEST, Bundle, load_bundle
+from smear.bundle import MANIFEST, SLOW, Bundle, load_bundle
 from smear.classes import LABELS
 from smear.errors import SmearscopeError
 from smear.images import write_image
@@ -134,7 +125,7 @@ def _device(
 
 def _wanted(options: Options, bundle: Bundle, scratch: Path) -> tuple[Wanted, dict[str, str]]:
     have = levels_of(bundle)
-    asked = options.levels or tuple(level for level in have if level not in UNASKED) or have
+    asked = options.levels or tuple(level for level in have if level not in SLOW) or have
     levels = tuple(level for level in have if level in asked)
     missing = [level for level in options.levels or () if level not in have]
     if missing or not levels:

@@ -11,7 +11,7 @@ from convert.finetune import finetune, with_corrected_biases
 from convert.onnx_export import export_onnx
 from convert.options import REFERENCE, ROLES, Options
 from convert.parity import KerasRuntime, check_elsewhere
-from convert.proof import Inputs, Proof, inputs_of
+from convert.proof import TRAIN, Inputs, Proof, inputs_of
 from convert.run import Run
 from convert.stage import Files, Outcome, Proven, put_in_place, stage
 from convert.tflite import convert_levels, convert_rounded
@@ -23,7 +23,7 @@ from smear.classes import LABELS
 from smear.errors import BundleError, ConversionError
 from smear.verdict import MAP_STRIDE
 
-MENDED: tuple[Level, ...] = ("dynamic", "int8", "int16x8")  # levels whose weights are rounded
+MENDED: tuple[tuple[Level, ...], ...] = (("int8",), ("dynamic", "int16x8"))  # those of one tuple in the same way
 FINETUNE_FIELDS = 1200  # of the training split: fine-tuning must not learn four hundred by heart
 CROPS = 400  # of the representative fields' cells, for a classifier that is shown crops: calibration takes time
 
@@ -130,7 +130,7 @@ class _Maker:
             self._write(files, role, self.keras_models[role], (REFERENCE,))
         self.reference = self.stage("reference", files, Proven())
         levels = tuple(level for level in self.options.levels if level != REFERENCE)
-        if set(MENDED) & set(levels):
+        if any(set(alike) & set(levels) for alike in MENDED):
             self.seen = {role: inputs.tensors for role, inputs in self._training(self.options.representative).items()}
             rng = np.random.default_rng(self.run.facts.seed)
             cells = self.seen["classifier"]
@@ -165,40 +165,49 @@ class _Maker:
         keras: dict[Role, Runtime] = {role: KerasRuntime(self.keras_models[role]) for role in ROLES}
         levels = self.options.levels
         proven = proof.prove(levels, self.stage("staged", files, Proven()), files, keras, onnx)
-        losing = {level: proven.left_out[level] for level in MENDED if level in proven.left_out}
         mended: dict[Level, str] = {}
-        for level, plain in losing.items():
+        for alike in MENDED:
+            losing = {level: proven.left_out[level] for level in alike if level in proven.left_out}
+            if not losing:
+                continue
             try:
-                mended[level] = f"{level} {self._mend(files, level)}; without that: {plain}"
+                how = self._finetune(files) if "int8" in losing else self._correct(files, tuple(losing))
             except ConversionError as error:
-                proven.notes.append(f"{level} could not be mended: {error}")
+                proven.notes.append(f"{', '.join(losing)} could not be mended: {error}")
+                continue
+            mended |= {level: f"{level} {how}; without that: {plain}" for level, plain in losing.items()}
         if mended:
             again = proof.prove(tuple(mended), self.stage("mended", files, Proven()), files, keras, {})
+            if "int8" in mended and self.options.finetune_steps:
+                tuned_on = Figure(value=self._tuned_on, split=TRAIN, n=self._tuned_on)
+                for role in ROLES:
+                    again.figures[role]["int8"]["finetuned_fields"] = tuned_on
             proven.replace(again, mended)
             proven.notes += mended.values()
         return proven
 
-    def _mend(self, files: dict[Role, dict[Level, Path]], level: Level) -> str:
-        """Replace `level` of both models by what loses less; return what was done."""
-        if level == "int8":
-            return self._finetune(files)
-        for role in ROLES:
-            self._write(files, role, with_corrected_biases(self.keras_models[role], self.seen[role]), (level,))
-        return "has its biases corrected"
+    @property
+    def _tuned_on(self) -> int:
+        return min(FINETUNE_FIELDS, len(self.run.facts.train_images))
 
     def _finetune(self, files: dict[Role, dict[Level, Path]]) -> str:
-        fields, steps = min(FINETUNE_FIELDS, len(self.run.facts.train_images)), self.options.finetune_steps
-        shown = {role: inputs.tensors for role, inputs in self._training(fields).items()} if steps else self.seen
-        made: dict[Role, bytes] = {}
+        """Replace int8 of both models by one on a grid of its own; return what was done."""
+        steps, shown = self.options.finetune_steps, self.seen
+        if steps:
+            shown = {role: inputs.tensors for role, inputs in self._training(self._tuned_on).items()}
         for role in ROLES:
             self.options.say(f"fine-tuning the {role} for int8: {steps} steps on {len(shown[role])} inputs")
             pictures = np.round(np.concatenate(shown[role]) * 255.0).astype(np.uint8)
             tuned = finetune(self.keras_models[role], self.seen[role], pictures, self.run.facts.seed, steps)
-            made[role] = convert_rounded(*tuned)
-        for role, data in made.items():
-            files[role]["int8"].write_bytes(data)
-        tuning = f" and is fine-tuned for {steps} steps on {fields} training fields" if steps else ""
+            files[role]["int8"].write_bytes(convert_rounded(*tuned))
+        tuning = f" and is fine-tuned for {steps} steps on {self._tuned_on} training fields" if steps else ""
         return f"has its biases corrected{tuning}"
+
+    def _correct(self, files: dict[Role, dict[Level, Path]], levels: tuple[Level, ...]) -> str:
+        """Replace `levels` of both models by those of weights whose biases are corrected; return what was done."""
+        for role in ROLES:
+            self._write(files, role, with_corrected_biases(self.keras_models[role], self.seen[role]), levels)
+        return "has its biases corrected"
 
     def stage(self, folder: str, files: Files, proven: Proven) -> Bundle:
         """Write a bundle of `files` into the scratch folder."""

@@ -9,7 +9,7 @@ from smear.bundle import Figure, Manifest
 FILE = "MODEL_CARD.md"
 NOT_MEASURED = "not measured"
 _WITHOUT = {
-    "agreement", "max_difference", "mean_difference", "representative_fields",
+    "agreement", "max_difference", "mean_difference", "representative_fields", "finetuned_fields",
     "edgetpu_predicted_share", "mapped_share",
 }  # fmt: skip
 """Figures of a conversion: there is no interval or control to measure."""

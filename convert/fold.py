@@ -84,8 +84,7 @@ def _linear_before(norm: Any) -> Any | None:
     if not isinstance(norm, keras.layers.BatchNormalization):
         return None
     before = producer(norm.input)
-    alone = {consumer.name for consumer in consumers(before)} == {norm.name}  # it may have been called once more
-    return before if is_linear(before) and not _has_activation(before) and alone else None
+    return before if is_linear(before) and not _has_activation(before) and _only_consumer(before) is norm else None
 
 
 def _dense_after(norm: Any) -> Any | None:
@@ -94,10 +93,15 @@ def _dense_after(norm: Any) -> Any | None:
 
     if not isinstance(norm, keras.layers.BatchNormalization) or _linear_before(norm) is not None:
         return None
-    after = {layer.name: layer for layer in consumers(norm)}
-    while len(after) == 1 and isinstance(only := next(iter(after.values())), keras.layers.Dropout):
-        after = {layer.name: layer for layer in consumers(only)}
-    return only if len(after) == 1 and isinstance(only := next(iter(after.values())), keras.layers.Dense) else None
+    after = _only_consumer(norm)
+    while isinstance(after, keras.layers.Dropout):
+        after = _only_consumer(after)
+    return after if isinstance(after, keras.layers.Dense) else None
+
+
+def _only_consumer(layer: Any) -> Any | None:
+    after = {consumer.name: consumer for consumer in consumers(layer)}  # one may have been called once more
+    return after.popitem()[1] if len(after) == 1 else None
 
 
 def _gain_and_shift(norm: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -84,9 +84,9 @@ def _grids(model: "keras.Model") -> dict[str, str]:
     """Return for each layer the name of one that stands for all that share its grid."""
     grid = {layer.name: layer.name for layer in model.layers}
     for layer in model.layers:
-        if type(layer).__name__ not in _OF_ONE_GRID or not layer._inbound_nodes[0].input_tensors:
+        if type(layer).__name__ not in _OF_ONE_GRID:
             continue
-        for tensor in layer._inbound_nodes[0].input_tensors:
+        for tensor in layer._inbound_nodes[0].input_tensors:  # an input layer has none
             ours, theirs = grid[layer.name], grid[producer(tensor).name]
             grid = {name: theirs if of == ours else of for name, of in grid.items()}
     return grid

@@ -19,12 +19,10 @@ from convert.tflite import CALIBRATED
 from device.pipeline import Pipeline
 from device.protocols import Runtime
 from device.runtimes import open_runtime
-from smear.bundle import Bundle, Figure, Level, Role
+from smear.bundle import SLOW, Bundle, Figure, Level, Role
 from smear.field import Finding, Frame
 
 VALIDATION, TRAIN = "validation", "train"
-SLOW: frozenset[Level] = frozenset({"int16x8"})
-"""Levels that have reference kernels only, seconds a field: proven on fewer fields, which their figures state."""
 
 Measured = dict[Role, dict[str, Figure]]
 
@@ -82,6 +80,7 @@ class Proof:
         return proven
 
     def _count(self, level: Level, most: int) -> int:
+        """Return on how many of `most` fields `level` is proven; its figures state it."""
         return min(most, self.options.slow_fields) if level in SLOW else most
 
     def _compare(self, files: Files, keras: Mapping[Role, Runtime], onnx: Mapping[Role, Path]) -> list[Difference]:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from convert.finetune import finetune
+from convert.finetune import _teach, finetune
 from convert.fold import fold
-from convert.grid import round_weights, rounded
+from convert.grid import ranges_of, round_weights, rounded
 from convert.tflite import convert_levels, convert_rounded
 from device.runtimes import open_runtime
 from smear.errors import ConversionError
@@ -109,6 +109,45 @@ def outlying(model):
             kernel[0, 0, 0] *= 12.0
             layer.set_weights([kernel, *rest])
     return model
+
+
+def losses_of(model, pictures, corrected=True):
+    """The loss of each step of fine-tuning; not `corrected`: from weights and biases as training left them."""
+    losses, seen = [], tensors(pictures)
+
+    def noted(step, loss):
+        losses.append(loss)
+
+    if corrected:
+        finetune(model, seen, pictures, 0, 80, 1e-3, on_step=noted)
+    else:
+        student = fold(model)
+        _teach(student, ranges_of(student, seen), model, pictures, 0, 80, 1e-3, noted)
+    return np.array(losses)
+
+
+def test_fine_tuning_brings_the_rounded_network_closer_to_its_float_self(pictures):
+    losses = losses_of(outlying(network(softmax=True, sequential=True)), pictures, corrected=False)
+
+    assert losses[-20:].mean() < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize("softmax", [False, True])
+def test_a_network_that_rounding_hardly_hurts_is_not_made_worse(pictures, softmax):
+    losses = losses_of(outlying(network(softmax)), pictures)
+
+    assert losses[-20:].mean() < 1.2 * losses[:20].mean()
+
+
+def test_what_was_fine_tuned_converts_to_an_int8_that_answers_as_the_float_network(pictures, tmp_path):
+    model, seen = outlying(network()), tensors(pictures)
+    given = opened(convert_rounded(*finetune(model, seen, pictures, 0, 80, 1e-3)), tmp_path)
+
+    wanted = np.concatenate([np.asarray(model(tensor, training=False)) for tensor in seen])
+    answers = np.concatenate([given.invoke(tensor) for tensor in seen])
+    apart = answers - wanted  # log-probabilities are compared: what all classes have in common does not matter
+    apart -= apart.mean(axis=1, keepdims=True)
+    assert np.abs(apart).mean() < 0.1 * np.ptp(wanted)
 
 
 def apart(model, given, pictures):
