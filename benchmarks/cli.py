@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from benchmarks.records import command as records_command
 from benchmarks.schema import BenchmarkError, Result, read_result
-from benchmarks.soak import command as soak_command
-from device.runtimes import RUNTIMES
-from smear.bundle import LEVELS
+from benchmarks.suites.soak import command as soak_command
+from benchmarks.suites.store_queries import command as records_command
+from smear.bundle.manifest import LEVELS
+from smear.inference.tflite import RUNTIMES
 
 PATH = click.Path(path_type=Path)
 REGRESSED = 3  # exit code of `bench compare`
@@ -73,8 +73,8 @@ def command(
     """
     if ctx.invoked_subcommand is not None:
         return
-    from benchmarks import output
-    from benchmarks.run import Options, run
+    from benchmarks.reporting import output
+    from benchmarks.runner import Options, run
 
     folder = out or Path("runs") / f"bench-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     options = Options(
@@ -108,7 +108,7 @@ def command(
 @click.pass_context
 def compare(ctx: click.Context, first: Path, second: Path, slower: float, everything: bool) -> None:
     """Compare two results, FIRST the older: what became slower, larger or worse. Ends with code 3 on a regression."""
-    from benchmarks.compare import changes, gone, unlike
+    from benchmarks.reporting.comparison import changes, gone, unlike
 
     old, new = read_result(first), read_result(second)
     found = changes(old, new, slower)
@@ -163,7 +163,7 @@ def _numbers(given: str | None) -> tuple[int, ...] | None:
 
 
 @contextmanager
-def _progress() -> Iterator["Say"]:  # noqa: F821 - of benchmarks.rig, which would cost `--help` its speed
+def _progress() -> Iterator["Say"]:  # noqa: F821 - of benchmarks.interleaved, which would cost `--help` its speed
     """Show what is measured on a terminal; in a log, one line a part."""
     console = Console(stderr=True)
     if not console.is_terminal:

@@ -1,4 +1,4 @@
-"""One measured thing in a process of its own, asked over its standard input; started by `benchmarks.rig`.
+"""One measured thing in a process of its own, asked over its standard input; started by `benchmarks.interleaved`.
 
 Apart, so that memory can be told, so that thread pools do not disturb each other, and so that runtimes which exclude
 each other are measured in one run. Run as a script by an interpreter that may have nothing of Smearscope: only the
@@ -95,9 +95,9 @@ class PipelineExamine:
         sys.path.insert(0, ask["root"])
         from pathlib import Path
 
-        from device.pipeline import Pipeline
-        from smear.bundle import load_bundle
-        from smear.field import Frame
+        from smear.bundle.manifest import load_bundle
+        from smear.findings import Frame
+        from smear.inference.pipeline import Pipeline
 
         frames = [Frame(image, "bench", ask["pixel_size_um"]) for image in np.load(ask["frames"])]
         self.before_mb = resident_mb()
@@ -161,7 +161,7 @@ class NaiveLoop:
 def training_step(ask: Ask) -> Any:
     """Return one training step of Keras or PyTorch, from a file that needs nothing else of Smearscope."""
     sys.path.insert(0, ask["root"])
-    return importlib.import_module("benchmarks.steps").ENGINES[ask["engine"]](ask)
+    return importlib.import_module("benchmarks.suites.training_steps").ENGINES[ask["engine"]](ask)
 
 
 KINDS: dict[str, Callable[[Ask], Any]] = {

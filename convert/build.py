@@ -6,22 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from convert import edgetpu, examples, golden, record
-from convert.finetune import finetune, with_corrected_biases
-from convert.onnx_export import export_onnx
+from convert import examples
+from convert.bundle_writer import Files, Outcome, Proven, put_in_place, stage
+from convert.export import edgetpu
+from convert.export.onnx import export_onnx
+from convert.export.tflite import convert_levels, convert_rounded
 from convert.options import REFERENCE, ROLES, Options
-from convert.parity import KerasRuntime, check_elsewhere
-from convert.proof import TRAIN, Inputs, Proof, inputs_of
-from convert.run import Run
-from convert.stage import Files, Outcome, Proven, put_in_place, stage
-from convert.tflite import convert_levels, convert_rounded
-from device import models
-from device.golden import answer_stride
-from device.protocols import Runtime
-from smear.bundle import Bundle, Figure, Level, Role, load_bundle
+from convert.quantization.quantization_aware import finetune, with_corrected_biases
+from convert.reporting import conversion_record
+from convert.verification import golden_outputs
+from convert.verification.level_evaluation import TRAIN, Inputs, Proof, inputs_of
+from convert.verification.parity import KerasRuntime, check_elsewhere
+from smear.bundle.manifest import Bundle, Figure, Level, Role, load_bundle
+from smear.bundle.training_run import Run
 from smear.classes import LABELS
 from smear.errors import BundleError, ConversionError
-from smear.verdict import MAP_STRIDE
+from smear.inference import verification
+from smear.inference.aggregation import MAP_STRIDE
+from smear.inference.runtime import Runtime
+from smear.inference.verification import answer_stride
 
 MENDED: tuple[tuple[Level, ...], ...] = (("int8",), ("dynamic", "int16x8"))  # those of one tuple in the same way
 FINETUNE_FIELDS = 1200  # of the training split: fine-tuning must not learn four hundred by heart
@@ -53,11 +56,11 @@ def build(run: Run, data: Path, out: Path, options: Options) -> Outcome:
             maker.edgetpu(files, proven)
             wanted += ["edgetpu"] if "edgetpu" in files["segmenter"] else []
         final = maker.stage(out.name, {r: {v: files[r][v] for v in wanted} for r in ROLES}, proven)
-        models.verify(final.path)
+        verification.verify(final.path)
         put_in_place(final.path, out)
         predictions = {role: edgetpu.predict(files[role]["int8"]) for role in ROLES if "int8" in files[role]}
     outcome = Outcome(load_bundle(out), tuple(proven.differences), predictions, tuple(proven.notes))
-    record.write(outcome)
+    conversion_record.write(outcome)
     return outcome
 
 
@@ -211,9 +214,9 @@ class _Maker:
 
     def stage(self, folder: str, files: Files, proven: Proven) -> Bundle:
         """Write a bundle of `files` into the scratch folder."""
-        arrays = golden.golden_arrays(files, self.inputs, self.options.runtimes[0])
+        arrays = golden_outputs.golden_arrays(files, self.inputs, self.options.runtimes[0])
         return stage(
-            self.run, self.work / "bundles" / folder, folder, files, golden.to_bytes(arrays), self.other, proven
+            self.run, self.work / "bundles" / folder, folder, files, golden_outputs.to_bytes(arrays), self.other, proven
         )
 
     def edgetpu(self, files: dict[Role, dict[Level, Path]], proven: Proven) -> None:

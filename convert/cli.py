@@ -7,7 +7,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from smear.bundle import Level
+from smear.bundle.manifest import Level
 
 PATH = click.Path(path_type=Path)
 FILE_WIDTH = 160  # columns of a table that goes to a file
@@ -69,10 +69,10 @@ def run(ctx: click.Context, /, run: Path, out: Path, levels: str, data: Path, li
     """
     _quiet()
     from convert.build import build
-    from convert.gate import read_limits
     from convert.options import Options
-    from convert.report import print_outcome
-    from convert.run import read_run
+    from convert.reporting.summary import print_outcome
+    from convert.verification.acceptance import read_limits
+    from smear.bundle.training_run import read_run
 
     console = Console(stderr=True)
     options = Options(
@@ -90,9 +90,9 @@ def run(ctx: click.Context, /, run: Path, out: Path, levels: str, data: Path, li
 def compare(bundles: tuple[Path, ...], plot: Path | None) -> None:
     """Print one table for each of BUNDLES: size, figures, quick speed and memory of every level."""
     _quiet()
-    from convert.compare import draw, rows_of
-    from convert.report import print_rows
-    from smear.bundle import load_bundle
+    from convert.reporting.comparison import draw, rows_of
+    from convert.reporting.summary import print_rows
+    from smear.bundle.manifest import load_bundle
 
     rows = [row for path in bundles for row in rows_of(load_bundle(path))]
     print_rows(rows, _wide())
@@ -102,7 +102,7 @@ def compare(bundles: tuple[Path, ...], plot: Path | None) -> None:
 
 
 def _levels(given: str) -> tuple[Level, ...]:
-    from convert.tflite import CONVERTED
+    from convert.export.tflite import CONVERTED
 
     asked = tuple(part.strip() for part in given.split(",") if part.strip())
     unknown = [level for level in asked if level not in CONVERTED]

@@ -7,12 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from convert.run import Picture, Run, find_picture
+from smear.bundle.training_run import Picture, Run, find_picture
 from smear.classes import LABELS
 from smear.errors import ConversionError
-from smear.field import Frame
+from smear.findings import Frame
 from smear.images import read_image
-from smear.preprocess import crop_cell
+from smear.imaging.masking import crop_cell
 from smear.synthetic import render
 
 REPRESENTATIVE = 100  # training fields that set the ranges of int8; TensorFlow's guide asks for 100 to 500

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from convert.examples import REPRESENTATIVE
-from convert.finetune import STEPS
-from convert.gate import Limits
-from convert.tflite import CONVERTED
-from smear.bundle import Level, Role
+from convert.export.tflite import CONVERTED
+from convert.quantization.quantization_aware import STEPS
+from convert.verification.acceptance import Limits
+from smear.bundle.manifest import Level, Role
 
 REFERENCE: Level = "float32"  # what every other level is held against, whether or not it ships
 ROLES: tuple[Role, ...] = ("segmenter", "classifier")

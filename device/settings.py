@@ -12,10 +12,10 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from device.gate import Limits
 from device.store.retention import MEGABYTE, Retention
-from smear.bundle import Level
+from smear.bundle.manifest import Level
 from smear.errors import SettingsError
+from smear.inference.quality_gate import Limits
 
 SYSTEM_FILE = Path("/etc/smearscope/config.toml")
 SERVICE_DATA = Path("/var/lib/smearscope")
@@ -72,7 +72,7 @@ class ModelSettings(_Section):
 
 
 class GateSettings(_Section):
-    """What a field must keep to be labelled; the defaults are those of `device.gate`."""
+    """What a field must keep to be labelled; the defaults are those of `smear.inference.quality_gate`."""
 
     min_focus: float = Field(default=_LIMITS.min_focus, ge=0, description="least sharpness at the rims of cells")
     max_clipped: float = Field(default=_LIMITS.max_clipped, ge=0, le=1, description="share of over- or underexposed")

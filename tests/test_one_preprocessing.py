@@ -11,16 +11,17 @@ pytest.importorskip("tensorflow", reason="comparing with Keras needs the extra '
 
 import keras
 
-from device.pipeline import Pipeline
-from device.segment import segment
-from smear.bundle import load_bundle
-from smear.field import Frame
-from smear.preprocess import CROP_SIZE, FIELD_SIZE, to_model_scale
+from smear.bundle.manifest import load_bundle
+from smear.findings import Frame
+from smear.imaging.masking import CROP_SIZE
+from smear.imaging.resampling import FIELD_SIZE, to_model_scale
+from smear.inference.aggregation import judge
+from smear.inference.pipeline import Pipeline
+from smear.inference.segmentation import segment
 from smear.synthetic import render
-from smear.verdict import judge
 from tests.tiny_bundle import CLASS_BIAS, CLASS_WEIGHTS, SEGMENT_BIAS, SEGMENT_WEIGHTS
-from train.crops import cut, shown
-from train.segmentation import segment_with
+from train.data.crops import cut, shown
+from train.fitting.segmenter import segment_with
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from device.golden import INPUTS, answer
-from device.runtimes import open_runtime
-from smear.bundle import (
+from smear.bundle.manifest import (
     Bundle,
     Classifier,
     InputScale,
@@ -21,7 +19,10 @@ from smear.bundle import (
 )
 from smear.classes import LABELS
 from smear.images import write_atomic
-from smear.preprocess import CROP_SIZE, FIELD_SIZE, MODEL_PIXEL_SIZE_UM
+from smear.imaging.masking import CROP_SIZE
+from smear.imaging.resampling import FIELD_SIZE, MODEL_PIXEL_SIZE_UM
+from smear.inference.tflite import open_runtime
+from smear.inference.verification import INPUTS, answer
 
 LEVEL = "float32"
 # Logits of background, cytoplasm and nucleus for R, G, B in 0..1, from a logistic regression on drawn fields:

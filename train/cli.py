@@ -6,9 +6,9 @@ from typing import Any
 import click
 
 COMMANDS = {
-    "fetch": ("train.fetch", "Get the data set, or check a folder of it."),
-    "audit": ("train.audit", "Find duplicates, re-shots, stain sessions and scale bars."),
-    "split": ("train.splits", "Write a named split to a file."),
+    "fetch": ("train.data.fetch", "Get the data set, or check a folder of it."),
+    "audit": ("train.data.audit", "Find duplicates, re-shots, stain sessions and scale bars."),
+    "split": ("train.data.splits", "Write a named split to a file."),
     "segmenter": ("train.commands.segmenter", "Fit a segmenter and score it on masks left out."),
     "classifier": ("train.commands.classifier", "Fit a classifier, calibrate it and write run.json."),
     "networks": ("train.commands.networks", "Fit the networks the paper compares, under one budget."),

@@ -7,10 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from device.cameras.names import CameraName
-from device.cameras.opencv import open_capture
+from device.cameras.opencv_capture import open_capture
+from device.cameras.uri import CameraName
 from smear.errors import CameraError, EndOfFramesError
-from smear.field import Frame
+from smear.findings import Frame
 from smear.images import IMAGE_SUFFIXES, list_images, read_image
 
 _DIGITS = re.compile(r"(\d+)")

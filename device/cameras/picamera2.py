@@ -6,7 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from device.cameras.names import CameraName
+from device.cameras.uri import CameraName
 from smear.errors import CameraError
 
 DEFAULT_SIZE = (1280, 960)  # 4:3 as the sensors of the HQ camera and the Module 2 and 3 read all of their area

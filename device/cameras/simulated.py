@@ -3,10 +3,10 @@
 import random
 import time
 
-from device.cameras.names import CameraName
+from device.cameras.uri import CameraName
 from smear.classes import LABELS
 from smear.errors import CameraError
-from smear.field import Frame
+from smear.findings import Frame
 from smear.synthetic import SyntheticSlide
 
 DEFAULT_SIZE = (640, 480)

@@ -9,8 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from device.cameras.names import CameraName
-from device.cameras.opencv import open_capture
+from device.cameras.opencv_capture import open_capture
+from device.cameras.uri import CameraName
 from smear.errors import CameraError
 
 FAILED_READS = 5  # one after another; USB loses a single MJPG picture now and then, an unplugged camera gives none

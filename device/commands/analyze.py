@@ -19,11 +19,11 @@ from device.commands.options import (
     open_pipeline,
     settings_and_data,
 )
-from device.pipeline import Pipeline
-from device.result import draw_overlay, finding_json
 from smear.errors import ImageError, SmearscopeError, StoreError
-from smear.field import CellMask, Finding, Frame, Quality
+from smear.findings import CellMask, Finding, Frame, Quality
 from smear.images import list_images, read_image, write_image
+from smear.inference.overlay import draw_overlay, finding_json
+from smear.inference.pipeline import Pipeline
 
 
 @dataclass(frozen=True, slots=True)

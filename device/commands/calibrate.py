@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from device import calibration
-from device.calibration import Calibration, Corrector
-from device.clock import SystemClock
+from device.cameras import calibration
+from device.cameras.base import Camera
+from device.cameras.calibration import Calibration, Corrector
 from device.commands.options import (
     camera_option,
     config_option,
@@ -16,14 +16,20 @@ from device.commands.options import (
     open_source,
     settings_and_data,
 )
-from device.control import ask
-from device.desk import BLANK_FRAMES, blank_calibration, focus_calibration, scale_calibration, summary
-from device.examiner import Examined
-from device.protocols import Camera
-from device.recorder import Recorded
+from device.session.control_handlers import (
+    BLANK_FRAMES,
+    blank_calibration,
+    focus_calibration,
+    scale_calibration,
+    summary,
+)
+from device.session.control_server import ask
+from device.session.inference_worker import Examined
 from device.settings import Settings
+from device.store.recorder import Recorded
+from device.system.clock import SystemClock
 from smear.errors import CameraError
-from smear.field import Frame
+from smear.findings import Frame
 
 SETTLE_FRAMES = 20  # of a live camera: its automatics need some ten frames to come to rest
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from device import calibration
-from device.calibration import Corrector
+from device.cameras import calibration
+from device.cameras.base import Camera
+from device.cameras.calibration import Corrector
 from device.commands.options import (
     NO_CHOICE,
     ModelChoice,
@@ -22,17 +23,16 @@ from device.commands.options import (
     open_source,
     settings_and_data,
 )
-from device.control import ask
-from device.protocols import Camera
-from device.report import SIMULATED
-from device.result import draw_overlay, finding_json
+from device.commands.tables import SIMULATED
+from device.session.control_server import ask
 from device.settings import Settings
 from smear import RESEARCH_USE_ONLY
 from smear.errors import CameraError, StoreError
 from smear.images import encode, write_atomic
+from smear.inference.overlay import draw_overlay, finding_json
 
 if TYPE_CHECKING:
-    from device.pipeline import Pipeline
+    from smear.inference.pipeline import Pipeline
 
 SETTLE_FRAMES = 5  # of a live camera: its exposure and white balance are still moving before
 JPEG_QUALITY = 98  # a single photograph is for looking at, not for filling a card

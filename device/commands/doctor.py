@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from device.commands.options import camera_option, config_option, data_option, settings_and_data
-from device.doctor import examine
+from device.diagnostics import examine
 
 
 @click.command()

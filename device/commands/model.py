@@ -6,9 +6,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from device import models, signing
+from device import bundles
 from device.settings import data_folder, load_settings
-from smear.bundle import SIGNATURE, read_manifest
+from smear.bundle import signing
+from smear.bundle.manifest import SIGNATURE, read_manifest
+from smear.inference import verification
 
 FOLDER = click.Path(path_type=Path)
 
@@ -21,7 +23,7 @@ FOLDER = click.Path(path_type=Path)
 def command(ctx: click.Context, config: Path | None, data: Path | None, public_key: Path | None) -> None:
     """Hold what every sub-command needs: the models folder and the key."""
     settings = load_settings(config)
-    ctx.obj = (data_folder(settings, data) / models.MODELS, public_key or settings.model.require_signature)
+    ctx.obj = (data_folder(settings, data) / bundles.MODELS, public_key or settings.model.require_signature)
 
 
 @command.command()
@@ -31,8 +33,8 @@ def command(ctx: click.Context, config: Path | None, data: Path | None, public_k
 def verify(places: tuple[Path, Path | None], bundle: Path | None, runtime: str | None) -> None:
     """Check manifest, checksums, signature, shapes and golden outputs of BUNDLE (default: the current one)."""
     folder, public_key = places
-    path = bundle or models.current_bundle(folder)
-    found = models.verify(path, runtime, public_key)
+    path = bundle or bundles.current_bundle(folder)
+    found = verification.verify(path, runtime, public_key)
     levels = ", ".join(found.manifest.segmenter.levels)
     click.echo(f"{path}: verified; {found.manifest.name} {found.sha256[:12]}, levels {levels}")
     for level, why in found.manifest.left_out.items():
@@ -43,9 +45,9 @@ def verify(places: tuple[Path, Path | None], bundle: Path | None, runtime: str |
 @click.pass_obj
 def list_(places: tuple[Path, Path | None]) -> None:
     """List the installed bundles, newest first."""
-    entries = models.installed(places[0])
+    entries = bundles.installed(places[0])
     if not entries:
-        click.echo(f"none installed in {places[0]}; in use: the one that ships, {models.shipped_bundle()}")
+        click.echo(f"none installed in {places[0]}; in use: the one that ships, {bundles.shipped_bundle()}")
         return
     table = Table("bundle", "made", "levels", "state")
     for entry in entries:
@@ -63,7 +65,7 @@ def list_(places: tuple[Path, Path | None]) -> None:
 def install(places: tuple[Path, Path | None], bundle: Path, runtime: str | None) -> None:
     """Copy BUNDLE to this device, prove the copy, and make it current."""
     folder, public_key = places
-    home = models.install(bundle, folder, runtime=runtime, public_key=public_key)
+    home = bundles.install(bundle, folder, runtime=runtime, public_key=public_key)
     click.echo(f"current: {home.name}{_previous(folder)}")
 
 
@@ -73,7 +75,7 @@ def install(places: tuple[Path, Path | None], bundle: Path, runtime: str | None)
 def activate(places: tuple[Path, Path | None], name: str) -> None:
     """Make the installed bundle NAME current (see 'smearscope model list')."""
     folder, public_key = places
-    home = models.activate(folder, name, public_key=public_key)
+    home = bundles.activate(folder, name, public_key=public_key)
     click.echo(f"current: {home.name}{_previous(folder)}")
 
 
@@ -82,12 +84,12 @@ def activate(places: tuple[Path, Path | None], name: str) -> None:
 def rollback(places: tuple[Path, Path | None]) -> None:
     """Make the previous bundle current again."""
     folder, public_key = places
-    home = models.rollback(folder, public_key=public_key)
+    home = bundles.rollback(folder, public_key=public_key)
     click.echo(f"current: {home.name}{_previous(folder)}")
 
 
 def _previous(folder: Path) -> str:
-    previous = models.target(folder, models.PREVIOUS)
+    previous = bundles.target(folder, bundles.PREVIOUS)
     return f"; previous, for 'smearscope model rollback': {previous.name}" if previous else ""
 
 
@@ -97,8 +99,8 @@ def _previous(folder: Path) -> str:
 @click.pass_obj
 def diff(places: tuple[Path, Path | None], first: Path, second: Path | None) -> None:
     """Show how the manifests of two bundles differ (SECOND defaults to the current one)."""
-    other = second or models.current_bundle(places[0])
-    changed = models.differences(first, other)
+    other = second or bundles.current_bundle(places[0])
+    changed = bundles.differences(first, other)
     if not changed:
         click.echo("no difference")
         return

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from device.cameras import open_camera
-from device.protocols import Camera, Runtime
+from device.cameras.base import Camera
+from device.cameras.registry import open_camera
 from device.settings import CONFIG_VARIABLE, DATA_VARIABLE, Settings, data_folder, load_settings
-from smear.bundle import LEVELS, Level, load_bundle
+from smear.bundle.manifest import LEVELS, Level, load_bundle
+from smear.inference.runtime import Runtime
 
 if TYPE_CHECKING:
-    from device.pipeline import Pipeline
+    from smear.inference.pipeline import Pipeline
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -85,8 +86,8 @@ def open_pipeline(
     `wrap` may put something between the pipeline and each of its models.
     """
     # Here, so that commands which only look into the store start without an inference runtime.
-    from device.pipeline import Pipeline
-    from device.signing import check_signature
+    from smear.bundle.signing import check_signature
+    from smear.inference.pipeline import Pipeline
 
     path = bundle_path(settings, data, choice.bundle)
     if settings.model.require_signature is not None:
@@ -105,7 +106,7 @@ def open_pipeline(
 
 def bundle_path(settings: Settings, data: Path, bundle: Path | None) -> Path:
     """Return the folder of the bundle in use: the one named, the settings' one, or the current one."""
-    from device.models import MODELS, current_bundle
+    from device.bundles import MODELS, current_bundle
 
     return bundle or settings.model.bundle or current_bundle(data / MODELS)
 

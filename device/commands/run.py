@@ -15,9 +15,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from device import calibration
-from device.calibration import Corrector
-from device.clock import SystemClock, boot_id, clock_synced
+from device.cameras import calibration
+from device.cameras.calibration import Corrector
 from device.commands.options import (
     ModelChoice,
     bundle_path,
@@ -29,26 +28,26 @@ from device.commands.options import (
     open_source,
     settings_and_data,
 )
-from device.compose import Button
-from device.control import ControlServer, socket_path
-from device.desk import Desk
-from device.displays import open_display
-from device.examiner import Deadlines, Examined, Examiner, Guard
-from device.feed import CameraFeed
-from device.health import read_health
-from device.loader import BundleWatch, Loader
-from device.memory import share_one_heap
-from device.notify import Journal, Notifier
-from device.protocols import Clock
-from device.recorder import Recorder
-from device.report import SIMULATED, field_table, slide_summary
-from device.screen import LiveScreen, PatientDisplay
-from device.session import Heartbeat, run_session
+from device.commands.tables import SIMULATED, field_table, slide_summary
+from device.screen.displays import open_display
+from device.screen.layout import Button
+from device.screen.live_screen import LiveScreen, PatientDisplay
+from device.session.camera_worker import CameraFeed
+from device.session.control_handlers import Desk
+from device.session.control_server import ControlServer, socket_path
+from device.session.inference_worker import Deadlines, Examined, Examiner, Guard
+from device.session.model_loader import BundleWatch, Loader
+from device.session.session import Heartbeat, run_session
+from device.session.supervisor import Board, Part, Supervisor
 from device.settings import Settings
 from device.store import Circumstances, Store
 from device.store.database import move_aside
-from device.supervisor import Board, Part, Supervisor
-from device.tracker import FieldTracker
+from device.store.duplicate_fields import FieldTracker
+from device.store.recorder import Recorder
+from device.system.clock import Clock, SystemClock, boot_id, clock_synced
+from device.system.health import read_health
+from device.system.memory import share_one_heap
+from device.system.systemd import Journal, Notifier
 from smear.errors import SmearscopeError
 
 INTERRUPTED = 130  # 128 + SIGINT: ended before the fields asked for were examined

@@ -7,7 +7,7 @@ import click
 
 from device.commands.options import config_option, data_option, settings_and_data
 from device.commands.status import NOBODY
-from device.control import ControlError, ask
+from device.session.control_server import ControlError, ask
 
 
 @click.group()

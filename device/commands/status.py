@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from device.commands.options import config_option, data_option, settings_and_data
-from device.control import ControlError, ask
+from device.session.control_server import ControlError, ask
 
 NOBODY = "no device is running here: start one with 'smearscope run', or see 'systemctl status smearscope'"
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from device.protocols import Clock
 from device.store.database import explained, writer_is_alive
 from device.store.reader import Reader
 from device.store.retention import DAY_S, MEGABYTE, Retention
+from device.system.clock import Clock
 from smear.classes import LABELS
 from smear.errors import StoreError
 

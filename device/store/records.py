@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any
 
-from device.tally import SlideTally
+from device.store.slide_summary import SlideTally
 from smear.classes import LABELS
-from smear.field import Cell
+from smear.findings import Cell
 
 PROBABILITY_COLUMNS = tuple(f"p_{name.lower()}" for name in LABELS)
 _NUMBERS = (

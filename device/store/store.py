@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from device.clock import SystemClock
-from device.protocols import Clock
 from device.store.database import (
     DATABASE,
     PHOTOGRAPHS,
@@ -22,10 +20,11 @@ from device.store.database import (
 from device.store.keeper import Keeper
 from device.store.records import PROBABILITY_COLUMNS, Circumstances, cell_row, counts_of
 from device.store.retention import Retention
-from device.tally import tally_of
+from device.store.slide_summary import tally_of
+from device.system.clock import Clock, SystemClock
 from smear.classes import LABELS
 from smear.errors import StoreError
-from smear.field import Finding, Frame
+from smear.findings import Finding, Frame
 from smear.images import write_image
 
 BUSY_TIMEOUT_S = 5.0

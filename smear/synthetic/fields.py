@@ -7,7 +7,7 @@ import numpy as np
 
 from smear.classes import LABELS
 from smear.errors import ImageError
-from smear.field import CellMask
+from smear.findings import CellMask
 from smear.synthetic.optics import burn_scale_bar, draw_lamp, expose
 from smear.synthetic.paint import paint, renumber
 from smear.synthetic.recipes import EMPTY_GLASS, NO_LEUKOCYTES, RECIPES, Recipe

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from smear.field import BACKGROUND, CYTOPLASM, NUCLEUS
+from smear.findings import BACKGROUND, CYTOPLASM, NUCLEUS
 from smear.synthetic.scene import STEPS, Blob, Leukocyte, Look, Red, Scene, Smear
 
 SUPERSAMPLING = 2  # dye is painted at twice the asked resolution; edges come out smooth

@@ -7,7 +7,7 @@ import numpy as np
 
 from smear.classes import LABELS
 from smear.errors import ImageError
-from smear.field import CellMask
+from smear.findings import CellMask
 from smear.synthetic.fields import NOISE, SyntheticField, check_size, unsigned
 from smear.synthetic.optics import draw_lamp, expose
 from smear.synthetic.paint import paint

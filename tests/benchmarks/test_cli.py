@@ -3,16 +3,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import endtoend, output
 from benchmarks.cli import REGRESSED, command
-from benchmarks.filled import fill
-from benchmarks.rig import Effort
-from benchmarks.run import Options, _reference, _wanted
+from benchmarks.interleaved import Effort
+from benchmarks.reporting import output
+from benchmarks.runner import Options, _reference, _wanted
 from benchmarks.schema import BenchmarkError
+from benchmarks.store_fixture import fill
+from benchmarks.suites import end_to_end
 from device.cli import cli
 from device.store import Store
-from smear.bundle import load_bundle
-from smear.field import Frame
+from smear.bundle.manifest import load_bundle
+from smear.findings import Frame
 from smear.synthetic import render
 from tests.benchmarks.results import make
 
@@ -67,7 +68,7 @@ def test_a_level_forty_times_as_slow_is_measured_only_where_it_is_named_or_alone
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("benchmarks.run.levels_of", lambda bundle: have)
+    monkeypatch.setattr("benchmarks.runner.levels_of", lambda bundle: have)
     wanted, _ = _wanted(Options("full", levels=asked), load_bundle(tiny_bundle), tmp_path)
     assert wanted.levels == measured
 
@@ -79,7 +80,7 @@ def test_a_reference_is_a_bundle_or_a_run(tiny_bundle: Path, tmp_path: Path) -> 
 
 
 def test_stages_and_bare_invokes_are_told_apart(tiny_bundle: Path) -> None:
-    rig = endtoend.Rig(load_bundle(tiny_bundle), "float32", BRIEF)
+    rig = end_to_end.Rig(load_bundle(tiny_bundle), "float32", BRIEF)
     stages = rig.stages("field", Frame(render("Pre", 1).image, "drawn"))
     assert list(stages.stage_ms) == ["resample", "segment", "cells", "classify", "gate"]
     assert stages.segmenter_invokes == 1
@@ -90,7 +91,7 @@ def test_stages_and_bare_invokes_are_told_apart(tiny_bundle: Path) -> None:
 
 
 def test_a_store_is_filled_with_fields_that_the_store_itself_can_read(tiny_bundle: Path, tmp_path: Path) -> None:
-    rig = endtoend.Rig(load_bundle(tiny_bundle), "float32", BRIEF)
+    rig = end_to_end.Rig(load_bundle(tiny_bundle), "float32", BRIEF)
     frame = Frame(render("Pre", 1).image, "drawn")
     finding = rig.pipeline.examine(frame)
     rig.close()

@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from convert import build, tflite
+from convert import build
 from convert.cli import LEFT_OUT, command
-from device import models
-from device.golden import read_golden
-from device.pipeline import Pipeline
+from convert.export import tflite
 from smear import RESEARCH_USE_ONLY
-from smear.bundle import load_bundle
+from smear.bundle.manifest import load_bundle
 from smear.errors import ConversionError
-from smear.field import Frame
+from smear.findings import Frame
+from smear.inference import verification
+from smear.inference.pipeline import Pipeline
+from smear.inference.verification import read_golden
 from smear.synthetic import render
 from tests.convert.tiny import classifier, map_classifier, run_facts, segmenter
 
@@ -41,7 +42,7 @@ def converted(run_folder, pictures, tmp_path_factory):
 
 
 def test_every_level_of_both_models_is_in_the_bundle_and_it_verifies(converted):
-    manifest = models.verify(converted[0]).manifest
+    manifest = verification.verify(converted[0]).manifest
 
     assert tuple(manifest.segmenter.levels) == tuple(manifest.classifier.levels) == LEVELS
     assert manifest.left_out == {}
@@ -161,7 +162,7 @@ def test_int8_that_loses_too_much_is_mended_and_measured_again(run_folder, pictu
     record = json.loads((tmp_path / "b.conversion.json").read_text())
 
     assert done.exit_code == 0, done.output
-    assert models.verify(tmp_path / "b").manifest.classifier.levels["int8"].figures["finetuned_fields"].value == 8
+    assert verification.verify(tmp_path / "b").manifest.classifier.levels["int8"].figures["finetuned_fields"].value == 8
     assert "fine-tuned for 2 steps on 8 training fields" in record["notes"][0]
     assert "segmenter agrees with Keras" in record["notes"][0].partition("without that: ")[2]
     assert [row["level"] for row in record["differences"]] == ["float32", "float32", "int8", "int8"]
@@ -192,7 +193,7 @@ def test_a_reference_keeps_every_level_and_says_which_is_outside_its_limits(run_
     )  # fmt: skip
 
     assert done.exit_code == 0, done.output
-    manifest = models.verify(tmp_path / "b").manifest
+    manifest = verification.verify(tmp_path / "b").manifest
     assert tuple(manifest.segmenter.levels) == ("float32", "int8")
     assert "outside its limits, which a reference need not keep" in (tmp_path / "b" / "MODEL_CARD.md").read_text()
 
@@ -212,7 +213,7 @@ def test_a_classifier_that_is_shown_whole_tiles_of_cells_is_converted_and_proven
     record = json.loads((tmp_path / "b.conversion.json").read_text())
 
     assert done.exit_code == 0, done.output
-    bundle = models.verify(tmp_path / "b")
+    bundle = verification.verify(tmp_path / "b")
     assert read_golden(bundle)["crops"].shape == (2, 224, 224, 3)
     assert "the segmented cells of a field on neutral ground" in (tmp_path / "b" / "MODEL_CARD.md").read_text()
     assert {row["runtime"] for row in record["differences"]} == {"ai-edge-litert", "onnxruntime"}
@@ -245,7 +246,7 @@ def test_a_failed_conversion_leaves_the_old_bundle(converted, run_folder, pictur
 
     assert isinstance(done.exception, ConversionError)
     assert "classifier.keras: not a Keras model" in str(done.exception)
-    models.verify(old)
+    verification.verify(old)
 
 
 def test_a_model_that_takes_another_size_than_stated_is_refused(run_folder, pictures, tmp_path):
@@ -270,7 +271,7 @@ def test_a_model_trained_in_mixed_precision_is_converted_in_float32(run_folder, 
     done = convert(mixed, "--out", tmp_path / "b", "--data", pictures, "--levels", "float32")
 
     assert done.exit_code == 0, done.output
-    models.verify(tmp_path / "b")
+    verification.verify(tmp_path / "b")
 
 
 def test_missing_pictures_are_named_before_any_work(run_folder, tmp_path):
@@ -297,7 +298,7 @@ def test_a_fifth_output_of_the_classifier_is_stated(run_folder, pictures, tmp_pa
 
     assert done.exit_code == 0, done.output
     assert load_bundle(tmp_path / "b").manifest.classifier.other
-    models.verify(tmp_path / "b")
+    verification.verify(tmp_path / "b")
 
 
 def test_bundles_are_compared_in_one_table_and_one_picture(converted, tmp_path):

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from convert.examples import golden_inputs, masked_fields, stratified
-from convert.figures import cell_dice
-from convert.run import Picture
+from convert.verification.figures import cell_dice
+from smear.bundle.training_run import Picture
 from smear.classes import LABELS
 from smear.images import write_image
 

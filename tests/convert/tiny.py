@@ -99,10 +99,10 @@ def make_data(folder: Path) -> Path:
 
 def make_bundle(folder: Path, run_folder: Path, levels=("float32", "int8"), name: str = "tiny", other: bool = False):
     """Write a bundle of the tiny models without measuring them, for tests of what happens to bundles."""
-    from convert.golden import golden_arrays, to_bytes
-    from convert.run import read_run
-    from convert.stage import Proven, stage
-    from convert.tflite import convert_levels
+    from convert.bundle_writer import Proven, stage
+    from convert.export.tflite import convert_levels
+    from convert.verification.golden_outputs import golden_arrays, to_bytes
+    from smear.bundle.training_run import read_run
 
     run = read_run(run_folder)
     rng = np.random.default_rng(5)

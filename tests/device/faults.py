@@ -8,20 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-from device.clock import SystemClock
-from device.displays import NoDisplay
-from device.examiner import Deadlines, Examined, Examiner, Guard
-from device.feed import CameraFeed
-from device.notify import Journal, Notifier
-from device.protocols import Camera, Display
-from device.recorder import Recorder
-from device.screen import LiveScreen, PatientDisplay
-from device.session import Heartbeat, run_session
+from device.cameras.base import Camera
+from device.screen.display import Display
+from device.screen.displays import NoDisplay
+from device.screen.live_screen import LiveScreen, PatientDisplay
+from device.session.camera_worker import CameraFeed
+from device.session.inference_worker import Deadlines, Examined, Examiner, Guard
+from device.session.session import Heartbeat, run_session
+from device.session.supervisor import Board, Part, Policy, Supervisor
 from device.store import Store
-from device.supervisor import Board, Part, Policy, Supervisor
-from device.tracker import FieldTracker
+from device.store.duplicate_fields import FieldTracker
+from device.store.recorder import Recorder
+from device.system.clock import SystemClock
+from device.system.systemd import Journal, Notifier
 from smear.errors import CameraError
-from smear.field import Finding, Frame
+from smear.findings import Finding, Frame
 from tests.device.findings import finding
 
 DEADLINE_S = 30.0  # for what takes milliseconds on a machine that is not busy

@@ -3,7 +3,7 @@
 import numpy as np
 
 from smear.classes import LABELS
-from smear.field import Cell, CellMask, Finding, Frame, Quality
+from smear.findings import Cell, CellMask, Finding, Frame, Quality
 
 
 def frame(sequence: int = 0, seed: int | None = None, wall_time_s: float = 1_700_000_000.0) -> Frame:

@@ -5,7 +5,7 @@ import os
 import signal
 from pathlib import Path
 
-from device import models
+from device import bundles
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.device.killed"])
@@ -31,6 +31,6 @@ def _act(asked: int, action: str, models_folder: Path, source: Path, log: Path) 
         taken.append(name)
 
     if action == "install":
-        models.install(source, models_folder, step=step)
+        bundles.install(source, models_folder, step=step)
     else:
-        models.rollback(models_folder, step=step)
+        bundles.rollback(models_folder, step=step)

@@ -7,14 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from device.gate import _in_cells
-from device.runtimes import open_runtime
-from device.segment import _softmax
-from smear.borders import SUREST
-from smear.cells import find_cells
-from smear.parting import separate
-from smear.preprocess import stitch, tile, tile_origins, to_model_scale, to_tensor
-from smear.stain import fill_holes, glass_colour
+from smear.imaging.cell_detection import find_cells
+from smear.imaging.contours import SUREST
+from smear.imaging.resampling import to_model_scale, to_tensor
+from smear.imaging.stain_normalization import fill_holes, glass_colour
+from smear.imaging.tiling import stitch, tile, tile_origins
+from smear.imaging.watershed import separate
+from smear.inference.quality_gate import _in_cells
+from smear.inference.segmentation import _softmax
+from smear.inference.tflite import open_runtime
 from tests.smear import plain
 
 HALF_BAND = 5e-5  # of the pixels may fall on either side of a threshold that they are as near to as rounding is
@@ -108,7 +109,7 @@ def test_a_picture_is_answered_as_its_tensor_to_the_bit(shipped, role: str, leve
 
 @pytest.fixture(scope="module")
 def shipped():
-    from device.models import shipped_bundle
-    from smear.bundle import load_bundle
+    from device.bundles import shipped_bundle
+    from smear.bundle.manifest import load_bundle
 
     return load_bundle(shipped_bundle())

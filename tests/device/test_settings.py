@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.gate import Limits
 from device.settings import Fault, GateSettings, Settings, data_folder, load_settings, parse_settings, to_toml
 from smear.errors import SettingsError
+from smear.inference.quality_gate import Limits
 
 
 def test_defaults_work_without_a_file(monkeypatch):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from device.cameras import open_camera
-from device.protocols import Camera
+from device.cameras.base import Camera
+from device.cameras.registry import open_camera
 from smear.errors import CameraError
 
 MODEL = Path("/proc/device-tree/model")

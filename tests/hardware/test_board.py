@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from device.cameras import open_camera
-from device.cameras.live import STALE_S
+from device.cameras.registry import open_camera
+from device.cameras.threaded_camera import STALE_S
 from device.commands.options import open_pipeline
-from device.displays import open_display
-from device.health import read_health, throttle_words
-from device.pipeline import Pipeline
+from device.screen.displays import open_display
 from device.settings import Settings
+from device.system.health import read_health, throttle_words
+from smear.inference.pipeline import Pipeline
 
 FIELDS = 20
 SOAK_S = 300.0  # a Pi 4 without a fan reaches its final temperature in about five minutes of load

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from device.cameras import open_camera
-from device.protocols import Camera
+from device.cameras.base import Camera
+from device.cameras.registry import open_camera
 
 FRAMES = 30
 LEAST_RATE = 5.0  # frames a second: slower than this, the stage cannot be moved by what the screen shows

@@ -3,13 +3,14 @@
 import cv2
 import numpy as np
 
-from smear import parting
-from smear.borders import SUREST
-from smear.cells import MIN_CELL_PX
-from smear.field import BACKGROUND, CYTOPLASM, NUCLEUS
-from smear.parting import _CROSS, _LEVEL_PX, _MIN_PEAK_PX, GAP_PX, NECK, SMOOTHING_PX, _peak_window
-from smear.preprocess import TILE_OVERLAP, ModelFrame, to_frame_scale
-from smear.stain import GLASS_PERCENTILE, fill_holes
+from smear.findings import BACKGROUND, CYTOPLASM, NUCLEUS
+from smear.imaging import watershed
+from smear.imaging.cell_detection import MIN_CELL_PX
+from smear.imaging.contours import SUREST
+from smear.imaging.resampling import ModelFrame, to_frame_scale
+from smear.imaging.stain_normalization import GLASS_PERCENTILE, fill_holes
+from smear.imaging.tiling import TILE_OVERLAP
+from smear.imaging.watershed import _CROSS, _LEVEL_PX, _MIN_PEAK_PX, GAP_PX, NECK, SMOOTHING_PX, _peak_window
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -46,7 +47,7 @@ def log_odds(this: np.ndarray, that: np.ndarray) -> np.ndarray:
 
 def parted(cell: np.ndarray) -> np.ndarray:
     """Bool (h, w) parted by its outline alone, every place being sure."""
-    return parting.separate(cell, np.where(cell, np.float32(-SUREST), np.float32(SUREST)))
+    return watershed.separate(cell, np.where(cell, np.float32(-SUREST), np.float32(SUREST)))
 
 
 def separate(cell: np.ndarray, ground: np.ndarray, stride: int) -> np.ndarray:

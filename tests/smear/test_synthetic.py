@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from smear.classes import LABELS
 from smear.errors import ImageError
-from smear.field import BACKGROUND, CYTOPLASM, NUCLEUS
+from smear.findings import BACKGROUND, CYTOPLASM, NUCLEUS
 from smear.synthetic import SESSIONS, SyntheticField, SyntheticSlide, blank, red_cells_only, render
 from smear.synthetic.stains import PALETTES
 

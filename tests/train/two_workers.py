@@ -10,8 +10,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from train.distributed import replicas
-from train.fit import fit
+from train.fitting.distributed import replicas
+from train.fitting.training_loop import fit
 
 EPOCHS, STEPS, ROWS = 3, 3, 7  # rows that two workers cannot halve
 

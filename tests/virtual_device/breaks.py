@@ -31,13 +31,13 @@ class Break:
 DEVICE = "tests/virtual_device"
 BREAKS = {
     "rgb": Break(
-        "device/cameras/live.py",
+        "device/cameras/threaded_camera.py",
         "self._source.to_rgb(raw)",
         "self._source.to_rgb(raw)[..., ::-1].copy()",
         f"{DEVICE}/test_camera.py::test_red_green_blue_and_grey_survive_the_way_from_the_camera",
     ),
     "kick": Break(
-        "device/notify.py",
+        "device/system/systemd.py",
         'self._send("WATCHDOG=1")',
         "return",
         f"{DEVICE}/test_service.py::test_a_healthy_service_outlives_its_watchdog",

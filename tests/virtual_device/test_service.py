@@ -16,7 +16,7 @@ DATABASE = "/var/lib/smearscope/smearscope.sqlite3"
 
 pytestmark = pytest.mark.skipif(
     not (debian.PROJECT / "device" / "supervisor.py").exists(),
-    reason="waits for device/supervisor.py: 'smearscope run' does not tell systemd READY and WATCHDOG yet",
+    reason="waits for device/session/supervisor.py: 'smearscope run' does not tell systemd READY and WATCHDOG yet",
 )
 
 

@@ -7,15 +7,24 @@ import click
 import keras
 import numpy as np
 
-from smear.bundle import Figure
+from smear.bundle.manifest import Figure
 from smear.classes import LABELS
 from smear.errors import TrainingError
 from smear.images import read_image
+from smear.imaging.resampling import to_model_scale
 from smear.metrics import bootstrap_interval, expected_calibration_error
-from smear.preprocess import to_model_scale
-from train import distributed, models
-from train.calibrate import Calibration, calibrate, softmax
-from train.classification import (
+from smear.progress import progress
+from train.data.crops import Crops, cut, joined
+from train.data.dataset import Dataset, Record, read
+from train.data.masked_fields import STAIN, NeutralFields, levelled_masked, neutral_field
+from train.data.masks import PIXEL_SIZE_UM, foreign, rendered
+from train.data.negatives import foreign_cells, made_up
+from train.data.splits import Fold, load, read_audit
+from train.data.whole_fields import whole_field
+from train.evaluation.colour_forest import histograms, judge
+from train.fitting import distributed
+from train.fitting.calibration import Calibration, calibrate, softmax
+from train.fitting.classifier import (
     CELL_EPOCHS,
     FIELD_EPOCHS,
     NEUTRAL_EPOCHS,
@@ -28,16 +37,9 @@ from train.classification import (
     score_fields,
     score_neutral,
 )
-from train.colour_forest import histograms, judge
-from train.crops import Crops, cut, joined
-from train.dataset import Dataset, Record, progress, read
-from train.fields import whole_field
-from train.masks import PIXEL_SIZE_UM, foreign, rendered
-from train.neutral import STAIN, NeutralFields, levelled_masked, neutral_field
-from train.others import foreign_cells, made_up
-from train.run import CLASSIFIER, SEGMENTER, Split, write_run
-from train.segmentation import Segment, segment_with
-from train.splits import Fold, load, read_audit
+from train.fitting.run_record import CLASSIFIER, SEGMENTER, Split, write_run
+from train.fitting.segmenter import Segment, segment_with
+from train.networks import architectures
 
 EPOCHS = {"smearnet": NEUTRAL_EPOCHS, "cellnet": CELL_EPOCHS, "paper_cnn": FIELD_EPOCHS}
 RENDERED, RENDERED_SEED = 240, 20_000
@@ -111,7 +113,7 @@ def command(
         else:
             fitted, checked, scored = _cells(data, fields, part, segment, out, seed, epochs, resume)
     else:
-        network = models.paper_cnn(dropout=dropout)
+        network = architectures.paper_cnn(dropout=dropout)
         fitted, checked, scored = _fields(network, fields, part, out, seed, epochs, resume)
     fitted.save(out / CLASSIFIER)
     calibration = calibrate(checked.logits, checked.truth, checked.strangeness)

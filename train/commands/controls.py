@@ -10,18 +10,18 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from smear.bundle import LEVELS
+from smear.bundle.manifest import LEVELS
 from smear.errors import TrainingError
-from train import outcome
-from train.controls import Share
-from train.dataset import read
-from train.examination import Plan, run
-from train.judged import Judge
-from train.outcome import Outcome
-from train.splits import load, read_audit
+from smear.inference.evaluator import Judge
+from train.data.dataset import read
+from train.data.splits import load, read_audit
+from train.evaluation import control_results
+from train.evaluation.control_results import Outcome
+from train.evaluation.control_suite import Plan, run
+from train.evaluation.shortcut_controls import Share
 
 FILE = "controls.json"
-RUN = "run.json"  # of train.run, which would bring Keras in
+RUN = "run.json"  # of train.fitting.run_record, which would bring Keras in
 
 
 @click.command()
@@ -80,7 +80,7 @@ def command(
     )
     with Judge(bundle, level) as judge:
         found = run(judge, plan)
-    outcome.save(found, out / FILE)
+    control_results.save(found, out / FILE)
     print_outcome(found, Console())
     click.echo(f"wrote {out / FILE}")
 

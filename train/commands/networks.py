@@ -12,13 +12,13 @@ import keras
 
 from smear.errors import TrainingError
 from smear.images import write_atomic
-from train import distributed
-from train.colour_forest import histograms, judge
-from train.dataset import Dataset, read
-from train.experiments import read_rows
-from train.networks import BATCH, NAMES, RATE, Budget, build, ground_row, run, save_row, table
-from train.page import Text, to_markdown
-from train.splits import Fold, load, read_audit
+from train.data.dataset import Dataset, read
+from train.data.splits import Fold, load, read_audit
+from train.evaluation.colour_forest import histograms, judge
+from train.fitting import distributed
+from train.fitting.compared_networks import BATCH, NAMES, RATE, Budget, build, ground_row, run, save_row, table
+from train.reporting.experiments import read_rows
+from train.reporting.page import Text, to_markdown
 
 FAIR = (
     "A few epochs on a CPU rank networks by how fast they start, not by what they can do: InceptionV3, ResNet50, "

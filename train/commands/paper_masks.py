@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 import keras
 
-from train.dataset import read
-from train.fit import write_json
-from train.paper_masks import EPOCHS, plain, run
-from train.splits import load
+from train.data.dataset import read
+from train.data.splits import load
+from train.fitting.paper_protocol import EPOCHS, plain, run
+from train.fitting.training_loop import write_json
 
 FILE = "paper_masks.json"
 

@@ -7,19 +7,20 @@ from typing import Any
 import click
 from rich.console import Console
 
-from smear.bundle import LEVELS
+from smear.bundle.manifest import LEVELS
 from smear.errors import TrainingError
 from smear.images import write_atomic
-from train import card, outcome
-from train.budget import stages
+from smear.inference.evaluator import Judge
 from train.commands import controls
-from train.dataset import class_root
-from train.evaluation import evaluate
-from train.experiments import read_rows, spreads
-from train.judged import Judge
-from train.outcome import Outcome
-from train.page import Block, Picture, to_html, to_markdown
-from train.report import TITLE, Material, blocks
+from train.data.dataset import class_root
+from train.evaluation import control_results
+from train.evaluation.control_results import Outcome
+from train.evaluation.scores import evaluate
+from train.reporting import model_card
+from train.reporting.experiments import read_rows, spreads
+from train.reporting.page import Block, Picture, to_html, to_markdown
+from train.reporting.report import TITLE, Material, blocks
+from train.reporting.training_cost import stages
 
 HTML, MARKDOWN, FIGURES = "report.html", "report.md", "figures"
 SEGMENTER = "segmenter.json"  # of 'train segmenter'
@@ -89,7 +90,7 @@ def command(
                 without_masks=False,
                 quiet=quiet,
             )
-        found = outcome.load(stored)
+        found = control_results.load(stored)
         material = Material(
             outcome=found,
             judge=judge,
@@ -122,7 +123,7 @@ def _fresh(stored: Path, judge: Judge, split_file: Path, fold: int, limit: int |
     """Whether `stored` holds what the controls would find again."""
     if not stored.exists():
         return False
-    found = outcome.load(stored)
+    found = control_results.load(stored)
     wanted = _json(split_file)
     same_split = (found.fields.split, found.fields.seed, found.fields.fold, found.fields.fingerprint) == (
         wanted.get("name"), wanted.get("seed"), fold, wanted.get("fingerprint"))  # fmt: skip
@@ -133,7 +134,7 @@ def _fresh(stored: Path, judge: Judge, split_file: Path, fold: int, limit: int |
 
 
 def _extend(bundle: Path, found: Outcome) -> None:
-    where = card.extend(bundle, found, evaluate(found.answers, found.bundle.temperature))
+    where = model_card.extend(bundle, found, evaluate(found.answers, found.bundle.temperature))
     Console().print(f"wrote {where}; the bundle's manifest holds its new checksum")
 
 

@@ -9,13 +9,22 @@ import click
 import keras
 import numpy as np
 
-from smear.bundle import Figure
+from smear.bundle.manifest import Figure
 from smear.metrics import bootstrap_interval
-from train import distributed
-from train.fit import write_json
-from train.masks import PIXEL_SIZE_UM, Masked, drawn, foreign
-from train.run import SEGMENTER
-from train.segmentation import DRAWN_EPOCHS, ROUGH_EPOCHS, TAUGHT_EPOCHS, Score, fit_rough, fit_taught, folds, score
+from train.data.masks import PIXEL_SIZE_UM, Masked, drawn, foreign
+from train.fitting import distributed
+from train.fitting.run_record import SEGMENTER
+from train.fitting.segmenter import (
+    DRAWN_EPOCHS,
+    ROUGH_EPOCHS,
+    TAUGHT_EPOCHS,
+    Score,
+    fit_rough,
+    fit_taught,
+    folds,
+    score,
+)
+from train.fitting.training_loop import write_json
 
 SCORES = "segmenter.json"
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from device.cameras import open_camera
+from device.cameras.registry import open_camera
 from smear.errors import CameraError, EndOfFramesError, ImageError
 from smear.images import write_image
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from device.cameras import open_camera
 from device.cameras.picamera2 import yuv_to_rgb
+from device.cameras.registry import open_camera
 from smear.errors import CameraError
 
 RGB = np.zeros((48, 64, 3), np.uint8)

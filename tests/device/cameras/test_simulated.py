@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from device.cameras import open_camera
+from device.cameras.registry import open_camera
 from smear.errors import CameraError
 
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from device.cameras import open_camera
-from device.protocols import Camera
+from device.cameras.base import Camera
+from device.cameras.registry import open_camera
 from smear.errors import CameraError
 
 COLOUR_TOLERANCE = 12  # MJPG at OpenCV's default quality keeps a flat patch within this of what was drawn

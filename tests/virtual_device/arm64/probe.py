@@ -16,10 +16,10 @@ MODULES = ("PIL", "ai_edge_litert.interpreter", "click", "cryptography", "cv2", 
 
 def main(bundle: str) -> None:
     os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
-    for name in (*MODULES, "rich", "device.cli", "device.commands.run", "smear.cells"):
+    for name in (*MODULES, "rich", "device.cli", "device.commands.run", "smear.imaging.cell_detection"):
         importlib.import_module(name)
-    from device.golden import golden_faults, models
-    from smear.bundle import load_bundle
+    from smear.bundle.manifest import load_bundle
+    from smear.inference.verification import golden_faults, models
 
     loaded = load_bundle(Path(bundle))
     found = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from device.compose import STATE, Box
+from device.screen.layout import STATE, Box
 from smear.images import read_image, write_image
 from tests.golden import LOCAL_DIFFERENCE, largest_local_difference
 from tests.virtual_device import container, debian, image, tools

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from device.compose import BUTTONS, Button
+from device.screen.layout import BUTTONS, Button
 from tests.virtual_device import container, image
 from tests.virtual_device.machine.conftest import SETTLE_S, status
 from tests.virtual_device.qemu import Machine

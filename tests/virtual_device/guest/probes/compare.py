@@ -13,10 +13,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from device.cameras import open_camera
+from device.cameras.registry import open_camera
 from device.commands.options import open_pipeline
 from device.settings import load_settings
-from smear.field import Finding, Frame
+from smear.findings import Finding, Frame
 
 MOST_FRAMES = 60  # the camera goes through its pictures in turn; a busy machine skips some
 

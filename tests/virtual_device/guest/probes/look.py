@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from device.cameras import open_camera
+from device.cameras.registry import open_camera
 
 
 def main(name: str, frames: int, folder: str = "") -> None:

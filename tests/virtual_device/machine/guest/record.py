@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from device.cameras import open_camera
+from device.cameras.registry import open_camera
 from device.commands.options import open_pipeline
 from device.settings import load_settings
 from device.store import Store

@@ -1,0 +1,170 @@
+"""Where a result was measured, and whether it can be believed."""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+
+from benchmarks.schema import Board, Environment
+from device.system.health import read_health, throttle_words
+from smear.bundle.manifest import Bundle
+
+LIBRARIES = (
+    "ai-edge-litert",
+    "tflite-runtime",
+    "onnxruntime",
+    "tf2onnx",
+    "opencv-python-headless",
+    "numpy",
+    "smearscope",
+)
+BUSY = 0.25  # processors that others may keep busy before a run calls itself loaded
+LOAD = 0.5  # the one-minute average of a machine left alone before the run; afterwards it is the run's own
+_LOOK_S = 0.5
+
+
+class Watch:
+    """Tells how many processors others kept busy since it was made; a host that takes the processor away counts too.
+
+    The work of our own processes counts as ours once they have ended.
+    """
+
+    def __init__(self) -> None:
+        self._busy, self._own, self._began = _busy_s(), sum(os.times()[:4]), time.monotonic()
+
+    def others(self) -> float:
+        """Return the mean number of processors that others kept busy."""
+        spent = _busy_s() - self._busy - (sum(os.times()[:4]) - self._own)
+        return max(0.0, spent / (time.monotonic() - self._began))
+
+
+def read_board(sys_folder: Path = Path("/sys")) -> Board:
+    """Look at the machine for half a second: temperature, throttling, clock, and what other processes take."""
+    watch = Watch()
+    # Nothing is waited for: this is the span over which the load is measured.
+    psutil.cpu_percent(interval=_LOOK_S)
+    health = read_health(sys_folder)
+    clock = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
+    return Board(
+        temperature_c=health.temperature_c,
+        throttled=health.throttled,
+        governor=_read(sys_folder / "devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        clock_mhz=clock.current if clock else None,
+        load_1min=os.getloadavg()[0],
+        others_busy=watch.others(),
+    )
+
+
+def environment(
+    bundle: Bundle, before: Board, after: Board, versions: dict[str, str], others_busy: float = 0.0
+) -> Environment:
+    """Describe this machine; `versions` adds those of other environments, `others_busy` is over the whole run."""
+    cpus = os.cpu_count() or 1
+    return Environment(
+        machine=_machine(),
+        cpu=_cpu(),
+        cpus=cpus,
+        memory_mb=psutil.virtual_memory().total // 1_000_000,
+        os=_os_name(),
+        kernel=platform.release(),
+        python=platform.python_version(),
+        versions=_versions() | versions,
+        git_revision=_git_revision(),
+        bundle=bundle.manifest.name,
+        bundle_sha256=bundle.sha256,
+        before=before,
+        after=after,
+        others_busy=others_busy,
+        nice=os.getpriority(os.PRIO_PROCESS, 0),
+        warnings=doubts(before, after, cpus, others_busy),
+    )
+
+
+def doubts(before: Board, after: Board, cpus: int, others_busy: float = 0.0) -> tuple[str, ...]:
+    """Return why figures measured between `before` and `after` may be wrong, in words."""
+    said = []
+    busiest = max(before.others_busy, after.others_busy, others_busy)
+    if busiest > BUSY:
+        said.append(
+            f"loaded: other processes kept {busiest:.1f} of {cpus} processors busy ({others_busy:.1f} over the whole "
+            f"run; load {before.load_1min:.1f} before, {after.load_1min:.1f} after); measure again on a quiet machine"
+        )
+    elif before.load_1min > LOAD:
+        said.append(
+            f"loaded: the load average was {before.load_1min:.1f} when the run began; measure again on a machine that "
+            "was left alone for a minute"
+        )
+    for when, board in (("before", before), ("after", after)):
+        words = throttle_words(board.throttled or 0)
+        if words:
+            said.append(f"throttled {when} the run: {', '.join(words)}")
+    if before.governor in {"powersave", "conservative"}:
+        said.append(f"the governor is {before.governor}: the clock may not have been at its highest")
+    return tuple(said)
+
+
+def resident_mb() -> float:
+    """Return the resident memory of this process."""
+    return float(psutil.Process().memory_info().rss) / 1e6
+
+
+def _busy_s() -> float:
+    """Seconds that all processors together have worked."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
+
+
+def _machine() -> str:
+    return (
+        _read(Path("/proc/device-tree/model")).strip("\0")
+        or _read(Path("/sys/class/dmi/id/product_name"))
+        or platform.machine()
+    )
+
+
+def _cpu() -> str:
+    names = [
+        line.split(":", 1)[1].strip() for line in _read(Path("/proc/cpuinfo")).splitlines() if "model name" in line
+    ]
+    return names[0] if names else platform.machine()
+
+
+def _os_name() -> str:
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return platform.system()
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _git_revision() -> str:
+    """Return the revision of the checkout this runs from; "" in an installed package."""
+    root = Path(__file__).parent.parent
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    except OSError:
+        return ""
+    return done.stdout.strip()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""

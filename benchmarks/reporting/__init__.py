@@ -1,0 +1,1 @@
+"""One result as Markdown, HTML and JSON, and two results compared."""

@@ -1,0 +1,217 @@
+"""One benchmark run from options to result: every part measured, and a part that fails named."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from benchmarks import environment, schema
+from benchmarks.interleaved import FULL, QUICK, Effort, Say
+from benchmarks.suites import end_to_end
+from benchmarks.suites.levels import (
+    LEFT_OUT,
+    Wanted,
+    base_level,
+    levels_of,
+    measure_pairs,
+    measure_variants,
+    write_fields,
+)
+from benchmarks.suites.peak import measure_peak
+from benchmarks.suites.startup import measure_start
+from benchmarks.suites.training import measure_training
+from device.bundles import shipped_bundle
+from smear.bundle.manifest import MANIFEST, SLOW, Bundle, load_bundle
+from smear.classes import LABELS
+from smear.errors import SmearscopeError
+from smear.images import write_image
+from smear.inference.tflite import DEFAULT_RUNTIME, RUNTIMES
+from smear.synthetic import render
+
+# Of the live cameras and of each point of the growth curves, whose largest frames take a second each on a Pi.
+GROWTH = {"quick": Effort(64, 1.0, 4, repeats=5), "full": Effort(64, 3.0, 8, repeats=12)}
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for; None: everything there is."""
+
+    mode: Any  # "quick" or "full"
+    levels: tuple[str, ...] | None = None
+    runtimes: tuple[str, ...] | None = None
+    threads: tuple[int, ...] | None = None
+    bundle: Path | None = None
+    reference: Path | None = None
+    tflite_python: Path | None = None
+    torch_python: Path | None = None
+
+
+def run(options: Options, say: Say = lambda what, done: None) -> schema.Result:
+    """Measure everything that `options` ask for.
+
+    Raises:
+        BundleError: the bundle cannot be used.
+        BenchmarkError: a level or runtime that was asked for is not there.
+    """
+    bundle = load_bundle(options.bundle or shipped_bundle())
+    effort = FULL if options.mode == "full" else QUICK
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="smearscope-bench-") as folder:
+        scratch = Path(folder)
+        wanted, versions = _wanted(options, bundle, scratch)
+        watch, before = environment.Watch(), environment.read_board()
+        parts, torch = _Parts(), _torch(options.torch_python)
+        pairs = parts.take("end to end", lambda: measure_pairs(wanted, effort, say), [])
+        variants = parts.take("bare inference", lambda: measure_variants(wanted, effort, say), [])
+        engines = {"Keras": _keras(), "PyTorch": torch}
+        training = parts.take("training step", lambda: measure_training(engines, options.mode, say), [])
+        peak = parts.take("peak", lambda: measure_peak(bundle, wanted.levels, scratch, torch, say), None)
+        fields = np.load(wanted.frames)
+        device = _device(options.mode, bundle, base_level(wanted.levels), effort, fields, scratch, parts, say)
+        after = environment.read_board()
+    return schema.Result(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        mode=options.mode,
+        environment=environment.environment(bundle, before, after, versions, watch.others()),
+        variants=tuple(variants),
+        pairs=tuple(pairs),
+        training=tuple(training),
+        peak=peak,
+        left_out=LEFT_OUT if wanted.brief else (),
+        seconds=time.monotonic() - began,
+        faults=tuple(parts.faults),
+        **device,
+    )
+
+
+class _Parts:
+    """Takes one part after the other; a part that fails is noted, and the others are still measured."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+
+    def take(self, name: str, part: Callable[[], T], otherwise: T) -> T:
+        try:
+            return part()
+        except (SmearscopeError, OSError, ValueError, RuntimeError, ImportError) as error:
+            self.faults.append(f"{name}: {' '.join(str(error).split())[:300] or type(error).__name__}")
+            return otherwise
+
+
+def _device(
+    mode: str, bundle: Bundle, level: str, effort: Any, fields: np.ndarray, scratch: Path, parts: _Parts, say: Say
+) -> dict[str, Any]:
+    """Measure the device end to end in this process, at `level` on one thread of the default runtime."""
+    say("stages of a frame", 0.0)
+    picture = scratch / "picture" / "field.png"
+    picture.parent.mkdir()
+    write_image(picture, fields[0])
+    (scratch / "fields").mkdir()
+    rig = end_to_end.Rig(bundle, level, effort)
+    try:
+        frame = end_to_end.drawn_frame()
+        stages = parts.take("stages", lambda: tuple(end_to_end.stage_rows(rig, fields[0])), ())
+        rig.effort = GROWTH[mode]
+        return {
+            "stages": stages,
+            "live": parts.take("capture to screen", lambda: tuple(end_to_end.live_rows(rig, frame, scratch, say)), ()),
+            "growth": parts.take("growth", lambda: tuple(end_to_end.growth(rig, mode, scratch, say)), ()),
+            "start": parts.take("start", lambda: measure_start(bundle, level, picture, mode, say), None),
+        }
+    finally:
+        rig.close()
+
+
+def _wanted(options: Options, bundle: Bundle, scratch: Path) -> tuple[Wanted, dict[str, str]]:
+    have = levels_of(bundle)
+    asked = options.levels or tuple(level for level in have if level not in SLOW) or have
+    levels = tuple(level for level in have if level in asked)
+    missing = [level for level in options.levels or () if level not in have]
+    if missing or not levels:
+        told = ", ".join(missing) or "nothing"
+        raise schema.BenchmarkError(f"bundle {bundle.path}: no {told} for a processor; choose of {', '.join(have)}")
+    runtimes, refused, versions = _runtimes(options)
+    cpus = os.cpu_count() or 1
+    threads = options.threads or ((1,) if options.mode == "quick" or cpus == 1 else (1, cpus))
+    fields = [render(label, seed).image for seed, label in enumerate(LABELS)]
+    return Wanted(
+        bundle=bundle,
+        reference=None if options.reference is None else _reference(options.reference, scratch),
+        levels=levels,
+        runtimes=runtimes,
+        threads=threads,
+        frames=write_fields(scratch / "frames.npy", fields),
+        refused=refused,
+        brief=options.mode == "full" and options.levels is None and options.runtimes is None,
+        scratch=scratch,
+    ), versions
+
+
+def _runtimes(options: Options) -> tuple[dict[str, Path], dict[str, str], dict[str, str]]:
+    """Return interpreter by runtime, why a runtime is not there, and versions found elsewhere."""
+    found, refused, versions = dict[str, Path](), dict[str, str](), dict[str, str]()
+    for runtime, (module, extra) in RUNTIMES.items():
+        if options.runtimes is not None and runtime not in options.runtimes:
+            continue
+        elsewhere = options.tflite_python if runtime != DEFAULT_RUNTIME else None
+        python = elsewhere or Path(sys.executable)
+        version = _version(python, module.split(".")[0], runtime)
+        if version is None:
+            how = "give --tflite-python" if runtime != DEFAULT_RUNTIME else f"pip install 'smearscope[{extra}]'"
+            refused[runtime] = f"not installed for {python.name}; {how}"
+            continue
+        found[runtime] = python
+        versions[runtime] = version
+    if not found:
+        raise schema.BenchmarkError(f"no runtime to measure ({'; '.join(refused.values())})")
+    return found, refused, versions
+
+
+def _keras() -> Path | None:
+    """Return this interpreter where it can train; looked for without importing what takes seconds."""
+    have = all(importlib.util.find_spec(name) for name in ("keras", "tensorflow", "train"))
+    return Path(sys.executable) if have else None
+
+
+def _torch(given: Path | None) -> Path | None:
+    """Return the interpreter that has PyTorch: the one that was given, else this one, else None."""
+    if given is None:
+        return Path(sys.executable) if importlib.util.find_spec("torch") else None
+    if _version(given, "numpy", "torch") is None:
+        raise schema.BenchmarkError(f"{given}: has no PyTorch; make bench TORCH=1, or leave --torch-python out")
+    return given
+
+
+def _version(python: Path, module: str, distribution: str) -> str | None:
+    code = f"import importlib.metadata as m, {module}; print(m.version({distribution!r}))"
+    try:
+        done = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise schema.BenchmarkError(f"{python}: {error.strerror}; give the interpreter of an environment") from error
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _reference(path: Path, scratch: Path) -> Bundle:
+    """Open the reference: a bundle, or a training run that is converted first."""
+    if (path / MANIFEST).is_file():
+        return load_bundle(path)
+    if not (path / "run.json").is_file():
+        raise schema.BenchmarkError(f"{path}: neither a bundle nor a training run; give a folder of either")
+    out = scratch / "reference"
+    command = [sys.executable, "-m", "device", "convert", str(path), "--out", str(out)]
+    command += ["--reference", "--levels", "float32,int8"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if not (out / MANIFEST).is_file():
+        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise schema.BenchmarkError(f"{path}: not converted ({said}); convert it first and give the bundle")
+    return load_bundle(out)

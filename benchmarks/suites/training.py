@@ -1,0 +1,45 @@
+"""One training step in Keras, as `smearscope train` takes it, and of the same network in PyTorch, in turn."""
+
+import os
+from pathlib import Path
+
+from benchmarks import schema
+from benchmarks.interleaved import Effort, Measured, Say, Spec, latency_of, measure, ratio_of
+
+BATCH = 16  # as the whole-field networks are trained, and the paper's
+NETWORK = "paper_cnn"
+ROOT = Path(__file__).parents[2]
+# A step takes most of a second on two processors: a thousand of them would take the time of everything else.
+EFFORTS = {
+    "quick": Effort(queries=4, seconds=6.0, burst=1, warm_s=0.5),
+    "full": Effort(queries=32, seconds=10.0, burst=1, warm_s=0.5),
+}
+TOLD = ("parameters", "version", "first_ms", "peak_mb")
+HOW = {
+    "Keras": "pip install 'smearscope[train]'",
+    "PyTorch": "make bench TORCH=1, or pip install torch in an environment of its own and --torch-python",
+}
+
+
+def measure_training(pythons: dict[str, Path | None], mode: str, say: Say) -> list[schema.Step]:
+    """Measure one step of each engine on all processors; `pythons` names its interpreter, None where there is none."""
+    threads = os.cpu_count() or 1
+    rows, specs = list[schema.Step](), list[Spec]()
+    for engine, python in pythons.items():
+        key = f"training/{NETWORK}/{engine}/{BATCH}/{threads}"
+        why = "" if python else f"{engine} is not installed; {HOW[engine]}"
+        rows.append(schema.Step(key=key, network=NETWORK, engine=engine, batch=BATCH, threads=threads, fault=why))
+        if python:
+            ask = {"engine": engine, "batch": BATCH, "threads": threads, "root": str(ROOT)}
+            specs.append(Spec(key, "training", ask, python))
+    found = measure(specs, EFFORTS[mode], say)
+    base = next((key for key in found if "/Keras/" in key), None)
+    return [row if row.fault else _filled(row, found, base) for row in rows]
+
+
+def _filled(row: schema.Step, found: dict[str, Measured], base: str | None) -> schema.Step:
+    got = found[row.key]
+    told = {name: value for name, value in got.opened.items() if name in TOLD}
+    ratio = ratio_of(got, found[base], base) if base and row.key != base else None
+    latency = latency_of(got.times) if got.queries else None
+    return row.model_copy(update={**told, "latency": latency, "ratio": ratio, "fault": got.fault})

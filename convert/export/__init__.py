@@ -1,0 +1,1 @@
+"""Keras models as TFLite, ONNX and Edge TPU files."""

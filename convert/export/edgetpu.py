@@ -1,0 +1,295 @@
+"""What an Edge TPU would take of an int8 model: *predicted* from the file, or compiled by Coral's own compiler."""
+
+import re
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from convert.export.flatbuffer import Graph, Node, Tensor, read_graph
+from smear.errors import ConversionError
+
+PREDICTED = "predicted"  # what a figure says of itself that no compiler has confirmed
+COMPILER = "edgetpu_compiler"
+WHERE_TO_GET_IT = (
+    f"{COMPILER} is not on the PATH: x86-64 Debian or Ubuntu only, from Coral's package archive "
+    "(coral.ai/docs/edgetpu/compiler); until then the share on the Edge TPU is predicted, not compiled"
+)
+COMPILER_TIMEOUT_S = 180  # as the compiler's own default
+SOFTMAX_LIMIT = 16_000  # elements; Coral's table of operations
+INNER_DIMS = 3  # at most this many dimensions over 1
+
+Limit = Callable[[Node], str | None]
+"""Says why a node of a supported kind is not mapped; None when it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is predicted of one operation."""
+
+    index: int
+    operation: str
+    maps: bool
+    reason: str  # empty when it maps
+    multiply_adds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What is predicted of one model; nothing here was compiled."""
+
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def share(self) -> float:
+        """Share of the operations that are predicted to run on the Edge TPU."""
+        return sum(v.maps for v in self.verdicts) / max(1, len(self.verdicts))
+
+    @property
+    def work_share(self) -> float:
+        """Share of the multiply-adds that are predicted to run on the Edge TPU."""
+        total = sum(v.multiply_adds for v in self.verdicts)
+        return sum(v.multiply_adds for v in self.verdicts if v.maps) / total if total else self.share
+
+    @property
+    def fully(self) -> bool:
+        """Every operation is predicted to map."""
+        return all(v.maps for v in self.verdicts)
+
+    def lines(self) -> list[str]:
+        """Return the prediction as lines of text: what does not map and why, then the share."""
+        lines = [f"{v.index:3d} {v.operation}: stays on the CPU: {v.reason}" for v in self.verdicts if not v.maps]
+        kinds = Counter(v.operation for v in self.verdicts if v.maps)
+        mapped = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        return [*lines, f"predicted (not compiled): {self.share:.0%} of {len(self.verdicts)} operations map: {mapped}"]
+
+
+def predict(file: Path) -> Prediction:
+    """Say op by op what an Edge TPU would take of the TFLite model `file`.
+
+    The rules are those of Coral's page "TensorFlow models on the Edge TPU": full int8, fixed shapes, constant
+    parameters, at most three inner dimensions over 1, a list of operations with a limit for some, and one
+    contiguous run from the input: the first operation that does not map ends it.
+
+    Raises:
+        ConversionError: `file` is no TFLite model.
+    """
+    graph = read_graph(file)
+    verdicts: list[Verdict] = []
+    ended: str | None = _graph_fault(graph)
+    for node in graph.nodes:
+        reason = ended or _fault(node)
+        verdicts.append(Verdict(node.index, node.operation, reason is None, reason or "", node.multiply_adds()))
+        if reason is not None and ended is None:
+            ended = f"comes after operation {node.index} ({node.operation}), which ends the part on the Edge TPU"
+    return Prediction(tuple(verdicts))
+
+
+def _graph_fault(graph: Graph) -> str | None:
+    return None if graph.subgraphs == 1 else f"the model has {graph.subgraphs} subgraphs, only one is supported"
+
+
+def _fault(node: Node) -> str | None:
+    limits = OPERATIONS.get(node.operation)
+    if limits is None:
+        return "not among the operations of the Edge TPU"
+    for tensor in (*node.inputs, *node.outputs):
+        fault = _tensor_fault(tensor)
+        if fault:
+            return fault
+    for limit in limits:
+        fault = limit(node)
+        if fault:
+            return fault
+    return None
+
+
+def _tensor_fault(tensor: Tensor) -> str | None:
+    if tensor.dynamic:
+        return f"{tensor.name} has no fixed shape"
+    if tensor.kind == "INT32" and tensor.constant:  # biases, axes, shapes
+        return None
+    if tensor.kind not in {"INT8", "UINT8"}:
+        return f"{tensor.name} is {tensor.kind}, not int8"
+    if not tensor.quantized:
+        return f"{tensor.name} has no quantization parameters"
+    if not tensor.constant and len(tensor.shape) > INNER_DIMS and any(d > 1 for d in tensor.shape[:-INNER_DIMS]):
+        return f"{tensor.name} {tensor.shape} has more than {INNER_DIMS} inner dimensions over 1"
+    return None
+
+
+def _constant_parameters(node: Node) -> str | None:
+    loose = [t.name for t in node.inputs[1:] if not t.constant]
+    return f"{loose[0]} is not constant when compiled" if loose else None
+
+
+def _constant_filter(node: Node) -> str | None:
+    """TRANSPOSE_CONV lists its output shape first and its data last."""
+    loose = [t.name for t in node.inputs[:2] + node.inputs[3:] if not t.constant]
+    return f"{loose[0]} is not constant when compiled" if loose else None
+
+
+def _no_activation(node: Node) -> str | None:
+    return f"has the fused activation {node.activation}" if node.activation != "NONE" else None
+
+
+def _same_dilation(node: Node) -> str | None:
+    x, y = node.option("DilationWFactor", 1), node.option("DilationHFactor", 1)
+    return f"dilation {x} in x is not {y} in y" if x != y else None
+
+
+def _concatenation(node: Node) -> str | None:
+    constant = [t for t in node.inputs if t.constant]
+    return "joins a constant tensor" if constant else None
+
+
+def _default_weights(node: Node) -> str | None:
+    if node.option("WeightsFormat", 0) != 0:
+        return "weights are not in the default format"
+    wide = [d for d in node.outputs[0].shape if d > 1]
+    return "its output is not one-dimensional" if len(wide) > 1 else None
+
+
+def _not_over_batch(node: Node) -> str | None:
+    axes = node.inputs[1].values if len(node.inputs) > 1 else ()
+    rank = len(node.inputs[0].shape)
+    if any(axis % rank == 0 for axis in axes) and node.inputs[0].shape[0] != 1:
+        return "reduces over the batch"
+    over_depth = any(axis % rank == rank - 1 for axis in axes)
+    if over_depth and node.inputs[0].shape[-1] % 4:
+        return f"reduces {node.inputs[0].shape[-1]} channels, not a multiple of 4"
+    return None
+
+
+def _no_batch_padding(node: Node) -> str | None:
+    return "pads the batch" if any(node.inputs[1].values[:2]) else None
+
+
+def _softmax(node: Node) -> str | None:
+    shape = node.inputs[0].shape
+    if len([d for d in shape if d > 1]) > 1:
+        return f"softmax over {shape}, only one dimension is supported"
+    return f"more than {SOFTMAX_LIMIT} elements" if max(shape) > SOFTMAX_LIMIT else None
+
+
+def _unit_strides(node: Node) -> str | None:
+    if any(s != 1 for s in node.inputs[3].values):
+        return "strides are not all 1"
+    masks = node.option("EllipsisMask", 0), node.option("NewAxisMask", 0)
+    return "uses an ellipsis or a new axis" if any(masks) else None
+
+
+def _three_dimensional(node: Node) -> str | None:
+    return None if node.inputs[0].shape[0] == 1 else "resizes more than one picture"
+
+
+OPERATIONS: dict[str, tuple[Limit, ...]] = {
+    "ADD": (),
+    "AVERAGE_POOL_2D": (_no_activation,),
+    "CONCATENATION": (_no_activation, _concatenation),
+    "CONV_2D": (_constant_parameters, _same_dilation),
+    "DEPTHWISE_CONV_2D": (_constant_parameters, _same_dilation),
+    "EXPAND_DIMS": (),
+    "FULLY_CONNECTED": (_constant_parameters, _default_weights),
+    "L2_NORMALIZATION": (),
+    "LOGISTIC": (),
+    "MAXIMUM": (),
+    "MAX_POOL_2D": (_no_activation,),
+    "MEAN": (_not_over_batch,),
+    "MINIMUM": (),
+    "MUL": (),
+    "PACK": (),
+    "PAD": (_no_batch_padding,),
+    "PRELU": (_constant_parameters,),
+    "QUANTIZE": (),
+    "REDUCE_MAX": (_not_over_batch,),
+    "REDUCE_MIN": (_not_over_batch,),
+    "RELU": (),
+    "RELU6": (),
+    "RELU_N1_TO_1": (),
+    "RESHAPE": (),
+    "RESIZE_BILINEAR": (_three_dimensional,),
+    "RESIZE_NEAREST_NEIGHBOR": (_three_dimensional,),
+    "RSQRT": (),
+    "SLICE": (),
+    "SOFTMAX": (_softmax,),
+    "SPACE_TO_DEPTH": (),
+    "SPLIT": (),
+    "SQUARED_DIFFERENCE": (),
+    "SQUEEZE": (),
+    "STRIDED_SLICE": (_unit_strides,),
+    "SUB": (),
+    "SUM": (_not_over_batch,),
+    "TANH": (),
+    "TRANSPOSE": (),
+    "TRANSPOSE_CONV": (_constant_filter,),
+}
+"""Coral's table of operations (runtime 14) by TFLite name, with the limits that a file shows. The table also says
+that some resizes and large reshapes may stay on the CPU without stating sizes: only the compiler knows those."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What the Edge TPU compiler made of a model."""
+
+    file: Path
+    on_tpu: int
+    on_cpu: int
+
+    @property
+    def share(self) -> float:
+        """Share of the operations that the compiler mapped."""
+        return self.on_tpu / max(1, self.on_tpu + self.on_cpu)
+
+
+def compiler() -> str | None:
+    """Return the path of the Edge TPU compiler, or None where there is none."""
+    return shutil.which(COMPILER)
+
+
+def compile_model(file: Path, out: Path) -> Compiled:
+    """Run the Edge TPU compiler on the int8 model `file`, writing to the folder `out`.
+
+    Raises:
+        ConversionError: there is no compiler, or it refuses the model.
+    """
+    program = compiler()
+    if program is None:
+        raise ConversionError(WHERE_TO_GET_IT)
+    try:
+        done = subprocess.run(
+            [program, "--show_operations", "--out_dir", str(out), str(file)],
+            capture_output=True,
+            text=True,
+            timeout=COMPILER_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ConversionError(f"{COMPILER} did not finish {file.name} in {COMPILER_TIMEOUT_S} s; simplify it") from None
+    made, log = out / f"{file.stem}_edgetpu.tflite", out / f"{file.stem}_edgetpu.log"
+    text = done.stdout + done.stderr + (log.read_text(encoding="utf-8") if log.is_file() else "")
+    if done.returncode != 0 or not made.is_file():
+        first = next((line for line in text.splitlines() if "rror" in line or "nvalid" in line), "no reason given")
+        raise ConversionError(f"{COMPILER} refused {file.name}: {first.strip()}; see what is predicted of it")
+    on_tpu, on_cpu = parse_log(text)
+    return Compiled(made, on_tpu, on_cpu)
+
+
+def parse_log(text: str) -> tuple[int, int]:
+    """Return how many operations the compiler's log says run on the Edge TPU and on the CPU.
+
+    Raises:
+        ConversionError: the log states neither.
+    """
+    found = [
+        re.search(rf"Number of operations that will run on {place}:\s*(\d+)", text) for place in ("Edge TPU", "CPU")
+    ]
+    if found[0] is None:  # a model that maps as a whole is only listed in the table
+        rows = re.findall(r"^([A-Z0-9_]+)\s+(\d+)\s+(.+)$", text, re.MULTILINE)
+        if not rows:
+            raise ConversionError(f"the log of {COMPILER} lists no operations; report its version and log")
+        on_tpu = sum(int(count) for _, count, status in rows if status.startswith("Mapped to Edge TPU"))
+        return on_tpu, sum(int(count) for _, count, _ in rows) - on_tpu
+    return int(found[0].group(1)), int(found[1].group(1)) if found[1] else 0

@@ -1,0 +1,1 @@
+"""What a conversion tells people: model card, record, summary, comparison."""

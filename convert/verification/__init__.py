@@ -1,0 +1,1 @@
+"""Proof that a converted level answers as the trained network does."""

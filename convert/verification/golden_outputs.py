@@ -1,0 +1,45 @@
+"""Golden inputs and outputs of a bundle: what each file must answer, and by how much it may miss it elsewhere."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from smear.bundle.manifest import Level, Role
+from smear.inference.tflite import open_runtime
+from smear.inference.verification import INPUTS, answer
+
+TOLERANCE: dict[Level, float] = {
+    "float32": 0.002,
+    "float16": 0.01,
+    "dynamic": 0.05,
+    "int8": 0.05,
+    "int16x8": 0.02,
+}
+"""Share of the range of a model's golden outputs. Kernels round differently from one runtime and processor to the next;
+a file with other weights misses by far more. Stored as float16, outputs miss by 0.001 of their size already."""
+
+
+def golden_arrays(
+    files: Mapping[Role, Mapping[Level, Path]], inputs: Mapping[Role, np.ndarray], runtime: str
+) -> dict[str, np.ndarray]:
+    """Return the arrays of `golden.npz` for the model `files`, answered by `runtime`."""
+    arrays: dict[str, np.ndarray] = {INPUTS[role]: pictures for role, pictures in inputs.items()}
+    for role, levels in files.items():
+        for level, file in levels.items():
+            if level == "edgetpu":  # answers only on the accelerator
+                continue
+            model = open_runtime(file, runtime)
+            outputs = answer(role, model, inputs[role])
+            model.close()
+            arrays[f"{role}.{level}"] = outputs.astype(np.float16)
+            arrays[f"tolerance.{role}.{level}"] = np.array(TOLERANCE[level] * max(float(np.ptp(outputs)), 0.01))
+    return arrays
+
+
+def to_bytes(arrays: dict[str, np.ndarray]) -> bytes:
+    """Return `arrays` as the bytes of a compressed .npz file."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # its stub takes the keys for its own options
+    return buffer.getvalue()

@@ -1,0 +1,127 @@
+"""A real camera behind a thread of its own, so that a driver that hangs never hangs the reader."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from device.cameras.latest_slot import LatestSlot
+from smear.errors import CameraError, SmearscopeError
+from smear.findings import Frame
+
+OPEN_TIMEOUT_S = 15.0  # libcamera needs 2 to 4 s on a Pi 4; a network stream that never answers must still end
+STALE_S = 2.0  # a picture older than this no longer shows what is under the objective
+CLOSE_TIMEOUT_S = 2.0  # the service has 5 s to stop; a driver that hangs longer is left to its own thread
+
+
+class Source(Protocol):
+    """What a driver must do, all from one thread. It is opened by making it."""
+
+    def grab(self) -> np.ndarray:
+        """Wait for the next picture and return it in the driver's own layout."""
+        ...
+
+    def to_rgb(self, raw: np.ndarray) -> np.ndarray:
+        """Return RGB uint8 (H, W, 3) of what `grab` gave; called from the reader's thread."""
+        ...
+
+    def release(self) -> None:
+        """Give the hardware back."""
+        ...
+
+
+class LiveCamera:
+    """A `Camera` that always gives the newest picture of a `Source`."""
+
+    simulated = False
+
+    def __init__(
+        self,
+        name: str,
+        open_source: Callable[[], Source],
+        pixel_size_um: float | None = None,
+        open_timeout_s: float = OPEN_TIMEOUT_S,
+    ) -> None:
+        """Open the source in the camera's thread and wait until it is open.
+
+        Raises:
+            CameraError: it cannot be opened, or not in time.
+        """
+        self.name = name
+        self._pixel_size_um = pixel_size_um
+        self._sequence = 0
+        self._opened: LatestSlot[Source] = LatestSlot()
+        self._slot: LatestSlot[tuple[np.ndarray, float, float]] = LatestSlot()
+        self._stop = threading.Event()
+        # A daemon: a driver that hangs inside the kernel must not keep the process from ending.
+        self._thread = threading.Thread(target=self._work, args=(open_source,), name=f"camera {name}", daemon=True)
+        self._thread.start()
+        try:
+            self._source = self._opened.take(open_timeout_s, open_timeout_s)
+        except TimeoutError:
+            self._stop.set()
+            raise CameraError(
+                f"camera {name} did not open within {open_timeout_s:g} s; unplug it and plug it in again, "
+                "or restart the machine"
+            ) from None
+
+    def read(self, timeout_s: float) -> Frame:
+        """Return the newest frame; see `device.cameras.base.Camera`."""
+        if self._stop.is_set():
+            raise CameraError(f"camera {self.name} is closed; open it again")
+        try:
+            raw, monotonic_s, wall_time_s = self._slot.take(timeout_s, STALE_S)
+        except TimeoutError:
+            raise CameraError(
+                f"camera {self.name} gave no frame within {timeout_s:g} s; check its cable, "
+                "and that no other program uses it"
+            ) from None
+        try:
+            image = self._source.to_rgb(raw)
+        except (cv2.error, ValueError, TypeError, LookupError) as error:
+            raise _translated(self.name, "gave a picture that cannot be read", error) from error
+        frame = Frame(image, self.name, self._pixel_size_um, self._sequence, monotonic_s, wall_time_s)
+        self._sequence += 1
+        return frame
+
+    def settled_controls(self) -> dict[str, Any]:
+        """Return the controls that keep the camera as its automatics have set it now; empty where it cannot tell."""
+        tell = getattr(self._source, "settled_controls", None)
+        return tell() if tell is not None else {}
+
+    def close(self) -> None:
+        """Stop the thread, which gives the hardware back; safe to call twice."""
+        self._stop.set()
+        self._thread.join(CLOSE_TIMEOUT_S)
+
+    def _work(self, open_source: Callable[[], Source]) -> None:
+        """Open, fill the slot until told to stop, release; any fault ends up with the reader."""
+        try:
+            source = open_source()
+        except Exception as error:  # noqa: BLE001 - the driver's boundary: it may raise anything
+            self._opened.fail(_translated(self.name, "cannot be opened", error))
+            return
+        self._opened.put(source)
+        try:
+            while not self._stop.is_set():
+                self._slot.put((source.grab(), time.monotonic(), time.time()))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._slot.fail(_translated(self.name, "was lost", error))
+        finally:
+            try:
+                source.release()
+            except Exception as error:  # noqa: BLE001 - as above; said only where nothing else was
+                self._slot.fail(_translated(self.name, "could not be given back", error))
+
+
+def _translated(name: str, what: str, error: Exception) -> SmearscopeError:
+    """Return `error` as one of ours, with its cause kept."""
+    if isinstance(error, SmearscopeError):
+        return error
+    reason = str(error) or type(error).__name__
+    translated = CameraError(f"camera {name} {what} ({reason}); check its cable, and that no other program uses it")
+    translated.__cause__ = error
+    return translated

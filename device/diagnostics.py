@@ -1,0 +1,157 @@
+"""Is everything here that the device needs? One check per part, each with what to do about it."""
+
+import importlib.util
+import os
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from device.bundles import MODELS, current_bundle
+from device.cameras.registry import open_camera
+from device.screen.displays import choose_display
+from device.settings import Settings
+from device.store.database import writer_is_alive
+from device.store.retention import MEGABYTE, free_bytes_of
+from device.system.health import read_health, throttle_words
+from smear.bundle.manifest import load_bundle
+from smear.errors import CameraError, SmearscopeError
+
+PYTHONS = ((3, 11), (3, 13))  # the versions that the pins are made for
+_FRAME_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor."""
+
+    name: str
+    ok: bool
+    text: str  # what was found; when not ok, what to do follows
+    needed: bool = True  # False: the device works without it
+
+
+def examine(settings: Settings, data: Path, camera: str | None = None, display: str | None = None) -> list[Check]:
+    """Check every part; a fault in one never hides the others."""
+    checks: list[tuple[str, Callable[[], Check]]] = [
+        ("Python", check_python),
+        ("environment", check_environment),
+        ("runtime", lambda: check_runtime(settings)),
+        ("camera", lambda: check_camera(settings, camera)),
+        ("screen", lambda: check_screen(display or settings.display.name)),
+        ("model", lambda: check_model(settings, data)),
+        ("data folder", lambda: check_disk(settings, data)),
+        ("board", check_board),
+    ]
+    found = []
+    for name, check in checks:
+        try:
+            found.append(check())
+        except SmearscopeError as error:
+            found.append(Check(name, False, str(error)))
+    return found
+
+
+def check_python() -> Check:
+    """The interpreter's version."""
+    version = platform.python_version()
+    low, high = PYTHONS
+    ok = low <= sys.version_info[:2] <= high
+    allowed = f"{low[0]}.{low[1]} to {high[0]}.{high[1]}"
+    return Check("Python", ok, f"{version}" if ok else f"{version} is not {allowed}; install one of these")
+
+
+def check_environment() -> Check:
+    """The virtual environment, and whether picamera2 from apt can be seen inside it."""
+    inside = sys.prefix != sys.base_prefix
+    text = (
+        sys.prefix if inside else "no virtual environment; make one with: python3 -m venv --system-site-packages .venv"
+    )
+    return Check("environment", inside, text, needed=False)
+
+
+def check_runtime(settings: Settings) -> Check:
+    """The inference runtime that the settings ask for."""
+    from smear.inference.tflite import DEFAULT_RUNTIME, RUNTIMES
+
+    wanted = settings.model.runtime if settings.model.runtime != "auto" else DEFAULT_RUNTIME
+    there = [name for name, (module, _) in RUNTIMES.items() if importlib.util.find_spec(module.split(".")[0])]
+    if wanted in there:
+        return Check("runtime", True, ", ".join(there))
+    extra = RUNTIMES[wanted][1]
+    return Check("runtime", False, f"{wanted} is not installed; pip install 'smearscope[{extra}]'")
+
+
+def check_camera(settings: Settings, camera: str | None) -> Check:
+    """A frame from the camera that would be used."""
+    name = camera or settings.camera.name
+    if name == "auto" and not _has_picamera2() and not list(Path("/dev").glob("video*")):
+        text = "none found; connect one, or go on with '--camera simulated:' or '--camera files:PATH'"
+        return Check("camera", False, text, needed=is_raspberry_pi())
+    try:
+        opened = open_camera(name)
+        try:
+            height, width = opened.read(_FRAME_TIMEOUT_S).image.shape[:2]
+        finally:
+            opened.close()
+    except CameraError as error:
+        return Check("camera", False, f"{error}")
+    said = " (SIMULATED)" if opened.simulated else ""
+    return Check("camera", True, f"{opened.name}: {width}x{height}{said}")
+
+
+def check_screen(display: str) -> Check:
+    """The display that would be used; a machine without one still records."""
+    wanted = choose_display(os.environ, Path("/dev/dri"), Path("screen.png")) if display == "auto" else display
+    if wanted.startswith("png:") and display == "auto":
+        text = "none attached; screens go to a PNG file. Attach one, or choose --display none"
+        return Check("screen", False, text, needed=False)
+    if wanted in {"window", "kmsdrm"} and importlib.util.find_spec("pygame") is None:
+        text = f"{wanted} needs pygame-ce; pip install 'smearscope[screen]', or choose --display png:PATH"
+        return Check("screen", False, text, needed=display != "auto")
+    return Check("screen", True, wanted)
+
+
+def check_model(settings: Settings, data: Path) -> Check:
+    """The bundle that would be used, every checksum of it."""
+    bundle = load_bundle(settings.model.bundle or current_bundle(data / MODELS))
+    bundle.model("segmenter", settings.model.level)
+    bundle.model("classifier", settings.model.level)
+    return Check("model", True, f"{bundle.manifest.name} {bundle.sha256[:12]} at {settings.model.level}: {bundle.path}")
+
+
+def check_disk(settings: Settings, data: Path) -> Check:
+    """Room for records, in a folder that may be written."""
+    existing = next(folder for folder in (data, *data.absolute().parents) if folder.is_dir())
+    if not os.access(existing, os.W_OK):
+        return Check("data folder", False, f"{data} may not be written by this user; give another one with --data")
+    free, wanted = free_bytes_of(existing) / MEGABYTE, settings.store.min_free_mb
+    if free < wanted:
+        text = f"{data}: {free:.0f} MB free, {wanted} MB must stay so; delete slides or lower store.min_free_mb"
+        return Check("data folder", False, text)
+    busy = ", a smearscope is recording into it" if writer_is_alive(data) else ""
+    return Check("data folder", True, f"{data}: {free / 1000:.1f} GB free{busy}")
+
+
+def check_board(sys_folder: Path = Path("/sys")) -> Check:
+    """Temperature and throttling, where the machine has sensors for them."""
+    health = read_health(sys_folder)
+    words = throttle_words(health.throttled or 0)
+    temperature = "no sensor" if health.temperature_c is None else f"{health.temperature_c:.0f} degrees C"
+    if words:
+        text = f"{temperature}, {', '.join(words)}; use the board's own power supply and a cooler"
+        return Check("board", False, text, needed=False)
+    return Check("board", True, f"{platform.machine()}, {temperature}", needed=False)
+
+
+def is_raspberry_pi(model: Path = Path("/proc/device-tree/model")) -> bool:
+    """Tell whether this is the board beside the microscope; a desktop examines files without a camera."""
+    try:
+        return "Raspberry Pi" in model.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+
+
+def _has_picamera2() -> bool:
+    return importlib.util.find_spec("picamera2") is not None

@@ -1,0 +1,1 @@
+"""What the attached screen shows, and the displays that show it."""

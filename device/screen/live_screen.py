@@ -1,0 +1,210 @@
+"""The attached screen during a session: composes what is known, shows it, and hands taps on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from device.screen.display import Display
+from device.screen.layout import SIZE, Button, ScreenState, button_at, compose
+from device.session.inference_worker import STORE, Examined
+from device.session.session import Rate
+from device.session.supervisor import Board, Policy
+from device.system.clock import Clock
+from smear.errors import DisplayError, StoreError
+from smear.findings import Finding, Frame
+
+DISPLAY = "display"
+_REFRESH_S = 0.5  # of the live picture while nothing is examined
+
+
+class PatientDisplay:
+    """A display that is opened again when it was lost; without one the fields go on, and the journal says so."""
+
+    def __init__(
+        self,
+        open_display: Callable[[], Display],
+        board: Board,
+        clock: Clock,
+        *,
+        policy: Policy | None = None,
+        closable: bool = True,
+    ) -> None:
+        self._open_display = open_display
+        self._board = board
+        self._clock = clock
+        self._display: Display | None = None
+        self._policy = policy or Policy()
+        self._closable = closable  # False: nobody's Escape ends a service
+        self._waited_s = 0.0
+        self._again_at_s = 0.0
+        self.path: Path | None = None  # of a display that writes a picture
+
+    def open_first(self) -> None:
+        """Open it now, for who wants to be told at once that it is not there.
+
+        Raises:
+            DisplayError: it cannot be opened.
+        """
+        self._display = self._open_display()
+        self.path = getattr(self._display, "path", None)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self._display.size if self._display is not None else SIZE
+
+    def show(self, screen: np.ndarray) -> None:
+        """Show it where there is a display."""
+        display = self._opened()
+        if display is None:
+            return
+        try:
+            display.show(screen)
+        except DisplayError as error:
+            self._lost(error)
+            return
+        self._waited_s = 0.0
+        self._board.clear(DISPLAY)
+
+    def taps(self) -> list[tuple[int, int]]:
+        """Return the taps since the last call."""
+        if self._display is None:
+            return []
+        try:
+            return self._display.taps()
+        except DisplayError as error:
+            self._lost(error)
+        except KeyboardInterrupt:
+            if self._closable:
+                raise
+        return []
+
+    def close(self) -> None:
+        """Give the screen back; safe to call twice."""
+        if self._display is not None:
+            self._display.close()
+
+    def _opened(self) -> Display | None:
+        if self._display is None and self._clock.monotonic_s() >= self._again_at_s:
+            try:
+                self.open_first()
+            except DisplayError as error:
+                self._lost(error)
+        return self._display
+
+    def _lost(self, error: DisplayError) -> None:
+        self.close()
+        self._display = None
+        self._waited_s = min(self._policy.most_s, self._waited_s * 2 or self._policy.first_s)
+        self._again_at_s = self._clock.monotonic_s() + self._waited_s
+        self._board.put(DISPLAY, str(error))
+
+
+class Source(Protocol):
+    """Where the fields come from: a `CameraFeed`, which learns it when the camera is opened."""
+
+    name: str
+    simulated: bool
+
+
+class LiveScreen:
+    """Shows one session on one display."""
+
+    def __init__(
+        self,
+        display: PatientDisplay,
+        clock: Clock,
+        board: Board,
+        source: "Source",
+        actions: Mapping[Button, Callable[[], object]],
+        lost_after_s: float,
+    ) -> None:
+        self._display = display
+        self._clock = clock
+        self._board = board
+        self._source = source
+        self._state = ScreenState()
+        self._actions = actions
+        self._lost_after_s = lost_after_s
+        self._rate = Rate()
+        self._quiet_since_s = self._shown_at_s = clock.monotonic_s()
+
+    def show(self, examined: Examined) -> None:
+        """Show one result."""
+        now = self._quiet_since_s = self._clock.monotonic_s()
+        self._rate.add(examined.number, now)
+        recorded = examined.recorded
+        self._put(
+            replace(
+                self._state,
+                frame=examined.frame,
+                finding=examined.finding,
+                fields_per_s=self._rate.per_s,
+                model=model_line(examined.finding),
+                slide=recorded.slide,
+                accepted=recorded.tally.accepted,
+                refused=recorded.tally.refused,
+                shares={name: share.share for name, share in recorded.tally.class_shares().items()},
+                warnings=(*self._board.faults.values(), *_warnings(examined)),
+            )
+        )
+
+    def idle(self, newest: Frame | None, lost: bool) -> None:
+        """Look for taps; say that the camera is lost or nothing is examined: no old result is to be taken for live."""
+        quiet_s = self._clock.monotonic_s() - self._quiet_since_s
+        faults = tuple(self._board.faults.values())
+        if lost:
+            said = faults or ("no picture from the camera: check its cable",)
+            if self._state.frame is not None or self._state.warnings != said:
+                self._clear(None, said)
+        elif self._state.finding is None or quiet_s > self._lost_after_s:
+            # Something to focus by until a result comes; a result that stands for too long is taken down.
+            late = (
+                f"no field examined for {quiet_s:.0f} s"
+                if quiet_s > self._lost_after_s
+                else "examining the first field"
+            )
+            if newest is not self._state.frame and self._clock.monotonic_s() - self._shown_at_s >= _REFRESH_S:
+                self._clear(newest, faults or (late,))
+        self._act()
+
+    def close(self) -> None:
+        """Give the screen back; safe to call twice."""
+        self._display.close()
+
+    def _clear(self, frame: Frame | None, warnings: tuple[str, ...]) -> None:
+        self._rate.forget()
+        self._put(replace(self._state, frame=frame, finding=None, fields_per_s=0.0, warnings=warnings))
+
+    def _put(self, state: ScreenState) -> None:
+        self._state = state = replace(state, camera=self._source.name, simulated=self._source.simulated)
+        self._shown_at_s = self._clock.monotonic_s()
+        self._display.show(compose(state, self._display.size))
+        self._act()
+
+    def _act(self) -> None:
+        for x, y in self._display.taps():
+            button = button_at(x, y, self._display.size)
+            if button is not None and button in self._actions:
+                try:
+                    self._actions[button]()
+                except StoreError as error:
+                    self._board.put(STORE, str(error))
+
+
+def model_line(finding: Finding) -> str:
+    """Return what looked at a field, in one line."""
+    return f"{finding.level} · {finding.runtime} · bundle {finding.bundle_sha256[:8]}"
+
+
+def _warnings(examined: Examined) -> tuple[str, ...]:
+    recorded = examined.recorded
+    warnings = list(examined.warnings)
+    if recorded.slide is None:
+        warnings.append("no slide is open: nothing is recorded")
+    elif recorded.seen_before:
+        warnings.append("this field is counted already: move the stage")
+    return tuple(warnings)

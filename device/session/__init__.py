@@ -1,0 +1,1 @@
+"""A live session: supervised workers, and the socket that other processes ask."""

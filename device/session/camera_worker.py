@@ -1,0 +1,161 @@
+"""The camera's part: opens it, keeps the newest frame in one slot, gives it back; nothing queues behind inference."""
+
+import math
+import threading
+import time
+from collections.abc import Callable
+
+from device.cameras.base import Camera
+from device.cameras.latest_slot import LatestSlot
+from device.cameras.threaded_camera import CLOSE_TIMEOUT_S, OPEN_TIMEOUT_S, STALE_S
+from device.session.supervisor import Board, Turn
+from smear.errors import EndOfFramesError, ImageError
+from smear.findings import Frame
+
+STEPPED = ("files:", "simulated:")
+"""Cameras whose stage moves at every read: each frame is a field of its own, so none may be passed over."""
+LOST_AFTER_S = 1.5  # without a frame: said on the screen, which issue 5 wants within 2 s
+_GRACE_S = 2.0  # a driver keeps its own time limits; who is so much over them hangs
+_POLL_S = 0.1
+CAMERA = "camera"
+
+
+class CameraFeed:
+    """Reads one camera at a time; `work` is run again whenever the camera was lost."""
+
+    def __init__(self, name: str, open_camera: Callable[[], Camera], timeout_s: float, board: Board) -> None:
+        self.name = name
+        self.simulated = name.startswith("simulated:")
+        self.newest: Frame | None = None  # for a live picture between two findings; None: there is none to trust
+        self.camera: Camera | None = None  # the open one
+        self.opened = 0  # how often
+        self._open_camera = open_camera
+        self._timeout_s = timeout_s
+        self._board = board
+        self._waiting_since_s: float | None = None
+        self._reopen = threading.Event()
+        self._wanted = threading.Event()  # one frame is fetched while the one before is examined
+        self._slot: LatestSlot[Frame | ImageError] = LatestSlot()
+        self._came = threading.Condition()
+        self._first: Camera | None = None
+
+    @property
+    def stepped(self) -> bool:
+        """True: every frame is a field of its own."""
+        return self.name.startswith(STEPPED)
+
+    @property
+    def lost(self) -> bool:
+        """True while there is no camera, or it owes a frame for too long."""
+        since_s = self._waiting_since_s
+        return self.camera is None or (since_s is not None and time.monotonic() - since_s > LOST_AFTER_S)
+
+    def take(self, timeout_s: float) -> Frame:
+        """Return the newest frame not taken yet; never one that no longer shows what is under the objective.
+
+        Raises:
+            TimeoutError: none came within `timeout_s`.
+            ImageError: this picture cannot be read; the next call goes on with the next one.
+            EndOfFramesError: a finite camera is at its end.
+        """
+        got = self._slot.take(timeout_s, math.inf if self.stepped else STALE_S)
+        self._wanted.set()
+        if isinstance(got, ImageError):
+            raise got
+        return got
+
+    def next(self, before: Frame | None, timeout_s: float) -> Frame:
+        """Return a frame other than `before`, as the camera gives it, for whoever asks beside the examiner.
+
+        Raises:
+            TimeoutError: none came within `timeout_s`.
+        """
+        with self._came:
+            self._came.wait_for(lambda: self.newest is not None and self.newest is not before, timeout_s)
+            if self.newest is None or self.newest is before:
+                raise TimeoutError
+            return self.newest
+
+    def open_first(self) -> None:
+        """Open the camera now, for who wants to be told at once that it is not there.
+
+        Raises:
+            CameraError: it cannot be opened.
+        """
+        self._first = self._open_camera()
+        self.name, self.simulated = self._first.name, self._first.simulated
+
+    def close(self) -> None:
+        """Give back a camera that `work` has not taken yet; safe to call twice."""
+        if self._first is not None:
+            self._first.close()
+
+    def reopen(self) -> None:
+        """Close the camera after the current frame and open it again, with other controls."""
+        self._reopen.set()
+
+    def work(self, turn: Turn) -> None:
+        """Open the camera and read it until told to stop or it is at its end.
+
+        Raises:
+            CameraError: it cannot be opened, or was lost.
+        """
+        camera: Camera | None = None
+        try:
+            while not turn.stop.is_set():
+                if camera is None:
+                    camera = self._opened(turn)
+                if not self._read(camera, turn):
+                    return
+                if self._reopen.is_set():
+                    self._reopen.clear()
+                    self.camera = None
+                    camera.close()
+                    camera = None
+        finally:
+            if not turn.stop.is_set() or self.camera is camera:
+                self._forget()
+            if camera is not None:
+                with turn.pulse.doing("closing it", CLOSE_TIMEOUT_S + _GRACE_S):
+                    camera.close()
+
+    def _opened(self, turn: Turn) -> Camera:
+        with turn.pulse.doing("opening it", OPEN_TIMEOUT_S + _GRACE_S):
+            camera, self._first = self._first or self._open_camera(), None
+        if turn.stop.is_set():
+            return camera
+        self.camera, self.name, self.simulated = camera, camera.name, camera.simulated
+        self.opened += 1
+        self._wanted.set()  # whoever had taken a frame of the lost one waits for the next
+        return camera
+
+    def _read(self, camera: Camera, turn: Turn) -> bool:
+        """Put the next frame into the slot; return False when there is none any more."""
+        while self.stepped and not self._wanted.wait(_POLL_S):
+            if turn.stop.is_set():
+                return False
+        got: Frame | ImageError
+        self._waiting_since_s = time.monotonic()
+        try:
+            with turn.pulse.doing("reading it", self._timeout_s + _GRACE_S):
+                got = camera.read(self._timeout_s)
+        except ImageError as error:
+            got = error
+        except EndOfFramesError as error:
+            self._slot.fail(error)
+            return False
+        if turn.stop.is_set():
+            return False  # replaced while it hung: what came so late is nobody's picture
+        self._waiting_since_s = None
+        if isinstance(got, Frame):
+            with self._came:
+                self.newest = got
+                self._came.notify_all()
+            self._board.clear(CAMERA)
+        self._wanted.clear()
+        self._slot.put(got)
+        return True
+
+    def _forget(self) -> None:
+        """Leave nothing behind that could be taken for live."""
+        self.camera = self.newest = self._waiting_since_s = None

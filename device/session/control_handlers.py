@@ -1,0 +1,179 @@
+"""What may be asked of a running device over its control socket, and what it answers."""
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from device.cameras import calibration
+from device.cameras.calibration import Calibration, Corrector
+from device.session.camera_worker import CameraFeed
+from device.session.control_server import ANSWER_S, Answer, ControlError
+from device.session.inference_worker import Examined, Examiner
+from device.session.supervisor import Board
+from device.store.recorder import Recorder
+from device.system.clock import Clock
+from smear.errors import CameraError
+from smear.findings import Frame
+from smear.images import encode
+from smear.inference.overlay import draw_overlay, finding_json
+
+NAME_CHARACTERS = 80  # of a slide: a line on the screen and in a table
+BLANK_FRAMES = 8  # averaged: noise falls to a third
+_PATIENCE_S = ANSWER_S - 5.0  # for a field or a frame: the client still gets its answer
+
+
+class Desk:
+    """Answers for one session."""
+
+    def __init__(
+        self, feed: CameraFeed, examiner: Examiner, recorder: Recorder, board: Board, data: Path, clock: Clock
+    ) -> None:
+        self._feed = feed
+        self._examiner = examiner
+        self._recorder = recorder
+        self._board = board
+        self._data = data
+        self._clock = clock
+        self._began_s = clock.monotonic_s()
+
+    def answers(self) -> dict[str, Answer]:
+        """Return every command with who answers it."""
+        return {
+            "status": lambda _: self.status(),
+            "slide start": self.start_slide,
+            "slide end": lambda _: self.end_slide(),
+            "capture": self.capture,
+            "calibrate": self.calibrate,
+        }
+
+    def status(self) -> dict[str, Any]:
+        """Return how the session goes."""
+        newest = self._examiner.newest
+        known = self._examiner.corrector.calibration
+        return {
+            "fields": self._examiner.examined,
+            "running_s": round(self._clock.monotonic_s() - self._began_s, 1),
+            "camera": self._feed.name,
+            "camera_lost": self._feed.lost,
+            "camera_opened": self._feed.opened,
+            "simulated": self._feed.simulated,
+            "faults": self._board.faults,
+            "slide": newest.recorded.slide if newest else None,
+            "accepted": newest.recorded.tally.accepted if newest else 0,
+            "refused": newest.recorded.tally.refused if newest else 0,
+            "not_stored": self._recorder.not_stored,
+            "label": newest.finding.label if newest else None,
+            "refusals": list(newest.finding.refusals) if newest else [],
+            "bundle_sha256": newest.finding.bundle_sha256 if newest else "",
+            "level": newest.finding.level if newest else "",
+            "runtime": newest.finding.runtime if newest else "",
+            "calibration": known.id or None,
+            "data": str(self._data),
+        }
+
+    def start_slide(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Start a slide, ending the open one."""
+        name = request.get("name")
+        if not isinstance(name, str) or not name.strip() or len(name) > NAME_CHARACTERS or not name.isprintable():
+            raise ControlError(f"a slide's name has 1 to {NAME_CHARACTERS} printable characters")
+        return {"slide": self._recorder.start_slide(name.strip()), "name": name.strip()}
+
+    def end_slide(self) -> dict[str, Any]:
+        """End the open slide."""
+        ended = self._recorder.end_slide()
+        if ended is None:
+            raise ControlError("no slide is open; start one with 'smearscope slide start NAME'")
+        return {"slide": ended}
+
+    def capture(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the next field with its photograph and overlay."""
+        examined = self._next_field()
+        overlay = encode(draw_overlay(examined.frame.image, examined.finding), ".png")
+        photograph = encode(examined.frame.image, ".jpg", int(request.get("jpeg_quality", 95)))
+        return {
+            "result": finding_json("", examined.finding),
+            "camera": self._feed.name,
+            "simulated": self._feed.simulated,
+            "wall_time_s": examined.frame.wall_time_s,
+            "photograph": base64.b64encode(photograph).decode(),
+            "overlay": base64.b64encode(overlay).decode(),
+        }
+
+    def calibrate(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Measure one thing, store it and use it from the next field on."""
+        known = self._examiner.corrector.calibration
+        kind = request.get("kind")
+        if kind in {"white", "flat"}:
+            made = blank_calibration(known, str(kind), self._frames(BLANK_FRAMES), self._feed.camera)
+        elif kind == "scale":
+            made = scale_calibration(known, request, lambda: self._frames(1)[0])
+        elif kind == "focus":
+            made = focus_calibration(known, self._next_field())
+        else:
+            raise ControlError("calibrate white, flat, scale or focus")
+        made = calibration.save(made.model_copy(update={"camera": self._feed.name}), self._data, self._clock.wall_s())
+        self._examiner.corrector = Corrector(made)
+        if made.controls != known.controls:
+            self._feed.reopen()
+        return summary(made)
+
+    def _next_field(self) -> Examined:
+        try:
+            return self._examiner.next(_PATIENCE_S)
+        except TimeoutError:
+            raise CameraError(f"no field was examined within {_PATIENCE_S:g} s; see 'smearscope status'") from None
+
+    def _frames(self, count: int) -> list[Frame]:
+        """Return frames as the camera gives them, each one a new one."""
+        found: list[Frame] = []
+        deadline_s = self._clock.monotonic_s() + _PATIENCE_S
+        while len(found) < count:
+            try:
+                found.append(self._feed.next(found[-1] if found else None, deadline_s - self._clock.monotonic_s()))
+            except TimeoutError:
+                raise CameraError("the camera gives no frames; see 'smearscope status'") from None
+        return found
+
+
+def blank_calibration(known: Calibration, kind: str, frames: list[Frame], camera: object) -> Calibration:
+    """Return `known` with white balance or flat field from frames of empty glass.
+
+    A camera that tells how it is set now keeps these settings from then on: automatic ones would undo the rest.
+    """
+    blank = calibration.average([frame.image for frame in frames])
+    made = calibration.measure_blank(known, blank, white=kind == "white", flat=kind == "flat")
+    settled = getattr(camera, "settled_controls", None)
+    if not made.controls and settled is not None:
+        made = made.model_copy(update={"controls": settled()})
+    return made
+
+
+def scale_calibration(known: Calibration, request: Mapping[str, Any], frame: Any) -> Calibration:
+    """Return `known` with a pixel size, typed in or measured on the ruling that `frame()` shows."""
+    pixel_size_um, division_um = request.get("pixel_size_um"), request.get("division_um")
+    if isinstance(pixel_size_um, int | float):
+        return calibration.typed_scale(known, float(pixel_size_um), None)
+    if isinstance(division_um, int | float):
+        return calibration.measure_scale(known, frame().image, float(division_um))
+    raise ControlError("give the division of the ruling, or the pixel size")
+
+
+def focus_calibration(known: Calibration, examined: Examined) -> Calibration:
+    """Return `known` with the sharpness of a field that a person has focused as well as it goes."""
+    measured = examined.finding.quality.focus * (known.best_focus or 1.0)  # what is shown is relative already
+    if not examined.finding.cells or measured <= 0:
+        raise CameraError("no white cell to focus on; move to a field with cells and focus as well as it goes")
+    return known.model_copy(update={"best_focus": measured})
+
+
+def summary(made: Calibration) -> dict[str, Any]:
+    """Return what a person wants to read of a calibration."""
+    return {
+        "calibration": made.id,
+        "white": made.white,
+        "flat": made.flat is not None,
+        "pixel_size_um": made.pixel_size_um,
+        "best_focus": made.best_focus,
+        "controls": made.controls,
+    }

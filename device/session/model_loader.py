@@ -1,0 +1,95 @@
+"""Loads the pipeline, again when it failed or its bundle was swapped; and says when it is not the one asked for."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from device.session.inference_worker import Examiner, Pipeline
+from device.session.supervisor import Board, Turn
+from smear.bundle.manifest import Level
+from smear.errors import InferenceError, RuntimeUnavailableError, SmearscopeError
+
+BUNDLE = "bundle"
+ACCELERATOR = "accelerator"
+FALLBACK: Level = "int8"  # what an Edge TPU model was compiled from: the same numbers, slower
+_LOOK_S = 2.0
+
+Open = Callable[[Level | None], Pipeline]
+"""Opens the pipeline at a level; None: the one that options and settings ask for."""
+
+
+class Loader:
+    """Opens pipelines for one session."""
+
+    def __init__(self, open_pipeline: Open, wanted: Level, cpu_fallback: bool, board: Board) -> None:
+        self._open = open_pipeline
+        self._wanted = wanted
+        self._cpu_fallback = cpu_fallback
+        self._board = board
+        self._on_cpu = False
+
+    def load(self, failed: Exception | None = None) -> Pipeline:
+        """Open the pipeline; `failed` is what ended the one before.
+
+        Raises:
+            RuntimeUnavailableError: its accelerator is missing, and the settings do not allow the CPU.
+            SmearscopeError: it cannot be opened.
+        """
+        if self._wanted != "edgetpu":
+            return self._open(None)
+        if isinstance(failed, InferenceError):
+            self._give_up(failed)
+        if not self._on_cpu:
+            try:
+                return self._open(None)
+            except RuntimeUnavailableError as error:
+                self._give_up(error)
+        return self._open(FALLBACK)
+
+    def _give_up(self, error: SmearscopeError) -> None:
+        """Go on on the CPU where the settings allow it, never without saying so."""
+        if not self._cpu_fallback:
+            self._board.put(ACCELERATOR, f"Edge TPU: {error}")
+            raise RuntimeUnavailableError(
+                f"the Edge TPU cannot be used ({error}); model.cpu_fallback = true would go on with int8 on the CPU"
+            ) from error
+        self._on_cpu = True
+        self._board.put(ACCELERATOR, f"slow: on the CPU with {FALLBACK}, as the Edge TPU cannot be used: {error}")
+
+
+class BundleWatch:
+    """Notices another bundle under the path in use, and hands it over once it is proven; `work` is one part."""
+
+    def __init__(
+        self, find: Callable[[], Path], loader: Loader, examiner: Examiner, board: Board, look_s: float = _LOOK_S
+    ) -> None:
+        self._find = find
+        self._loader = loader
+        self._examiner = examiner
+        self._board = board
+        self._look_s = look_s
+        self._known = fingerprint(find())
+
+    def work(self, turn: Turn) -> None:
+        """Look every two seconds until told to stop."""
+        while not turn.stop.wait(self._look_s):
+            now = fingerprint(self._find())
+            if now == self._known:
+                continue
+            self._known = now  # whatever comes of it: the same faulty bundle is not tried again and again
+            try:
+                pipeline = self._loader.load()
+            except SmearscopeError as error:
+                self._board.put(BUNDLE, f"the new bundle is refused, the old one goes on: {error}")
+            else:
+                self._examiner.replace(pipeline)
+                self._board.clear(BUNDLE)
+
+
+def fingerprint(bundle: Path) -> tuple[object, ...]:
+    """Return what changes when the files of `bundle` do: its real place, and each file's size and time."""
+    try:
+        home = bundle.resolve()
+        files = sorted((file.name, file.stat()) for file in home.iterdir())
+    except OSError:
+        return (str(bundle),)
+    return (str(home), *((name, facts.st_size, facts.st_mtime_ns, facts.st_ino) for name, facts in files))

@@ -1,0 +1,117 @@
+"""What a slide shows, over its accepted, distinct fields: shares with intervals, never one field's label."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from smear.classes import FIELD_CLASSES, LABELS
+from smear.findings import Cell, Finding
+
+WILSON_Z = 1.959964  # two-sided 95 % of the normal distribution
+MIN_FIELDS = 10  # with fewer, even ten equal labels leave the 95 % interval wider than 0.28: no class may lead
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share of `n` in `total` with its 95 % Wilson interval."""
+
+    n: int
+    total: int
+    share: float
+    low: float
+    high: float
+
+
+def share_of(n: int, total: int) -> Share:
+    """Return `n` of `total` with the score interval of Wilson (1927); the whole 0 to 1 when `total` is 0."""
+    if total == 0:
+        return Share(n, total, 0.0, 0.0, 1.0)
+    p, z2 = n / total, WILSON_Z**2
+    centre = (p + z2 / (2 * total)) / (1 + z2 / total)
+    half = WILSON_Z / (1 + z2 / total) * math.sqrt(p * (1 - p) / total + z2 / (4 * total**2))
+    return Share(n, total, p, max(0.0, centre - half), min(1.0, centre + half))
+
+
+@dataclass(frozen=True, slots=True)
+class SlideTally:
+    """The counts of one slide. A field counts once; a refused one counts only by its reasons."""
+
+    labels: Mapping[str, int] = field(default_factory=dict)  # accepted fields by class name
+    refusals: Mapping[str, int] = field(default_factory=dict)  # refused fields by reason; one may have several
+    refused: int = 0  # refused fields
+    empty: int = 0  # fields with nothing to label and nothing wrong
+    cells: int = 0  # leukocytes in accepted fields
+    cells_classified: int = 0  # of those, the ones with probabilities of their own
+    blasts: int = 0  # of those, the ones whose best class is malignant
+
+    @property
+    def accepted(self) -> int:
+        """Fields that carry a label."""
+        return sum(self.labels.values())
+
+    @property
+    def total(self) -> int:
+        """Distinct fields."""
+        return self.accepted + self.refused + self.empty
+
+    def add(self, finding: Finding) -> "SlideTally":
+        """Return the tally with one more distinct field."""
+        return self + tally_of(finding)
+
+    def __add__(self, other: "SlideTally") -> "SlideTally":
+        """Return the sum of two tallies of different fields."""
+        return SlideTally(
+            _sum(self.labels, other.labels),
+            _sum(self.refusals, other.refusals),
+            self.refused + other.refused,
+            self.empty + other.empty,
+            self.cells + other.cells,
+            self.cells_classified + other.cells_classified,
+            self.blasts + other.blasts,
+        )
+
+    def class_shares(self) -> dict[str, Share]:
+        """Return the share of each class among the accepted fields, in the order of LABELS."""
+        return {name: share_of(self.labels.get(name, 0), self.accepted) for name in LABELS}
+
+    def blast_share(self) -> Share | None:
+        """Return the share of malignant cells among the classified ones; None when cells were not classified."""
+        return share_of(self.blasts, self.cells_classified) if self.cells_classified else None
+
+    def leading(self) -> str | None:
+        """Return the class whose interval lies above every other's; None when the fields do not decide it."""
+        if self.accepted < MIN_FIELDS:
+            return None
+        ranked = sorted(self.class_shares().items(), key=lambda item: item[1].share, reverse=True)
+        (name, first), (_, second) = ranked[0], ranked[1]
+        return name if first.low > second.high else None
+
+
+def tally_of(finding: Finding) -> SlideTally:
+    """Return the tally of one field alone."""
+    if finding.label is not None:
+        classified = [cell for cell in finding.cells if cell.probabilities]
+        return SlideTally(
+            labels={finding.label: 1},
+            cells=len(finding.cells),
+            cells_classified=len(classified),
+            blasts=sum(_is_blast(cell) for cell in classified),
+        )
+    if finding.refusals:
+        return SlideTally(refusals=dict.fromkeys(map(reason, finding.refusals), 1), refused=1)
+    return SlideTally(empty=1)
+
+
+def reason(refusal: str) -> str:
+    """Return what was wrong, without figures and advice: "too dark" of "too dark (glass at 9%): raise the lamp"."""
+    return re.split(r"[(:]", refusal, maxsplit=1)[0].strip()
+
+
+def _is_blast(cell: Cell) -> bool:
+    best = max(range(len(cell.probabilities)), key=cell.probabilities.__getitem__)
+    return FIELD_CLASSES[best].malignant
+
+
+def _sum(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:
+    return {name: a.get(name, 0) + b.get(name, 0) for name in [*a, *(n for n in b if n not in a)]}

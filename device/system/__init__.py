@@ -1,0 +1,1 @@
+"""The machine around the device: systemd, clocks, health, memory."""

@@ -1,0 +1,1 @@
+"""The model bundle, its signature, and the training run it is made from."""

@@ -1,0 +1,143 @@
+"""The folder a training run leaves behind: two Keras models and `run.json`, read and checked."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from smear.bundle.manifest import Figure, InputScale, Shown, TrainingData
+from smear.classes import LABELS
+from smear.errors import ConversionError
+
+RUN_FILE = "run.json"
+MODEL_FILES = {"segmenter": "segmenter.keras", "classifier": "classifier.keras"}
+
+
+class _Read(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())  # a run may note more than we read
+
+
+class TrainedSegmenter(_Read):
+    """What training says of its segmenter."""
+
+    name: str
+    output: Literal["logits", "probabilities"]
+    figures: dict[str, Figure] = {}
+
+
+class TrainedClassifier(_Read):
+    """What training says of its classifier, and what it fitted for it."""
+
+    name: str
+    shown: Shown
+    input_size: int = Field(gt=0)
+    output: Literal["logits", "probabilities"]
+    temperature: float = Field(gt=0)
+    abstain_below: float = Field(ge=0, le=1)
+    stain: tuple[float, float] | None = None
+    ood_above: float | None = None
+    figures: dict[str, Figure] = {}
+
+
+class Picture(_Read):
+    """One labelled picture of a split; `path` is relative to the data root."""
+
+    path: str
+    label: str = ""
+    session: str = ""  # stain session, where the split knows one
+
+    @field_validator("label")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value and value not in LABELS:
+            raise ValueError(f"{value!r} is not one of {', '.join(LABELS)}")
+        return value
+
+
+class RunFile(_Read):
+    """`run.json`."""
+
+    segmenter: TrainedSegmenter
+    classifier: TrainedClassifier
+    input: InputScale
+    training_data: TrainingData
+    train_images: tuple[Picture, ...] = Field(min_length=1)
+    validation_images: tuple[Picture, ...] = Field(min_length=1)
+    seed: int
+
+    @field_validator("train_images", "validation_images", mode="before")
+    @classmethod
+    def _pictures(cls, value: Any) -> Any:
+        """A bare path is a picture whose class is the folder it lies in, as the data set is laid out."""
+        if not isinstance(value, list):
+            return value
+        return [_bare(entry) if isinstance(entry, str) else entry for entry in value]
+
+    @field_validator("validation_images")
+    @classmethod
+    def _labelled(cls, value: tuple[Picture, ...]) -> tuple[Picture, ...]:
+        for picture in value:
+            if not picture.label:
+                raise ValueError(f"{picture.path} has no label")
+        return value
+
+
+def _bare(path: str) -> dict[str, str]:
+    folder = Path(path).parent.name
+    return {"path": path, "label": folder if folder in LABELS else ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A training run on disk that may be converted."""
+
+    path: Path
+    facts: RunFile
+
+    def model(self, role: str) -> Path:
+        """Return the path of the Keras model for `role`."""
+        return self.path / MODEL_FILES[role]
+
+
+def read_run(path: Path) -> Run:
+    """Open the training run at `path`.
+
+    Raises:
+        ConversionError: it is not a run folder, a file of it is missing, or `run.json` holds a wrong value.
+    """
+    file = path / RUN_FILE
+    try:
+        raw = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConversionError(f"{path}: no {RUN_FILE}; give the folder that 'smearscope train' wrote") from None
+    except (OSError, ValueError) as error:
+        raise ConversionError(f"{file}: cannot be read ({error}); train again or restore the file") from error
+    try:
+        facts = RunFile.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ConversionError(f"{file}: {where}: {first['msg']}; mend it or train again") from error
+    shared = {p.path for p in facts.train_images} & {p.path for p in facts.validation_images}
+    if shared:
+        raise ConversionError(
+            f"{file}: {min(shared)} is in both splits; figures on it would prove nothing: split again"
+        )
+    for name in MODEL_FILES.values():
+        if not (path / name).is_file():
+            raise ConversionError(f"{path}: no {name}; let the training run finish first")
+    return Run(path, facts)
+
+
+def find_picture(data: Path, picture: Picture) -> Path:
+    """Return where `picture` lies below the data root `data`.
+
+    Raises:
+        ConversionError: it is not there.
+    """
+    found = data / picture.path
+    if not found.is_file():
+        raise ConversionError(f"{found}: no such picture; point --data at the folder the run was trained on")
+    return found

@@ -1,0 +1,1 @@
+"""From a picture to cells: resampling, tiling, stain normalisation, watershed, contours."""

@@ -1,0 +1,1 @@
+"""From a frame to a finding, and from a bundle to one that is proven."""

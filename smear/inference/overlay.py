@@ -1,0 +1,59 @@
+"""One finding as JSON, and drawn over its picture: what `analyze` and `capture` give out."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from smear.classes import FIELD_CLASSES
+from smear.findings import Cell, Finding
+
+Colour = tuple[int, int, int]
+
+UNCLASSIFIED: Colour = (255, 255, 255)
+_HALO = (24, 20, 28)  # under each outline: no class colour alone is seen on both glass and nucleus
+
+
+def colour_of(cell: Cell) -> Colour:
+    """Return the colour of the class a cell resembles most; white when it was not classified."""
+    if not cell.probabilities:
+        return UNCLASSIFIED
+    return FIELD_CLASSES[cell.probabilities.index(max(cell.probabilities))].colour
+
+
+def finding_json(image: str, finding: Finding) -> dict[str, Any]:
+    """Return the result for the picture called `image` as JSON types; the interface is documented in the README."""
+    quality = finding.quality
+    return {
+        "image": image,
+        "label": finding.label,
+        "top": finding.top,
+        "refusals": list(finding.refusals),
+        "probabilities": {name: round(float(value), 6) for name, value in finding.probabilities.items()},
+        "cells": [_cell_json(cell) for cell in finding.cells],
+        "quality": {name: _rounded(getattr(quality, name)) for name in type(quality).__slots__},
+        "timing_ms": {stage: round(float(ms), 3) for stage, ms in finding.timing_ms.items()},
+        "bundle_sha256": finding.bundle_sha256,
+        "level": finding.level,
+        "runtime": finding.runtime,
+    }
+
+
+def draw_overlay(image: np.ndarray, finding: Finding) -> np.ndarray:
+    """Return RGB uint8 (H, W, 3) `image` with each leukocyte outlined in its class's colour."""
+    drawn = image.copy()
+    width = max(1, round(min(image.shape[:2]) / 240))  # as thick on a camera's frame as on a field of the data set
+    for colour_under, extra in ((True, 2), (False, 0)):
+        for cell in finding.cells:
+            colour = _HALO if colour_under else colour_of(cell)
+            cv2.polylines(drawn, [cell.contour.reshape(-1, 1, 2)], True, colour, width + extra, cv2.LINE_AA)
+    return drawn
+
+
+def _cell_json(cell: Cell) -> dict[str, Any]:
+    area = {"area_px": float(cell.area_px)} if cell.area_um2 is None else {"area_um2": round(float(cell.area_um2), 3)}
+    return area | {"nc_ratio": round(float(cell.nc_ratio), 4), "bbox": [int(value) for value in cell.bbox]}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(float(value), 6)

@@ -1,0 +1,195 @@
+"""Golden inputs of a bundle: known pictures whose outputs every runtime must reproduce before it is trusted."""
+
+import zipfile
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import numpy as np
+
+from smear.bundle.manifest import (
+    MANIFEST,
+    MEND,
+    Bundle,
+    Level,
+    Manifest,
+    ModelFile,
+    Role,
+    find_faults,
+    read_manifest,
+    sha256_of,
+)
+from smear.bundle.signing import check_signature
+from smear.errors import BundleError, InferenceError, RuntimeUnavailableError, SmearscopeError
+from smear.imaging.resampling import to_tensor
+from smear.inference.aggregation import MAP_STRIDE
+from smear.inference.runtime import Runtime
+from smear.inference.tflite import open_runtime
+
+GOLDEN = "golden.npz"
+STRIDE = 8  # golden segmenter outputs keep every 8th place each way: 784 of 50,176 per picture and channel
+SEGMENT_CHANNELS = 3
+INPUTS: dict[Role, str] = {"segmenter": "images", "classifier": "crops"}
+
+OpenModel = Callable[[Path], Runtime]
+
+
+def answer(role: Role, model: Runtime, inputs: np.ndarray) -> np.ndarray:
+    """Return the golden form of `model`'s outputs for uint8 (n, h, w, 3) `inputs`: float32, subsampled maps."""
+    outputs = np.concatenate([model.invoke(to_tensor(picture)) for picture in inputs]).astype(np.float32)
+    return outputs[:, ::STRIDE, ::STRIDE] if role == "segmenter" else outputs
+
+
+def golden_faults(bundle: Bundle, runtime: str | None = None, skip: Collection[str] = ()) -> list[str]:
+    """Run the models of `bundle`, but not the files named in `skip`, on the golden inputs with `runtime`.
+
+    Returns what is wrong, each starting with the file's name: unreadable, of another shape, other outputs.
+
+    Raises:
+        RuntimeUnavailableError: no such runtime on this machine.
+    """
+    if GOLDEN in skip:
+        return []
+    try:
+        golden = read_golden(bundle)
+    except BundleError as error:
+        return [str(error)]
+    faults = []
+    for role, level, file in models(bundle.manifest):
+        if file not in skip and level != "edgetpu":  # an Edge TPU file answers only on the accelerator
+            fault = model_fault(bundle, role, level, golden, lambda path: open_runtime(path, runtime))
+            faults += [fault] if fault else []
+    return faults
+
+
+def models(manifest: Manifest) -> list[tuple[Role, str, str]]:
+    """Return role, level and file name of every model that `manifest` lists."""
+    parts: tuple[tuple[Role, dict[Level, ModelFile]], ...] = (
+        ("segmenter", manifest.segmenter.levels),
+        ("classifier", manifest.classifier.levels),
+    )
+    return [(role, level, entry.file) for role, levels in parts for level, entry in levels.items()]
+
+
+def answer_stride(taken: tuple[int, ...], given: tuple[int, ...]) -> int:
+    """Return how many pixels each way one place of a segmenter's answer stands for, from its two shapes.
+
+    Raises:
+        BundleError: it is no whole number, or not the same each way.
+    """
+    stride = taken[1] // max(1, given[1]) if len(taken) == len(given) == 4 else 0
+    if not stride or taken[1:3] != (given[1] * stride, given[2] * stride) or given[3] != SEGMENT_CHANNELS:
+        raise BundleError(
+            f"the segmenter takes {taken} and gives {given}: no map of {SEGMENT_CHANNELS} channels as large as its "
+            "picture or smaller by a whole factor; convert it again, or install another bundle"
+        )
+    return stride
+
+
+def shape_fault(manifest: Manifest, role: Role, taken: tuple[int, ...], given: tuple[int, ...]) -> str | None:
+    """Return why a model with these shapes is not what `manifest` promises for `role`; None if it is."""
+    if role == "segmenter":
+        size = manifest.input.size
+        if taken != (1, size, size, 3):
+            return f"takes {taken}, not {(1, size, size, 3)}"
+        try:
+            answer_stride(taken, given)
+        except BundleError:
+            return f"takes {taken} and gives {given}, not a map that is smaller by a whole factor"
+        return None
+    size, answers = manifest.classifier.input_size, len(manifest.labels) + manifest.classifier.other
+    edge = size // MAP_STRIDE
+    places = (edge, edge) if manifest.classifier.shown == "cells" else ()
+    promised = (1, size, size, 3), (1, *places, answers)
+    if (taken, given) == promised:
+        return None
+    return f"takes {taken} and gives {given}, not {promised[0]} and {promised[1]}"
+
+
+def model_fault(
+    bundle: Bundle, role: Role, level: str, golden: dict[str, np.ndarray], open_model: OpenModel
+) -> str | None:
+    """Return why one model cannot be trusted: it does not open, has other shapes or other outputs; else None.
+
+    Raises:
+        RuntimeUnavailableError: no such runtime on this machine.
+    """
+    file = bundle.model(role, level)
+    try:
+        model = open_model(file)
+    except RuntimeUnavailableError:
+        raise
+    except (SmearscopeError, ValueError, RuntimeError) as error:
+        return f"{file.name} cannot be opened ({_first_line(error)})"
+    try:
+        return answer_fault(bundle, role, level, golden, model)
+    finally:
+        model.close()
+
+
+def answer_fault(bundle: Bundle, role: Role, level: str, golden: dict[str, np.ndarray], model: Runtime) -> str | None:
+    """Return why the loaded `model` cannot be trusted: other shapes or other outputs than golden; else None."""
+    file, key = bundle.model(role, level), f"{role}.{level}"
+    missing = {INPUTS[role], key, f"tolerance.{key}"} - golden.keys()
+    if missing:
+        return f"{GOLDEN} holds no {min(missing)}"
+    wrong = shape_fault(bundle.manifest, role, tuple(model.input_shape), tuple(model.output_shape))
+    if wrong:
+        return f"{file.name} {wrong}"
+    try:
+        given = answer(role, model, golden[INPUTS[role]])
+    except (InferenceError, ValueError, RuntimeError) as error:
+        return f"{file.name} does not answer ({_first_line(error)})"
+    return _output_fault(file.name, model, golden[key], given, golden, key)
+
+
+def _output_fault(
+    name: str, model: Runtime, expected: np.ndarray, given: np.ndarray, golden: dict[str, np.ndarray], key: str
+) -> str | None:
+    if given.shape != expected.shape:
+        return f"{GOLDEN} holds {key} of shape {expected.shape}, not {given.shape}"
+    worst = float(np.abs(given - expected.astype(np.float32)).max())
+    allowed = float(golden[f"tolerance.{key}"])
+    if worst <= allowed:
+        return None
+    return f"{name} differs from its golden outputs by {worst:.4g} (allowed {allowed:.4g}) with {model.name}"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def read_golden(bundle: Bundle) -> dict[str, np.ndarray]:
+    """Return the arrays of `bundle`'s golden file.
+
+    Raises:
+        BundleError: it is missing or unreadable.
+    """
+    if GOLDEN not in bundle.manifest.files:
+        raise BundleError(f"{GOLDEN} is not in the manifest")
+    try:
+        with np.load(bundle.path / GOLDEN, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise BundleError(f"{GOLDEN} cannot be read ({_first_line(error)})") from error
+
+
+def verify(path: Path, runtime: str | None = None, public_key: Path | None = None) -> Bundle:
+    """Check everything about the bundle at `path`: manifest, checksums, signature, shapes and golden outputs.
+
+    `public_key` makes a valid signature necessary. `runtime` is the runtime that must reproduce the golden
+    outputs; None takes the default one.
+
+    Raises:
+        BundleError: naming the file at fault.
+        RuntimeUnavailableError: no such runtime on this machine.
+    """
+    if public_key is not None:
+        check_signature(path, public_key)
+    manifest = read_manifest(path)
+    bundle = Bundle(path, manifest, sha256_of(path / MANIFEST))
+    faults = find_faults(path, manifest)
+    damaged = {fault.split(" ")[0] for fault in faults}  # opening one would prove nothing and may crash a runtime
+    faults += golden_faults(bundle, runtime, skip=damaged)
+    if faults:
+        raise BundleError(f"bundle {path}: {'; '.join(faults)}; {MEND}")
+    return bundle

@@ -1,0 +1,37 @@
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.interleaved import Effort, Spec, measure
+from benchmarks.suites.training import ROOT, measure_training
+
+ONE_STEP = Effort(queries=1, seconds=1.0, burst=1, warm_s=0.0)
+PARAMETERS = 2_967_008  # of the paper's network at 224 pixels
+TORCH = os.environ.get("SMEARSCOPE_TORCH_PYTHON", "")
+
+
+def step(engine: str, python: str) -> dict[str, object]:
+    ask = {"engine": engine, "batch": 2, "threads": 1, "root": str(ROOT)}
+    got = measure([Spec(engine, "training", ask, Path(python))], ONE_STEP)[engine]
+    assert not got.fault
+    assert got.queries >= 1
+    return got.opened
+
+
+def test_an_engine_that_is_not_installed_is_a_row_that_says_how_to_install_it() -> None:
+    rows = measure_training({"Keras": None, "PyTorch": None}, "quick", lambda what, done: None)
+    assert [row.engine for row in rows] == ["Keras", "PyTorch"]
+    assert "smearscope[train]" in rows[0].fault
+    assert "make bench TORCH=1" in rows[1].fault
+
+
+def test_keras_trains_the_papers_network() -> None:
+    pytest.importorskip("keras", reason="Keras comes with smearscope[train]")
+    assert step("Keras", sys.executable)["parameters"] == PARAMETERS
+
+
+@pytest.mark.skipif(not TORCH, reason="SMEARSCOPE_TORCH_PYTHON names no interpreter with PyTorch (make bench TORCH=1)")
+def test_pytorch_trains_a_network_of_the_same_size() -> None:
+    assert step("PyTorch", TORCH)["parameters"] == PARAMETERS

@@ -1,0 +1,164 @@
+import os
+import stat
+
+import numpy as np
+import pytest
+
+from convert.export.edgetpu import COMPILER, compile_model, compiler, parse_log, predict
+from convert.export.tflite import convert_levels
+from smear.errors import ConversionError
+from tests.convert.tiny import classifier, segmenter
+
+
+def int8_file(folder, model, level="int8"):
+    rng = np.random.default_rng(1)
+    shape = (1, *model.input_shape[1:])
+    data = convert_levels(model, (level,), lambda: [rng.random(shape, np.float32) for _ in range(3)])[level]
+    file = folder / f"model.{level}.tflite"
+    file.write_bytes(data)
+    return file
+
+
+def with_softmax(size, axis_of_pixels):
+    import keras
+
+    inputs = keras.Input((size, size, 3))
+    x = keras.layers.Conv2D(3, 1)(inputs)
+    x = x if axis_of_pixels else keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, keras.layers.Softmax()(x))
+
+
+@pytest.mark.parametrize("model", [segmenter, classifier])
+def test_convolutions_up_to_the_logits_are_predicted_to_map(tmp_path, model):
+    prediction = predict(int8_file(tmp_path, model()))
+
+    assert prediction.fully
+    assert prediction.share == prediction.work_share == 1.0
+    assert "predicted (not compiled): 100%" in prediction.lines()[-1]
+
+
+@pytest.mark.parametrize("name", ["unet_light", "smearnet"])
+def test_our_own_networks_are_predicted_fully_mapped(tmp_path, name):
+    from train.networks import architectures
+
+    prediction = predict(int8_file(tmp_path, getattr(architectures, name)()))
+
+    assert prediction.fully, prediction.lines()
+
+
+def test_a_softmax_over_pixels_stays_on_the_cpu_with_its_reason(tmp_path):
+    prediction = predict(int8_file(tmp_path, with_softmax(32, axis_of_pixels=True)))
+
+    assert not prediction.fully
+    assert "softmax over (1, 32, 32, 3), only one dimension" in prediction.lines()[0]
+
+
+def test_a_softmax_over_classes_maps(tmp_path):
+    assert predict(int8_file(tmp_path, with_softmax(32, axis_of_pixels=False))).fully
+
+
+def test_what_comes_after_an_operation_that_stays_stays_as_well(tmp_path):
+    import keras
+
+    inputs = keras.Input((32, 32, 3))
+    x = keras.layers.Softmax()(keras.layers.Conv2D(4, 1)(inputs))
+    model = keras.Model(inputs, keras.layers.Conv2D(2, 1)(x))
+
+    verdicts = predict(int8_file(tmp_path, model)).verdicts
+
+    assert [v.maps for v in verdicts] == [True, False, False]
+    assert "comes after operation 1 (SOFTMAX)" in verdicts[2].reason
+
+
+@pytest.mark.parametrize("level", ["float32", "int16x8"])
+def test_a_model_that_is_not_int8_does_not_map(tmp_path, level):
+    prediction = predict(int8_file(tmp_path, segmenter(), level))
+
+    assert prediction.share == 0.0
+    assert "not int8" in prediction.lines()[0] or "not among" in prediction.lines()[0]
+
+
+def test_an_operation_the_edge_tpu_lacks_is_named(tmp_path):
+    import keras
+
+    inputs = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(4, 1)(inputs)
+    model = keras.Model(inputs, keras.layers.LeakyReLU()(x))
+
+    verdicts = predict(int8_file(tmp_path, model)).verdicts
+
+    assert (verdicts[1].operation, verdicts[1].maps) == ("LEAKY_RELU", False)
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path):
+    (tmp_path / "a.tflite").write_text("a text that is long enough")
+
+    with pytest.raises(ConversionError, match=r"a\.tflite: not a TFLite model"):
+        predict(tmp_path / "a.tflite")
+
+
+LOG = """Edge TPU Compiler version 16.0.384591198
+Input: model.int8.tflite
+Output: model.int8_edgetpu.tflite
+Number of operations that will run on Edge TPU: 30
+Number of operations that will run on CPU: 2
+
+Operator                       Count      Status
+
+SOFTMAX                        1          Operation is otherwise supported, but not mapped
+QUANTIZE                       1          More than one subgraph is not supported
+CONV_2D                        30         Mapped to Edge TPU
+"""
+
+
+def test_the_log_of_the_compiler_is_read():
+    assert parse_log(LOG) == (30, 2)
+
+
+def test_a_log_with_the_table_alone_is_read():
+    assert parse_log(LOG[LOG.index("Operator") :]) == (30, 2)
+
+
+def test_a_log_without_operations_is_a_fault():
+    with pytest.raises(ConversionError, match="lists no operations"):
+        parse_log("Internal compiler error. Aborting!")
+
+
+@pytest.fixture
+def pretended(tmp_path, monkeypatch):
+    """A compiler on the PATH that writes what the real one writes; the real one exists for x86-64 from Coral only."""
+
+    def install(script):
+        program = tmp_path / "bin" / COMPILER
+        program.parent.mkdir()
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+
+    return install
+
+
+def test_a_compiler_on_the_path_is_run_and_its_share_recorded(tmp_path, pretended):
+    (tmp_path / "model.int8.tflite").write_bytes(b"model")
+    (tmp_path / "log").write_text(LOG)
+    pretended(f'cp "$4" "$3/model.int8_edgetpu.tflite"; cp {tmp_path}/log "$3/model.int8_edgetpu.log"')
+
+    made = compile_model(tmp_path / "model.int8.tflite", tmp_path)
+
+    assert made.file.name == "model.int8_edgetpu.tflite"
+    assert made.share == 30 / 32
+
+
+def test_a_compiler_that_refuses_is_told_with_its_reason(tmp_path, pretended):
+    pretended('echo "Invalid model: model.int8.tflite" >&2; exit 1')
+
+    with pytest.raises(ConversionError, match=r"refused model\.int8\.tflite: Invalid model"):
+        compile_model(tmp_path / "model.int8.tflite", tmp_path)
+
+
+def test_without_a_compiler_one_line_says_where_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert compiler() is None
+    with pytest.raises(ConversionError, match=r"coral\.ai"):
+        compile_model(tmp_path / "x", tmp_path)

@@ -1,0 +1,153 @@
+"""`smearscope run`, `capture` and `doctor` from the command line, with a pipeline that always finds the same."""
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from device.cli import cli
+from device.store import Store
+from smear.findings import Finding, Frame
+from smear.images import read_image, write_image
+from tests.device.findings import finding
+
+
+class Always:
+    """Finds Pre in every frame; `after` is called with each frame."""
+
+    def __init__(self, after=lambda frame: None) -> None:  # type: ignore[no-untyped-def]
+        self.after = after
+
+    def examine(self, frame: Frame) -> Finding:
+        self.after(frame)
+        return finding("Pre")
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def pipeline(monkeypatch):  # type: ignore[no-untyped-def]
+    always = Always()
+    for command in ("run", "capture"):
+        monkeypatch.setattr(f"device.commands.{command}.open_pipeline", lambda *_, **__: always)
+    return always
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Twelve different pictures."""
+    (tmp_path / "fields").mkdir()
+    for number in range(12):
+        blocks = np.random.default_rng(number).integers(0, 256, (24, 24, 3), np.uint8)
+        write_image(tmp_path / "fields" / f"{number}.png", np.kron(blocks, np.ones((10, 10, 1), np.uint8)))
+    return tmp_path / "fields"
+
+
+@pytest.fixture
+def run(pipeline, folder, tmp_path, monkeypatch):  # type: ignore[no-untyped-def]
+    monkeypatch.delenv("SMEARSCOPE_CONFIG", raising=False)
+
+    def invoke(*words, camera=f"files:{folder}"):  # type: ignore[no-untyped-def]
+        display = f"png:{tmp_path / 'screen.png'}"
+        where = ["--camera", camera, "--display", display, "--data", str(tmp_path / "data")]
+        return CliRunner().invoke(cli, ["run", *where, *words], catch_exceptions=False)
+
+    return invoke
+
+
+def test_a_run_records_a_slide_and_says_where(run, tmp_path):
+    result = run("--fields", "12", "--slide", "A-17")
+    assert result.exit_code == 0, result.output
+    assert "12 distinct fields, 12 accepted, 0 refused" in result.stdout
+    assert "resemble Pre-B most" in result.stdout
+    assert f"in {tmp_path / 'data'}" in result.stdout.replace("\n", "")
+    assert str(tmp_path / "screen.png") in result.stdout.replace("\n", "")
+    assert read_image(tmp_path / "screen.png").shape == (480, 800, 3)
+    with Store.read(tmp_path / "data") as store:
+        slide = store.slides()[0]
+        assert (slide.name, slide.tally.accepted, slide.simulated) == ("A-17", 12, False)
+        assert slide.ended_s is not None
+        assert store.fields(slide.id)[0].boot_id
+
+
+def test_a_folder_at_its_end_ends_the_run(run):
+    result = run("--fields", "100")
+    assert result.exit_code == 0, result.output
+    assert "12 distinct fields" in result.stdout
+
+
+def test_an_unreadable_picture_is_counted_at_the_end(run, folder):
+    (folder / "3.png").write_bytes(b"x")
+    result = run()
+    assert result.exit_code == 1
+    assert "1 pictures could not be read" in result.stderr
+    assert "11 distinct fields" in result.stdout
+
+
+@pytest.mark.parametrize(("number", "words", "code"), [
+    (signal.SIGINT, [], 0),
+    (signal.SIGINT, ["--fields", "1000"], 130),
+    (signal.SIGTERM, [], 0),
+])  # fmt: skip
+def test_a_signal_ends_the_run_with_its_summary(run, pipeline, folder, number, words, code):
+    seen = []
+
+    def interrupt(frame: Frame) -> None:
+        seen.append(frame)
+        if len(seen) == 3:
+            os.kill(os.getpid(), number)
+
+    pipeline.after = interrupt
+    result = run(*words, camera=f"files:{folder}?loop=1")
+    assert result.exit_code == code, result.output
+    assert "distinct fields" in result.stdout
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_missing_camera_is_one_line(run, tmp_path):
+    result = run(camera="v4l2:/dev/video99")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("smearscope: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_second_run_on_the_same_store_is_turned_away(run, tmp_path):
+    with Store.record(tmp_path / "data"):
+        result = run("--fields", "1")
+    assert result.exit_code == 1
+    assert "another smearscope is recording" in result.stderr
+
+
+def test_no_thread_is_left_behind(run):
+    run("--fields", "3")
+    assert [t.name for t in threading.enumerate() if t.name in {"camera", "model", "control", "bundle"}] == []
+
+
+def test_capture_writes_photograph_overlay_and_result(pipeline, folder, tmp_path):
+    words = ["capture", "--camera", f"files:{folder}", "--out", str(tmp_path / "out"), "--json"]
+    result = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert (found["label"], found["top"], found["level"]) == ("Pre", "Pre", "int8")
+    assert found["cells"][0] == {"area_px": 95.0, "nc_ratio": 0.8, "bbox": [1, 2, 10, 12]}
+    assert read_image(Path(found["image"])).shape == read_image(Path(found["overlay"])).shape == (240, 240, 3)
+    assert json.loads(next((tmp_path / "out").glob("*.json")).read_text()) == found
+
+
+def test_doctor_has_a_line_for_each_part_and_fails_without_a_model(folder, tmp_path):
+    words = ["doctor", "--camera", f"files:{folder}", "--display", "none", "--data", str(tmp_path / "data"), "--json"]
+    settings = tmp_path / "config.toml"
+    settings.write_text(f'[model]\nbundle = "{tmp_path / "nowhere"}"\n')
+    result = CliRunner().invoke(cli, [*words, "--config", str(settings)], catch_exceptions=False)
+    checks = {check["name"]: check for check in map(json.loads, result.stdout.splitlines())}
+    assert list(checks) == ["Python", "environment", "runtime", "camera", "screen", "model", "data folder", "board"]
+    assert checks["camera"]["ok"]
+    assert not checks["model"]["ok"]
+    assert "smearscope convert" in checks["model"]["text"]
+    assert result.exit_code == 1

@@ -1,0 +1,187 @@
+"""Displays by name; pygame's on SDL's dummy driver."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from device.screen.display import Display
+from device.screen.displays import NoDisplay, PygameDisplay, StandInDisplay, choose_display, open_display
+from smear.errors import DisplayError
+from smear.images import read_image
+
+SCREEN = np.zeros((480, 800, 3), np.uint8)
+SCREEN[:, :400] = (255, 0, 0)
+SCREEN[:, 400:] = (0, 0, 255)
+
+
+@pytest.fixture
+def window(monkeypatch: pytest.MonkeyPatch) -> Iterator[Display]:
+    """A window on SDL's dummy driver."""
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    monkeypatch.setenv("SDL_TOUCH_MOUSE_EVENTS", "0")  # so that what the display sets is undone
+    monkeypatch.setenv("SDL_NO_SIGNAL_HANDLERS", "1")
+    display = open_display("window")
+    yield display
+    display.close()
+
+
+def test_a_window_shows_rgb(window: Display) -> None:
+    import pygame
+
+    window.show(SCREEN)
+    surface = pygame.display.get_surface()
+    assert surface is not None
+    assert tuple(surface.get_at((10, 10)))[:3] == (255, 0, 0)
+    assert tuple(surface.get_at((790, 10)))[:3] == (0, 0, 255)
+
+
+def test_a_screen_of_another_size_is_stretched_to_the_window(window: Display) -> None:
+    import pygame
+
+    window.show(np.full((240, 320, 3), 77, np.uint8))
+    surface = pygame.display.get_surface()
+    assert surface is not None
+    assert tuple(surface.get_at((799, 479)))[:3] == (77, 77, 77)
+
+
+def test_a_click_and_a_finger_are_taps_in_pixels(window: Display) -> None:
+    import pygame
+
+    pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=(20, 430), button=pygame.BUTTON_LEFT))
+    pygame.event.post(pygame.event.Event(pygame.FINGERDOWN, x=0.5, y=1.0, finger_id=0, touch_id=0))
+    pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=(1, 1), button=pygame.BUTTON_RIGHT))
+    assert window.taps() == [(20, 430), (400, 479)]
+    assert window.taps() == []
+
+
+@pytest.mark.parametrize("what", ["close", "escape"])
+def test_closing_the_window_or_escape_ends_the_run(window: Display, what: str) -> None:
+    import pygame
+
+    kind, values = (pygame.QUIT, {}) if what == "close" else (pygame.KEYDOWN, {"key": pygame.K_ESCAPE})
+    pygame.event.post(pygame.event.Event(kind, values))
+    with pytest.raises(KeyboardInterrupt):
+        window.taps()
+
+
+def test_a_window_that_went_away_is_a_display_error(window: Display) -> None:
+    window.close()
+    window.close()
+    with pytest.raises(DisplayError, match="was lost"):
+        window.show(SCREEN)
+    with pytest.raises(DisplayError, match="is closed"):
+        window.taps()
+
+
+def test_the_window_leaves_sigterm_to_the_program(window: Display) -> None:
+    handled = int(re.search(r"SigCgt:\t(\w+)", Path("/proc/self/status").read_text())[1], 16)  # type: ignore[index]
+    assert not handled >> (signal.SIGTERM - 1) & 1
+
+
+def test_only_the_screen_is_taken_not_the_sound(window: Display) -> None:
+    import pygame
+
+    assert pygame.display.get_init()
+    assert not pygame.mixer.get_init()
+
+
+def test_a_screen_that_is_not_there_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "nonesuch")
+    monkeypatch.setenv("SDL_TOUCH_MOUSE_EVENTS", "0")
+    monkeypatch.setenv("SDL_NO_SIGNAL_HANDLERS", "1")
+    with pytest.raises(DisplayError, match="start it from the desktop, or use --display kmsdrm"):
+        PygameDisplay("window")
+
+
+def test_a_missing_pygame_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pygame", None)
+    with pytest.raises(DisplayError, match=r"pip install 'smearscope\[screen\]'"):
+        open_display("window")
+
+
+def test_png_keeps_the_newest_screen_alone(tmp_path: Path) -> None:
+    display = open_display(f"png:{tmp_path / 'out' / 'live.png'}")
+    display.show(np.zeros_like(SCREEN))
+    display.show(SCREEN)
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["live.png"]
+    np.testing.assert_array_equal(read_image(tmp_path / "out" / "live.png"), SCREEN)
+    assert display.taps() == []
+    display.close()
+
+
+@pytest.mark.parametrize("name", ["png:{}", "png:{}/", "png:{}/new/"])
+def test_png_in_a_folder_is_called_screen_png(tmp_path: Path, name: str) -> None:
+    open_display(name.format(tmp_path)).show(SCREEN)
+    assert [p.name for p in tmp_path.rglob("*.png")] == ["screen.png"]
+
+
+def test_png_without_a_path_takes_the_default(tmp_path: Path) -> None:
+    open_display("png:", png_path=tmp_path / "a.png").show(SCREEN)
+    assert (tmp_path / "a.png").exists()
+
+
+def test_png_of_another_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DisplayError, match=r"must end in \.png or \.jpg"):
+        open_display(f"png:{tmp_path / 'a.txt'}")
+
+
+def test_png_that_cannot_be_written_is_a_display_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DisplayError, match="choose a folder"):
+        open_display(f"png:{tmp_path / 'file' / 'a.png'}")
+    display = open_display(f"png:{tmp_path / 'b' / 'a.png'}")
+    (tmp_path / "b").rmdir()
+    with pytest.raises(DisplayError, match="cannot write"):
+        display.show(SCREEN)
+
+
+def test_none_keeps_the_last_screen() -> None:
+    display = open_display("none", size=(320, 240))
+    display.show(SCREEN)
+    assert isinstance(display, NoDisplay)
+    assert display.last is SCREEN
+    assert (display.size, display.taps()) == ((320, 240), [])
+    display.close()
+
+
+@pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY"])
+def test_auto_is_a_window_under_a_desktop(tmp_path: Path, variable: str) -> None:
+    (tmp_path / "card0").touch()
+    assert choose_display({variable: ":0"}, tmp_path, Path("a.png")) == "window"
+
+
+def test_auto_is_the_whole_screen_without_a_desktop(tmp_path: Path) -> None:
+    (tmp_path / "card1").touch()
+    assert choose_display({}, tmp_path, Path("a.png")) == "kmsdrm"
+
+
+def test_auto_is_a_picture_without_a_screen(tmp_path: Path) -> None:
+    assert choose_display({}, tmp_path / "dri", Path("a.png")) == "png:a.png"
+
+
+def test_auto_leaves_its_picture_when_a_screen_comes_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(variable, raising=False)
+    display = StandInDisplay(tmp_path / "screen.png", dri=tmp_path / "dri")
+    display.show(SCREEN)
+    (tmp_path / "dri").mkdir()
+    (tmp_path / "dri/card0").touch()
+    with pytest.raises(DisplayError, match="a screen was attached"):
+        display.show(SCREEN)
+
+
+def test_an_unknown_display_lists_the_known_ones() -> None:
+    with pytest.raises(DisplayError, match="'hologram' is no display; write one of: window, kmsdrm, png:PATH"):
+        open_display("hologram")
+
+
+def test_importing_displays_brings_no_pygame() -> None:
+    code = "import sys, device.screen.displays, device.cameras, device.screen.layout; sys.exit('pygame' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], env=dict(os.environ), check=False).returncode == 0

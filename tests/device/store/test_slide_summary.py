@@ -1,0 +1,65 @@
+"""The slide's summary: shares with intervals over many fields, never one field's label."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device.store.slide_summary import MIN_FIELDS, SlideTally, reason, share_of, tally_of
+from tests.device.findings import cell, finding
+
+
+@pytest.mark.parametrize(
+    ("n", "total", "low", "high"),
+    [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0), (81, 263, 0.2553, 0.3662)],
+)
+def test_shares_have_wilson_intervals(n, total, low, high):
+    """Values of Newcombe (1998), table I, for 81 / 263; the others by its formula 3."""
+    share = share_of(n, total)
+    assert (share.low, share.high) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_no_fields_leave_every_share_open():
+    share = share_of(0, 0)
+    assert (share.low, share.high) == (0.0, 1.0)
+    assert SlideTally().blast_share() is None
+    assert SlideTally().leading() is None
+
+
+@given(st.integers(0, 1000), st.integers(0, 1000))
+def test_the_share_lies_in_its_interval(n, more):
+    share = share_of(n, n + more)
+    assert 0 <= share.low <= share.share + 1e-9
+    assert share.share - 1e-9 <= share.high <= 1
+
+
+def test_one_field_never_names_the_slide():
+    assert SlideTally().add(finding("Pro")).leading() is None
+
+
+def test_a_class_leads_only_when_its_interval_is_clear_of_the_others():
+    clear, mixed = SlideTally(), SlideTally()
+    for number in range(2 * MIN_FIELDS):
+        clear = clear.add(finding("Pre"))
+        mixed = mixed.add(finding("Pre" if number % 2 else "Pro"))
+    assert clear.leading() == "Pre"
+    assert mixed.leading() is None
+
+
+def test_refused_fields_count_by_reason_and_not_by_label():
+    refused = finding("Pre", ("out of focus: turn the fine focus", "too bright: lower the lamp"))
+    tally = SlideTally().add(refused).add(finding("Early")).add(finding(None, cells=()))
+    assert (tally.accepted, tally.refused, tally.empty, tally.total) == (1, 1, 1, 3)
+    assert tally.refusals == {"out of focus": 1, "too bright": 1}
+    assert tally.labels == {"Early": 1}
+
+
+def test_blasts_are_counted_over_classified_cells_of_accepted_fields():
+    tally = tally_of(finding("Pre", cells=(cell("Pre"), cell("Benign"), cell(None))))
+    assert (tally.cells, tally.cells_classified, tally.blasts) == (3, 2, 1)
+    assert tally.blast_share().share == 0.5
+    assert tally_of(finding("Pre", ("too bright: x",))).cells == 0
+
+
+def test_a_reason_is_the_refusal_without_its_advice():
+    assert reason("out of focus (20% of the least sharpness): turn the fine focus") == "out of focus"
+    assert reason("blank field") == "blank field"

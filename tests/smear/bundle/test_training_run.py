@@ -1,0 +1,79 @@
+import copy
+import json
+
+import pytest
+
+from smear.bundle.training_run import Picture, find_picture, read_run
+from smear.errors import ConversionError
+from tests.convert.tiny import run_facts
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("segmenter.keras", "classifier.keras"):
+        (tmp_path / name).write_bytes(b"not opened here")
+    (tmp_path / "run.json").write_text(json.dumps(run_facts()))
+    return tmp_path
+
+
+def rewrite(folder, change):
+    facts = copy.deepcopy(run_facts())
+    change(facts)
+    (folder / "run.json").write_text(json.dumps(facts))
+
+
+def test_a_run_is_read_with_all_it_states(folder):
+    run = read_run(folder)
+
+    assert run.facts.classifier.temperature == 1.5
+    assert run.facts.train_images[1] == Picture(path="train/Early/1.png", label="Early")
+    assert run.facts.classifier.figures["accuracy"].background_only == 0.7
+    assert run.model("segmenter") == folder / "segmenter.keras"
+
+
+def test_a_picture_may_name_its_stain_session(folder):
+    rewrite(folder, lambda f: f.update(train_images=[{"path": "a.png", "label": "Pro", "session": "s1"}]))
+
+    assert read_run(folder).facts.train_images[0].session == "s1"
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda f: f.pop("seed"), "seed"),
+        (lambda f: f["classifier"].update(temperature=0), "classifier.temperature"),
+        (lambda f: f["classifier"].update(shown="faces"), "classifier.shown"),
+        (lambda f: f["segmenter"].pop("output"), "segmenter.output"),
+        (lambda f: f.update(validation_images=[{"path": "x.png", "label": "Lymphoma"}]), "Lymphoma"),
+        (lambda f: f.update(validation_images=[{"path": "x.png"}]), "x.png has no label"),
+        (lambda f: f.update(train_images=[]), "train_images"),
+        (lambda f: f.update(train_images=[f["validation_images"][0]["path"]]), "both splits"),
+    ],
+)
+def test_one_wrong_value_is_named(folder, change, named):
+    rewrite(folder, change)
+
+    with pytest.raises(ConversionError, match=r"run\.json") as caught:
+        read_run(folder)
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["run.json", "segmenter.keras", "classifier.keras"])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+
+    with pytest.raises(ConversionError, match=name.replace(".", r"\.")):
+        read_run(folder)
+
+
+def test_a_run_file_that_is_not_json_is_named(folder):
+    (folder / "run.json").write_text("{")
+
+    with pytest.raises(ConversionError, match=r"run\.json: cannot be read"):
+        read_run(folder)
+
+
+def test_a_missing_picture_is_named_with_the_option_to_set(tmp_path):
+    with pytest.raises(ConversionError, match=r"a\.png.*--data"):
+        find_picture(tmp_path, Picture(path="a.png"))

@@ -1,0 +1,257 @@
+"""From probabilities to cells: masks without specks, touching cells parted, each measured as drawn."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smear.findings import BACKGROUND, CYTOPLASM, NUCLEUS, CellMask
+from smear.imaging.cell_detection import EDGE_SAY, FULL_SAY_PX, MIN_CELL_PX, clear_of_scale_bar, find_cells, measure
+from smear.imaging.contours import SUREST
+from smear.imaging.resampling import ModelFrame, to_model_scale
+from smear.imaging.stain_normalization import fill_holes
+from smear.imaging.watershed import separate
+from tests.smear.plain import parted
+
+GROUND = np.array([0.9, 0.05, 0.05], np.float32)
+DRAWN_CELLS = 328  # in the 32 drawn masks, specks aside
+PARTED_RIGHT = 320
+
+
+def discs(*circles: tuple[int, int, int], shape: tuple[int, int] = (224, 224)) -> np.ndarray:
+    """Bool (h, w) of discs given as x, y, radius."""
+    drawn = np.zeros(shape, np.uint8)
+    for x, y, radius in circles:
+        cv2.circle(drawn, (x, y), radius, 1, cv2.FILLED)
+    return drawn > 0
+
+
+def view_of(shape: tuple[int, int] = (224, 224), pixel_size_um: float | None = 0.5) -> ModelFrame:
+    return to_model_scale(np.full((*shape, 3), 200, np.uint8), pixel_size_um)
+
+
+def two_level(cell: np.ndarray, nucleus: np.ndarray) -> CellMask:
+    return CellMask(np.select([nucleus, cell], [NUCLEUS, CYTOPLASM], BACKGROUND).astype(np.uint8))
+
+
+def test_a_mask_holds_the_three_values_alone_and_the_likelier_part() -> None:
+    probabilities = np.tile(GROUND, (40, 40, 1)).astype(np.float32)
+    probabilities[5:30, 5:30] = (0.2, 0.5, 0.3)
+    probabilities[10:20, 10:20] = (0.2, 0.3, 0.5)
+    values = mask_in(probabilities)
+    assert values.dtype == np.uint8
+    assert values[7, 7] == CYTOPLASM
+    assert values[12, 12] == NUCLEUS
+    assert values[35, 35] == BACKGROUND
+    assert np.count_nonzero(values) == 25 * 25
+
+
+def test_specks_go_and_holes_are_filled() -> None:
+    probabilities = np.tile(GROUND, (60, 60, 1)).astype(np.float32)
+    probabilities[2:6, 2:6] = (0.1, 0.1, 0.8)
+    probabilities[20:40, 20:40] = (0.1, 0.8, 0.1)
+    probabilities[28:31, 28:31] = GROUND
+    values = mask_in(probabilities)
+    assert not values[:10, :10].any()
+    assert (values[20:40, 20:40] != BACKGROUND).all()
+
+
+def mask_in(probabilities: np.ndarray) -> np.ndarray:
+    size = probabilities.shape[0]
+    view = to_model_scale(np.full((size, size, 3), 200, np.uint8), 0.5, size=size)
+    found = find_cells(probabilities, view)
+    return found.borders.in_frame(found.boxes, view).values
+
+
+def test_an_empty_field_has_no_cells() -> None:
+    labels = parted(np.zeros((224, 224), bool))
+    assert not labels.any()
+    assert measure(labels, CellMask(np.zeros((224, 224), np.uint8)), view_of(), None) == []
+
+
+def test_a_field_that_is_all_cell_is_one_body() -> None:
+    labels = parted(np.ones((224, 224), bool))
+    assert labels.any()
+    assert measure(labels, CellMask(np.full((224, 224), NUCLEUS, np.uint8)), view_of(), None)
+
+
+def test_two_touching_cells_are_parted_at_their_neck() -> None:
+    labels = parted(discs((80, 100, 14), (104, 100, 14)))
+    assert labels.max() == 2
+    assert labels[100, 80] != labels[100, 104]
+    assert abs(np.count_nonzero(labels == 1) - np.count_nonzero(labels == 2)) < 60
+
+
+def test_a_chain_of_three_is_three() -> None:
+    assert parted(discs((60, 60, 13), (83, 66, 13), (104, 78, 13))).max() == 3
+
+
+def test_one_round_cell_and_one_long_cell_stay_whole() -> None:
+    assert parted(discs((100, 100, 16))).max() == 1
+    long = np.zeros((224, 224), np.uint8)
+    cv2.ellipse(long, (100, 100), (20, 12), 30, 0, 360, 1, cv2.FILLED)
+    assert parted(long > 0).max() == 1
+
+
+def test_what_is_too_small_is_no_cell() -> None:
+    assert parted(discs((50, 50, 3), (120, 120, 12))).max() == 1
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.tuples(st.integers(0, 223), st.integers(0, 223), st.integers(5, 25)), max_size=12))
+def test_parting_adds_nothing_and_leaves_no_cell_smaller_than_allowed(circles: list[tuple[int, int, int]]) -> None:
+    cell = discs(*circles)
+    labels = parted(cell)
+    assert not labels[~cell].any()
+    names = np.unique(labels[labels > 0])
+    assert names.tolist() == list(range(1, len(names) + 1))
+    assert all(np.count_nonzero(labels == name) >= MIN_CELL_PX for name in names)
+
+
+def drawn_fields(data_dir: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Bool (h, w) of all intact cells of a field, and the label map a person drew."""
+    for path in sorted((data_dir / "taleqani_masks").glob("*/*.png")):
+        if not path.stem.endswith("_cells"):
+            cells = cv2.imread(str(path.with_name(f"{path.stem}_cells.png")), cv2.IMREAD_UNCHANGED)
+            yield cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) == 255, cells.astype(int)
+
+
+def found_again(body: np.ndarray, labels: np.ndarray) -> int:
+    """The name of the cell in `labels` that meets `body` at an IoU of 0.5 or more; 0 when there is none."""
+    counts = np.bincount(labels[body], minlength=1)
+    counts[0] = 0
+    name = int(counts.argmax())
+    union = np.count_nonzero(body) + np.count_nonzero(labels == name) - counts[name]
+    return name if name and counts[name] / union >= 0.5 else 0
+
+
+def test_cells_drawn_by_hand_are_parted_as_drawn(data_dir: Path) -> None:
+    right, drawn, too_many = 0, 0, 0
+    for cell, truth in drawn_fields(data_dir):
+        labels = parted(cell)
+        bodies = [truth == name for name in np.unique(truth[truth > 0])]
+        matched = [found_again(body, labels) for body in bodies]
+        hits = {name for name in matched if name}
+        drawn += sum(1 for body, name in zip(bodies, matched, strict=True) if name or body.sum() >= MIN_CELL_PX)
+        right += len(hits)
+        too_many += int(labels.max()) - len(hits)
+    assert drawn == DRAWN_CELLS
+    assert right >= PARTED_RIGHT
+    assert too_many <= DRAWN_CELLS - PARTED_RIGHT
+
+
+def test_a_cell_is_measured_as_drawn() -> None:
+    cell, nucleus = discs((100, 90, 20)), discs((100, 90, 14))
+    (body,) = measure(parted(cell), two_level(cell, nucleus), view_of(), 0.5)
+    area = np.count_nonzero(cell)
+    assert body.cell.area_px == area
+    assert body.cell.area_um2 == pytest.approx(area * 0.25)
+    assert body.cell.nc_ratio == pytest.approx(np.count_nonzero(nucleus) / area)
+    assert body.cell.bbox == (80, 70, 41, 41)
+    assert body.cell.centroid == pytest.approx((100, 90), abs=0.1)
+    assert body.cell.circularity > 0.9
+    assert not body.cell.touches_edge
+
+
+def test_a_long_cell_is_less_circular() -> None:
+    long = np.zeros((224, 224), np.uint8)
+    cv2.ellipse(long, (100, 100), (40, 10), 0, 0, 360, 1, cv2.FILLED)
+    (body,) = measure(parted(long > 0), two_level(long > 0, long > 0), view_of(), None)
+    a, b = 40, 10
+    perimeter = math.pi * (3 * (a + b) - math.sqrt((3 * a + b) * (a + 3 * b)))  # Ramanujan
+    assert body.cell.circularity == pytest.approx(4 * math.pi * math.pi * a * b / perimeter**2, abs=0.05)
+
+
+def test_where_the_pixel_size_is_unknown_no_area_in_micrometres_is_made_up() -> None:
+    cell = discs((100, 100, 12))
+    (body,) = measure(parted(cell), two_level(cell, cell), view_of(pixel_size_um=None), None)
+    assert body.cell.area_um2 is None
+    assert body.cell.nc_ratio == 1
+
+
+def test_lengths_are_in_pixels_of_the_frame() -> None:
+    view = view_of((896, 896), 0.125)  # four frame pixels to a model pixel
+    cell = discs((100, 60, 12))
+    (body,) = measure(parted(cell), two_level(cell, cell), view, 0.125)
+    assert body.cell.area_px == pytest.approx(np.count_nonzero(cell) * 16)
+    assert body.cell.area_um2 == pytest.approx(np.count_nonzero(cell) * 0.25)
+    assert body.cell.centroid == pytest.approx((401.5, 241.5), abs=1)
+
+
+def test_a_cell_cut_by_the_frame_is_marked_and_has_less_say() -> None:
+    cell = discs((100, 100, 20), (0, 40, 20))
+    bodies = measure(parted(cell), two_level(cell, cell), view_of(), None)
+    inside, cut = sorted(bodies, key=lambda body: body.cell.touches_edge)
+    assert not inside.cell.touches_edge
+    assert cut.cell.touches_edge
+    assert inside.say == 1
+    assert cut.say == pytest.approx(EDGE_SAY * min(1, cut.cell.area_px / FULL_SAY_PX))
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(40, 500),
+    st.integers(40, 500),
+    st.one_of(st.none(), st.floats(0.2, 1.0)),
+    st.lists(st.tuples(st.integers(0, 499), st.integers(0, 499), st.integers(6, 25)), min_size=1, max_size=8),
+)
+def test_boxes_contours_and_centres_lie_in_the_frame(
+    height: int, width: int, pixel_size_um: float | None, circles: list[tuple[int, int, int]]
+) -> None:
+    view = view_of((height, width), pixel_size_um)
+    cell = discs(*circles, shape=view.pixels.shape[:2])
+    for body in measure(parted(cell), two_level(cell, cell), view, pixel_size_um):
+        x, y, box_width, box_height = body.cell.bbox
+        assert x >= 0
+        assert y >= 0
+        assert box_width >= 1
+        assert box_height >= 1
+        assert x + box_width <= width
+        assert y + box_height <= height
+        assert (body.cell.contour >= 0).all()
+        assert (body.cell.contour < (width, height)).all()
+        assert 0 <= body.cell.nc_ratio <= 1
+        assert 0 < body.cell.circularity <= 1
+        assert 0 < body.say <= 1
+
+
+def test_a_cell_in_the_mirrored_border_of_a_small_frame_is_not_counted() -> None:
+    view = view_of((100, 100), 0.5)
+    cell = discs((20, 20, 12), (112, 112, 12))
+    (body,) = measure(parted(cell), two_level(cell, cell), view, 0.5)
+    assert body.cell.centroid == pytest.approx((50, 50), abs=0.5)
+
+
+def test_the_classifier_is_shown_the_cells_with_most_say_and_none_on_the_scale_bar() -> None:
+    cell = discs((60, 60, 10), (120, 60, 18), (205, 210, 14))
+    view = view_of(pixel_size_um=None)
+    bodies = measure(parted(cell), two_level(cell, cell), view, None)
+    chosen = clear_of_scale_bar(view, bodies)
+    assert [bodies[i].cell.bbox[0] for i in chosen] == [102, 50]
+
+
+def test_a_cell_on_the_scale_bar_is_not_shown_though_there_be_no_other() -> None:
+    cell = discs((205, 210, 12))
+    view = view_of(pixel_size_um=None)
+    bodies = measure(parted(cell), two_level(cell, cell), view, None)
+    assert len(bodies) == 1
+    assert clear_of_scale_bar(view, bodies) == []
+
+
+def test_the_gap_that_several_cells_enclose_parts_them() -> None:
+    rows, columns = np.mgrid[:96, :96]
+    places = [(34, 34), (34, 58), (58, 34), (58, 58)]
+    outside = np.min([np.hypot(rows - y, columns - x) for y, x in places], axis=0) - 13.0
+    ground = np.clip(2.0 * outside, -SUREST, SUREST).astype(np.float32)
+    cell = fill_holes(ground < 0)
+    assert cell[46, 46]
+    for stride, step in ((1, np.s_[:, :]), (2, np.s_[::2, ::2])):
+        labels = separate(np.ascontiguousarray(cell[step]), ground[step], stride)
+        assert labels.max() == len(places)
+        assert len({int(labels[y // stride, x // stride]) for y, x in places}) == len(places)
+        assert (labels > 0)[cell[step]].all()

@@ -1,0 +1,1 @@
+"""Labelled fields and masks: found, audited, split, augmented and batched."""

@@ -1,0 +1,101 @@
+"""The folder of labelled fields: found, read once, and given a fingerprint that every split and run carries."""
+
+import csv
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from smear.classes import LABELS
+from smear.errors import DatasetError, ImageError
+from smear.images import list_images, read_image
+from smear.progress import progress
+
+FULL_SET = {"Benign": 504, "Early": 985, "Pre": 963, "Pro": 804}  # Aria et al. (2021), 3256 fields
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One readable field."""
+
+    file: str  # relative to the folder of the classes, "Benign/WBC-Benign-001.jpg": its name everywhere else
+    label: str
+    path: Path
+    sha256: str  # of the file's bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """What a folder holds: `skipped` names, one sentence each, the pictures that cannot be read."""
+
+    root: Path
+    records: tuple[Record, ...]  # sorted by file
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over the sorted sha256 of all records: the same pictures give the same, wherever they lie."""
+        return hashlib.sha256("".join(sorted(r.sha256 for r in self.records)).encode()).hexdigest()
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of readable fields of each class."""
+        found = Counter(r.label for r in self.records)
+        return {label: found[label] for label in LABELS}
+
+
+def class_root(folder: Path) -> Path:
+    """Return the folder that holds one folder per class: `folder` itself or its Original/.
+
+    Raises:
+        DatasetError: neither holds all four classes.
+    """
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: no such folder; fetch the data with 'smearscope train fetch'")
+    for root in (folder / "Original", folder):
+        if all((root / label).is_dir() for label in LABELS):
+            return root
+    here = sorted(p.name for p in folder.iterdir() if p.is_dir())
+    raise DatasetError(
+        f"{folder}: expected the folders {', '.join(LABELS)} in it or in its Original/, "
+        f"found {', '.join(here[:8]) or 'no folders'}; give the folder that holds Original/"
+    )
+
+
+def read(folder: Path, quiet: bool = False) -> Dataset:
+    """Return every field below `folder`, each opened once to know that it can be read.
+
+    Raises:
+        DatasetError: the layout is another, or a class has no readable picture.
+    """
+    root = class_root(folder)
+    files = [(label, path) for label in LABELS for path in list_images(root / label)]
+    records, skipped = [], []
+    for label, path in progress(files, "Reading fields", quiet):
+        try:
+            read_image(path)
+            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        except (ImageError, OSError) as error:
+            skipped.append(str(error))
+            continue
+        records.append(Record(path.relative_to(root).as_posix(), label, path, sha256))
+    found = Dataset(root, tuple(sorted(records, key=lambda r: r.file)), tuple(skipped))
+    empty = [label for label, count in found.counts().items() if not count]
+    if empty:
+        raise DatasetError(f"{root}: no readable picture in {', '.join(empty)}; copy the data again")
+    return found
+
+
+def masked_files(folder: Path) -> tuple[str, ...]:
+    """Return the fields that have a mask drawn by hand, as `folder`/index.csv lists them.
+
+    Raises:
+        DatasetError: there is no such list.
+    """
+    try:
+        with (folder / "index.csv").open(newline="", encoding="utf-8") as lines:
+            return tuple(sorted(row["file"] for row in csv.DictReader(lines)))
+    except (OSError, KeyError) as error:
+        raise DatasetError(f"{folder}/index.csv: no list of masks ({error}); give the folder of the masks") from error

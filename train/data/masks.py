@@ -1,0 +1,134 @@
+"""Every picture with a mask, from whatever source, at the models' scale and with one set of codes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from smear.classes import LABELS
+from smear.errors import DatasetError
+from smear.findings import CYTOPLASM, NUCLEUS
+from smear.images import read_image
+from smear.imaging.resampling import FIELD_SIZE, MODEL_PIXEL_SIZE_UM
+from smear.synthetic import render
+from train.data import augmentation
+from train.data.batches import DrawnBatches
+
+BG, CYTO, NUC, CELL, IGNORE = 0, 1, 2, 3, 255
+"""Codes of a target: CELL is leukocyte whose nucleus nobody drew, IGNORE counts in no loss and no score."""
+
+PIXEL_SIZE_UM = {
+    # estimated from red cells (7.2 um) where there are any, else from neutrophils (12 um)
+    "zheng_dataset1": 0.18,
+    "zheng_dataset2": 0.068,
+    "bccd": 0.09,
+    "sigtuple": 0.27,
+}
+REPAINTED = 0.6  # share of foreign pictures shown in the colours of our fields, where palettes are given
+HELD_OUT_EVERY = 5  # every fifth picture of each foreign source is never trained on
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Masked:
+    """One picture with its target."""
+
+    name: str
+    source: str
+    image: np.ndarray  # RGB uint8 (h, w, 3)
+    codes: np.ndarray  # uint8 (h, w)
+    zoom: tuple[float, float]  # factors that bring it to scales a model may meet
+    objects: np.ndarray | None = None  # int (h, w), one label for each intact cell, where somebody told them apart
+
+
+def foreign(root: Path, source: str, held_out: bool) -> list[Masked]:
+    """Return the pictures of `root`/wbc_masks/`source`: the held-out fifth, or the others."""
+    folder = root / "wbc_masks" / source
+    found = []
+    for index, path in enumerate(sorted((folder / "images").iterdir())):
+        if (index % HELD_OUT_EVERY == 0) != held_out:
+            continue
+        mask = cv2.imread(str(folder / "masks" / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE)
+        if mask is None:
+            raise DatasetError(f"{folder}/masks: no mask for {path.name}; copy the data again")
+        parts = source != "sigtuple"
+        codes = np.where(mask > 192, NUC if parts else CELL, np.where(mask > 64, CYTO if parts else CELL, BG))
+        physical = PIXEL_SIZE_UM[source] / MODEL_PIXEL_SIZE_UM
+        whole = FIELD_SIZE / max(mask.shape)
+        image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)  # some are palette or grey-flagged
+        zoom = (min(physical, whole) * 0.85, max(physical, min(whole, 2.2)) * 1.1)
+        found.append(Masked(path.stem, source, image, codes.astype(np.uint8), zoom))
+    return found
+
+
+def drawn(root: Path) -> list[Masked]:
+    """Return the fields of `root`/taleqani_masks: cells drawn whole, doubtful bodies ignored."""
+    found = []
+    for path in sorted((root / "taleqani_masks").glob("*/*.png")):
+        if path.stem.endswith("_cells"):
+            continue
+        mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        codes = np.where(mask == NUCLEUS, CELL, np.where(mask == CYTOPLASM, IGNORE, BG)).astype(np.uint8)
+        image = read_image(root / "taleqani" / "Original" / path.parent.name / f"{path.stem}.jpg")
+        apart = cv2.imread(str(path.with_name(f"{path.stem}_cells.png")), cv2.IMREAD_UNCHANGED)
+        objects = None if apart is None else np.where(codes == CELL, apart.astype(int), 0)
+        found.append(Masked(path.stem, path.parent.name, image, codes, (0.8, 1.25), objects))
+    if not found:
+        raise DatasetError(f"{root}/taleqani_masks: no masks found; give the folder that holds it")
+    return found
+
+
+def rendered(count: int, seed: int) -> list[Masked]:
+    """Return drawn fields of all classes with their exact masks; `source` is the class."""
+    fields = []
+    for number in range(seed, seed + count):
+        label = LABELS[(number - seed) % len(LABELS)]
+        field = render(label, number)
+        codes = np.select([field.mask.nucleus, field.mask.cell], [NUC, CYTO], BG).astype(np.uint8)
+        fields.append(Masked(f"rendered-{number}", label, field.image, codes, (0.8, 1.25)))
+    return fields
+
+
+class MaskedBatches(DrawnBatches):
+    """Endlessly augmented batches: x float32 (n, 224, 224, 3) in 0..1 and y uint8 (n, 224, 224) of codes.
+
+    `pools` is a list of (pictures, share of a batch), empty ones left out; the order depends on `seed` and the epoch
+    alone. `palettes` are those of the fields that the model is for.
+    """
+
+    def __init__(
+        self,
+        pools: Sequence[tuple[Sequence[Masked], float]],
+        steps: int,
+        batch: int,
+        seed: int,
+        strength: float = 1.0,
+        palettes: Sequence[augmentation.Palette] = (),
+    ) -> None:
+        super().__init__(steps, batch, seed)
+        pools = [(pictures, share) for pictures, share in pools if pictures]
+        self.pools = [pictures for pictures, _ in pools]
+        total = sum(share for _, share in pools)
+        self.shares = [share / total for _, share in pools]
+        self.strength, self.palettes = strength, palettes
+
+    def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return batch `step` of this epoch."""
+        rng = self.rng(step)
+        pairs = list(self._pairs(rng))
+        return np.stack([x for x, _ in pairs]).astype(np.float32) / 255.0, np.stack([y for _, y in pairs])
+
+    def _pairs(self, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for _ in range(self.batch):
+            pool = self.pools[rng.choice(len(self.pools), p=self.shares)]
+            picked = pool[rng.integers(len(pool))]
+            image, codes = augmentation.move(picked.image, picked.codes, rng, FIELD_SIZE, picked.zoom)
+            if self.palettes and picked.source in PIXEL_SIZE_UM and rng.random() < REPAINTED:
+                image = augmentation.repainted(image, self.palettes[rng.integers(len(self.palettes))], rng)
+            if rng.random() < 0.8:
+                image = augmentation.restain(image, rng, self.strength)
+            image = augmentation.degrade(image, rng)
+            if rng.random() < 0.3:
+                image = augmentation.add_scale_bar(image, rng)
+            yield image, codes

@@ -1,0 +1,1 @@
+"""What a bundle's accuracy is worth: scores, controls, corruptions, out-of-distribution pictures."""

@@ -1,0 +1,1 @@
+"""Fitting segmenter, classifier and the compared networks."""

@@ -1,0 +1,1 @@
+"""Every network by name, and what they are built from."""

@@ -1,0 +1,1 @@
+"""Figures, tables and pages about a bundle and its data."""
