@@ -34,7 +34,7 @@ VENV := .venv
 TFLITE := .venv-tflite
 PYTORCH := .venv-torch
 BIN := $(VENV)/bin
-EXTRAS := device screen sign train train-gpu convert bench tflite dev
+EXTRAS := device screen sign train train-gpu convert bench docs tflite dev
 
 run: $(VENV)/.device
 	$(BIN)/smearscope run --camera $(CAMERA) --display $(SCREEN) --fields $(FIELDS)
