@@ -130,8 +130,8 @@ class Registry(Generic[SpecT]):
 
     def _problem(self, point: EntryPoint, reason: str, advice: str = "") -> Problem:
         owner = _distribution(point)
-        text = f"{self._what} {point.name!r} of {owner} cannot be used: {reason}; {advice or f'update or uninstall {owner}'}"
-        return Problem(point.name, text)
+        advice = advice or f"update or uninstall {owner}"
+        return Problem(point.name, f"{self._what} {point.name!r} of {owner} cannot be used: {reason}; {advice}")
 
 
 def _distribution(point: EntryPoint) -> str:
