@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from smear.errors import SmearscopeError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,12 @@ class Problem:
     text: str  # one line: which distribution, what is wrong, what to do
 
 
+def _installed(group: str) -> "Iterable[EntryPoint]":
+    from importlib.metadata import entry_points  # here: it takes longer to import than most commands take to run
+
+    return entry_points(group=group)
+
+
 class Registry(Generic[SpecT]):
     """Specs of one kind by name.
 
@@ -50,7 +58,7 @@ class Registry(Generic[SpecT]):
         *,
         what: str,
         error: type[SmearscopeError],
-        find_entry_points: Callable[[str], Iterable[EntryPoint]] = lambda group: entry_points(group=group),
+        find_entry_points: "Callable[[str], Iterable[EntryPoint]]" = _installed,
     ) -> None:
         """Register the built-in specs.
 
@@ -116,7 +124,7 @@ class Registry(Generic[SpecT]):
                     found[point.name] = spec
         return found, tuple(problems)
 
-    def _load(self, point: EntryPoint) -> "SpecT | Problem":
+    def _load(self, point: "EntryPoint") -> "SpecT | Problem":
         try:
             spec = point.load()
         except Exception as error:  # noqa: BLE001 - the boundary to other people's code: importing it may raise anything
@@ -128,11 +136,11 @@ class Registry(Generic[SpecT]):
             return self._problem(point, f"{point.value} calls itself {spec.name!r}", "give both the same name")
         return spec
 
-    def _problem(self, point: EntryPoint, reason: str, advice: str = "") -> Problem:
+    def _problem(self, point: "EntryPoint", reason: str, advice: str = "") -> Problem:
         owner = _distribution(point)
         advice = advice or f"update or uninstall {owner}"
         return Problem(point.name, f"{self._what} {point.name!r} of {owner} cannot be used: {reason}; {advice}")
 
 
-def _distribution(point: EntryPoint) -> str:
+def _distribution(point: "EntryPoint") -> str:
     return point.dist.name if point.dist is not None else point.value

@@ -1,12 +1,20 @@
-"""What a camera is to the rest of the device."""
+"""What a camera is to the rest of the device, and what each kind of camera declares about itself."""
 
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
+from device.cameras.uri import CameraName
 from smear.findings import Frame
+from smear.registry import Spec
+
+AUTOMATICS_SETTLE_FRAMES = 20
+"""Exposure and white balance of a camera come to rest within about ten frames; twice that is on the safe side and
+still takes less than a second. A frame taken earlier would fix a wrong exposure in the calibration."""
 
 
 class Camera(Protocol):
-    """A source of fields, opened by name with `device.cameras.open_camera`."""
+    """A source of fields, opened by name with `device.cameras.registry.open_camera`."""
 
     name: str  # as shown on the screen and stored in records
     simulated: bool  # True: the screen and every record say so
@@ -15,12 +23,40 @@ class Camera(Protocol):
         """Return the newest frame.
 
         Raises:
-            CameraError: lost, or no frame within `timeout_s`.
+            CameraError: the camera was lost, or gave no frame within `timeout_s`.
             EndOfFramesError: a finite source is at its end.
             ImageError: one picture of a finite source cannot be read; the next call goes on with the next one.
         """
         ...
 
     def close(self) -> None:
-        """Give the hardware back; safe to call twice."""
+        """Release the hardware; safe to call twice."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class CameraRequest:
+    """How a camera is to be opened; None or empty: its own choice."""
+
+    pixel_size_um: float | None = None  # edge of one pixel on the slide
+    size: tuple[int, int] | None = None  # width, height
+    controls: Mapping[str, Any] = field(default_factory=dict)  # fixed settings in the camera's own words
+
+
+def _none_attached() -> Sequence[str]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraKind(Spec):
+    """One kind of camera: how it is opened, and what the rest of the device must know to use it well."""
+
+    open: Callable[[CameraName, CameraRequest], Camera]
+    options: Mapping[str, str] = field(default_factory=dict)  # what may follow `?` in the name, each with its help
+    settle_frames: int = 0  # to be dropped after opening, while exposure and white balance still move
+    steps_by_itself: bool = False  # every frame is another field, so none may be skipped
+    takes_controls: bool = False  # fixed exposure and gains, as a calibration stores them
+    live: bool = True  # gives frames without end; False: pictures that were taken before
+    simulated: bool = False
+    attached: Callable[[], Sequence[str]] = _none_attached
+    """Names of the cameras of this kind that `auto` should try; empty for what a person must ask for."""

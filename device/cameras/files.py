@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from device.cameras.base import CameraKind
 from device.cameras.opencv_capture import open_capture
 from device.cameras.uri import CameraName
 from smear.errors import CameraError, EndOfFramesError
@@ -25,9 +26,8 @@ class FilesCamera:
         """Find the pictures, or open the video.
 
         Raises:
-            CameraError: nothing is there that could be played.
+            CameraError: there is no picture or video at this path.
         """
-        name.require_options("loop")
         self.name = name.text
         self._loop = name.options.get("loop", "0") not in {"0", "no", "false"}
         self._path = Path(name.target)
@@ -37,12 +37,12 @@ class FilesCamera:
         self._pictures: list[Path] = []
         self._next = 0
         if not name.target or not self._path.exists():
-            raise CameraError(f"camera {name.text}: no such file or folder; write files:PATH of one that is there")
+            raise CameraError(f"camera {name.text}: no such file or folder; write files:PATH of an existing one")
         if self._path.is_dir():
             self._pictures = sorted(list_images(self._path), key=natural_order)
             if not self._pictures:
                 raise CameraError(
-                    f"camera {name.text}: no picture in this folder; put in {', '.join(sorted(IMAGE_SUFFIXES))}"
+                    f"camera {name.text}: no picture in this folder; it may hold {', '.join(sorted(IMAGE_SUFFIXES))}"
                 )
         elif self._path.suffix.lower() in IMAGE_SUFFIXES:
             self._pictures = [self._path]
@@ -55,7 +55,7 @@ class FilesCamera:
         Raises:
             ImageError: this picture cannot be read; the next call goes on with the next one.
             EndOfFramesError: there is no next one.
-            CameraError: closed, or not a video that can be read.
+            CameraError: closed, or not a readable video.
         """
         if self._video is not None:
             image, source = self._next_of_video(self._video), f"{self._path}#{self._sequence}"
@@ -95,15 +95,26 @@ class FilesCamera:
         video = open_capture(str(self._path))
         if not video.isOpened() or video.get(cv2.CAP_PROP_FRAME_WIDTH) < 1:
             raise CameraError(
-                f"camera {self.name}: neither a picture nor a video that can be read; "
+                f"camera {self.name}: neither a readable picture nor a readable video; "
                 "give JPEG, PNG, TIFF, or a video such as AVI or MP4"
             )
         return video
 
     def _end(self, count: int) -> EndOfFramesError:
-        return EndOfFramesError(f"camera {self.name} is at its end after {count} pictures; add ?loop=1 to go round")
+        return EndOfFramesError(f"camera {self.name} is at its end after {count} pictures; add ?loop=1 to start again")
 
 
 def natural_order(path: Path) -> list[tuple[int, int, str]]:
-    """Return a key by which field_2 comes before field_10, as the stage has moved."""
+    """Return a sort key by which field_2 comes before field_10, the order in which they were taken."""
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in _DIGITS.split(str(path)) if part]
+
+
+KIND = CameraKind(
+    name="files",
+    help="pictures from disk: one picture, a folder in the order of its names, or a video",
+    usage="files:PATH",
+    options={"loop": "1: start again at the end"},
+    open=lambda name, request: FilesCamera(name, request.pixel_size_um),
+    steps_by_itself=True,
+    live=False,
+)

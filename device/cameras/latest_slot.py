@@ -1,4 +1,4 @@
-"""One slot that holds only the newest thing a thread has made: nothing queues."""
+"""One slot between two threads that holds only the newest value, so that nothing queues."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class LatestSlot(Generic[T]):
-    """Hands each value out at most once, always the newest; a failure is handed out after the last value."""
+    """Hands out each value at most once, always the newest one; then the failure that ended them."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -19,20 +19,20 @@ class LatestSlot(Generic[T]):
         self._failure: SmearscopeError | None = None
 
     def put(self, value: T) -> None:
-        """Replace what is in the slot."""
+        """Replace the value in the slot."""
         with self._changed:
             self._value = value
             self._put_at_s = time.monotonic()
             self._changed.notify_all()
 
     def fail(self, failure: SmearscopeError) -> None:
-        """Say that no more values will come, and why."""
+        """Record that no more values will come, and why."""
         with self._changed:
             self._failure = failure
             self._changed.notify_all()
 
     def take(self, timeout_s: float, max_age_s: float) -> T:
-        """Return the newest value not taken yet, waiting for one; what is older than `max_age_s` is thrown away.
+        """Wait for the newest value that was not taken yet and return it; a value older than `max_age_s` is dropped.
 
         Raises:
             TimeoutError: none came within `timeout_s`.
@@ -45,7 +45,7 @@ class LatestSlot(Generic[T]):
                 if value is not None and time.monotonic() - self._put_at_s <= max_age_s:
                     return value
                 if self._failure is not None:
-                    raise self._failure.with_traceback(None)  # asked again and again: else its traceback grows
+                    raise self._failure.with_traceback(None)  # raised repeatedly: its traceback would grow each time
                 remaining_s = deadline_s - time.monotonic()
                 if remaining_s <= 0:
                     raise TimeoutError

@@ -1,11 +1,14 @@
 """The Pi's own cameras through picamera2, which comes from apt and is imported only here."""
 
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 import cv2
 import numpy as np
 
+from device.cameras.base import AUTOMATICS_SETTLE_FRAMES, CameraKind
+from device.cameras.threaded_camera import LiveCamera
 from device.cameras.uri import CameraName
 from smear.errors import CameraError
 
@@ -29,21 +32,20 @@ class Picamera2Source:
     """`picamera2:[index]`."""
 
     def __init__(
-        self, name: CameraName, size: tuple[int, int] | None = None, controls: dict[str, Any] | None = None
+        self, name: CameraName, size: tuple[int, int] | None = None, controls: Mapping[str, Any] | None = None
     ) -> None:
-        """Open and start it.
+        """Open and start the camera.
 
         Raises:
-            CameraError: picamera2 or the camera is not there.
+            CameraError: picamera2 is not installed, or there is no such camera.
         """
-        name.require_options()
         self._name = name
         self._camera = _open(name)
         try:
             self._camera.configure(
                 self._camera.create_preview_configuration(
                     main={"size": size or DEFAULT_SIZE, "format": WANTED_FORMAT},
-                    controls=controls or {},
+                    controls=dict(controls or {}),
                     queue=False,  # every capture is a frame that was exposed after it was asked for
                 )
             )
@@ -56,7 +58,7 @@ class Picamera2Source:
             raise
 
     def grab(self) -> np.ndarray:
-        """Return the bytes of the next picture."""
+        """Return the buffer of the next picture."""
         try:
             return np.asarray(self._camera.capture_buffer("main", wait=GRAB_TIMEOUT_S))
         except TimeoutError as error:
@@ -66,7 +68,7 @@ class Picamera2Source:
             ) from error
 
     def to_rgb(self, raw: np.ndarray) -> np.ndarray:
-        """Return RGB of the buffer in the layout that was granted."""
+        """Return RGB uint8 (H, W, 3) from a buffer in the format that libcamera granted."""
         width, height = self._stream["size"]
         pixel_format, stride = self._stream["format"], self._stream["stride"]
         if pixel_format in _PACKED:
@@ -78,26 +80,28 @@ class Picamera2Source:
             luma, chroma_b, chroma_r = split_planes(raw, pixel_format, width, height, stride)
             return yuv_to_rgb(luma, chroma_b, chroma_r, *describe_colour_space(self._colour_space))
         raise CameraError(
-            f"camera {self._name.text} gives {pixel_format}, which Smearscope does not read; "
-            f"use a camera that gives one of {', '.join([*_PACKED, *_CHROMA])}"
+            f"camera {self._name.text} delivers {pixel_format}, which Smearscope cannot read; "
+            f"use a camera that delivers one of {', '.join([*_PACKED, *_CHROMA])}"
         )
 
     def settled_controls(self) -> dict[str, Any]:
-        """Return libcamera's controls that switch the automatics off and keep exposure and gains as they are now."""
+        """Return the libcamera controls that switch the automatics off and keep the present exposure and gains."""
         now = self._camera.capture_metadata(wait=GRAB_TIMEOUT_S)
         kept = {name: now[name] for name in ("ExposureTime", "AnalogueGain", "ColourGains") if name in now}
         return {"AeEnable": False, "AwbEnable": False} | kept
 
     def release(self) -> None:
-        """Stop and close it."""
+        """Stop and close the camera."""
         self._camera.stop()
         self._camera.close()
 
 
 def _open(name: CameraName) -> Any:
-    """Return picamera2's object for the index in `name`."""
+    """Return the `Picamera2` object for the index in `name`."""
     if name.target and not name.target.isdecimal():
-        raise CameraError(f"camera {name.text}: {name.target!r} is no index; write picamera2:0 for the first camera")
+        raise CameraError(
+            f"camera {name.text}: {name.target!r} is not an index; write picamera2:0 for the first camera"
+        )
     index = int(name.target or 0)
     try:
         from picamera2 import Picamera2
@@ -116,8 +120,8 @@ def _open(name: CameraName) -> Any:
     try:
         camera.__init__(index)
     except Exception:
-        # picamera2 keeps the camera when it fails half-way, as at boot before udev has given the dma-heap its group:
-        # no later attempt of this process could have it. Closing fails half-way too, after it has let go.
+        # picamera2 keeps the camera when it fails half-way, as at boot before udev has set the group of the dma-heap,
+        # and no later attempt of this process could open it. Closing fails half-way too, but releases the camera first.
         with contextlib.suppress(Exception):
             camera.close()
         raise
@@ -127,7 +131,7 @@ def _open(name: CameraName) -> Any:
 def split_planes(
     raw: np.ndarray, pixel_format: str, width: int, height: int, stride: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return Y (H, W), Cb and Cr (H/2, W/2) of a 4:2:0 buffer; the padding of its rows is cut off."""
+    """Return Y (H, W), Cb and Cr (H/2, W/2) of a 4:2:0 buffer, without the padding of its rows."""
     luma_bytes = height * stride
     luma = raw[:luma_bytes].reshape(height, stride)[:, :width]
     first, second = _CHROMA[pixel_format]
@@ -142,7 +146,7 @@ def split_planes(
 def describe_colour_space(space: Any) -> tuple[str, bool]:
     """Return the name of the matrix and whether the range is full, of a libcamera ColorSpace.
 
-    Where it says nothing it is sYCC, which picamera2 asks for: BT.601, full range.
+    Without an entry it is sYCC, which picamera2 asks for: BT.601, full range.
     """
     matrix = str(getattr(space, "ycbcrEncoding", "")).rpartition(".")[2]
     limited = str(getattr(space, "range", "")).endswith("Limited")
@@ -154,7 +158,7 @@ def yuv_to_rgb(
 ) -> np.ndarray:
     """Return RGB uint8 (H, W, 3) by the matrix of ITU-R BT.601 or BT.709.
 
-    OpenCV's own conversions know the limited range of video only, which would lift the contrast of sYCC by 16 %.
+    OpenCV's own conversions assume the limited range of video, which would raise the contrast of sYCC by 16 %.
     """
     size = (luma.shape[1], luma.shape[0])
     chroma = [cv2.resize(np.ascontiguousarray(c), size, interpolation=cv2.INTER_LINEAR) for c in (chroma_b, chroma_r)]
@@ -166,3 +170,16 @@ def yuv_to_rgb(
     rows = [(gain_y, 0.0, r_cr), (gain_y, g_cb, g_cr), (gain_y, b_cb, 0.0)]
     weights = np.array([(y, cb, cr, -y * black - (cb + cr) * 128) for y, cb, cr in rows])
     return cv2.transform(cv2.merge([np.ascontiguousarray(luma), *chroma]), weights)
+
+
+KIND = CameraKind(
+    name="picamera2",
+    help="a camera module of the Raspberry Pi, through picamera2 from apt",
+    usage="picamera2:[index]",
+    open=lambda name, request: LiveCamera(
+        name.text, lambda: Picamera2Source(name, request.size, request.controls), request.pixel_size_um
+    ),
+    settle_frames=AUTOMATICS_SETTLE_FRAMES,
+    takes_controls=True,
+    attached=lambda: ["picamera2:0"],  # tried even without picamera2, so that the message says how to install it
+)

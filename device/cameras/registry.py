@@ -1,22 +1,33 @@
-"""Cameras by name: `picamera2:0`, `v4l2:/dev/video0`, `files:PATH`, `simulated:7?class=Pre`, `auto`."""
+"""The kinds of cameras, and opening one by name: `picamera2:0`, `v4l2:/dev/video0`, `files:PATH`, `simulated:7`."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from device.cameras.autodetect import open_auto
-from device.cameras.base import Camera
-from device.cameras.files import FilesCamera
-from device.cameras.threaded_camera import LiveCamera
+from device.cameras import files, picamera2, simulated, v4l2
+from device.cameras.autodetect import open_first
+from device.cameras.base import Camera, CameraKind, CameraRequest
 from device.cameras.uri import CameraName, parse_name
 from smear.errors import CameraError
+from smear.registry import Registry
 
-KINDS = {
-    "picamera2": "picamera2:[index]",
-    "v4l2": "v4l2:/dev/video0",
-    "files": "files:PATH",
-    "simulated": "simulated:[seed]",
-    "auto": "auto",
-}
-"""Every kind of camera, and how its name is written."""
+
+def _open_auto(name: CameraName, request: CameraRequest) -> Camera:
+    return open_first(attached_cameras(), lambda candidate: _open(candidate, request))
+
+
+AUTO = CameraKind(
+    name="auto",
+    help="the first camera that opens: picamera2, then v4l2; never the simulated microscope",
+    open=_open_auto,
+    takes_controls=True,
+)
+CAMERAS = Registry(
+    "smearscope.cameras",
+    CameraKind,
+    (AUTO, picamera2.KIND, v4l2.KIND, files.KIND, simulated.KIND),
+    what="camera",
+    error=CameraError,
+)
 
 
 def open_camera(
@@ -24,43 +35,43 @@ def open_camera(
     *,
     pixel_size_um: float | None = None,
     size: tuple[int, int] | None = None,
-    controls: dict[str, Any] | None = None,
+    controls: Mapping[str, Any] | None = None,
 ) -> Camera:
     """Open the camera called `name`.
 
-    `pixel_size_um` is the edge of one pixel on the slide where it is known. `size` (width, height) is asked of
-    cameras and of the simulated one; files keep their own. `controls` are fixed settings in the camera's own
-    words: libcamera's for picamera2 ("ExposureTime"), OpenCV's for v4l2 ("EXPOSURE"); the others take none.
+    `pixel_size_um` is the edge of one pixel on the slide where it is known. `size` (width, height) is a request, and
+    files keep their own. `controls` are fixed settings in the camera's own words, such as libcamera's "ExposureTime"
+    or OpenCV's "EXPOSURE"; a kind that takes none ignores them.
 
     Raises:
-        CameraError: no such kind, no such camera, or it cannot be opened.
+        CameraError: there is no such kind or camera, or it cannot be opened.
     """
+    return _open(name, CameraRequest(pixel_size_um, size, controls or {}))
+
+
+def camera_kind(name: str) -> CameraKind:
+    """Return the kind of the camera called `name`, which need not be attached.
+
+    Raises:
+        CameraError: there is no such kind, or it does not know an option in `name`.
+    """
+    return _parsed(name)[1]
+
+
+def attached_cameras() -> list[str]:
+    """Return the names that `auto` tries, in this order."""
+    return [name for kind in CAMERAS.all() for name in kind.attached()]
+
+
+def _open(name: str, request: CameraRequest) -> Camera:
+    parsed, kind = _parsed(name)
+    if not kind.takes_controls:
+        request = CameraRequest(request.pixel_size_um, request.size)
+    return kind.open(parsed, request)
+
+
+def _parsed(name: str) -> tuple[CameraName, CameraKind]:
     parsed = parse_name(name)
-    match parsed.kind:
-        case "auto":
-            return open_auto(lambda candidate: _open_live(candidate, pixel_size_um, size, controls))
-        case "picamera2" | "v4l2":
-            return _open_live(parsed, pixel_size_um, size, controls)
-        case "files":
-            return FilesCamera(parsed, pixel_size_um)
-        case "simulated":
-            from device.cameras.simulated import SimulatedCamera
-
-            return SimulatedCamera(parsed, pixel_size_um, size)
-    raise CameraError(f"{name!r} is no camera; write one of: {', '.join(KINDS.values())}")
-
-
-def _open_live(
-    parsed: CameraName,
-    pixel_size_um: float | None,
-    size: tuple[int, int] | None,
-    controls: dict[str, Any] | None,
-) -> Camera:
-    """Open a real camera; its module, and so its driver, is imported only now."""
-    if parsed.kind == "picamera2":
-        from device.cameras.picamera2 import Picamera2Source
-
-        return LiveCamera(parsed.text, lambda: Picamera2Source(parsed, size, controls), pixel_size_um)
-    from device.cameras.v4l2 import V4l2Source
-
-    return LiveCamera(parsed.text, lambda: V4l2Source(parsed, size, controls), pixel_size_um)
+    kind = CAMERAS.find(parsed.kind)
+    parsed.require_options(kind.options)
+    return parsed, kind

@@ -3,16 +3,16 @@
 import random
 import time
 
+from device.cameras.base import CameraKind
 from device.cameras.uri import CameraName
 from smear.classes import LABELS
 from smear.errors import CameraError
 from smear.findings import Frame
-from smear.synthetic import SyntheticSlide
 
 DEFAULT_SIZE = (640, 480)
 DEFAULT_PIXEL_SIZE_UM = 0.25  # a 40x objective with a 1/2.3 inch sensor, binned
-FIELDS_A_ROW = 8  # a reader goes over a smear in a battlement: along, down, back
-STEP = 1.05  # of the field: neighbours do not overlap
+FIELDS_A_ROW = 8  # a smear is read in a meander: along, down, back
+STEP = 1.05  # of the width of a field: neighbours do not overlap
 
 
 class SimulatedCamera:
@@ -23,14 +23,15 @@ class SimulatedCamera:
     def __init__(
         self, name: CameraName, pixel_size_um: float | None = None, size: tuple[int, int] | None = None
     ) -> None:
-        """Prepare the slide.
+        """Make the slide.
 
         Raises:
-            CameraError: the seed is no number, or there is no such class.
+            CameraError: the seed is not a number, or there is no such class.
         """
-        name.require_options("class")
+        from smear.synthetic import SyntheticSlide  # here, as most commands never open this camera
+
         if name.target and not name.target.isdecimal():
-            raise CameraError(f"camera {name.text}: the seed {name.target!r} is no whole number; write simulated:7")
+            raise CameraError(f"camera {name.text}: the seed {name.target!r} is not a whole number; write simulated:7")
         seed = int(name.target or 0)
         label = name.options.get("class") or random.Random(seed).choice(LABELS)
         if label not in LABELS:
@@ -44,7 +45,7 @@ class SimulatedCamera:
         self._closed = False
 
     def read(self, timeout_s: float) -> Frame:
-        """Move the stage by one field and return what is there."""
+        """Return the next field of the slide."""
         if self._closed:
             raise CameraError(f"camera {self.name} is closed; open it again")
         width, height = self._size
@@ -58,5 +59,16 @@ class SimulatedCamera:
         return frame
 
     def close(self) -> None:
-        """End it; safe to call twice."""
+        """Refuse further reads; safe to call twice."""
         self._closed = True
+
+
+KIND = CameraKind(
+    name="simulated",
+    help="a simulated microscope: a synthetic slide, another one for each seed",
+    usage="simulated:[seed]",
+    options={"class": f"class of the slide: {', '.join(LABELS)}; drawn from the seed when left out"},
+    open=lambda name, request: SimulatedCamera(name, request.pixel_size_um, request.size),
+    steps_by_itself=True,
+    simulated=True,
+)

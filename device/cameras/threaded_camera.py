@@ -1,4 +1,4 @@
-"""A real camera behind a thread of its own, so that a driver that hangs never hangs the reader."""
+"""A real camera in a thread of its own, so that a driver that hangs never blocks the reader."""
 
 import threading
 import time
@@ -12,29 +12,29 @@ from device.cameras.latest_slot import LatestSlot
 from smear.errors import CameraError, SmearscopeError
 from smear.findings import Frame
 
-OPEN_TIMEOUT_S = 15.0  # libcamera needs 2 to 4 s on a Pi 4; a network stream that never answers must still end
+OPEN_TIMEOUT_S = 15.0  # libcamera needs 2 to 4 s on a Pi 4; a network stream that never responds must end too
 STALE_S = 2.0  # a picture older than this no longer shows what is under the objective
-CLOSE_TIMEOUT_S = 2.0  # the service has 5 s to stop; a driver that hangs longer is left to its own thread
+CLOSE_TIMEOUT_S = 2.0  # the service has 5 s to stop; a driver that hangs longer is abandoned in its thread
 
 
 class Source(Protocol):
-    """What a driver must do, all from one thread. It is opened by making it."""
+    """A driver, used from one thread only; creating it opens the hardware."""
 
     def grab(self) -> np.ndarray:
-        """Wait for the next picture and return it in the driver's own layout."""
+        """Wait for the next picture and return it in the driver's own format."""
         ...
 
     def to_rgb(self, raw: np.ndarray) -> np.ndarray:
-        """Return RGB uint8 (H, W, 3) of what `grab` gave; called from the reader's thread."""
+        """Convert a picture from `grab` to RGB uint8 (H, W, 3); called from the reader's thread."""
         ...
 
     def release(self) -> None:
-        """Give the hardware back."""
+        """Release the hardware."""
         ...
 
 
 class LiveCamera:
-    """A `Camera` that always gives the newest picture of a `Source`."""
+    """A `Camera` that always returns the newest picture of a `Source`."""
 
     simulated = False
 
@@ -56,7 +56,7 @@ class LiveCamera:
         self._opened: LatestSlot[Source] = LatestSlot()
         self._slot: LatestSlot[tuple[np.ndarray, float, float]] = LatestSlot()
         self._stop = threading.Event()
-        # A daemon: a driver that hangs inside the kernel must not keep the process from ending.
+        # A daemon thread: a driver that hangs inside the kernel must not keep the process from ending.
         self._thread = threading.Thread(target=self._work, args=(open_source,), name=f"camera {name}", daemon=True)
         self._thread.start()
         try:
@@ -76,29 +76,29 @@ class LiveCamera:
             raw, monotonic_s, wall_time_s = self._slot.take(timeout_s, STALE_S)
         except TimeoutError:
             raise CameraError(
-                f"camera {self.name} gave no frame within {timeout_s:g} s; check its cable, "
+                f"camera {self.name} delivered no frame within {timeout_s:g} s; check its cable, "
                 "and that no other program uses it"
             ) from None
         try:
             image = self._source.to_rgb(raw)
         except (cv2.error, ValueError, TypeError, LookupError) as error:
-            raise _translated(self.name, "gave a picture that cannot be read", error) from error
+            raise _translated(self.name, "delivered a picture that cannot be read", error) from error
         frame = Frame(image, self.name, self._pixel_size_um, self._sequence, monotonic_s, wall_time_s)
         self._sequence += 1
         return frame
 
     def settled_controls(self) -> dict[str, Any]:
-        """Return the controls that keep the camera as its automatics have set it now; empty where it cannot tell."""
-        tell = getattr(self._source, "settled_controls", None)
-        return tell() if tell is not None else {}
+        """Return the controls that keep the camera's present exposure and gains; empty where it cannot report them."""
+        read_controls = getattr(self._source, "settled_controls", None)
+        return read_controls() if read_controls is not None else {}
 
     def close(self) -> None:
-        """Stop the thread, which gives the hardware back; safe to call twice."""
+        """Stop the thread, which releases the hardware; safe to call twice."""
         self._stop.set()
         self._thread.join(CLOSE_TIMEOUT_S)
 
     def _work(self, open_source: Callable[[], Source]) -> None:
-        """Open, fill the slot until told to stop, release; any fault ends up with the reader."""
+        """Open the source, fill the slot until stopped, release it; any error is passed on to the reader."""
         try:
             source = open_source()
         except Exception as error:  # noqa: BLE001 - the driver's boundary: it may raise anything
@@ -113,12 +113,12 @@ class LiveCamera:
         finally:
             try:
                 source.release()
-            except Exception as error:  # noqa: BLE001 - as above; said only where nothing else was
-                self._slot.fail(_translated(self.name, "could not be given back", error))
+            except Exception as error:  # noqa: BLE001 - as above
+                self._slot.fail(_translated(self.name, "could not be released", error))
 
 
 def _translated(name: str, what: str, error: Exception) -> SmearscopeError:
-    """Return `error` as one of ours, with its cause kept."""
+    """Return `error` as a `SmearscopeError` with its cause."""
     if isinstance(error, SmearscopeError):
         return error
     reason = str(error) or type(error).__name__

@@ -1,5 +1,6 @@
 """The parts of a camera's name: kind, target and options, as in `simulated:7?class=Pre`."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -9,15 +10,15 @@ from smear.errors import CameraError
 
 @dataclass(frozen=True, slots=True)
 class CameraName:
-    """A camera's name, taken apart."""
+    """A camera's name, split into its parts."""
 
     text: str  # as it was given: shown on the screen and stored in records
     kind: str
     target: str
     options: dict[str, str] = field(default_factory=dict)
 
-    def require_options(self, *known: str) -> None:
-        """Refuse options that this kind of camera does not know.
+    def require_options(self, known: Iterable[str]) -> None:
+        """Refuse options that this kind of camera does not have.
 
         Raises:
             CameraError: an option is not in `known`.
@@ -29,12 +30,12 @@ class CameraName:
 
 
 def parse_name(name: str) -> CameraName:
-    """Take `kind:target?option=value&...` apart.
+    """Split `kind:target?option=value&...`.
 
-    What follows a `?` belongs to the target of a stream's address (`v4l2:http://...?...`) and of an existing file.
+    A `?` belongs to the target where that is the address of a stream (`v4l2:http://...?...`) or an existing file.
     """
     kind, _, rest = name.partition(":")
     target, question, query = rest.partition("?")
-    if not question or "://" in rest or (kind == "files" and Path(rest).exists()):
+    if not question or "://" in rest or Path(rest).exists():
         return CameraName(name, kind, rest)
     return CameraName(name, kind, target, dict(parse_qsl(query, keep_blank_values=True)))

@@ -1,34 +1,43 @@
 """USB microscopes and cameras through OpenCV; also any file or stream that OpenCV can read."""
 
+import fcntl
 import os
 import re
+import struct
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from device.cameras.base import AUTOMATICS_SETTLE_FRAMES, CameraKind
 from device.cameras.opencv_capture import open_capture
+from device.cameras.threaded_camera import LiveCamera
 from device.cameras.uri import CameraName
 from smear.errors import CameraError
 
 FAILED_READS = 5  # one after another; USB loses a single MJPG picture now and then, an unplugged camera gives none
 _DEVICE = re.compile(r"/dev/video(\d+)")
+_VIDIOC_QUERYCAP = 0x80685600  # videodev2.h: _IOR('V', 0, struct v4l2_capability), 104 bytes
+_CAPABILITY = struct.Struct("16s32s32sIII12x")  # driver, card, bus, version, capabilities, device_caps
+_VIDEO_CAPTURE = 0x00000001
+_NODE = re.compile(r"video\d+")
+_PI_DRIVERS = ("bcm2835", "unicam", "rp1", "rpi", "pispbe")  # raw sensors, codecs and ISP: left to picamera2
 
 
 class V4l2Source:
     """`v4l2:/dev/video0[?fourcc=MJPG]`, `v4l2:PATH` or `v4l2:URL`."""
 
     def __init__(
-        self, name: CameraName, size: tuple[int, int] | None = None, controls: dict[str, Any] | None = None
+        self, name: CameraName, size: tuple[int, int] | None = None, controls: Mapping[str, Any] | None = None
     ) -> None:
-        """Open it.
+        """Open the device, file or stream.
 
         Raises:
-            CameraError: missing, not allowed, in use, or a control it does not have.
+            CameraError: it is missing, not permitted or in use, or lacks one of `controls`.
         """
-        name.require_options("fourcc")
         self._name = name
         target = name.target or "/dev/video0"
         device = _find_device(target)
@@ -36,10 +45,10 @@ class V4l2Source:
         if not self._capture.isOpened():
             self._capture.release()
             raise CameraError(
-                f"camera {name.text}: {target} gives no pictures; it may be in use by another program "
+                f"camera {name.text}: {target} delivers no pictures; it may be in use by another program "
                 f"(`fuser -v {target}`), or not a camera (`v4l2-ctl --list-devices`)"
             )
-        # A live device paces itself; a file would rush by, so it plays at its own speed.
+        # A device sets its own pace; a file is played at the rate it was recorded at.
         rate = self._capture.get(cv2.CAP_PROP_FPS) if device is None and Path(target).is_file() else 0.0
         self._period_s = 1 / rate if rate > 0 else 0.0
         self._pace = threading.Event()
@@ -54,7 +63,7 @@ class V4l2Source:
             self._require(control, value)
 
     def grab(self) -> np.ndarray:
-        """Return the next BGR picture."""
+        """Return the next picture, BGR as OpenCV decodes it."""
         if self._period_s:
             self._pace.wait(self._period_s)
         for _ in range(FAILED_READS):
@@ -64,10 +73,10 @@ class V4l2Source:
         raise CameraError(f"camera {self._name.text} stopped giving pictures; check the USB cable and plug it in again")
 
     def to_rgb(self, raw: np.ndarray) -> np.ndarray:
-        """OpenCV decodes to BGR."""
+        """Return RGB uint8 (H, W, 3) from BGR."""
         if raw.dtype != np.uint8 or raw.ndim != 3 or raw.shape[2] != 3:
             raise CameraError(
-                f"camera {self._name.text} gives {raw.dtype} {raw.shape}, not 8-bit colour; "
+                f"camera {self._name.text} delivers {raw.dtype} {raw.shape}, not 8-bit colour; "
                 "a stained smear needs colour: use another camera, or add ?fourcc=MJPG"
             )
         return cv2.cvtColor(raw, cv2.COLOR_BGR2RGB)
@@ -77,15 +86,15 @@ class V4l2Source:
         self._capture.release()
 
     def _set(self, prop: int, value: float) -> None:
-        self._capture.set(prop, value)  # the frame says what was really granted
+        self._capture.set(prop, value)  # may be refused: the size of the frames shows what was granted
 
     def _require(self, control: str, value: Any) -> None:
         prop = getattr(cv2, f"CAP_PROP_{control.upper()}", None)
         if prop is None or not self._capture.set(prop, float(value)):
             self._capture.release()
             raise CameraError(
-                f"camera {self._name.text} does not take the control {control}={value}; "
-                "take it out of the calibration, or calibrate again with this camera"
+                f"camera {self._name.text} does not accept the control {control}={value}; "
+                "remove it from the calibration, or calibrate again with this camera"
             )
 
 
@@ -108,3 +117,41 @@ def _find_device(target: str) -> int | None:
         )
     match = _DEVICE.fullmatch(str(path.resolve()))
     return int(match[1]) if match else None
+
+
+def capture_devices(folder: Path = Path("/dev")) -> list[str]:
+    """Return the /dev/videoN that are cameras, in order, without codecs, metadata nodes and the Pi's raw sensors."""
+    nodes = [path for path in folder.glob("video*") if _NODE.fullmatch(path.name)]
+    return [str(path) for path in sorted(nodes, key=lambda path: int(path.name[5:])) if _is_camera(path)]
+
+
+def _is_camera(path: Path) -> bool:
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    except PermissionError:
+        return True  # opening it will say what to do about the permission
+    except OSError:
+        return False
+    reply = bytearray(_CAPABILITY.size)
+    try:
+        fcntl.ioctl(handle, _VIDIOC_QUERYCAP, reply)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    driver, _, _, _, _, capabilities = _CAPABILITY.unpack(reply)
+    return bool(capabilities & _VIDEO_CAPTURE) and not driver.startswith(tuple(p.encode() for p in _PI_DRIVERS))
+
+
+KIND = CameraKind(
+    name="v4l2",
+    help="a USB microscope or camera; also any video file or stream that OpenCV can read",
+    usage="v4l2:/dev/video0",
+    options={"fourcc": "pixel format to ask for, such as MJPG"},
+    open=lambda name, request: LiveCamera(
+        name.text, lambda: V4l2Source(name, request.size, request.controls), request.pixel_size_um
+    ),
+    settle_frames=AUTOMATICS_SETTLE_FRAMES,
+    takes_controls=True,
+    attached=lambda: [f"v4l2:{path}" for path in capture_devices()],
+)

@@ -8,6 +8,7 @@ import click
 from device.cameras import calibration
 from device.cameras.base import Camera
 from device.cameras.calibration import Calibration, Corrector
+from device.cameras.registry import camera_kind
 from device.commands.options import (
     camera_option,
     config_option,
@@ -15,6 +16,7 @@ from device.commands.options import (
     open_pipeline,
     open_source,
     settings_and_data,
+    settle,
 )
 from device.session.control_handlers import (
     BLANK_FRAMES,
@@ -30,8 +32,6 @@ from device.store.recorder import Recorded
 from device.system.clock import SystemClock
 from smear.errors import CameraError
 from smear.findings import Frame
-
-SETTLE_FRAMES = 20  # of a live camera: its automatics need some ten frames to come to rest
 
 
 @click.group()
@@ -116,8 +116,7 @@ def _with_camera(
     def read() -> Frame:
         return source.read(settings.camera.timeout_s)
 
-    for _ in range(SETTLE_FRAMES if source.name.startswith(("picamera2:", "v4l2:")) else 0):
-        read()
+    settle(source, settings)
     if request["kind"] == "scale":
         return scale_calibration(known, request, read)
     if request["kind"] == "focus":
@@ -127,6 +126,6 @@ def _with_camera(
         pipeline.close()
         return focus_calibration(known, Examined(frame, finding, Recorded(), 1))
     frames = [read()]
-    if not source.name.startswith("files:"):  # a picture of a blank field is one; a camera gives as many as are asked
+    if camera_kind(source.name).live:  # else it may be the only picture of an empty field
         frames += [read() for _ in range(BLANK_FRAMES - 1)]
     return blank_calibration(known, request["kind"], frames, source)

@@ -22,6 +22,7 @@ from device.commands.options import (
     open_pipeline,
     open_source,
     settings_and_data,
+    settle,
 )
 from device.commands.tables import SIMULATED
 from device.session.control_server import ask
@@ -34,7 +35,6 @@ from smear.inference.overlay import draw_overlay, finding_json
 if TYPE_CHECKING:
     from smear.inference.pipeline import Pipeline
 
-SETTLE_FRAMES = 5  # of a live camera: its exposure and white balance are still moving before
 JPEG_QUALITY = 98  # a single photograph is for looking at, not for filling a card
 
 
@@ -99,9 +99,8 @@ def _taken(settings: Settings, data: Path, camera: str | None, pipeline: "Pipeli
     try:
         source = _opened(settings, camera, corrector)
         try:
+            settle(source, settings)
             frame = source.read(settings.camera.timeout_s)
-            for _ in range(SETTLE_FRAMES if source.name.startswith(("picamera2:", "v4l2:")) else 0):
-                frame = source.read(settings.camera.timeout_s)
         finally:
             source.close()
         frame = corrector.correct(frame)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from device.cameras.base import Camera
-from device.cameras.registry import open_camera
+from device.cameras.registry import camera_kind, open_camera
 from device.settings import CONFIG_VARIABLE, DATA_VARIABLE, Settings, data_folder, load_settings
 from smear.bundle.manifest import LEVELS, Level, load_bundle
 from smear.inference.runtime import Runtime
@@ -122,3 +122,9 @@ def open_source(settings: Settings, camera: str | None, controls: dict[str, Any]
     wanted = settings.camera
     size = (wanted.width, wanted.height) if wanted.width and wanted.height else None
     return open_camera(camera or wanted.name, pixel_size_um=wanted.pixel_size_um, size=size, controls=controls)
+
+
+def settle(source: Camera, settings: Settings) -> None:
+    """Drop the frames of a camera that was just opened, in which its exposure and white balance still move."""
+    for _ in range(camera_kind(source.name).settle_frames):
+        source.read(settings.camera.timeout_s)

@@ -7,13 +7,12 @@ from collections.abc import Callable
 
 from device.cameras.base import Camera
 from device.cameras.latest_slot import LatestSlot
+from device.cameras.registry import camera_kind
 from device.cameras.threaded_camera import CLOSE_TIMEOUT_S, OPEN_TIMEOUT_S, STALE_S
 from device.session.supervisor import Board, Turn
-from smear.errors import EndOfFramesError, ImageError
+from smear.errors import CameraError, EndOfFramesError, ImageError
 from smear.findings import Frame
 
-STEPPED = ("files:", "simulated:")
-"""Cameras whose stage moves at every read: each frame is a field of its own, so none may be passed over."""
 LOST_AFTER_S = 1.5  # without a frame: said on the screen, which issue 5 wants within 2 s
 _GRACE_S = 2.0  # a driver keeps its own time limits; who is so much over them hangs
 _POLL_S = 0.1
@@ -24,8 +23,7 @@ class CameraFeed:
     """Reads one camera at a time; `work` is run again whenever the camera was lost."""
 
     def __init__(self, name: str, open_camera: Callable[[], Camera], timeout_s: float, board: Board) -> None:
-        self.name = name
-        self.simulated = name.startswith("simulated:")
+        self._learn(name)
         self.newest: Frame | None = None  # for a live picture between two findings; None: there is none to trust
         self.camera: Camera | None = None  # the open one
         self.opened = 0  # how often
@@ -38,11 +36,6 @@ class CameraFeed:
         self._slot: LatestSlot[Frame | ImageError] = LatestSlot()
         self._came = threading.Condition()
         self._first: Camera | None = None
-
-    @property
-    def stepped(self) -> bool:
-        """True: every frame is a field of its own."""
-        return self.name.startswith(STEPPED)
 
     @property
     def lost(self) -> bool:
@@ -83,7 +76,7 @@ class CameraFeed:
             CameraError: it cannot be opened.
         """
         self._first = self._open_camera()
-        self.name, self.simulated = self._first.name, self._first.simulated
+        self._learn(self._first.name, self._first)
 
     def close(self) -> None:
         """Give back a camera that `work` has not taken yet; safe to call twice."""
@@ -119,12 +112,23 @@ class CameraFeed:
                 with turn.pulse.doing("closing it", CLOSE_TIMEOUT_S + _GRACE_S):
                     camera.close()
 
+    def _learn(self, name: str, camera: Camera | None = None) -> None:
+        """Note what is known of the camera called `name`; `auto` gets the name of the one that was opened."""
+        try:
+            kind = camera_kind(name)
+        except CameraError:
+            kind = None  # opening it fails with the reason
+        self.name = name
+        self.stepped = kind is not None and kind.steps_by_itself  # each frame is another field: none may be skipped
+        self.simulated = camera.simulated if camera else kind is not None and kind.simulated
+
     def _opened(self, turn: Turn) -> Camera:
         with turn.pulse.doing("opening it", OPEN_TIMEOUT_S + _GRACE_S):
             camera, self._first = self._first or self._open_camera(), None
         if turn.stop.is_set():
             return camera
-        self.camera, self.name, self.simulated = camera, camera.name, camera.simulated
+        self.camera = camera
+        self._learn(camera.name, camera)
         self.opened += 1
         self._wanted.set()  # whoever had taken a frame of the lost one waits for the next
         return camera

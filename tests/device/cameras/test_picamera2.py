@@ -144,7 +144,7 @@ def test_a_format_that_cannot_be_read_is_named(fake: type[FakePicamera2], monkey
         fake, "camera_configuration", lambda self: {**real(self), "main": {**real(self)["main"], "format": "R8"}}
     )
     camera = open_camera("picamera2:")
-    with pytest.raises(CameraError, match="gives R8, which Smearscope does not read"):
+    with pytest.raises(CameraError, match="delivers R8, which Smearscope cannot read"):
         camera.read(5)
     camera.close()
 
@@ -170,7 +170,7 @@ def test_a_missing_picamera2_says_how_to_install_it(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_word_for_an_index_is_refused(fake: type[FakePicamera2]) -> None:
-    with pytest.raises(CameraError, match="'front' is no index"):
+    with pytest.raises(CameraError, match="'front' is not an index"):
         open_camera("picamera2:front")
 
 

@@ -36,7 +36,7 @@ def test_the_seed_draws_every_class() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("simulated:x", "is no whole number"),
+        ("simulated:x", "is not a whole number"),
         ("simulated:1?class=Late", "no class 'Late'"),
         ("simulated:?a=1", "option"),
     ],

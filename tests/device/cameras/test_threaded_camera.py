@@ -124,7 +124,7 @@ def test_a_picture_that_cannot_be_converted_is_a_camera_error() -> None:
             return raw.reshape(100, 100, 3)
 
     camera = LiveCamera("test:", lambda: Truncated(picture))
-    with pytest.raises(CameraError, match="gave a picture that cannot be read"):
+    with pytest.raises(CameraError, match="delivered a picture that cannot be read"):
         camera.read(5)
     camera.close()
 

@@ -57,7 +57,7 @@ def test_a_device_that_is_not_there_says_so() -> None:
 def test_a_file_that_is_no_video_says_so(tmp_path: Path) -> None:
     path = tmp_path / "notes.avi"
     path.write_text("not a video")
-    with pytest.raises(CameraError, match="gives no pictures"):
+    with pytest.raises(CameraError, match="delivers no pictures"):
         open_camera(f"v4l2:{path}")
 
 
@@ -67,7 +67,7 @@ def test_a_folder_points_to_the_files_camera(tmp_path: Path) -> None:
 
 
 def test_a_control_the_camera_does_not_have_is_named(stream: Path) -> None:
-    with pytest.raises(CameraError, match="does not take the control WARP_FACTOR=9"):
+    with pytest.raises(CameraError, match="does not accept the control WARP_FACTOR=9"):
         open_camera(f"v4l2:{stream}", controls={"WARP_FACTOR": 9})
 
 
