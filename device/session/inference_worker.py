@@ -23,6 +23,7 @@ from smear.inference.runtime import Runtime
 POLL_S = 0.1  # how soon a stop is noticed, and how often an idle screen looks for taps
 MODEL = "model"
 STORE = "store"
+PICTURE = "picture"
 
 
 class Pipeline(Protocol):
@@ -72,7 +73,7 @@ class Examiner:
         corrector: Corrector | None = None,
     ) -> None:
         self.examined = 0
-        self.unreadable: list[str] = []  # pictures of a folder that could not be read
+        self.unreadable: list[str] = []  # why pictures were not examined, each reason once in a row
         self.corrector = corrector or Corrector()  # replaced whole by a calibration
         self.pulse: Pulse | None = None
         self.newest: Examined | None = None
@@ -163,20 +164,30 @@ class Examiner:
         except TimeoutError:
             return
         except ImageError as error:
-            self.unreadable.append(str(error))
+            self._leave_out(str(error))
             return
         corrector = self.corrector
-        with pulse.doing("examining a field", self._deadlines.field_s):
-            frame = corrector.correct(raw)
-            finding = corrector.judge(frame, pipeline.examine(frame))
-            view = describe(frame.image) if self._recorder.tracks else None
-            if view is not None:
-                finding = self._steadied(view, finding)
+        try:
+            with pulse.doing("examining a field", self._deadlines.field_s):
+                frame = corrector.correct(raw)
+                finding = corrector.judge(frame, pipeline.examine(frame))
+                view = describe(frame.image) if self._recorder.tracks else None
+                if view is not None:
+                    finding = self._steadied(view, finding)
+        except ImageError as error:  # what its pixel size would make of it; no model is at fault
+            self._leave_out(str(error))
+            return
+        self._board.clear(PICTURE)
         with pulse.doing("recording a field", self._deadlines.record_s):
             recorded = self._recorder.record(frame, finding, view)
         self._say(recorded)
         self.examined += 1
         self._publish(Examined(frame, finding, recorded, self.examined, corrector.warnings(frame, finding)))
+
+    def _leave_out(self, reason: str) -> None:
+        self._board.put(PICTURE, reason)
+        if reason not in self.unreadable[-1:]:  # a live camera gives the same again and again
+            self.unreadable.append(reason)
 
     def _steadied(self, view: View, finding: Finding) -> Finding:
         same = self._last_field is not None and self._last_field.find(view) is not None

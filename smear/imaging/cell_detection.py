@@ -62,7 +62,7 @@ def find_cells(probabilities: np.ndarray, frame: ModelFrame, pixel_size_um: floa
     on_grid = names > 0
     # Where a sliver was removed from between cells a hole may be left, which the mask shows filled.
     filled = on_grid if np.array_equal(on_grid, body) else fill_holes(on_grid)
-    borders = Borders.of(probabilities, filled, between=stride > 1 or frame.scale != 1.0)
+    borders = Borders.of(probabilities, filled, between=stride > 1 or frame.resampled)
     if stride == 1:
         spots, labels = Spots.of(names, probabilities[..., 2] >= probabilities[..., 1]), names
     else:
@@ -132,10 +132,10 @@ def _measured(
     columns = (known, boxes, centres, areas, nuclei / areas, touches, says)
     rows = list(zip(*(each[counted].tolist() for each in columns), strict=True))
     outlines = [_outline(labels, name, box) for name, box, *_ in rows]
-    bodies = []
-    for row, outline, contour in zip(rows, outlines, _in_frame(outlines, frame), strict=True):
+    bodies, in_frame = [], frame.to_frame(centres[counted]).tolist()
+    for row, place, outline, contour in zip(rows, in_frame, outlines, _in_frame(outlines, frame), strict=True):
         _, (x, y, width, height), centre, area, nc_ratio, cut, say = row
-        cell = _cell(outline, contour, centre, float(area), nc_ratio, cut, frame, pixel_size_um)
+        cell = _cell(outline, contour, place, float(area), nc_ratio, cut, frame, pixel_size_um)
         bodies.append(Body(tuple(centre), (slice(y, y + height), slice(x, x + width)), say, cell))
     return boxes, bodies
 
@@ -180,11 +180,10 @@ def _meets(body: Body, box: tuple[int, int, int, int]) -> bool:
 
 def _in_frame(outlines: list[np.ndarray], frame: ModelFrame) -> list[np.ndarray]:
     """Return the outlines in pixels of the frame, int32."""
-    if not outlines or frame.pixels.shape[:2] == frame.frame_shape:
+    if not outlines or frame.is_frame:
         return outlines
     height, width = frame.frame_shape
-    # + 0.5 and - 0.5: centres of pixels, not their corners, are what scales
-    points = np.rint((np.concatenate(outlines) - np.array(frame.offset) + 0.5) / frame.scale - 0.5).astype(np.int32)
+    points = np.rint(frame.to_frame(np.concatenate(outlines))).astype(np.int32)
     np.clip(points, 0, (width - 1, height - 1), out=points)
     ends = np.cumsum([len(outline) for outline in outlines]).tolist()
     return [points[start:end] for start, end in zip([0, *ends], ends, strict=False)]
@@ -193,7 +192,7 @@ def _in_frame(outlines: list[np.ndarray], frame: ModelFrame) -> list[np.ndarray]
 def _cell(
     outline: np.ndarray,
     contour: np.ndarray,
-    centre: Sequence[float],
+    centroid: Sequence[float],
     area: float,
     nc_ratio: float,
     touches: bool,
@@ -201,15 +200,12 @@ def _cell(
     pixel_size_um: float | None,
 ) -> Cell:
     x, y, box_width, box_height = cv2.boundingRect(contour)
-    area_px = area / frame.scale**2
+    area_px = area * math.prod(frame.frame_per_model)
     # the contour runs through pixel centres: half a pixel is added all round before comparing with the area
     round_perimeter = cv2.arcLength(outline, closed=True) * CHAIN_TO_CURVE + math.pi
     return Cell(
         bbox=(int(x), int(y), int(box_width), int(box_height)),
-        centroid=(
-            (centre[0] - frame.offset[0] + 0.5) / frame.scale - 0.5,
-            (centre[1] - frame.offset[1] + 0.5) / frame.scale - 0.5,
-        ),
+        centroid=(centroid[0], centroid[1]),
         area_px=area_px,
         area_um2=area_px * pixel_size_um**2 if pixel_size_um else None,
         nc_ratio=float(nc_ratio),

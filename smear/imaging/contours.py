@@ -80,7 +80,7 @@ class Borders:
         """
         height, width = view.frame_shape
         stride = stride_of(self.ground, view)
-        if view.frame_shape == view.pixels.shape[:2] and stride == 1:
+        if view.is_frame and stride == 1:
             return CellMask(_mask(self.ground, self.lean))
         room = height * width - len(boxes) * WINDOW_COST_PX
         windows = [_window(box, view, stride) for box in boxes.tolist()] if room > 0 else []

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from smear.errors import ImageError
 from smear.findings import require_rgb
 
 FIELD_SIZE = 224  # edge of the field both models were made for, in pixels (the paper's input)
 MODEL_PIXEL_SIZE_UM = 0.5  # the data set's fields: median red cell 14.5 px for 7.2 um, median blast 24 px for 12 um
+MAX_MODEL_PIXELS = 12_500_000  # 1.77 mm each way at 0.5 um: a picture of 50 megapixels at 0.25 um; takes about 400 MB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,6 +23,27 @@ class ModelFrame:
     content: tuple[int, int]  # width, height of the frame inside `pixels`
     frame_shape: tuple[int, int]  # height, width of the original frame
     whole_field: bool  # pixel size unknown: taken as one field of the data set, scale bar and all
+
+    @property
+    def resampled(self) -> bool:
+        """Whether the frame's own pixels were scaled."""
+        return self.content != self.frame_shape[::-1]
+
+    @property
+    def is_frame(self) -> bool:
+        """Whether `pixels` are the frame itself, neither scaled nor with mirrored borders."""
+        return not self.resampled and self.pixels.shape[:2] == self.frame_shape
+
+    @property
+    def frame_per_model(self) -> tuple[float, float]:
+        """Frame pixels per model pixel along x and y; they differ by what rounding `content` to whole pixels leaves."""
+        height, width = self.frame_shape
+        return width / self.content[0], height / self.content[1]
+
+    def to_frame(self, points: np.ndarray) -> np.ndarray:
+        """Return x, y of pixel centres in `pixels`, (..., 2), as float places in the frame; `places_of` goes back."""
+        # + 0.5 and - 0.5: edges of pixels, not their centres, are what scales
+        return np.asarray((points - np.array(self.offset) + 0.5) * np.array(self.frame_per_model) - 0.5)
 
 
 def to_model_scale(
@@ -35,11 +58,13 @@ def to_model_scale(
     smaller than `size` is centred and its border mirrored.
 
     Raises:
-        ImageError: `image` is not RGB uint8.
+        ImageError: `image` is not RGB uint8, or would be larger than `MAX_MODEL_PIXELS`.
     """
     require_rgb(image)
     height, width = image.shape[:2]
-    scale = pixel_size_um / model_pixel_size_um if pixel_size_um else size / max(height, width)
+    scale = size / max(height, width) if pixel_size_um is None else pixel_size_um / model_pixel_size_um
+    if not (scale > 0 and width * height * scale**2 <= MAX_MODEL_PIXELS):  # false for NaN
+        raise ImageError(_unusable(pixel_size_um, width, height))
     content = (max(1, round(width * scale)), max(1, round(height * scale)))
     pixels = image
     if content != (width, height):
@@ -49,6 +74,16 @@ def to_model_scale(
     if pad_x or pad_y:
         pixels = cv2.copyMakeBorder(pixels, top, pad_y - top, left, pad_x - left, cv2.BORDER_REFLECT)
     return ModelFrame(pixels, scale, (left, top), content, (height, width), pixel_size_um is None)
+
+
+def _unusable(pixel_size_um: float | None, width: int, height: int) -> str:
+    if pixel_size_um is None or not 0 < pixel_size_um < float("inf"):
+        return f"a pixel size of {pixel_size_um} um is none; give the edge of one pixel on the slide"
+    across, down = (side * pixel_size_um / 1000 for side in (width, height))
+    return (
+        f"a pixel size of {pixel_size_um:g} um makes {width}x{height} pixels {across:.2g} x {down:.2g} mm, more than "
+        "any field of a microscope; give the edge of one pixel on the slide, not on the sensor"
+    )
 
 
 def stride_of(values: np.ndarray, frame: ModelFrame) -> int:
@@ -85,8 +120,8 @@ def to_frame_scale(values: np.ndarray, frame: ModelFrame) -> np.ndarray:
 def places_of(length: int, offset: int, content: int, stride: int) -> np.ndarray:
     """Return where the middles of `length` frame pixels lie in a map, float64 (length,), along one axis.
 
-    `offset` and `content` are where the frame begins in the view and how long it is there. Beyond the outermost
-    places of the frame nothing is read.
+    The inverse of `ModelFrame.to_frame`: `offset` and `content` are where the frame begins in the view and how long it
+    is there. Beyond the outermost places of the frame nothing is read.
     """
     middles = ((np.arange(length) + 0.5) * (content / length) + offset) / stride - 0.5
     return np.clip(middles, offset // stride, -(-(offset + content) // stride) - 1)

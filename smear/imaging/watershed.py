@@ -6,6 +6,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from smear.errors import ImageError
 from smear.imaging.contours import SUREST
 
 MIN_CELL_PX = 60  # at model scale, 15 um2: of the drawn cells only slivers at the field's edge are smaller
@@ -31,13 +32,14 @@ def separate(cell: np.ndarray, ground: np.ndarray, stride: int = 1) -> np.ndarra
     `ground` is float32 (h, w), the log-odds of ground before holes were filled: the gap in the middle of several cells
     is one. One place stands for `stride` pixels each way; necks are sought between the places as well. The watershed
     goes from the peaks that `NECK` keeps apart.
+
+    Raises:
+        ImageError: there are more cells than uint16 can name.
     """
     labels, least = np.zeros(cell.shape, np.uint16), MIN_CELL_PX / stride**2
-    at = np.flatnonzero(cell)
+    at, names = _parts_of(cell, least)
     if not len(at):
         return labels
-    _, parts = cv2.connectedComponents(cell.view(np.uint8), connectivity=4, ltype=cv2.CV_32S)
-    names: np.ndarray = np.take(parts, at) - 1
     on_sheet, shape = _laid_out(names, at, cell.shape[1], stride)
     body, odds, owners = (np.full(shape, value, kind) for value, kind in ((0, np.uint8), (SUREST, "f4"), (-1, "i4")))
     np.put(body, on_sheet, 1)
@@ -51,8 +53,25 @@ def separate(cell: np.ndarray, ground: np.ndarray, stride: int = 1) -> np.ndarra
     first = np.cumsum(pieces) - pieces
     piece = np.take(first, names) + flooded
     kept = np.bincount(piece, minlength=int(pieces.sum())) >= least
+    if np.count_nonzero(kept) > _NEVER:
+        raise ImageError(f"more than {_NEVER:,} cells in one picture: check its pixel size, and that it is a smear")
     np.put(labels, at, np.take(np.where(kept, np.cumsum(kept), 0), piece))
     return labels
+
+
+def _parts_of(cell: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places of a flattened field that lie in any part, and the part of each, 0 to n - 1.
+
+    Where there are more than uint16 can name, which is noise, those below `least` places are left out.
+    """
+    at = np.flatnonzero(cell)
+    count, parts = cv2.connectedComponents(cell.view(np.uint8), connectivity=4, ltype=cv2.CV_32S)
+    names: np.ndarray = np.take(parts, at)
+    if count <= _NEVER:
+        return at, names - 1
+    large = np.bincount(names, minlength=count) >= least
+    inside = np.take(large, names)
+    return np.compress(inside, at), np.take(np.cumsum(large) - 1, np.compress(inside, names))
 
 
 def _laid_out(names: np.ndarray, at: np.ndarray, width: int, stride: int) -> tuple[np.ndarray, tuple[int, int]]:
@@ -81,8 +100,10 @@ def _laid_out(names: np.ndarray, at: np.ndarray, width: int, stride: int) -> tup
 
 def boxes_of(names: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return int (n, 4) of x, y, width, height for pixels named 0 to n - 1, each at least once, row by row."""
-    order = np.argsort(names.astype(np.uint16), kind="stable")  # one sort by digits instead of n scans
-    ends = np.cumsum(np.bincount(names))
+    counts = np.bincount(names)
+    # one sort instead of n scans; by digits, which is faster, as long as the names fit
+    order = np.argsort(names.astype(np.uint16) if len(counts) < _NEVER else names, kind="stable")
+    ends = np.cumsum(counts)
     starts = np.append(0, ends[:-1])
     columns, rows = x[order], y[order]
     left, top = np.minimum.reduceat(columns, starts), rows[starts]

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 import cv2
 
-from smear.bundle.manifest import Bundle, Role
+from smear.bundle.manifest import Bundle, InputScale, Role
 from smear.classes import LABELS
-from smear.errors import BundleError
+from smear.errors import BundleError, ImageError
 from smear.findings import Cell, Finding, Frame
 from smear.imaging.cell_detection import Body, clear_of_scale_bar, find_cells
 from smear.imaging.masking import glass_of
-from smear.imaging.resampling import to_model_scale
+from smear.imaging.resampling import ModelFrame, to_model_scale
 from smear.inference.aggregation import Verdict
 from smear.inference.classification import classify
 from smear.inference.quality_gate import Limits, measure_quality, refusals
@@ -70,12 +70,13 @@ class Pipeline:
         """Return what is concluded from `frame`.
 
         Raises:
+            ImageError: its pixel size makes the frame larger than can be examined.
             InferenceError: a model did not answer.
         """
         timing = _Timing()
         manifest = self.bundle.manifest
         with timing.of("resample"):
-            view = to_model_scale(frame.image, frame.pixel_size_um, manifest.input.pixel_size_um, manifest.input.size)
+            view = _view_of(frame, manifest.input)
         with timing.of("segment"):
             probabilities = segment(view, self.segmenter, manifest.segmenter)
         with timing.of("cells"):
@@ -111,6 +112,13 @@ class Pipeline:
         """Free both models."""
         self.segmenter.close()
         self.classifier.close()
+
+
+def _view_of(frame: Frame, facts: InputScale) -> ModelFrame:
+    try:
+        return to_model_scale(frame.image, frame.pixel_size_um, facts.pixel_size_um, facts.size)
+    except ImageError as error:
+        raise ImageError(f"{frame.source}: {error}") from error
 
 
 def _with_opinions(bodies: list[Body], verdict: Verdict | None, shown: list[int]) -> tuple[Cell, ...]:

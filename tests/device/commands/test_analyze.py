@@ -129,6 +129,19 @@ def test_a_bad_picture_is_one_clear_line_a_json_line_and_a_failure(analyze: Anal
     assert line["cells"] == []
 
 
+def test_a_pixel_size_that_makes_a_picture_too_large_is_one_line_and_the_others_are_still_done(
+    analyze: Analyze, pictures: Path, tmp_path: Path
+) -> None:
+    large, small = tmp_path / "camera.png", pictures / f"{LABELS[0]}.png"
+    write_image(large, np.full((960, 1280, 3), 230, np.uint8))
+    result = analyze("--json", large, small, "--pixel-size-um", 1.6)  # 4096 x 3072 at the models' scale
+    assert result.exit_code == 1
+    said, _ = result.stderr.splitlines()
+    assert is_one_line_of_ours(f"{said}\n")
+    assert f"{large}: a pixel size of 1.6 um makes 1280x960 pixels 2 x 1.5 mm" in said
+    assert ["error" in line for line in lines(result)] == [True, False]
+
+
 def test_in_a_folder_run_the_others_are_still_done_and_the_failures_counted(
     analyze: Analyze, pictures: Path, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from device.store import Circumstances, Store
 from device.store.recorder import REVIEW_REASONS, Recorder
 from device.system.clock import SystemClock
 from device.system.systemd import Journal, Notifier
-from smear.errors import InferenceError, SmearscopeError
+from smear.errors import ImageError, InferenceError, SmearscopeError
 from smear.findings import Finding, Frame
 from smear.images import write_image
 from smear.inference import quality_gate
@@ -135,6 +135,19 @@ def test_an_unreadable_picture_is_named_and_the_others_are_done(store, folder):
     assert slide.tally.accepted == 4
     assert len(examiner.unreadable) == 1
     assert "2.png" in examiner.unreadable[0]
+
+
+def test_a_picture_that_its_pixel_size_makes_too_large_is_named_once_and_the_others_are_done(store, folder):
+    class Giants(Labels):
+        def examine(self, frame):
+            found = super().examine(frame)
+            if frame.source.endswith(("1.png", "2.png")):
+                raise ImageError(f"{frame.source}: too large")
+            return found
+
+    slide, examiner, _ = session(store, open_camera(f"files:{folder}"), Giants(finding()))
+    assert slide.tally.accepted == 3
+    assert [text[-16:] for text in examiner.unreadable] == ["1.png: too large", "2.png: too large"]
 
 
 def test_a_stop_ends_it_with_everything_stored(store, folder):

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smear.errors import ImageError
 from smear.findings import BACKGROUND, CYTOPLASM, NUCLEUS, CellMask
 from smear.imaging.cell_detection import EDGE_SAY, FULL_SAY_PX, MIN_CELL_PX, clear_of_scale_bar, find_cells, measure
 from smear.imaging.contours import SUREST
 from smear.imaging.resampling import ModelFrame, to_model_scale
 from smear.imaging.stain_normalization import fill_holes
+from smear.imaging.tiling import whole_strides
 from smear.imaging.watershed import separate
 from tests.smear.plain import parted
 
@@ -100,6 +102,55 @@ def test_one_round_cell_and_one_long_cell_stay_whole() -> None:
 
 def test_what_is_too_small_is_no_cell() -> None:
     assert parted(discs((50, 50, 3), (120, 120, 12))).max() == 1
+
+
+def test_cells_are_found_however_many_specks_lie_beside_them() -> None:
+    cell = np.zeros((600, 600), bool)
+    cell[::2, ::2] = True  # 90,000 that touch no other: more than uint16 can name
+    cell[:120, :120] = False
+    cell |= discs((20, 20, 10), (90, 20, 10), (20, 90, 10), (90, 90, 10), shape=(600, 600))
+    labels = parted(cell)
+    assert np.bincount(labels[labels > 0]).tolist() == [0, *[317] * 4]
+
+
+def test_more_cells_than_can_be_named_are_refused_and_none_is_named_twice() -> None:
+    cell = np.zeros((2560, 2560), bool)
+    for row in range(8):
+        for column in range(8):
+            cell[row::10, column::10] = True  # 65,536 squares of 64 pixels
+    with pytest.raises(ImageError, match="65,535 cells"):
+        parted(cell)
+
+
+shapes = st.tuples(st.integers(120, 420), st.integers(120, 420))
+scales = st.one_of(st.sampled_from([0.35, 0.5, 0.7]), st.floats(0.25, 1.0))
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.one_of(st.just((224, 224)), shapes), scales, st.floats(0.2, 0.8), st.floats(0.2, 0.8), st.sampled_from([1, 2])
+)
+def test_a_cell_is_found_where_it_lies_in_the_frame_whatever_its_size_and_scale(
+    shape: tuple[int, int], pixel_size_um: float, across: float, down: float, stride: int
+) -> None:
+    radius = 6.0 / pixel_size_um  # a blast of 12 um
+    middle = across * (shape[1] - 1), down * (shape[0] - 1)
+    y, x = np.mgrid[0 : shape[0], 0 : shape[1]]
+    drawn = np.hypot(x - middle[0], y - middle[1]) <= radius
+    view = to_model_scale(np.where(drawn, 90, 230).astype(np.uint8)[..., np.newaxis].repeat(3, axis=2), pixel_size_um)
+    dark = np.clip((230 - view.pixels[..., 0].astype(np.float32)) / 140, 0.01, 0.99)
+    dark = cv2.resize(whole_strides(dark[..., np.newaxis], stride), None, fx=1 / stride, fy=1 / stride,
+                      interpolation=cv2.INTER_AREA)  # fmt: skip
+    found = find_cells(np.stack([1 - dark, dark * 0.9, dark * 0.1], axis=-1), view, pixel_size_um)
+    cell = min((body.cell for body in found.bodies), key=lambda c: math.dist(c.centroid, middle))
+    one = max(view.frame_per_model) * stride  # place of the grid
+    assert math.dist(cell.centroid, middle) < one or cell.touches_edge
+    left, top, width, height = cv2.boundingRect(drawn.astype(np.uint8))
+    box = np.array(cell.bbox)
+    assert np.abs(box - (left, top, width, height)).max() < 2 * one + 1
+    values = found.borders.in_frame(found.boxes, view).values
+    assert values.shape == shape
+    assert np.count_nonzero((values != BACKGROUND) & drawn) > 0.85 * np.count_nonzero((values != BACKGROUND) | drawn)
 
 
 @settings(deadline=None, max_examples=30)

@@ -15,7 +15,14 @@ from smear.imaging.masking import (
     scale_bar_box,
     without_scale_bar,
 )
-from smear.imaging.resampling import FIELD_SIZE, MODEL_PIXEL_SIZE_UM, to_frame_scale, to_model_scale, to_tensor
+from smear.imaging.resampling import (
+    FIELD_SIZE,
+    MODEL_PIXEL_SIZE_UM,
+    places_of,
+    to_frame_scale,
+    to_model_scale,
+    to_tensor,
+)
 from smear.imaging.tiling import TILE_OVERLAP, stitch, tile, tile_origins
 
 SIDE = st.integers(FIELD_SIZE, 1200)
@@ -178,3 +185,20 @@ def test_a_crop_shows_the_cell_in_its_middle_and_its_neighbours_but_no_ground() 
     corner = 50 - CROP_SIZE // 2
     expected = np.where(cell[..., np.newaxis], pixels, np.uint8(NEUTRAL))
     assert np.array_equal(crop, expected[corner : corner + CROP_SIZE, corner : corner + CROP_SIZE])
+
+
+@pytest.mark.parametrize("pixel_size_um", [6.5, float("nan"), float("inf"), 0.0, -1.0])
+def test_a_pixel_size_that_no_field_can_have_is_refused_before_anything_is_scaled(pixel_size_um: float) -> None:
+    with pytest.raises(ImageError, match=f"pixel size of {pixel_size_um:g}"):
+        to_model_scale(field(960, 1280), pixel_size_um)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(32, 900), st.integers(32, 900), PIXEL_SIZE)
+def test_places_go_from_the_frame_to_the_view_and_back(height: int, width: int, pixel_size_um: float | None) -> None:
+    view = to_model_scale(field(height, width), pixel_size_um)
+    in_view = np.stack([places_of(width, view.offset[0], view.content[0], 1)[[0, -1]],
+                        places_of(height, view.offset[1], view.content[1], 1)[[0, -1]]], axis=-1)  # fmt: skip
+    back = view.to_frame(in_view)
+    assert np.abs(back - [[0, 0], [width - 1, height - 1]]).max() <= 0.5 * max(view.frame_per_model) + 1e-9
+    assert view.is_frame == (view.pixels.shape[:2] == (height, width) and view.content == (width, height))
