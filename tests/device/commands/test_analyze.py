@@ -89,10 +89,10 @@ def bad_picture(folder: Path, kind: str) -> Path:
         write_image(path, good[..., 0])
     elif kind == "rgba":
         path = folder / "rgba.png"
-        Image.fromarray(good).convert("RGBA").save(path)
-    elif kind == "16-bit":
+        Image.fromarray(np.dstack([good, np.full(good.shape[:2], 9, np.uint8)])).save(path)
+    elif kind == "grey of 16 bits":
         path = folder / "deep.png"
-        cv2.imwrite(str(path), good.astype(np.uint16) * 257)
+        cv2.imwrite(str(path), good[..., 0].astype(np.uint16) * 257)
     else:
         path = folder / "missing.png"
     return path
@@ -104,10 +104,10 @@ BAD = {
     "empty": "not a picture",
     "1x1": "1x1 is too small",
     "huge": "larger than 50,000,000 pixels",
-    "header": "not a picture",
+    "header": "not a picture that can be read",
     "grey": "grey, not colour RGB; save it as 8-bit RGB",
-    "rgba": "RGB with an alpha channel, not colour RGB",
-    "16-bit": "more than 8 bits a channel",
+    "rgba": "RGB with an alpha channel that is transparent in places",
+    "grey of 16 bits": "more than 8 bits a channel",
     "missing": "no such file; check the path",
 }
 

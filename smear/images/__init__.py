@@ -1,0 +1,30 @@
+"""Picture files: read as RGB within bounds, found in folders, and written whole or not at all."""
+
+from smear.images.folders import PictureFolder, list_images, look_through
+from smear.images.reader import (
+    IMAGE_SUFFIXES,
+    MAX_PIXELS,
+    MIN_SIDE_PX,
+    Picture,
+    read_image,
+    read_picture,
+)
+from smear.images.writer import encode, encode_output, is_own_output, write_image
+from smear.output_files import write_atomic
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "MIN_SIDE_PX",
+    "Picture",
+    "PictureFolder",
+    "encode",
+    "encode_output",
+    "is_own_output",
+    "list_images",
+    "look_through",
+    "read_image",
+    "read_picture",
+    "write_atomic",
+    "write_image",
+]

@@ -1,0 +1,196 @@
+"""The one door for files that are written: below a folder's descriptor, regular files only, whole or not at all."""
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Callable
+from pathlib import Path, PurePath
+from types import TracebackType
+
+from smear.errors import StoreError
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS})  # FAT on some kernels, FUSE, network shares
+
+Replaceable = Callable[[bytes], bool]
+"""Tells from the first `HEAD_BYTES` of an existing file whether it may be replaced."""
+HEAD_BYTES = 4096
+
+
+def printable(path: PurePath | str) -> str:
+    r"""Return `path` as text that any terminal, JSON reader and database takes.
+
+    Bytes that are no UTF-8 and control characters become escapes such as `\xfc` and `\x1b`.
+    """
+    text = str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class OutputFolder:
+    """A folder below which files are written; nothing that lies in it, such as a symbolic link, leads out of it."""
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        """Open `path`, which may itself be reached by symbolic links: whoever named it chose it.
+
+        Raises:
+            StoreError: there is no such folder, or it cannot be made.
+        """
+        self.path = path
+        try:
+            if create:
+                path.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(path, _FOLDER)
+        except (OSError, ValueError) as error:
+            doing, advice = ("make", "") if create else ("write into", "free some space or ")
+            raise StoreError(
+                f"cannot {doing} {printable(path)}: {_reason(error)}; {advice}choose another folder"
+            ) from error
+
+    def __enter__(self) -> "OutputFolder":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the descriptor back; safe to call twice."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def check(self, name: PurePath | str, may_replace: Replaceable | None = None) -> None:
+        """Refuse now what `write` would refuse, without making anything.
+
+        Raises:
+            StoreError: as `write`, but for a full disk.
+        """
+        *folders, last = self._parts(name)
+        parent = os.dup(self._descriptor)
+        try:
+            for folder in folders:
+                try:
+                    inner = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
+                except FileNotFoundError:
+                    return
+                os.close(parent)
+                parent = inner
+            self._require_regular(parent, last, name, may_replace)
+        except OSError as error:
+            raise self._cannot(name, error) from error
+        finally:
+            os.close(parent)
+
+    def write(self, name: PurePath | str, data: bytes, may_replace: Replaceable | None = None) -> None:
+        """Write `data` to `name`, a relative path whose folders are made where they are missing.
+
+        The file appears by write, fsync, rename and fsync of its folder: a power cut leaves the old one or the new one.
+
+        Raises:
+            StoreError: the disk is full or read-only; `name` leads out of the folder or over a symbolic link; or it is
+                there and no regular file, or one that `may_replace` refuses.
+        """
+        *folders, last = self._parts(name)
+        parent = os.dup(self._descriptor)
+        part = f".{os.getpid()}-{secrets.token_hex(8)}.part"  # without `last`, which may be as long as names can be
+        try:
+            for folder in folders:
+                parent = _entered(parent, folder)
+            self._require_regular(parent, last, name, may_replace)
+            try:
+                _write_synced(parent, part, data)
+                os.rename(part, last, src_dir_fd=parent, dst_dir_fd=parent)
+            except OSError:
+                _remove(parent, part)
+                raise
+            _sync_folder(parent)
+        except OSError as error:
+            raise self._cannot(name, error) from error
+        finally:
+            os.close(parent)
+
+    def _parts(self, name: PurePath | str) -> tuple[str, ...]:
+        parts = PurePath(name).parts
+        if not parts or PurePath(name).is_absolute() or ".." in parts or any("\0" in part for part in parts):
+            raise StoreError(f"{printable(name)!r} leads out of {printable(self.path)}; nothing is written there")
+        return parts
+
+    def _require_regular(self, parent: int, last: str, name: PurePath | str, may_replace: Replaceable | None) -> None:
+        try:
+            found = os.stat(last, dir_fd=parent, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        where = printable(self.path / name)
+        if not stat.S_ISREG(found.st_mode):
+            kind = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "no regular file"
+            raise StoreError(f"{where} is {kind} and is not replaced; choose another name")
+        if may_replace is None:
+            return
+        file = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+        try:
+            head = os.read(file, HEAD_BYTES)
+        finally:
+            os.close(file)
+        if not may_replace(head):
+            raise StoreError(f"{where} was not written by smearscope and is not replaced; choose another folder")
+
+    def _cannot(self, name: PurePath | str, error: OSError) -> StoreError:
+        where = printable(self.path / name)
+        if error.errno in {errno.ELOOP, errno.ENOTDIR}:
+            return StoreError(f"cannot write {where}: a folder on the way is a symbolic link or a file; choose another")
+        return StoreError(f"cannot write {where}: {_reason(error)}; free some space or choose another folder")
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write `data` to `path` in a folder that exists; see `OutputFolder.write`.
+
+    Raises:
+        StoreError: the disk is full or read-only, the folder is missing, or `path` is there and no regular file.
+    """
+    with OutputFolder(path.parent) as folder:
+        folder.write(path.name, data)
+
+
+def _entered(parent: int, folder: str) -> int:
+    """Return a descriptor of `folder` in `parent`, made where it is missing, and close `parent`."""
+    try:
+        os.mkdir(folder, dir_fd=parent)
+    except FileExistsError:
+        made = False
+    else:
+        made = True
+    if made:
+        _sync_folder(parent)
+    inner = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
+    os.close(parent)
+    return inner
+
+
+def _write_synced(parent: int, name: str, data: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(name, flags, 0o666, dir_fd=parent), "wb") as file:  # the umask says who may read it
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: int) -> None:
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+
+
+def _remove(parent: int, name: str) -> None:
+    try:
+        os.unlink(name, dir_fd=parent)
+    except OSError as error:
+        if error.errno not in {errno.ENOENT, errno.EROFS}:
+            raise
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
