@@ -6,7 +6,8 @@
 #   make test-machine    on an emulated machine with a kernel, a screen and a finger (root); make test-arm64: its wheels (root)
 #   make breaks    [ARGS="rgb kick sync policy"]    breaks the device on purpose and sees that a test notices (root)
 #   make deb    [WHEELS=DIR]    the Debian package, in dist/; WHEELS as made by systemd/wheels.sh: installs without a network
-#   make check  ruff, mypy, import-linter
+#   make check  ruff, mypy, import-linter and the documentation
+#   make docs   the documentation as a site in build/site
 #   make bench  [REFERENCE=BUNDLE] [QUICK=1] [TORCH=1]    measures everything, writes the README's table and plot and keeps
 #               the result in benchmarks/reference; docs/benchmarks.md
 #   make clean; make pins
@@ -16,7 +17,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test test-device test-machine test-arm64 test-hardware breaks deb check bench clean pins
+.PHONY: run test test-device test-machine test-arm64 test-hardware breaks deb check docs bench clean pins
 
 CAMERA ?= simulated:
 SCREEN ?= auto
@@ -65,9 +66,13 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(MAKE) docs
 
-# Everything, beside what excludes it and so has an environment of its own; the README's table, its plot, and this
-# machine's result anew. Full: about eight minutes on a desktop. QUICK=1: a look, which keeps nothing.
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 TF_CPP_MIN_LOG_LEVEL=2 $(BIN)/python -m mkdocs build --strict --quiet
+
+# Everything, beside what excludes it and so has an environment of its own; writes the README's table and plot,
+# docs/reference/speed.md, and this machine's result. Full: about eight minutes on a desktop. QUICK=1: a look, which keeps nothing.
 bench: $(VENV)/.dev $(TFLITE)/.done $(if $(TORCH),$(PYTORCH)/.done)
 	$(BIN)/smearscope bench $(if $(QUICK),--quick,--full --readme README.md --keep benchmarks/reference) \
 		$(if $(REFERENCE),--reference $(REFERENCE)) \

@@ -60,6 +60,7 @@ class LazyGroup(click.Group):
         except ModuleNotFoundError as error:
             raise SmearscopeError(_missing(cmd_name, error)) from error
         assert isinstance(found, click.Command)
+        found.name = cmd_name  # every module calls its own "command"; the reference is generated from the names
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

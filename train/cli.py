@@ -29,6 +29,7 @@ class _Lazy(click.Group):
         if cmd_name not in COMMANDS:
             return None
         found: Any = importlib.import_module(COMMANDS[cmd_name][0]).command
+        found.name = cmd_name  # every module calls its own "command"; the reference is generated from the names
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

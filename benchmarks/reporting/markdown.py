@@ -59,8 +59,16 @@ def _took(result: Result) -> list[str]:
     return [said.strip()] if said else []
 
 
+def summary(result: Result) -> str:
+    """Return the short table of a README: each pair at each level, without the columns that need an explanation."""
+    head = ("models", "level", "runtime", "p50 ms", "p90 ms", "fields/s", "time, shipped = 1", "accuracy")
+    full_head, full_rows = pair_table(result.pairs)
+    columns = [full_head.index(name) for name in head]
+    return "\n\n".join([*_heading(result), _table(head, [[row[c] for c in columns] for row in full_rows])]) + "\n"
+
+
 def short(result: Result) -> str:
-    """Return the table and the few lines that a README shows."""
+    """Return the tables and the few lines that the documentation shows."""
     parts = [*_heading(result), _table(*pair_table(result.pairs)), *_judged(result.pairs)]
     engines = _engines(result)
     if engines:

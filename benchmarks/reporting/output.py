@@ -13,6 +13,7 @@ from smear.images import write_atomic
 
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 README_PLOT = Path("docs", "bench.svg")  # below the README's folder
+SPEED_PAGE = Path("docs", "reference", "speed.md")  # the same
 
 
 def ready(folder: Path) -> None:
@@ -56,25 +57,31 @@ def keep(result: Result, folder: Path) -> Path:
 
 
 def write_readme(result: Result, readme: Path) -> None:
-    """Write the table and the plot between the two markers in `readme`.
+    """Write the short table and the plot between the two markers in `readme`, and the long tables into `SPEED_PAGE`.
 
     Raises:
-        BenchmarkError: the file or its markers are missing, or nothing was measured end to end.
+        BenchmarkError: a file or its markers are missing, or nothing was measured end to end.
     """
     drawn = plots_of(result).get("latency")
     if drawn is None:
         raise BenchmarkError(f"{readme}: left as it is; nothing was measured end to end ({'; '.join(result.faults)})")
-    try:
-        text = readme.read_text(encoding="utf-8")
-        before, rest = text.split(BEGIN, 1)
-        _, after = rest.split(END, 1)
-    except (OSError, ValueError):
-        raise BenchmarkError(f"{readme}: no lines {BEGIN} and {END} to write between; add them first") from None
-    plot = readme.parent / README_PLOT
+    page, plot = readme.parent / SPEED_PAGE, readme.parent / README_PLOT
+    image = f"\n![Time of one field, from frame to finding, by level]({README_PLOT.as_posix()})\n"
+    filled = [_filled(readme, markdown.summary(result) + image), _filled(page, "\n" + markdown.short(result) + "\n")]
     ready(plot.parent)
     write_atomic(plot, drawn.encode())
-    part = f"{BEGIN}\n{markdown.short(result)}\n![Frame in, finding out]({README_PLOT.as_posix()})\n{END}"
-    write_atomic(readme, f"{before}{part}{after}".encode())
+    for path, text in zip((readme, page), filled, strict=True):
+        write_atomic(path, text.encode())
+
+
+def _filled(path: Path, part: str) -> str:
+    """Return the text of the Markdown file at `path` with `part` between its markers."""
+    try:
+        before, rest = path.read_text(encoding="utf-8").split(BEGIN, 1)
+        _, after = rest.split(END, 1)
+    except (OSError, ValueError):
+        raise BenchmarkError(f"{path}: no lines {BEGIN} and {END} to write between; add them first") from None
+    return f"{before}{BEGIN}\n{part}{END}{after}"
 
 
 def show(result: Result, console: Console) -> None:

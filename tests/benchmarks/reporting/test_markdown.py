@@ -63,19 +63,43 @@ def test_a_result_without_figures_still_makes_a_page() -> None:
     assert "<h1>" in page(bare)
 
 
-def test_the_readme_gets_its_table_between_the_markers_and_keeps_the_rest(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{output.BEGIN}\nold\n{output.END}\nafter\n")
+@pytest.fixture
+def readme(tmp_path: Path) -> Path:
+    """A README and its page of the documentation, each with something old between its markers."""
+    page = tmp_path / output.SPEED_PAGE
+    page.parent.mkdir(parents=True)
+    for path in (page, tmp_path / "README.md"):
+        path.write_text(f"before\n{output.BEGIN}\nold\n{output.END}\nafter\n")
+    return tmp_path / "README.md"
+
+
+def test_the_readme_gets_a_short_table_between_the_markers_and_keeps_the_rest(readme: Path, tmp_path: Path) -> None:
     output.write_readme(make(), readme)
     text = readme.read_text()
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "old" not in text
     assert "12.00 (11.00 to 13.00)" in text
+    assert "peak MB" not in text
     assert (tmp_path / "docs" / "bench.svg").read_text().count("<svg") == 1
 
 
-def test_the_readme_tells_peers_training_start_and_peak() -> None:
+def test_the_long_tables_go_to_a_page_of_the_documentation(readme: Path, tmp_path: Path) -> None:
+    output.write_readme(make(), readme)
+    text = (tmp_path / output.SPEED_PAGE).read_text()
+    assert "old" not in text
+    assert "peak MB" in text
+    assert "One training step of paper_cnn" in text
+
+
+def test_without_the_page_of_the_documentation_nothing_is_written(readme: Path, tmp_path: Path) -> None:
+    (tmp_path / output.SPEED_PAGE).unlink()
+    with pytest.raises(BenchmarkError, match="speed"):
+        output.write_readme(make(), readme)
+    assert "old" in readme.read_text()
+
+
+def test_the_documentation_tells_peers_training_start_and_peak() -> None:
     text = markdown.short(make())
     assert "| ai-edge-litert | int8 | 10.00 |" in text
     assert "One training step of paper_cnn, batch 16: Keras 900 ms" in text
@@ -99,9 +123,7 @@ def test_a_machine_keeps_one_result_and_a_disturbed_one_does_not_replace_it(tmp_
     assert read_result(path) == make()
 
 
-def test_a_run_that_measured_nothing_end_to_end_leaves_the_readme_as_it_is(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text(f"{output.BEGIN}\nold\n{output.END}\n")
+def test_a_run_that_measured_nothing_end_to_end_leaves_the_readme_as_it_is(readme: Path) -> None:
     with pytest.raises(BenchmarkError, match="end to end: out of memory"):
         output.write_readme(make(pairs=(), faults=("end to end: out of memory",)), readme)
     assert "old" in readme.read_text()
