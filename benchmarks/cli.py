@@ -52,7 +52,7 @@ FILE_WIDTH = 200  # columns of a table that goes to a file
 @click.option("--out", type=PATH, help="Folder for result.json, result.md and result.html.  [default: runs/bench-TIME]")
 @click.option("--keep", type=PATH, help="Folder that keeps one result per machine, such as benchmarks/reference.")
 @click.option(
-    "--readme", type=PATH, help="README to write the short table into; the plot and the long tables go to docs/ beside it."
+    "--readme", type=PATH, help="README that gets the short table; the plot and the long tables go to docs/ beside it."
 )
 @click.pass_context
 def command(
