@@ -4,15 +4,15 @@ import re
 import time
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from device.cameras.base import CameraKind
-from device.cameras.opencv_capture import open_capture
 from device.cameras.uri import CameraName
-from smear.errors import CameraError, EndOfFramesError
+from device.cameras.video_file import VideoFile
+from smear.errors import CameraError, EndOfFramesError, ImageError
 from smear.findings import Frame
-from smear.images import IMAGE_SUFFIXES, list_images, read_image
+from smear.images import IMAGE_SUFFIXES, is_picture_file, look_through, read_field
+from smear.output_files import printable
 
 _DIGITS = re.compile(r"(\d+)")
 
@@ -33,18 +33,20 @@ class FilesCamera:
         self._path = Path(name.target)
         self._pixel_size_um = pixel_size_um
         self._sequence = 0
-        self._video: cv2.VideoCapture | None = None
+        self._video: VideoFile | None = None
         self._pictures: list[Path] = []
+        self._faults: list[str] = []  # said by the next reads, one each
         self._next = 0
+        self._round_began = 0  # the number of its first frame
         if not name.target or not self._path.exists():
-            raise CameraError(f"camera {name.text}: no such file or folder; write files:PATH of an existing one")
+            raise self._error("no such file or folder; write files:PATH of an existing one")
         if self._path.is_dir():
-            self._pictures = sorted(list_images(self._path), key=natural_order)
-            if not self._pictures:
-                raise CameraError(
-                    f"camera {name.text}: no picture in this folder; it may hold {', '.join(sorted(IMAGE_SUFFIXES))}"
-                )
-        elif self._path.suffix.lower() in IMAGE_SUFFIXES:
+            found = look_through(self._path)
+            self._faults = list(found.unreadable)
+            self._pictures = sorted(found.pictures, key=natural_order)
+            if not self._pictures and not self._faults:
+                raise self._error(f"no picture in this folder; it may hold {', '.join(sorted(IMAGE_SUFFIXES))}")
+        elif self._path.suffix.lower() in IMAGE_SUFFIXES or is_picture_file(self._path):
             self._pictures = [self._path]
         else:
             self._video = self._open_video()
@@ -57,51 +59,78 @@ class FilesCamera:
             EndOfFramesError: there is no next one.
             CameraError: closed, or not a readable video.
         """
-        if self._video is not None:
-            image, source = self._next_of_video(self._video), f"{self._path}#{self._sequence}"
-        else:
-            path = self._next_picture()
-            image, source = read_image(path), str(path)
-        frame = Frame(image, source, self._pixel_size_um, self._sequence, time.monotonic(), time.time())
-        self._sequence += 1
-        return frame
+        if self._faults:
+            raise ImageError(self._faults.pop(0))
+        return self._from_folder() if self._video is None else self._from_video(self._video)
 
     def close(self) -> None:
         """Close the video; safe to call twice."""
         if self._video is not None:
-            self._video.release()
-        self._pictures = []
+            self._video.close()
+        self._pictures, self._faults = [], []
         self._loop = False
 
-    def _next_picture(self) -> Path:
+    def _from_folder(self) -> Frame:
         if self._loop and self._pictures:
             self._next %= len(self._pictures)
         if self._next >= len(self._pictures):
-            raise self._end(len(self._pictures))
+            raise self._end()
+        path = self._pictures[self._next]
+        try:
+            picture = read_field(path)
+        except ImageError:
+            del self._pictures[self._next]  # a loop passes over it from now on, and ends when none is left
+            if not self._path.exists():
+                self._pictures = []
+                raise ImageError(f"{printable(self._path)} is no longer there; put it back and start again") from None
+            raise
         self._next += 1
-        return self._pictures[self._next - 1]
+        return self._frame(picture.image, printable(path), self._pixel_size_um or picture.pixel_size_um)
 
-    def _next_of_video(self, video: cv2.VideoCapture) -> np.ndarray:
-        done, picture = video.read()
-        if not done and self._loop:
-            video.release()
-            self._video = video = self._open_video()
-            done, picture = video.read()
-        if not done or picture is None:
-            raise self._end(self._sequence)
-        return cv2.cvtColor(np.asarray(picture), cv2.COLOR_BGR2RGB)
+    def _from_video(self, video: VideoFile) -> Frame:
+        image = self._next_of(video)
+        if image is None and (shortfall := video.shortfall()):
+            self._loop = False  # the same would be missing in every round
+            video.close()
+            self._video, self._pictures = None, []
+            raise ImageError(shortfall)
+        if image is None and self._loop and self._sequence > self._round_began:
+            video.close()
+            self._video, self._round_began = self._open_video(), self._sequence
+            image = self._next_of(self._video)
+        if image is None:
+            raise self._end()
+        return self._frame(image, f"{printable(self._path)}#{self._sequence}", self._pixel_size_um)
 
-    def _open_video(self) -> cv2.VideoCapture:
-        video = open_capture(str(self._path))
-        if not video.isOpened() or video.get(cv2.CAP_PROP_FRAME_WIDTH) < 1:
-            raise CameraError(
-                f"camera {self.name}: neither a readable picture nor a readable video; "
-                "give JPEG, PNG, TIFF, or a video such as AVI or MP4"
+    def _next_of(self, video: VideoFile) -> np.ndarray | None:
+        """Return the next frame; what is damaged is said in the first round and passed over in the others."""
+        while True:
+            try:
+                return video.next()
+            except ImageError:
+                if not self._round_began:
+                    raise
+
+    def _frame(self, image: np.ndarray, source: str, pixel_size_um: float | None) -> Frame:
+        frame = Frame(image, source, pixel_size_um, self._sequence, time.monotonic(), time.time())
+        self._sequence += 1
+        return frame
+
+    def _open_video(self) -> VideoFile:
+        video = VideoFile(self._path)
+        if not video.readable:
+            raise self._error(
+                "neither a readable picture nor a readable video; give JPEG, PNG, TIFF, or a video such as AVI or MP4"
             )
         return video
 
-    def _end(self, count: int) -> EndOfFramesError:
-        return EndOfFramesError(f"camera {self.name} is at its end after {count} pictures; add ?loop=1 to start again")
+    def _error(self, text: str) -> CameraError:
+        return CameraError(f"camera {printable(self.name)}: {text}")
+
+    def _end(self) -> EndOfFramesError:
+        return EndOfFramesError(
+            f"camera {printable(self.name)} is at its end after {self._sequence} pictures; add ?loop=1 to start again"
+        )
 
 
 def natural_order(path: Path) -> list[tuple[int, int, str]]:

@@ -21,6 +21,7 @@ from smear.errors import ImageError
 from smear.images import jpeg, tiff
 from smear.images.colour import ToRgb, to_rgb
 from smear.images.formats import HEAD_BYTES, format_of
+from smear.images.writer import is_own_output
 from smear.output_files import printable
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
@@ -56,9 +57,40 @@ def read_picture(path: Path) -> Picture:
         ImageError: there is none, it may not be read, it is damaged anywhere, one of several in its file, too small or
             too large, or its colours are not well defined as RGB.
     """
+    with _named(path), _opened(path) as file:
+        return _read(file)
+
+
+def read_field(path: Path) -> Picture:
+    """Read the photograph at `path` to examine it; see `read_picture`.
+
+    Raises:
+        ImageError: as `read_picture`, and for a mask or overlay of this program.
+    """
+    with _named(path), _opened(path) as file:
+        if is_own_output(file.read(HEAD_BYTES)):
+            raise ImageError("a mask or overlay of this program, not a photograph")
+        file.seek(0)
+        return _read(file)
+
+
+def is_picture_file(path: Path) -> bool:
+    """Tell by the first bytes of `path` whether it is in one of the formats that are read."""
+    if not path.is_file():  # of a pipe the bytes would be gone
+        return False
     try:
         with _opened(path) as file:
-            return _read(file)
+            format_of(file.read(HEAD_BYTES))
+    except ImageError:
+        return False
+    return True
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Put the file's name before the message of any `ImageError`."""
+    try:
+        yield
     except ImageError as error:
         raise ImageError(f"{printable(path)}: {error}") from error.__cause__
 
