@@ -14,10 +14,11 @@ from rich.table import Table
 from benchmarks.schema import BenchmarkError, Result, read_result
 from benchmarks.suites.soak import command as soak_command
 from benchmarks.suites.store_queries import command as records_command
-from smear.bundle.manifest import LEVELS
-from smear.inference.tflite import RUNTIMES
+from smear.bundle.levels import LEVELS
+from smear.inference.tflite import AUTOMATIC
 
 PATH = click.Path(path_type=Path)
+RUNTIMES = tuple(kind.name for kind in AUTOMATIC)  # those that the worker drives itself
 REGRESSED = 3  # exit code of `bench compare`
 FILE_WIDTH = 200  # columns of a table that goes to a file
 
@@ -82,7 +83,7 @@ def command(
     options = Options(
         mode=mode,
         levels=_chosen("--levels", levels, LEVELS),
-        runtimes=_chosen("--runtimes", runtimes, tuple(RUNTIMES)),
+        runtimes=_chosen("--runtimes", runtimes, RUNTIMES),
         threads=_numbers(threads),
         bundle=bundle,
         reference=reference,

@@ -30,11 +30,12 @@ from benchmarks.suites.peak import measure_peak
 from benchmarks.suites.startup import measure_start
 from benchmarks.suites.training import measure_training
 from device.bundles import shipped_bundle
-from smear.bundle.manifest import MANIFEST, SLOW, Bundle, load_bundle
+from smear.bundle.levels import SLOW
+from smear.bundle.manifest import MANIFEST, Bundle, load_bundle
 from smear.classes import LABELS
 from smear.errors import SmearscopeError
 from smear.images import write_image
-from smear.inference.tflite import DEFAULT_RUNTIME, RUNTIMES
+from smear.inference.tflite import AI_EDGE_LITERT, AUTOMATIC
 from smear.synthetic import render
 
 # Of the live cameras and of each point of the growth curves, whose largest frames take a second each on a Pi.
@@ -160,14 +161,15 @@ def _wanted(options: Options, bundle: Bundle, scratch: Path) -> tuple[Wanted, di
 def _runtimes(options: Options) -> tuple[dict[str, Path], dict[str, str], dict[str, str]]:
     """Return interpreter by runtime, why a runtime is not there, and versions found elsewhere."""
     found, refused, versions = dict[str, Path](), dict[str, str](), dict[str, str]()
-    for runtime, (module, extra) in RUNTIMES.items():
+    for kind in AUTOMATIC:
+        runtime = kind.name
         if options.runtimes is not None and runtime not in options.runtimes:
             continue
-        elsewhere = options.tflite_python if runtime != DEFAULT_RUNTIME else None
+        elsewhere = options.tflite_python if kind is not AI_EDGE_LITERT else None
         python = elsewhere or Path(sys.executable)
-        version = _version(python, module.split(".")[0], runtime)
+        version = _version(python, kind.module.split(".")[0], runtime)
         if version is None:
-            how = "give --tflite-python" if runtime != DEFAULT_RUNTIME else f"pip install 'smearscope[{extra}]'"
+            how = "give --tflite-python" if kind is not AI_EDGE_LITERT else kind.advice
             refused[runtime] = f"not installed for {python.name}; {how}"
             continue
         found[runtime] = python

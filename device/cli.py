@@ -1,6 +1,7 @@
 """The `smearscope` command: a table of sub-commands, each imported only when it is asked for."""
 
 import importlib
+import os
 import sys
 import traceback
 from dataclasses import dataclass
@@ -8,20 +9,21 @@ from typing import Any, NoReturn
 
 import click
 
+from device.system.process import set_process_defaults
 from smear import RESEARCH_USE_ONLY, __version__
 from smear.errors import SmearscopeError
 
 INTERRUPTED = 130  # 128 + SIGINT, what a shell expects of a program ended by Ctrl-C
-OTHER_EXTRAS = {"cryptography": "sign", "pygame": "screen"}  # packages that a command's own extra leaves out
-OWN_ROOMS = frozenset({"smear", "device", "train", "convert", "benchmarks"})
+OTHER_EXTRAS = {"cryptography": "sign", "pygame": "screen"}  # packages that are in no command's own extra
+OWN_PACKAGES = frozenset({"smear", "device", "train", "convert", "benchmarks"})
 
 
 @dataclass(frozen=True, slots=True)
 class LazyCommand:
-    """Where a sub-command lives, and what `--help` says of it without importing it."""
+    """Where a sub-command is, and what `--help` says about it without importing it."""
 
     target: str  # "module:attribute"
-    extra: str  # the pip extra that brings what it needs
+    extra: str  # the pip extra that installs what it needs
     help: str
 
 
@@ -31,19 +33,21 @@ COMMANDS: dict[str, LazyCommand] = {
     "analyze": LazyCommand("device.commands.analyze:command", "device", "Examine picture files or folders."),
     "slides": LazyCommand("device.commands.slides:command", "device", "List, show, export or mark what was stored."),
     "slide": LazyCommand("device.commands.slide:command", "device", "Start or end a slide on the running device."),
-    "status": LazyCommand("device.commands.status:command", "device", "Ask the running device how it does."),
-    "calibrate": LazyCommand("device.commands.calibrate:command", "device", "Set white, flat field, scale or focus."),
+    "status": LazyCommand("device.commands.status:command", "device", "Show how the running device is doing."),
+    "calibrate": LazyCommand(
+        "device.commands.calibrate:command", "device", "Calibrate white, flat field, scale, focus."
+    ),
     "model": LazyCommand("device.commands.model:command", "device", "Show, install or roll back the model bundle."),
     "config": LazyCommand("device.commands.config:command", "device", "Check, show or describe the settings."),
-    "doctor": LazyCommand("device.commands.doctor:command", "device", "Check this machine and say what to do."),
-    "train": LazyCommand("train.cli:command", "train", "Audit data, train, evaluate and report (desktop)."),
+    "doctor": LazyCommand("device.commands.doctor:command", "device", "Check this machine and say what to fix."),
+    "train": LazyCommand("train.cli:command", "train", "Audit data, train, evaluate, report (desktop)."),
     "convert": LazyCommand("convert.cli:command", "convert", "Turn trained models into a bundle (desktop)."),
     "bench": LazyCommand("benchmarks.cli:command", "bench", "Measure speed, memory and accuracy by level."),
 }
 
 
 class LazyGroup(click.Group):
-    """A click group over `COMMANDS` that catches every expected error in one place."""
+    """The sub-commands in `COMMANDS`; every expected error of theirs is reported here."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the sub-commands in the order of the table."""
@@ -89,12 +93,12 @@ def _fail(ctx: click.Context, message: str) -> NoReturn:
 
 
 def _missing(command: str, error: ModuleNotFoundError) -> str:
-    """Say which extra brings what `command` lacks; raise again what no extra can mend."""
+    """Return which extra installs what `command` lacks; raise `error` again where none does."""
     entry = COMMANDS.get(command)
     missing = error.name or ""
     if entry is None:
         raise error
-    own = missing.split(".")[0] in OWN_ROOMS
+    own = missing.split(".")[0] in OWN_PACKAGES
     if own and not f"{entry.target.split(':')[0]}.".startswith(f"{missing}."):
         raise error  # a file of ours imports one that does not exist: a defect, not a missing extra
     what = "is not part of this installation" if own else f"needs the Python package {missing!r}"
@@ -115,6 +119,7 @@ def cli(verbose: bool) -> None:
 
 def main() -> None:
     """Entry point of the `smearscope` script."""
+    set_process_defaults(os.environ)
     try:
         cli(prog_name="smearscope")
     except KeyboardInterrupt:  # before or after the group ran: importing, or writing the last line

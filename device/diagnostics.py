@@ -1,4 +1,4 @@
-"""Is everything here that the device needs? One check per part, each with what to do about it."""
+"""The checks of `smearscope doctor`: one per part of the device, each with what to do about a fault."""
 
 import importlib.util
 import os
@@ -7,18 +7,23 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from device.bundles import MODELS, current_bundle
-from device.cameras.registry import open_camera
-from device.screen.displays import choose_display
+from device.cameras.registry import AUTO as CAMERA_AUTO
+from device.cameras.registry import CAMERAS, camera_kind, open_camera
+from device.screen.displays import AUTO as DISPLAY_AUTO
+from device.screen.displays import DISPLAYS, PNG, choose_display, display_kind
 from device.settings import Settings
 from device.store.database import writer_is_alive
 from device.store.retention import MEGABYTE, free_bytes_of
 from device.system.health import read_health, throttle_words
 from smear.bundle.manifest import load_bundle
 from smear.errors import CameraError, SmearscopeError
+from smear.inference.tflite import AUTO, RUNTIMES, choose_runtime
+from smear.registry import Registry
 
-PYTHONS = ((3, 11), (3, 13))  # the versions that the pins are made for
+PYTHONS = ((3, 11), (3, 13))  # oldest and newest version with pinned requirements
 _FRAME_TIMEOUT_S = 5.0
 
 
@@ -28,18 +33,19 @@ class Check:
 
     name: str
     ok: bool
-    text: str  # what was found; when not ok, what to do follows
+    text: str  # what was found; where that is not ok, what to do about it
     needed: bool = True  # False: the device works without it
 
 
 def examine(settings: Settings, data: Path, camera: str | None = None, display: str | None = None) -> list[Check]:
-    """Check every part; a fault in one never hides the others."""
+    """Check every part; a fault in one does not keep the others from being checked."""
     checks: list[tuple[str, Callable[[], Check]]] = [
         ("Python", check_python),
         ("environment", check_environment),
         ("runtime", lambda: check_runtime(settings)),
         ("camera", lambda: check_camera(settings, camera)),
         ("screen", lambda: check_screen(display or settings.display.name)),
+        ("plugins", check_plugins),
         ("model", lambda: check_model(settings, data)),
         ("data folder", lambda: check_disk(settings, data)),
         ("board", check_board),
@@ -63,7 +69,7 @@ def check_python() -> Check:
 
 
 def check_environment() -> Check:
-    """The virtual environment, and whether picamera2 from apt can be seen inside it."""
+    """The virtual environment."""
     inside = sys.prefix != sys.base_prefix
     text = (
         sys.prefix if inside else "no virtual environment; make one with: python3 -m venv --system-site-packages .venv"
@@ -73,21 +79,18 @@ def check_environment() -> Check:
 
 def check_runtime(settings: Settings) -> Check:
     """The inference runtime that the settings ask for."""
-    from smear.inference.tflite import DEFAULT_RUNTIME, RUNTIMES
-
-    wanted = settings.model.runtime if settings.model.runtime != "auto" else DEFAULT_RUNTIME
-    there = [name for name, (module, _) in RUNTIMES.items() if importlib.util.find_spec(module.split(".")[0])]
-    if wanted in there:
-        return Check("runtime", True, ", ".join(there))
-    extra = RUNTIMES[wanted][1]
-    return Check("runtime", False, f"{wanted} is not installed; pip install 'smearscope[{extra}]'")
+    kind = choose_runtime(settings.model.runtime)
+    if kind.module:
+        kind.load()
+    others = [other.name for other in RUNTIMES.all() if other not in (AUTO, kind) and other.is_installed()]
+    return Check("runtime", True, ", ".join([kind.name, *others]))
 
 
 def check_camera(settings: Settings, camera: str | None) -> Check:
-    """A frame from the camera that would be used."""
+    """The camera that would be used: one frame is read from it."""
     name = camera or settings.camera.name
-    if name == "auto" and not _has_picamera2() and not list(Path("/dev").glob("video*")):
-        text = "none found; connect one, or go on with '--camera simulated:' or '--camera files:PATH'"
+    if camera_kind(name) is CAMERA_AUTO and not _has_picamera2() and not list(Path("/dev").glob("video*")):
+        text = "none found; connect one, or use '--camera simulated:' or '--camera files:PATH'"
         return Check("camera", False, text, needed=is_raspberry_pi())
     try:
         opened = open_camera(name)
@@ -96,21 +99,34 @@ def check_camera(settings: Settings, camera: str | None) -> Check:
         finally:
             opened.close()
     except CameraError as error:
-        return Check("camera", False, f"{error}")
-    said = " (SIMULATED)" if opened.simulated else ""
-    return Check("camera", True, f"{opened.name}: {width}x{height}{said}")
+        return Check("camera", False, str(error))
+    simulated = " (SIMULATED)" if opened.simulated else ""
+    return Check("camera", True, f"{opened.name}: {width}x{height}{simulated}")
 
 
 def check_screen(display: str) -> Check:
     """The display that would be used; a machine without one still records."""
-    wanted = choose_display(os.environ, Path("/dev/dri"), Path("screen.png")) if display == "auto" else display
-    if wanted.startswith("png:") and display == "auto":
+    asked = display_kind(display)
+    automatic = asked is DISPLAY_AUTO
+    kind = choose_display(os.environ) if automatic else asked
+    if automatic and kind is PNG:
         text = "none attached; screens go to a PNG file. Attach one, or choose --display none"
         return Check("screen", False, text, needed=False)
-    if wanted in {"window", "kmsdrm"} and importlib.util.find_spec("pygame") is None:
-        text = f"{wanted} needs pygame-ce; pip install 'smearscope[screen]', or choose --display png:PATH"
-        return Check("screen", False, text, needed=display != "auto")
-    return Check("screen", True, wanted)
+    if kind.module and importlib.util.find_spec(kind.module) is None:
+        how = f"pip install 'smearscope[{kind.extra}]'" if kind.extra else "install it"
+        text = f"{kind.name} needs the Python module {kind.module}; {how}, or choose --display {PNG.written}"
+        return Check("screen", False, text, needed=not automatic)
+    return Check("screen", True, kind.name if automatic else display)
+
+
+def check_plugins() -> Check:
+    """What other distributions add by entry points, and which of it cannot be used."""
+    registries: tuple[Registry[Any], ...] = (CAMERAS, DISPLAYS, RUNTIMES)
+    problems = [problem.text for registry in registries for problem in registry.problems()]
+    if problems:
+        return Check("plugins", False, ". ".join(problems), needed=False)
+    found = [f"{registry.what} {spec.name}" for registry in registries for spec in registry.plugins()]
+    return Check("plugins", True, ", ".join(found) or "none", needed=False)
 
 
 def check_model(settings: Settings, data: Path) -> Check:
@@ -122,20 +138,20 @@ def check_model(settings: Settings, data: Path) -> Check:
 
 
 def check_disk(settings: Settings, data: Path) -> Check:
-    """Room for records, in a folder that may be written."""
+    """The data folder: writable, with room for records."""
     existing = next(folder for folder in (data, *data.absolute().parents) if folder.is_dir())
     if not os.access(existing, os.W_OK):
-        return Check("data folder", False, f"{data} may not be written by this user; give another one with --data")
+        return Check("data folder", False, f"{data} is not writable for this user; choose another one with --data")
     free, wanted = free_bytes_of(existing) / MEGABYTE, settings.store.min_free_mb
     if free < wanted:
-        text = f"{data}: {free:.0f} MB free, {wanted} MB must stay so; delete slides or lower store.min_free_mb"
+        text = f"{data}: {free:.0f} MB free, {wanted} MB must stay free; delete slides or lower store.min_free_mb"
         return Check("data folder", False, text)
     busy = ", a smearscope is recording into it" if writer_is_alive(data) else ""
     return Check("data folder", True, f"{data}: {free / 1000:.1f} GB free{busy}")
 
 
 def check_board(sys_folder: Path = Path("/sys")) -> Check:
-    """Temperature and throttling, where the machine has sensors for them."""
+    """Temperature and throttling, where the board has sensors for them."""
     health = read_health(sys_folder)
     words = throttle_words(health.throttled or 0)
     temperature = "no sensor" if health.temperature_c is None else f"{health.temperature_c:.0f} degrees C"
@@ -146,7 +162,7 @@ def check_board(sys_folder: Path = Path("/sys")) -> Check:
 
 
 def is_raspberry_pi(model: Path = Path("/proc/device-tree/model")) -> bool:
-    """Tell whether this is the board beside the microscope; a desktop examines files without a camera."""
+    """Return whether this is a Raspberry Pi; a desktop analyses files and needs no camera."""
     try:
         return "Raspberry Pi" in model.read_text(encoding="utf-8", errors="replace")
     except OSError:

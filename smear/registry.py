@@ -68,7 +68,7 @@ class Registry(Generic[SpecT]):
         self.group = group
         self._spec_type = spec_type
         self._built_in = {spec.name: spec for spec in built_in}
-        self._what = what
+        self.what = what
         self._error = error
         self._find_entry_points = find_entry_points
 
@@ -86,11 +86,15 @@ class Registry(Generic[SpecT]):
         for problem in problems:
             if problem.name == name:
                 raise self._error(problem.text)
-        raise self._error(f"{name!r} is no {self._what}; write one of: {', '.join(self.usages())}")
+        raise self._error(f"{name!r} is no {self.what}; write one of: {', '.join(self.usages())}")
 
     def all(self) -> tuple[SpecT, ...]:
         """Return the built-in specs in their order, then the plugins that can be used, by name."""
-        return (*self._built_in.values(), *self._plugins[0].values())
+        return (*self._built_in.values(), *self.plugins())
+
+    def plugins(self) -> tuple[SpecT, ...]:
+        """Return the specs of the plugins that can be used, by name."""
+        return tuple(self._plugins[0].values())
 
     def names(self) -> tuple[str, ...]:
         """Return the names of `all`."""
@@ -139,7 +143,7 @@ class Registry(Generic[SpecT]):
     def _problem(self, point: "EntryPoint", reason: str, advice: str = "") -> Problem:
         owner = _distribution(point)
         advice = advice or f"update or uninstall {owner}"
-        return Problem(point.name, f"{self._what} {point.name!r} of {owner} cannot be used: {reason}; {advice}")
+        return Problem(point.name, f"{self.what} {point.name!r} of {owner} cannot be used: {reason}; {advice}")
 
 
 def _distribution(point: "EntryPoint") -> str:

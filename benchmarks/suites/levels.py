@@ -11,7 +11,8 @@ from benchmarks import schema
 from benchmarks.interleaved import Effort, Measured, Say, Spec, latency_of, measure, ratio_of
 from benchmarks.suites.operations import multiply_adds
 from benchmarks.suites.peers import plan_peers
-from smear.bundle.manifest import LEVELS, Bundle, Classifier, Role, Segmenter
+from smear.bundle.levels import LEVELS, level_spec
+from smear.bundle.manifest import Bundle, Classifier, Role, Segmenter
 
 ROLES: tuple[Role, ...] = ("segmenter", "classifier")
 Owner = Literal["bundle", "reference"]
@@ -47,7 +48,9 @@ def levels_of(bundle: Bundle) -> tuple[str, ...]:
     manifest = bundle.manifest
     return tuple(
         level for level in LEVELS
-        if level in manifest.segmenter.levels and level in manifest.classifier.levels and level != "edgetpu"
+        if level in manifest.segmenter.levels
+        and level in manifest.classifier.levels
+        and not level_spec(level).needs_delegate
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from benchmarks.interleaved import Effort, Say, Spec, measure
 from benchmarks.suites.levels import ROLES, ROOT, base_level
 from benchmarks.suites.operations import matrix_product, multiply_adds, onnx_product, pieces
 from smear.bundle.manifest import Bundle
-from smear.inference.tflite import DEFAULT_RUNTIME, open_runtime
+from smear.inference.tflite import AI_EDGE_LITERT, open_runtime
 
 SIZES = (256, 512, 1024)  # of a square product: the smallest fits the first caches, the largest hides every start
 # The fastest of many short invokes: a peak is what was reached, and on a shared machine a mean of them is not.
@@ -68,8 +68,8 @@ def _plan(scratch: Path, torch: Path | None) -> Iterator[tuple[Spec, dict[str, A
         for kind in ("int8", "float32"):
             file = scratch / f"product-{kind}-{size}.tflite"
             file.write_bytes(matrix_product(size, kind == "int8"))
-            ask: dict[str, Any] = {"path": str(file), "runtime": DEFAULT_RUNTIME, "threads": 1}
-            facts = {"engine": DEFAULT_RUNTIME, "kind": kind, "size": size}
+            ask: dict[str, Any] = {"path": str(file), "runtime": AI_EDGE_LITERT.name, "threads": 1}
+            facts = {"engine": AI_EDGE_LITERT.name, "kind": kind, "size": size}
             yield Spec(file.stem, "tflite", ask), facts
     size = SIZES[-1]
     try:

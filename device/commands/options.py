@@ -11,7 +11,8 @@ import click
 from device.cameras.base import Camera
 from device.cameras.registry import camera_kind, open_camera
 from device.settings import CONFIG_VARIABLE, DATA_VARIABLE, Settings, data_folder, load_settings
-from smear.bundle.manifest import LEVELS, Level, load_bundle
+from smear.bundle.levels import LEVELS, Level, level_spec
+from smear.bundle.manifest import load_bundle
 from smear.inference.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -96,11 +97,11 @@ def open_pipeline(
     return Pipeline(
         load_bundle(path),
         level,
-        None if runtime == "auto" else runtime,
+        runtime,
         choice.threads or settings.model.threads,
         settings.gate.limits(),
         wrap,
-        settings.model.delegate if level == "edgetpu" else None,
+        settings.model.delegate if level_spec(level).needs_delegate else None,
     )
 
 

@@ -5,12 +5,11 @@ from pathlib import Path
 
 from device.session.inference_worker import Examiner, Pipeline
 from device.session.supervisor import Board, Turn
-from smear.bundle.manifest import Level
+from smear.bundle.levels import Level, level_spec
 from smear.errors import InferenceError, RuntimeUnavailableError, SmearscopeError
 
 BUNDLE = "bundle"
 ACCELERATOR = "accelerator"
-FALLBACK: Level = "int8"  # what an Edge TPU model was compiled from: the same numbers, slower
 _LOOK_S = 2.0
 
 Open = Callable[[Level | None], Pipeline]
@@ -22,7 +21,7 @@ class Loader:
 
     def __init__(self, open_pipeline: Open, wanted: Level, cpu_fallback: bool, board: Board) -> None:
         self._open = open_pipeline
-        self._wanted = wanted
+        self._cpu_level = level_spec(wanted).cpu_level  # None: the wanted level needs no accelerator
         self._cpu_fallback = cpu_fallback
         self._board = board
         self._on_cpu = False
@@ -34,7 +33,7 @@ class Loader:
             RuntimeUnavailableError: its accelerator is missing, and the settings do not allow the CPU.
             SmearscopeError: it cannot be opened.
         """
-        if self._wanted != "edgetpu":
+        if self._cpu_level is None:
             return self._open(None)
         if isinstance(failed, InferenceError):
             self._give_up(failed)
@@ -43,17 +42,20 @@ class Loader:
                 return self._open(None)
             except RuntimeUnavailableError as error:
                 self._give_up(error)
-        return self._open(FALLBACK)
+        return self._open(self._cpu_level)
 
     def _give_up(self, error: SmearscopeError) -> None:
         """Go on on the CPU where the settings allow it, never without saying so."""
         if not self._cpu_fallback:
             self._board.put(ACCELERATOR, f"Edge TPU: {error}")
             raise RuntimeUnavailableError(
-                f"the Edge TPU cannot be used ({error}); model.cpu_fallback = true would go on with int8 on the CPU"
+                f"the Edge TPU cannot be used ({error}); "
+                f"model.cpu_fallback = true would go on with {self._cpu_level} on the CPU"
             ) from error
         self._on_cpu = True
-        self._board.put(ACCELERATOR, f"slow: on the CPU with {FALLBACK}, as the Edge TPU cannot be used: {error}")
+        self._board.put(
+            ACCELERATOR, f"slow: on the CPU with {self._cpu_level}, as the Edge TPU cannot be used: {error}"
+        )
 
 
 class BundleWatch:

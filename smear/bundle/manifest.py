@@ -8,6 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from smear.bundle.levels import LEVELS as LEVELS
+from smear.bundle.levels import SLOW as SLOW
+from smear.bundle.levels import Level as Level
 from smear.classes import LABELS
 from smear.errors import BundleError
 from smear.images import write_atomic
@@ -16,10 +19,6 @@ SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 CHECKSUM = "manifest.json.sha256"  # of MANIFEST, as sha256sum writes and checks it: the manifest cannot hold its own
 SIGNATURE = "manifest.sig"  # detached Ed25519 signature of MANIFEST; checked by who requires one
-Level = Literal["float32", "float16", "dynamic", "int8", "int16x8", "edgetpu"]
-LEVELS: tuple[Level, ...] = ("float32", "float16", "dynamic", "int8", "int16x8", "edgetpu")
-SLOW: frozenset[Level] = frozenset({"int16x8"})
-"""Levels that runtimes have reference kernels for only: forty times the time of int8, seconds a field on a Pi."""
 Role = Literal["segmenter", "classifier"]
 Shown = Literal["field", "cells", "crops"]
 """What a classifier sees: the whole field, the cells on neutral ground, or one crop a cell, pooled."""

@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import cv2
-
+from smear.bundle.levels import level_spec
 from smear.bundle.manifest import Bundle, InputScale, Role
 from smear.classes import LABELS
 from smear.errors import BundleError, ImageError
@@ -18,7 +17,7 @@ from smear.inference.classification import classify
 from smear.inference.quality_gate import Limits, measure_quality, refusals
 from smear.inference.runtime import Runtime
 from smear.inference.segmentation import segment
-from smear.inference.tflite import DEFAULT_RUNTIME, open_runtime
+from smear.inference.tflite import choose_runtime
 from smear.inference.verification import GOLDEN, answer_fault, answer_stride, read_golden
 
 
@@ -43,11 +42,11 @@ class Pipeline:
             BundleError: the bundle lacks `level`, or answers otherwise than its golden outputs here.
             RuntimeUnavailableError: the runtime is not installed.
         """
-        self.bundle, self.level, self.runtime = bundle, level, runtime or DEFAULT_RUNTIME
+        kind = choose_runtime(runtime)
+        self.bundle, self.level, self.runtime = bundle, level, kind.name
         self._limits = limits or Limits()
-        cv2.setNumThreads(threads)  # else OpenCV wakes every core for planes that are done before it is awake
-        self.segmenter = open_runtime(bundle.model("segmenter", level), runtime, threads, delegate)
-        self.classifier = open_runtime(bundle.model("classifier", level), runtime, threads, delegate)
+        self.segmenter = kind.open(bundle.model("segmenter", level), threads, delegate)
+        self.classifier = kind.open(bundle.model("classifier", level), threads, delegate)
         answer_stride(self.segmenter.input_shape, self.segmenter.output_shape)
         self._prove()
         self.segmenter = wrap("segmenter", self.segmenter)
@@ -55,7 +54,7 @@ class Pipeline:
 
     def _prove(self) -> None:
         # A bundle in the making is proven once it has golden outputs; those of an Edge TPU need the accelerator.
-        if GOLDEN not in self.bundle.manifest.files or self.level == "edgetpu":
+        if GOLDEN not in self.bundle.manifest.files or level_spec(self.level).needs_delegate:
             return
         golden = read_golden(self.bundle)
         models: tuple[tuple[Role, Runtime], ...] = (("segmenter", self.segmenter), ("classifier", self.classifier))

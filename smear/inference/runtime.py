@@ -1,27 +1,65 @@
-"""What a loaded model is to the pipeline."""
+"""What a loaded model is to the pipeline, and what each inference runtime declares about itself."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
 from typing import Protocol
 
 import numpy as np
+
+from smear.errors import RuntimeUnavailableError
+from smear.registry import Spec
 
 
 class Runtime(Protocol):
     """One loaded model with a static batch of 1."""
 
-    name: str  # "ai-edge-litert" or "tflite-runtime"
+    name: str  # of the runtime that runs it, as stored in records
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
 
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
         """Return the float32 output for `tensor`, of `input_shape`; quantization happens inside.
 
-        It is a uint8 picture, or the float32 tensor that `smear.imaging.resampling.to_tensor` would make of it.
+        `tensor` is a uint8 picture, or the float32 tensor that `smear.imaging.resampling.to_tensor` makes of it.
 
         Raises:
-            InferenceError: the model did not answer.
+            InferenceError: the model failed.
         """
         ...
 
     def close(self) -> None:
         """Free the interpreter."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeKind(Spec):
+    """One inference runtime: the module it needs, and how it loads a model."""
+
+    open: Callable[[Path, int, str | None], Runtime]  # model file, threads, library of a delegate
+    module: str = ""  # imported only when the runtime is used; empty: it needs none of its own
+    extra: str = ""  # of smearscope, which installs the module
+
+    @property
+    def advice(self) -> str:
+        """How to install it."""
+        return f"pip install 'smearscope[{self.extra}]'" if self.extra else f"install the Python module {self.module}"
+
+    def is_installed(self) -> bool:
+        """Return whether its module can be found, without importing it."""
+        return not self.module or find_spec(self.module.split(".")[0]) is not None
+
+    def load(self) -> ModuleType:
+        """Import its module.
+
+        Raises:
+            RuntimeUnavailableError: it is not installed here.
+        """
+        try:
+            return import_module(self.module)
+        except ImportError as error:
+            raise RuntimeUnavailableError(f"runtime {self.name} is not installed ({error}); {self.advice}") from error

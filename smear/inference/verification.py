@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from smear.bundle.levels import level_spec
 from smear.bundle.manifest import (
     MANIFEST,
     MEND,
@@ -55,7 +56,7 @@ def golden_faults(bundle: Bundle, runtime: str | None = None, skip: Collection[s
         return [str(error)]
     faults = []
     for role, level, file in models(bundle.manifest):
-        if file not in skip and level != "edgetpu":  # an Edge TPU file answers only on the accelerator
+        if file not in skip and not level_spec(level).needs_delegate:  # else it needs the accelerator
             fault = model_fault(bundle, role, level, golden, lambda path: open_runtime(path, runtime))
             faults += [fault] if fault else []
     return faults

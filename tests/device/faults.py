@@ -10,8 +10,8 @@ import numpy as np
 
 from device.cameras.base import Camera
 from device.screen.display import Display
-from device.screen.displays import NoDisplay
 from device.screen.live_screen import LiveScreen, PatientDisplay
+from device.screen.no_display import NoDisplay
 from device.session.camera_worker import CameraFeed
 from device.session.inference_worker import Deadlines, Examined, Examiner, Guard
 from device.session.session import Heartbeat, run_session

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -50,6 +51,11 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def lines(result: Result) -> list[dict]:
     return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def ours(stderr: str) -> list[str]:
+    """Return the lines of `stderr` but for the one that the inference runtime writes, once in a process."""
+    return [line for line in stderr.splitlines() if line != "INFO: Created TensorFlow Lite XNNPACK delegate for CPU."]
 
 
 def is_one_line_of_ours(text: str) -> bool:
@@ -284,7 +290,7 @@ def test_a_level_or_runtime_that_is_not_there_is_one_line(analyze: Analyze, tiny
         result = analyze(*options, pictures / "Pre.png")
         assert result.exit_code == 1
         assert is_one_line_of_ours(result.stderr)
-        assert "choose one of" in result.stderr
+        assert re.search("(choose|write) one of", result.stderr)
 
 
 def test_an_empty_folder_is_one_line(analyze: Analyze, tmp_path: Path) -> None:
@@ -318,7 +324,7 @@ def test_a_camera_that_is_not_there_is_one_line(
     result = CliRunner().invoke(cli, ["capture", *options, "--camera", camera])
     assert result.exit_code == 1
     assert is_one_line_of_ours(result.stderr)
-    assert capfd.readouterr().err == ""  # OpenCV and libcamera write past Python
+    assert ours(capfd.readouterr().err) == []  # OpenCV and libcamera write past Python
 
 
 def test_as_a_process_it_streams_lines_and_shows_no_traceback(
@@ -337,8 +343,8 @@ def test_as_a_process_it_streams_lines_and_shows_no_traceback(
         *(f"{label}.png" for label in LABELS),
         "truncated.jpg",
     ]
-    assert all(line.startswith("smearscope: ") for line in done.stderr.splitlines()), done.stderr
-    assert len(done.stderr.splitlines()) == 2
+    assert all(line.startswith("smearscope: ") for line in ours(done.stderr)), done.stderr
+    assert len(ours(done.stderr)) == 2
 
 
 def test_the_first_line_comes_before_the_last_picture_is_read(tiny_bundle: Path, tmp_path: Path) -> None:

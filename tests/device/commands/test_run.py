@@ -146,7 +146,17 @@ def test_doctor_has_a_line_for_each_part_and_fails_without_a_model(folder, tmp_p
     settings.write_text(f'[model]\nbundle = "{tmp_path / "nowhere"}"\n')
     result = CliRunner().invoke(cli, [*words, "--config", str(settings)], catch_exceptions=False)
     checks = {check["name"]: check for check in map(json.loads, result.stdout.splitlines())}
-    assert list(checks) == ["Python", "environment", "runtime", "camera", "screen", "model", "data folder", "board"]
+    assert list(checks) == [
+        "Python",
+        "environment",
+        "runtime",
+        "camera",
+        "screen",
+        "plugins",
+        "model",
+        "data folder",
+        "board",
+    ]
     assert checks["camera"]["ok"]
     assert not checks["model"]["ok"]
     assert "smearscope convert" in checks["model"]["text"]

@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 
 from device.screen.display import Display
-from device.screen.displays import NoDisplay, PygameDisplay, StandInDisplay, choose_display, open_display
+from device.screen.displays import PNG, StandInDisplay, choose_display, display_kind, open_display
+from device.screen.no_display import NoDisplay
+from device.screen.pygame_display import KMSDRM, WINDOW
+from device.system.process import set_process_defaults
 from smear.errors import DisplayError
 from smear.images import read_image
 
@@ -21,12 +24,18 @@ SCREEN[:, :400] = (255, 0, 0)
 SCREEN[:, 400:] = (0, 0, 255)
 
 
+def started_with(monkeypatch: pytest.MonkeyPatch, driver: str) -> None:
+    """Give the process the environment that the command's entry would, with SDL's `driver`."""
+    environment = {"SDL_VIDEODRIVER": driver}
+    set_process_defaults(environment)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+
 @pytest.fixture
 def window(monkeypatch: pytest.MonkeyPatch) -> Iterator[Display]:
     """A window on SDL's dummy driver."""
-    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    monkeypatch.setenv("SDL_TOUCH_MOUSE_EVENTS", "0")  # so that what the display sets is undone
-    monkeypatch.setenv("SDL_NO_SIGNAL_HANDLERS", "1")
+    started_with(monkeypatch, "dummy")
     display = open_display("window")
     yield display
     display.close()
@@ -93,11 +102,22 @@ def test_only_the_screen_is_taken_not_the_sound(window: Display) -> None:
 
 
 def test_a_screen_that_is_not_there_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SDL_VIDEODRIVER", "nonesuch")
-    monkeypatch.setenv("SDL_TOUCH_MOUSE_EVENTS", "0")
-    monkeypatch.setenv("SDL_NO_SIGNAL_HANDLERS", "1")
+    started_with(monkeypatch, "nonesuch")
     with pytest.raises(DisplayError, match="start it from the desktop, or use --display kmsdrm"):
-        PygameDisplay("window")
+        open_display("window")
+
+
+def test_the_whole_screen_is_not_taken_from_a_desktop(monkeypatch: pytest.MonkeyPatch) -> None:
+    started_with(monkeypatch, "dummy")
+    with pytest.raises(
+        DisplayError, match=r"display kmsdrm: SDL uses its driver dummy; connect a screen, end any desk"
+    ):
+        open_display("kmsdrm")
+
+
+def test_what_follows_the_name_of_a_display_without_a_target_is_refused() -> None:
+    with pytest.raises(DisplayError, match="nothing may follow 'window'; leave out ':0'"):
+        display_kind("window:0")
 
 
 def test_a_missing_pygame_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +154,7 @@ def test_png_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 def test_png_that_cannot_be_written_is_a_display_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DisplayError, match="choose a folder"):
+    with pytest.raises(DisplayError, match="choose a writable folder"):
         open_display(f"png:{tmp_path / 'file' / 'a.png'}")
     display = open_display(f"png:{tmp_path / 'b' / 'a.png'}")
     (tmp_path / "b").rmdir()
@@ -154,16 +174,16 @@ def test_none_keeps_the_last_screen() -> None:
 @pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY"])
 def test_auto_is_a_window_under_a_desktop(tmp_path: Path, variable: str) -> None:
     (tmp_path / "card0").touch()
-    assert choose_display({variable: ":0"}, tmp_path, Path("a.png")) == "window"
+    assert choose_display({variable: ":0"}, tmp_path) is WINDOW
 
 
 def test_auto_is_the_whole_screen_without_a_desktop(tmp_path: Path) -> None:
     (tmp_path / "card1").touch()
-    assert choose_display({}, tmp_path, Path("a.png")) == "kmsdrm"
+    assert choose_display({}, tmp_path) is KMSDRM
 
 
 def test_auto_is_a_picture_without_a_screen(tmp_path: Path) -> None:
-    assert choose_display({}, tmp_path / "dri", Path("a.png")) == "png:a.png"
+    assert choose_display({}, tmp_path / "dri") is PNG
 
 
 def test_auto_leaves_its_picture_when_a_screen_comes_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +198,9 @@ def test_auto_leaves_its_picture_when_a_screen_comes_late(tmp_path: Path, monkey
 
 
 def test_an_unknown_display_lists_the_known_ones() -> None:
-    with pytest.raises(DisplayError, match="'hologram' is no display; write one of: window, kmsdrm, png:PATH"):
+    with pytest.raises(
+        DisplayError, match="'hologram' is no display; write one of: auto, window, kmsdrm, png:PATH, none"
+    ):
         open_display("hologram")
 
 

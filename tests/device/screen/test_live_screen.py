@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from device.screen.displays import NoDisplay
 from device.screen.layout import BUTTONS, Button
 from device.screen.live_screen import LiveScreen, PatientDisplay
+from device.screen.no_display import NoDisplay
 from device.session.inference_worker import Examined
 from device.session.supervisor import Board
 from device.store.recorder import Recorded

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from device.screen.displays import NoDisplay
+from device.screen.no_display import NoDisplay
 from device.session.inference_worker import Deadlines
 from device.session.model_loader import BundleWatch, Loader
 from device.session.supervisor import Part, Policy

@@ -1,6 +1,11 @@
 """Models by path and name: float32 in and out whatever they hold, and a refusal for what is no model."""
 
+import os
+import sys
+import threading
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smear.errors import BundleError, InferenceError, RuntimeUnavailableError
-from smear.inference.tflite import DEFAULT_RUNTIME, RUNTIMES, open_runtime
+from smear.inference.runtime import RuntimeKind
+from smear.inference.tflite import AI_EDGE_LITERT, AUTOMATIC, TFLiteModel, open_runtime
 from tests.tiny_bundle import (
     CLASS_BIAS,
     CLASS_WEIGHTS,
@@ -73,31 +79,54 @@ def test_int8_goes_in_and_comes_out_as_float_within_half_a_step(
     assert answer == pytest.approx(np.clip(value, low, high), abs=SCALE / 2 + 1e-6)
 
 
-def test_the_default_runtime_is_named(classifier: Path) -> None:
-    assert open_runtime(classifier).name == DEFAULT_RUNTIME == "ai-edge-litert"
+@pytest.mark.parametrize("name", [None, "auto"])
+def test_auto_takes_ai_edge_litert_where_it_is_installed(classifier: Path, name: str | None) -> None:
+    assert open_runtime(classifier, name).name == "ai-edge-litert"
+
+
+def test_auto_goes_on_with_tflite_runtime_where_ai_edge_litert_is_missing(
+    classifier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = ModuleType("tflite_runtime.interpreter")
+    older.Interpreter = AI_EDGE_LITERT.load().Interpreter  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    monkeypatch.setitem(sys.modules, "tflite_runtime", ModuleType("tflite_runtime"))
+    monkeypatch.setitem(sys.modules, "tflite_runtime.interpreter", older)
+    assert open_runtime(classifier, "auto").name == "tflite-runtime"
+
+
+def test_auto_without_any_runtime_says_what_to_install(classifier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("ai_edge_litert.interpreter", "tflite_runtime"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(
+        RuntimeUnavailableError, match=r"no inference runtime .*smearscope\[device\].*smearscope\[tflite\]"
+    ):
+        open_runtime(classifier)
 
 
 def test_the_older_runtime_answers_the_same(classifier: Path) -> None:
     pytest.importorskip("tflite_runtime", reason="the extra 'tflite' is not installed here")
     tensor = np.random.default_rng(0).random((1, 48, 48, 3), np.float32)
-    answers = [open_runtime(classifier, name).invoke(tensor) for name in RUNTIMES]
+    answers = [open_runtime(classifier, kind.name).invoke(tensor) for kind in AUTOMATIC]
     assert np.allclose(*answers, atol=1e-4)
 
 
 def test_a_runtime_that_is_not_installed_names_its_extra(classifier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(RUNTIMES, "tflite-runtime", ("a_module_nobody_has", "tflite"))
+    monkeypatch.setitem(sys.modules, "tflite_runtime", None)
     with pytest.raises(RuntimeUnavailableError, match=r"not installed .*pip install 'smearscope\[tflite\]'"):
         open_runtime(classifier, "tflite-runtime")
 
 
 def test_an_unknown_runtime_lists_the_known_ones(classifier: Path) -> None:
-    with pytest.raises(RuntimeUnavailableError, match="'torch'; choose one of ai-edge-litert, tflite-runtime"):
+    with pytest.raises(
+        RuntimeUnavailableError, match="'torch' is no runtime; write one of: auto, ai-edge-litert, tflite-runtime"
+    ):
         open_runtime(classifier, "torch")
 
 
 @pytest.mark.filterwarnings("error")  # a half-made delegate would complain when it is thrown away
 @pytest.mark.parametrize(
-    ("library", "why"), [("libnothing.so", "cannot open shared object"), ("libc.so.6", "it is no TFLite delegate")]
+    ("library", "why"), [("libnothing.so", "cannot open shared object"), ("libc.so.6", "it is not a TFLite delegate")]
 )
 def test_a_delegate_that_is_not_there_or_none_says_what_to_do(classifier: Path, library: str, why: str) -> None:
     with pytest.raises(RuntimeUnavailableError, match=rf"{library} .*{why}.*set model\.level to int8"):
@@ -121,6 +150,21 @@ def test_an_input_of_another_shape_is_refused(classifier: Path) -> None:
         open_runtime(classifier).invoke(np.zeros((1, 32, 32, 3), np.float32))
 
 
-def test_loading_says_nothing_of_its_own_on_stderr(classifier: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    open_runtime(classifier).invoke(np.zeros((1, 48, 48, 3), np.float32))
-    assert capfd.readouterr().err == ""
+def test_a_line_that_another_thread_logs_while_a_model_loads_is_not_lost(
+    classifier: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = AI_EDGE_LITERT.load()
+
+    class Interpreter(real.Interpreter):  # type: ignore[misc, name-defined]
+        def __init__(self, **values: Any) -> None:
+            logging = threading.Thread(target=os.write, args=(2, b"logged meanwhile\n"))
+            logging.start()
+            logging.join()
+            super().__init__(**values)
+
+    module = ModuleType("a_runtime")
+    module.Interpreter = Interpreter  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "a_runtime", module)
+    kind = RuntimeKind(name="test", help="a test", module="a_runtime", open=lambda *_: TFLiteModel(kind, classifier))
+    kind.open(classifier, 1, None).invoke(np.zeros((1, 48, 48, 3), np.float32))
+    assert "logged meanwhile" in capfd.readouterr().err

@@ -1,0 +1,108 @@
+"""The displays `window` and `kmsdrm`: a window on a desktop, or the whole screen without one, through pygame-ce."""
+
+from typing import Any
+
+import numpy as np
+
+from device.screen.display import DEFAULT_SIZE, DisplayKind
+from smear.errors import DisplayError
+
+
+class PygameDisplay:
+    """One screen of SDL, which `device.system.process` has configured."""
+
+    def __init__(self, kind: DisplayKind, size: tuple[int, int] | None = DEFAULT_SIZE) -> None:
+        """Open a window of `size`, or the whole screen where `size` is None.
+
+        Raises:
+            DisplayError: pygame-ce is missing, or SDL finds no screen.
+        """
+        self._pygame = _import_pygame()
+        self._name = kind.name
+        try:
+            # Never pygame.init(): it takes the sound device too, and waits for it where there is none.
+            self._pygame.display.init()
+            driver = self._pygame.display.get_driver().lower()
+            if size is None and not driver.startswith(KMSDRM.name):  # else it would cover the desktop instead
+                raise self._pygame.error(f"SDL uses its driver {driver}")
+            flags = self._pygame.FULLSCREEN if size is None else self._pygame.RESIZABLE
+            self._surface = self._pygame.display.set_mode(size or (0, 0), flags)
+            self._pygame.display.set_caption("Smearscope")
+            self._pygame.mouse.set_visible(size is not None)
+        except self._pygame.error as error:
+            self._pygame.display.quit()
+            raise DisplayError(f"display {self._name}: {error}; {_ADVICE[self._name]}") from error
+        self.size: tuple[int, int] = size or self._surface.get_size()
+
+    def show(self, screen: np.ndarray) -> None:
+        """Show the screen, scaled to the window where that was resized.
+
+        Raises:
+            DisplayError: the screen was lost.
+        """
+        try:
+            picture = self._pygame.image.frombuffer(np.ascontiguousarray(screen), screen.shape[1::-1], "RGB")
+            surface = self._pygame.display.get_surface()
+            if surface.get_size() != picture.get_size():
+                picture = self._pygame.transform.smoothscale(picture, surface.get_size())
+            surface.blit(picture, (0, 0))
+            self._pygame.display.flip()
+        except (self._pygame.error, AttributeError) as error:  # AttributeError: there is no surface any more
+            raise DisplayError(f"display {self._name} was lost ({error}); {_ADVICE[self._name]}") from error
+
+    def taps(self) -> list[tuple[int, int]]:
+        """Return the taps and clicks since the last call, in pixels of `size`."""
+        found: list[tuple[int, int]] = []
+        pygame = self._pygame
+        if not pygame.display.get_init():
+            raise DisplayError(f"display {self._name} is closed; open it again")
+        for event in pygame.event.get():
+            if event.type == pygame.QUIT or (event.type == pygame.KEYDOWN and event.key == pygame.K_ESCAPE):
+                raise KeyboardInterrupt
+            if event.type == pygame.FINGERDOWN:
+                found.append(self._pixel_at(event.x, event.y))
+            elif event.type == pygame.MOUSEBUTTONDOWN and event.button == pygame.BUTTON_LEFT:
+                width, height = pygame.display.get_window_size()
+                found.append(self._pixel_at(event.pos[0] / width, event.pos[1] / height))
+        return found
+
+    def close(self) -> None:
+        """Release the screen; safe to call twice."""
+        self._pygame.display.quit()
+
+    def _pixel_at(self, across: float, down: float) -> tuple[int, int]:
+        """Return the pixel at these fractions of width and height, which SDL does not guarantee to lie in 0 to 1."""
+        width, height = self.size
+        return min(width - 1, max(0, int(across * width))), min(height - 1, max(0, int(down * height)))
+
+
+_ADVICE = {
+    "window": "start it from the desktop, or use --display kmsdrm or png:screen.png",
+    "kmsdrm": "connect a screen, end any desktop, and put this user into the groups video, render and input",
+}
+
+
+def _import_pygame() -> Any:
+    try:
+        import pygame
+    except ImportError as error:
+        raise DisplayError(
+            f"Python cannot import pygame ({error}); pip install 'smearscope[screen]', or use --display png:screen.png"
+        ) from error
+    return pygame
+
+
+WINDOW: DisplayKind = DisplayKind(
+    name="window",
+    help="a window on the desktop",
+    open=lambda request: PygameDisplay(WINDOW, request.size),
+    module="pygame",
+    extra="screen",
+)
+KMSDRM: DisplayKind = DisplayKind(
+    name="kmsdrm",
+    help="the whole screen of a machine without a desktop",
+    open=lambda request: PygameDisplay(KMSDRM, None),
+    module="pygame",
+    extra="screen",
+)

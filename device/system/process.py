@@ -1,0 +1,34 @@
+"""Settings of the whole process, made once by the command's entry, before a library that reads them is imported."""
+
+from collections.abc import Mapping, MutableMapping
+
+
+def set_process_defaults(environment: MutableMapping[str, str]) -> None:
+    """Add the variables that OpenCV, SDL and pygame read when they are loaded; what the user has set stands."""
+    for name, value in _DEFAULTS.items():
+        environment.setdefault(name, value)
+    if not has_desktop(environment):
+        for name, value in _WITHOUT_DESKTOP.items():
+            environment.setdefault(name, value)
+
+
+def has_desktop(environment: Mapping[str, str]) -> bool:
+    """Return whether this process runs under X or Wayland."""
+    return bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
+
+
+_DEFAULTS = {
+    # Else OpenCV wakes every core for pictures that are finished before the cores are awake.
+    "OPENCV_FOR_THREADS_NUM": "1",
+    # Else SDL reports each touch a second time, as a click.
+    "SDL_TOUCH_MOUSE_EVENTS": "0",
+    # Else SDL swallows SIGTERM, by which systemd ends the service.
+    "SDL_NO_SIGNAL_HANDLERS": "1",
+    # Else pygame prints a greeting to stdout, which may be JSON.
+    "PYGAME_HIDE_SUPPORT_PROMPT": "1",
+}
+_WITHOUT_DESKTOP = {
+    "SDL_VIDEODRIVER": "kmsdrm",
+    # What the Pi's GPU speaks. SDL would rather take desktop OpenGL, and without libGL the screen stays black.
+    "SDL_FRAMEBUFFER_ACCELERATION": "opengles2",
+}

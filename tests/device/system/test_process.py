@@ -1,0 +1,59 @@
+"""Settings of the whole process, made before the libraries that read them are imported."""
+
+import subprocess
+import sys
+
+import pytest
+
+from device.system.process import set_process_defaults
+
+
+def test_what_the_user_has_set_stands() -> None:
+    environment = {"OPENCV_FOR_THREADS_NUM": "3", "SDL_VIDEODRIVER": "dummy"}
+    set_process_defaults(environment)
+    assert (environment["OPENCV_FOR_THREADS_NUM"], environment["SDL_VIDEODRIVER"]) == ("3", "dummy")
+    assert environment["SDL_NO_SIGNAL_HANDLERS"] == "1"
+
+
+@pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY"])
+def test_a_desktop_keeps_its_own_video_driver(variable: str) -> None:
+    environment = {variable: ":0"}
+    set_process_defaults(environment)
+    assert "SDL_VIDEODRIVER" not in environment
+    assert "SDL_FRAMEBUFFER_ACCELERATION" not in environment
+
+
+def test_a_machine_without_a_desktop_draws_on_the_whole_screen_by_the_gpu() -> None:
+    environment: dict[str, str] = {}
+    set_process_defaults(environment)
+    assert environment["SDL_VIDEODRIVER"] == "kmsdrm"
+    assert environment["SDL_FRAMEBUFFER_ACCELERATION"] == "opengles2"
+
+
+def test_the_command_starts_with_one_opencv_thread() -> None:
+    code = (
+        "import sys; sys.argv = ['smearscope', '--version']\n"
+        "from device.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "import cv2; print(cv2.getNumThreads())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "1"
+
+
+def test_loading_a_pipeline_or_a_display_leaves_the_process_alone() -> None:
+    code = (
+        "import os; before = dict(os.environ)\n"
+        "import cv2; threads = cv2.getNumThreads()\n"
+        "from device.screen.displays import open_display\n"
+        "from device.bundles import shipped_bundle\n"
+        "from smear.bundle.manifest import load_bundle\n"
+        "from smear.inference.pipeline import Pipeline\n"
+        "Pipeline(load_bundle(shipped_bundle()), threads=1).close()\n"
+        "os.environ['SDL_VIDEODRIVER'] = before['SDL_VIDEODRIVER'] = 'dummy'\n"
+        "open_display('window').close()\n"
+        "changed = {k for k in {*before, *os.environ} if before.get(k) != os.environ.get(k)}\n"
+        "print(cv2.getNumThreads() == threads, sorted(k for k in changed if k.startswith(('SDL', 'OPENCV'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True []"
