@@ -182,5 +182,5 @@ def test_a_model_that_answers_otherwise_than_its_golden_outputs_is_not_used(tiny
 def test_a_missing_level_or_runtime_is_told_at_the_start(bundle: Bundle) -> None:
     with pytest.raises(BundleError, match="no segmenter at level 'int8'; choose one of float32"):
         Pipeline(bundle, "int8")
-    with pytest.raises(RuntimeUnavailableError, match="no runtime is called 'torch'"):
+    with pytest.raises(RuntimeUnavailableError, match="'torch' is no runtime"):
         Pipeline(bundle, "float32", "torch")
