@@ -1,28 +1,51 @@
 """All settings of the device: one TOML file, checked as a whole, with defaults that work without one."""
 
-import difflib
 import json
 import os
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from device.cameras.registry import CAMERAS, camera_kind
+from device.screen.displays import DISPLAYS, display_kind
+from device.settings_faults import Fault, faults_of, line_of, schema_extra
 from device.store.retention import MEGABYTE, Retention
-from smear.bundle.manifest import Level
-from smear.errors import SettingsError
+from smear.bundle.levels import LEVELS, Level
+from smear.errors import RuntimeUnavailableError, SettingsError, SmearscopeError
 from smear.inference.quality_gate import Limits
+from smear.inference.tflite import RUNTIMES
 
 SYSTEM_FILE = Path("/etc/smearscope/config.toml")
 SERVICE_DATA = Path("/var/lib/smearscope")
 CONFIG_VARIABLE = "SMEARSCOPE_CONFIG"
 DATA_VARIABLE = "SMEARSCOPE_DATA_DIR"
 _LIMITS = Limits()
-RuntimeName = Literal["auto", "ai-edge-litert", "tflite-runtime"]
+
+
+def _choice(default: str, text: str, usages: Callable[[], Sequence[str]], *, closed: bool = False) -> Any:
+    """Return a field whose description lists what may be chosen, looked up when it is asked for.
+
+    `closed`: the value is one of `usages` as it stands; else it may go on, as in `files:PATH`.
+    """
+
+    def list_usages(schema: dict[str, Any]) -> None:
+        found = list(usages())
+        schema["description"] = f"{text}: {', '.join(found)}"
+        schema["enum" if closed else "examples"] = found
+
+    return Field(default=default, description=text, json_schema_extra=list_usages)
+
+
+def _known_runtime(name: str) -> str:
+    try:
+        RUNTIMES.find(name)
+    except RuntimeUnavailableError as error:
+        raise ValueError(str(error)) from error
+    return name
 
 
 class _Section(BaseModel):
@@ -32,82 +55,85 @@ class _Section(BaseModel):
 class CameraSettings(_Section):
     """Where fields come from."""
 
-    name: str = Field(
-        default="auto", description="auto, picamera2:[index], v4l2:/dev/video0, files:PATH or simulated:[seed]"
+    name: str = _choice("auto", "camera to open", CAMERAS.usages)
+    timeout_s: float = Field(
+        default=5.0, gt=0, le=60, description="without a frame for this long the camera counts as lost"
     )
-    timeout_s: float = Field(default=5.0, gt=0, le=60, description="no frame for this long: the camera is lost")
     pixel_size_um: float | None = Field(
         default=None, gt=0, le=10, description="edge of one pixel on the slide, if known"
     )
     width: int | None = Field(
-        default=None, ge=224, le=8192, description="asked of the camera; its own choice when left out"
+        default=None, ge=224, le=8192, description="requested from the camera; its own choice when left out"
     )
-    height: int | None = Field(default=None, ge=224, le=8192, description="as width")
+    height: int | None = Field(default=None, ge=224, le=8192, description="as `width`")
 
 
 class DisplaySettings(_Section):
     """Where results are shown."""
 
-    name: str = Field(default="auto", description="auto, window, kmsdrm, png:PATH or none")
+    name: str = _choice("auto", "display to open", DISPLAYS.usages)
 
 
 class ModelSettings(_Section):
-    """What looks at the fields."""
+    """The models, and what runs them."""
 
-    bundle: Path | None = Field(
-        default=None, description="folder of the model bundle; the one that ships when left out"
-    )
+    bundle: Path | None = Field(default=None, description="folder of the model bundle; the installed one when left out")
     require_signature: Path | None = Field(
-        default=None, description="public key; only bundles signed by its owner are used"
+        default=None, description="public key file; only bundles signed with its private key are used"
     )
-    level: Level = Field(default="int8", description="how the weights are stored")
-    runtime: RuntimeName = Field(
-        default="auto", description="what runs them; auto: ai-edge-litert, else tflite-runtime"
+    level: Level = _choice("int8", "how the weights are stored", lambda: LEVELS, closed=True)
+    runtime: Annotated[str, AfterValidator(_known_runtime)] = _choice(
+        "auto", "what runs the models", RUNTIMES.names, closed=True
     )
-    threads: int = Field(default=1, ge=1, le=64, description="of one inference; a Pi 4 and 5 have four cores")
+    threads: int = Field(default=1, ge=1, le=64, description="threads of one inference; a Pi 4 or 5 has four cores")
     delegate: str = Field(default="libedgetpu.so.1", description="library of the accelerator, for level edgetpu")
     cpu_fallback: bool = Field(
-        default=False, description="level edgetpu without its accelerator: go on with int8 on the CPU, and say so"
+        default=False,
+        description="level edgetpu without its accelerator: continue with int8 on the CPU, with a warning",
     )
 
 
 class GateSettings(_Section):
-    """What a field must keep to be labelled; the defaults are those of `smear.inference.quality_gate`."""
+    """What a field must meet to be labelled; the defaults are those of `smear.inference.quality_gate`."""
 
-    min_focus: float = Field(default=_LIMITS.min_focus, ge=0, description="least sharpness at the rims of cells")
-    max_clipped: float = Field(default=_LIMITS.max_clipped, ge=0, le=1, description="share of over- or underexposed")
-    min_brightness: float = Field(default=_LIMITS.min_brightness, ge=0, le=1, description="of the glass")
-    min_cells: int = Field(default=_LIMITS.min_cells, ge=1, description="fewer leukocytes carry no label")
-    max_cell_share: float = Field(default=_LIMITS.max_cell_share, ge=0, le=1, description="of the field")
+    min_focus: float = Field(default=_LIMITS.min_focus, ge=0, description="least sharpness at the borders of cells")
+    max_clipped: float = Field(
+        default=_LIMITS.max_clipped, ge=0, le=1, description="largest share of over- or underexposed pixels"
+    )
+    min_brightness: float = Field(default=_LIMITS.min_brightness, ge=0, le=1, description="of the glass background")
+    min_cells: int = Field(default=_LIMITS.min_cells, ge=1, description="a field with fewer leukocytes gets no label")
+    max_cell_share: float = Field(
+        default=_LIMITS.max_cell_share, ge=0, le=1, description="largest share of the field covered by cells"
+    )
     max_glass_tint: float = Field(
-        default=_LIMITS.max_glass_tint, ge=0, le=1, description="a stained smear has clear glass"
+        default=_LIMITS.max_glass_tint, ge=0, le=1, description="a stained smear has a clear background"
     )
 
     def limits(self) -> Limits:
-        """Return what the gate needs of this."""
+        """Return these settings as the limits of the quality gate."""
         return Limits(**self.model_dump())
 
 
 class SlideSettings(_Section):
-    """When a field counts."""
+    """Which fields are counted and reviewed."""
 
-    count_once: bool = Field(default=True, description="a field seen again is not counted again")
-    review_doubtful: bool = Field(default=True, description="put doubtful and strange fields into the review queue")
+    count_once: bool = Field(default=True, description="count a field that is seen again only once")
+    review_doubtful: bool = Field(default=True, description="queue doubtful and out-of-distribution fields for review")
 
 
 class StoreSettings(_Section):
-    """Where and how long records are kept."""
+    """Where records are kept, and for how long."""
 
     folder: Path | None = Field(
         default=None, description="data folder; see 'smearscope config show' for the one in use"
     )
-    min_free_mb: int = Field(default=500, ge=0, description="megabytes of the disk that are always left free")
-    remove_oldest: bool = Field(default=True, description="give up the oldest unmarked photographs when room is short")
-    max_age_days: float | None = Field(default=None, gt=0, description="forget unmarked records that are older")
+    min_free_mb: int = Field(default=500, ge=0, description="megabytes of the disk that always stay free")
+    remove_oldest: bool = Field(default=True, description="delete the oldest unmarked photographs when room is short")
+    max_age_days: float | None = Field(default=None, gt=0, description="delete unmarked records that are older")
     busy_timeout_s: float = Field(default=5.0, ge=0, le=60, description="how long to wait for a locked database")
 
     def retention(self) -> Retention:
-        """Return what the store needs of this."""
+        """Return these settings as the retention policy of the store."""
         return Retention(self.min_free_mb * MEGABYTE, self.max_age_days, self.remove_oldest)
 
 
@@ -120,14 +146,6 @@ class Settings(_Section):
     gate: GateSettings = GateSettings()
     slide: SlideSettings = SlideSettings()
     store: StoreSettings = StoreSettings()
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing wrong in the file."""
-
-    line: int | None
-    text: str
 
 
 def settings_file(given: Path | None = None) -> Path | None:
@@ -159,12 +177,12 @@ def load_settings(given: Path | None = None) -> Settings:
     found = parse_settings(text)
     if isinstance(found, Settings):
         return found
-    told = "; ".join(f"line {fault.line}: {fault.text}" if fault.line else fault.text for fault in found)
-    raise SettingsError(f"settings {path}: {told}; correct it and run 'smearscope config check'")
+    faults = "; ".join(f"line {fault.line}: {fault.text}" if fault.line else fault.text for fault in found)
+    raise SettingsError(f"settings {path}: {faults}; correct it and run 'smearscope config check'")
 
 
 def parse_settings(text: str) -> Settings | list[Fault]:
-    """Return the settings that TOML `text` holds, or everything that is wrong with it, by line."""
+    """Return the settings in TOML `text`, or everything that is wrong with it, by line."""
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -173,13 +191,28 @@ def parse_settings(text: str) -> Settings | list[Fault]:
     try:
         return Settings.model_validate(raw)
     except ValidationError as error:
-        lines = _lines(text)
-        faults = [Fault(_line_of(lines, fault["loc"]), _told(fault)) for fault in error.errors()]
-        return sorted(faults, key=lambda fault: (fault.line or 0, fault.text))
+        return faults_of(error, text, Settings)
+
+
+def unknown_names(settings: Settings, text: str) -> list[Fault]:
+    """Return a fault for each camera or display in `settings` of which there is no kind; `text` is their file.
+
+    Apart from `parse_settings`, so that a command which opens neither does not depend on a plugin for it.
+    """
+    faults = []
+    for where, name, find in (
+        (("camera", "name"), settings.camera.name, camera_kind),
+        (("display", "name"), settings.display.name, display_kind),
+    ):
+        try:
+            find(name)
+        except SmearscopeError as error:
+            faults.append(Fault(line_of(text, where), f"{'.'.join(where)}: {error}"))
+    return faults
 
 
 def data_folder(settings: Settings, given: Path | None = None) -> Path:
-    """Return the data folder: --data, $SMEARSCOPE_DATA_DIR, the settings, the service's own, or the user's."""
+    """Return the data folder: --data, $SMEARSCOPE_DATA_DIR, that of the settings, of the service, or of the user."""
     if given is not None:
         return given
     if named := os.environ.get(DATA_VARIABLE):
@@ -188,14 +221,14 @@ def data_folder(settings: Settings, given: Path | None = None) -> Path:
         return settings.store.folder
     if state := os.environ.get("STATE_DIRECTORY"):  # systemd's, for a unit with StateDirectory=
         return Path(state.split(":", 1)[0])
-    if os.access(SERVICE_DATA, os.W_OK):  # this user may look after the service's records
+    if os.access(SERVICE_DATA, os.W_OK):  # this user may maintain the records of the service
         return SERVICE_DATA
     home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
     return home / "smearscope"
 
 
 def to_toml(settings: Settings) -> str:
-    """Return the settings as a file that reads back to the same, each key with what it means."""
+    """Return the settings as a TOML file that reads back to the same, each key with its description."""
     parts = []
     for section, model in Settings.model_fields.items():
         parts.append(f"[{section}]")
@@ -203,7 +236,7 @@ def to_toml(settings: Settings) -> str:
         for key, info in type(values).model_fields.items():
             value = getattr(values, key)
             shown = f"# {key} =" if value is None else f"{key} = {_toml(value)}"
-            parts.append(f"{shown}  # {info.description}")
+            parts.append(f"{shown}  # {schema_extra(info).get('description', info.description)}")
         parts.append("")
         assert model.annotation is type(values)
     return "\n".join(parts)
@@ -211,79 +244,3 @@ def to_toml(settings: Settings) -> str:
 
 def _toml(value: object) -> str:
     return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
-
-
-def _told(fault: ErrorDetails) -> str:
-    """Say one of pydantic's faults in a sentence with what is allowed."""
-    where = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        return _unknown(tuple(str(part) for part in fault["loc"]))
-    allowed = _allowed(tuple(str(part) for part in fault["loc"]))
-    given = json.dumps(fault["input"], default=str)
-    return f"{where} = {given} is not allowed; {allowed or fault['msg']}"
-
-
-def _unknown(where: tuple[str, ...]) -> str:
-    """Name the nearest key of the same section, or the section that the key belongs to."""
-    *section, key = where
-    known = list(_fields(section[0]) if section else Settings.model_fields)
-    place = f"[{section[0]}]" if section else "the file"
-    if close := difflib.get_close_matches(key, known, 1, 0.6):
-        return f"{'.'.join(where)} is not known; did you mean {close[0]!r}?"
-    homes = [name for name in Settings.model_fields if key in _fields(name)]
-    if homes and (not section or homes[0] != section[0]):
-        return f"{'.'.join(where)} is not known; {key!r} belongs into [{homes[0]}]"
-    return f"{'.'.join(where)} is not known; {place} takes {', '.join(known)}"
-
-
-def _fields(section: str) -> dict[str, Any]:
-    info = Settings.model_fields.get(section)
-    kind = info.annotation if info else None
-    return dict(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
-
-
-def _allowed(where: tuple[str, ...]) -> str:
-    """Return what the key at `where` takes, in words."""
-    if len(where) == 1:
-        return f"write a section [{where[0]}] with keys in it"
-    info = _fields(where[0]).get(where[1])
-    if info is None:
-        return ""
-    kinds = (
-        [info.annotation] if get_origin(info.annotation) is Literal else get_args(info.annotation) or [info.annotation]
-    )
-    kind = kinds[0]
-    if get_origin(kind) is Literal:
-        return f"allowed: {', '.join(get_args(kind))}"
-    words = {int: "a whole number", float: "a number", bool: "true or false"}.get(kind, "a text in quotes")
-    signs = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
-    bounds = [f"{said} {getattr(m, sign):g}" for m in info.metadata for sign, said in signs.items() if hasattr(m, sign)]
-    return f"allowed: {' '.join([words, ' and '.join(bounds)]).strip()}"
-
-
-_TABLE = re.compile(r"^\s*\[\s*([^\[\]]+?)\s*\]")
-_KEY = re.compile(r"^\s*([\w\-.\"' ]+?)\s*=")
-
-
-def _lines(text: str) -> dict[tuple[str, ...], int]:
-    """Return the line of each table and key; tomllib keeps none. First seen wins, as a second one is no TOML."""
-    lines: dict[tuple[str, ...], int] = {}
-    table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), 1):
-        if match := _TABLE.match(line):
-            table = _path(match[1])
-            lines.setdefault(table, number)
-        elif match := _KEY.match(line):
-            lines.setdefault(table + _path(match[1]), number)
-    return lines
-
-
-def _path(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
-
-
-def _line_of(lines: dict[tuple[str, ...], int], where: tuple[int | str, ...]) -> int | None:
-    path = tuple(str(part) for part in where)
-    while path and path not in lines:
-        path = path[:-1]
-    return lines.get(path)

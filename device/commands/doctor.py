@@ -7,22 +7,22 @@ from pathlib import Path
 
 import click
 
-from device.commands.options import camera_option, config_option, data_option, settings_and_data
+from device.commands.options import camera_option, config_option, data_option, display_option, settings_and_data
 from device.diagnostics import examine
 
 
 @click.command()
 @camera_option
-@click.option("--display", metavar="NAME", help="auto, window, kmsdrm, png:PATH or none.  [default: auto]")
+@display_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @data_option
 @config_option
 def command(
     camera: str | None, display: str | None, as_json: bool, data_path: Path | None, config_path: Path | None
 ) -> None:
-    """Check this machine and say what to do.
+    """Check this machine and say what to fix.
 
-    Exit code 1 when something that is needed is not ok. What the device works without is said, but does not count.
+    Exit code 1 when something that is needed is not ok. What the device works without is reported, but does not count.
     """
     settings, data = settings_and_data(config_path, data_path)
     checks = examine(settings, data, camera, display)

@@ -1,7 +1,7 @@
-"""Options that several commands share, and what they stand for."""
+"""Options that several commands share, and opening what they name."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from device.cameras.base import Camera
-from device.cameras.registry import camera_kind, open_camera
+from device.cameras.registry import CAMERAS, camera_kind, open_camera
+from device.screen.displays import DISPLAYS
 from device.settings import CONFIG_VARIABLE, DATA_VARIABLE, Settings, data_folder, load_settings
 from smear.bundle.levels import LEVELS, Level, level_spec
 from smear.bundle.manifest import load_bundle
 from smear.inference.runtime import Runtime
+from smear.inference.tflite import RUNTIMES
+from smear.registry import Registry
 
 if TYPE_CHECKING:
     from smear.inference.pipeline import Pipeline
@@ -32,16 +35,28 @@ data_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help=f"Data folder.  [default: ${DATA_VARIABLE}, the settings, or ~/.local/share/smearscope]",
 )
-camera_option = click.option(
-    "--camera",
-    metavar="NAME",
-    help="auto, picamera2:[index], v4l2:/dev/video0, files:PATH or simulated:[seed].  [default: auto]",
-)
+
+
+class NameOption(click.Option):
+    """An option that takes a name in a registry; its help lists them, looked up only when it is shown."""
+
+    def __init__(self, names: Sequence[str], *, registry: Registry[Any], **attributes: Any) -> None:
+        super().__init__(names, metavar="NAME", **attributes)
+        self._registry = registry
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the option and its help; see `click.Option`."""
+        self.help = f"{', '.join(self._registry.usages())}.  [default: auto]"
+        return super().get_help_record(ctx)
+
+
+camera_option = click.option("--camera", cls=NameOption, registry=CAMERAS)
+display_option = click.option("--display", cls=NameOption, registry=DISPLAYS)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """What the command line says of the models; None: what the settings say."""
+    """What the command line asks for; None: what the settings say."""
 
     bundle: Path | None = None
     level: Level | None = None
@@ -53,7 +68,7 @@ NO_CHOICE = ModelChoice()
 
 
 def model_options(command: F) -> Callable[..., Any]:
-    """Add the options that choose what looks at the fields; `command` gets them as one `choice`."""
+    """Add the options that choose bundle, level, runtime and threads; `command` gets them as one `choice`."""
 
     @functools.wraps(command)
     def packed(
@@ -64,7 +79,7 @@ def model_options(command: F) -> Callable[..., Any]:
     added: Callable[..., Any] = packed
     for option in (
         click.option("--threads", type=click.IntRange(1, 64), help="Threads of one inference.  [default: 1]"),
-        click.option("--runtime", metavar="NAME", help="auto, ai-edge-litert or tflite-runtime.  [default: auto]"),
+        click.option("--runtime", cls=NameOption, registry=RUNTIMES),
         click.option("--level", type=click.Choice(LEVELS), help="How the weights are stored.  [default: int8]"),
         click.option(
             "--bundle",

@@ -23,6 +23,7 @@ from device.commands.options import (
     camera_option,
     config_option,
     data_option,
+    display_option,
     model_options,
     open_pipeline,
     open_source,
@@ -56,7 +57,7 @@ TABLE_ROWS = 30  # a terminal page; the rest is in 'smearscope slides show'
 
 @click.command()
 @camera_option
-@click.option("--display", metavar="NAME", help="auto, window, kmsdrm, png:PATH or none.  [default: auto]")
+@display_option
 @click.option("--fields", type=click.IntRange(1), metavar="N", help="Stop after N examined fields.  [default: never]")
 @click.option("--slide", "slide_name", metavar="NAME", help="Name of the slide.  [default: date and time]")
 @model_options

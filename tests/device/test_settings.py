@@ -4,10 +4,13 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.settings import Fault, GateSettings, Settings, data_folder, load_settings, parse_settings, to_toml
+from device.cli import cli
+from device.settings import GateSettings, Settings, data_folder, load_settings, parse_settings, to_toml
+from device.settings_faults import Fault
 from smear.errors import SettingsError
 from smear.inference.quality_gate import Limits
 
@@ -111,3 +114,43 @@ def test_any_values_give_settings_or_faults_with_a_line(values):
 def test_every_limit_of_the_gate_can_be_set():
     assert set(GateSettings.model_fields) == {field.name for field in fields(Limits)}
     assert GateSettings().limits() == Limits()
+
+
+def check(tmp_path: Path, text: str) -> tuple[int, str]:
+    (tmp_path / "config.toml").write_text(text)
+    done = CliRunner().invoke(cli, ["config", "check", "--config", str(tmp_path / "config.toml")])
+    return done.exit_code, done.output
+
+
+def test_config_check_knows_the_cameras_and_displays_that_there_are(tmp_path):
+    code, said = check(tmp_path, '[camera]\nname = "v4l:/dev/video0"\n\n[display]\nname = "hologram"\n')
+    assert code == 1
+    assert "config.toml:2: camera.name: 'v4l' is no camera; write one of: auto, picamera2:[index], v4l2:" in said
+    assert "config.toml:5: display.name: 'hologram' is no display; write one of: auto, window, kmsdrm" in said
+    assert "2 faults" in said
+
+
+def test_config_check_opens_nothing(tmp_path):
+    assert check(tmp_path, '[camera]\nname = "v4l2:/dev/video987"\n[display]\nname = "kmsdrm"\n')[0] == 0
+
+
+def test_an_unknown_option_of_a_camera_is_a_fault(tmp_path):
+    code, said = check(tmp_path, '[camera]\nname = "simulated:7?speed=2"\n')
+    assert code == 1
+    assert "option 'speed' is not known; allowed here: class" in said
+
+
+def test_an_unknown_runtime_is_a_fault_that_lists_the_known_ones():
+    faults = parse_settings('[model]\nruntime = "torch"\nlevel = 3\n')
+    assert faults == [
+        Fault(2, "model.runtime = \"torch\" is not allowed; 'torch' is no runtime; write one of: "
+              "auto, ai-edge-litert, tflite-runtime"),
+        Fault(3, "model.level = 3 is not allowed; allowed: float32, float16, dynamic, int8, int16x8, edgetpu"),
+    ]  # fmt: skip
+
+
+def test_the_schema_and_the_settings_shown_list_what_may_be_chosen():
+    sections = Settings.model_json_schema()["$defs"]
+    assert sections["ModelSettings"]["properties"]["runtime"]["enum"] == ["auto", "ai-edge-litert", "tflite-runtime"]
+    assert "simulated:[seed]" in sections["CameraSettings"]["properties"]["name"]["description"]
+    assert "display to open: auto, window, kmsdrm, png:PATH, none" in to_toml(Settings())
