@@ -1,22 +1,25 @@
-"""One training run becomes one proven bundle: convert, compare, measure, leave out what fails, write, verify."""
+"""Turns one training run into one verified bundle: convert, compare, measure, leave out what fails, write, verify."""
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convert import examples
-from convert.bundle_writer import Files, Outcome, Proven, put_in_place, stage
+from convert.bundle_writer import replace_bundle, write_bundle
 from convert.export import edgetpu
 from convert.export.onnx import export_onnx
-from convert.export.tflite import convert_levels, convert_rounded
-from convert.options import REFERENCE, ROLES, Options
+from convert.export.tflite import convert_levels, convert_with_ranges
+from convert.options import BASELINE, ROLES, Options
 from convert.quantization.quantization_aware import finetune, with_corrected_biases
 from convert.reporting import conversion_record
+from convert.results import Conversion, LevelResults, ModelFiles
 from convert.verification import golden_outputs
-from convert.verification.level_evaluation import TRAIN, Inputs, Proof, inputs_of
-from convert.verification.parity import KerasRuntime, check_elsewhere
+from convert.verification.level_evaluation import TRAIN, LevelEvaluator, ModelInputs, pipeline_inputs
+from convert.verification.parity import KerasRuntime, check_tflite_python
 from smear.bundle.manifest import Bundle, Figure, Level, Role, load_bundle
 from smear.bundle.training_run import Run
 from smear.classes import LABELS
@@ -26,13 +29,14 @@ from smear.inference.aggregation import MAP_STRIDE
 from smear.inference.runtime import Runtime
 from smear.inference.verification import answer_stride
 
-MENDED: tuple[tuple[Level, ...], ...] = (("int8",), ("dynamic", "int16x8"))  # those of one tuple in the same way
-FINETUNE_FIELDS = 1200  # of the training split: fine-tuning must not learn four hundred by heart
-CROPS = 400  # of the representative fields' cells, for a classifier that is shown crops: calibration takes time
+CORRECTABLE: tuple[tuple[Level, ...], ...] = (("int8",), ("dynamic", "int16x8"))
+"""Levels that are corrected and measured again when they lose too much; those of one tuple in the same way."""
+FINETUNE_FIELDS = 1200  # of the training split: with four hundred, fine-tuning overfits
+CROPS = 400  # of the representative fields' cells, for a classifier of crops: calibration takes time
 
 
-def build(run: Run, data: Path, out: Path, options: Options) -> Outcome:
-    """Convert `run` into the bundle `out`, proving each level on the pictures below the data root `data`.
+def build(run: Run, data: Path, out: Path, options: Options) -> Conversion:
+    """Convert `run` into the bundle `out`, evaluating each level on the pictures below the data root `data`.
 
     An existing `out` is replaced only when the new one is complete.
 
@@ -41,34 +45,34 @@ def build(run: Run, data: Path, out: Path, options: Options) -> Outcome:
     """
     examples.check_pictures(run, data)
     if options.tflite_python is not None:
-        check_elsewhere(options.tflite_python)
+        check_tflite_python(options.tflite_python)
     keras_models = {role: open_keras(run, role) for role in ROLES}
     with tempfile.TemporaryDirectory(prefix="smearscope-") as scratch:
-        maker = _Maker(run, data, Path(scratch), keras_models, options)
-        files = maker.convert()
-        onnx = maker.onnx(out) if options.onnx else {}
-        proven = maker.prove(files, onnx)
-        wanted = [level for level in options.levels if level not in proven.left_out]
-        if not wanted:
-            told = "; ".join(f"{level}: {why}" for level, why in proven.left_out.items())
-            raise ConversionError(f"{run.path}: no level passed ({told}); train further or loosen --limits")
-        if "int8" in wanted:
-            maker.edgetpu(files, proven)
-            wanted += ["edgetpu"] if "edgetpu" in files["segmenter"] else []
-        final = maker.stage(out.name, {r: {v: files[r][v] for v in wanted} for r in ROLES}, proven)
+        steps = _Steps(run, data, Path(scratch), keras_models, options)
+        files = steps.convert()
+        onnx = steps.export_onnx(out) if options.onnx else {}
+        results = steps.evaluate(files, onnx)
+        passed = [level for level in options.levels if level not in results.left_out]
+        if not passed:
+            reasons = "; ".join(f"{level}: {why}" for level, why in results.left_out.items())
+            raise ConversionError(f"{run.path}: no level passed ({reasons}); train further or loosen --limits")
+        if "int8" in passed:
+            steps.add_edgetpu(files, results)
+            passed += ["edgetpu"] if "edgetpu" in files["segmenter"] else []
+        final = steps.write(out.name, {r: {v: files[r][v] for v in passed} for r in ROLES}, results)
         verification.verify(final.path)
-        put_in_place(final.path, out)
+        replace_bundle(final.path, out)
         predictions = {role: edgetpu.predict(files[role]["int8"]) for role in ROLES if "int8" in files[role]}
-    outcome = Outcome(load_bundle(out), tuple(proven.differences), predictions, tuple(proven.notes))
-    conversion_record.write(outcome)
-    return outcome
+    conversion = Conversion(load_bundle(out), tuple(results.differences), predictions, tuple(results.notes))
+    conversion_record.write(conversion)
+    return conversion
 
 
 def open_keras(run: Run, role: Role) -> Any:
     """Load the Keras model for `role` and check its shapes against `run.json`.
 
     Raises:
-        ConversionError: it cannot be loaded, or takes or gives something else.
+        ConversionError: it cannot be loaded, or has another input or output shape.
     """
     import keras
 
@@ -102,7 +106,7 @@ def _in_float32(model: Any) -> Any:
     """
     import keras
 
-    if all(layer.compute_dtype in {None, "float32"} for layer in model._flatten_layers(include_self=False)):
+    if all(layer.compute_dtype in {None, "float32"} for layer in _layers_within(model)):
         return model
 
     def in_float32(layer: Any) -> Any:
@@ -113,47 +117,57 @@ def _in_float32(model: Any) -> Any:
     return clone
 
 
-class _Maker:
-    """The steps that share a run, its models and a scratch folder."""
+def _layers_within(model: Any) -> Iterator[Any]:
+    """Yield the layers of `model` and those of the models inside it."""
+    for layer in model.layers:
+        yield layer
+        yield from _layers_within(layer) if hasattr(layer, "layers") else ()
+
+
+class _Steps:
+    """The steps of one conversion, which share a run, its models and a scratch folder."""
 
     def __init__(self, run: Run, data: Path, work: Path, keras_models: dict[Role, Any], options: Options) -> None:
         self.run, self.data, self.work, self.options = run, data, work, options
         self.keras_models = keras_models
         self.other = keras_models["classifier"].output_shape[-1] > len(LABELS)
-        self.inputs: dict[Role, np.ndarray] = dict(
+        self.golden: dict[Role, NDArray[np.uint8]] = dict(
             zip(ROLES, examples.golden_inputs(run.facts.input.size, run.facts.classifier.input_size), strict=True)
         )
-        self.reference: Bundle | None = None
-        self.seen: dict[Role, list[np.ndarray]] = {}  # what calibration and correction see
+        self.baseline: Bundle | None = None
+        self.calibration: dict[Role, list[NDArray[np.float32]]] = {}  # inputs for quantization and bias correction
 
     def convert(self) -> dict[Role, dict[Level, Path]]:
-        """Write every level of both models; the reference first, since its pipeline makes the calibration inputs."""
+        """Write every level of both models; float32 first, since its pipeline makes the calibration inputs."""
         files: dict[Role, dict[Level, Path]] = {role: {} for role in ROLES}
         for role in ROLES:
-            self._write(files, role, self.keras_models[role], (REFERENCE,))
-        self.reference = self.stage("reference", files, Proven())
-        levels = tuple(level for level in self.options.levels if level != REFERENCE)
-        if any(set(alike) & set(levels) for alike in MENDED):
-            self.seen = {role: inputs.tensors for role, inputs in self._training(self.options.representative).items()}
+            self._convert_role(files, role, self.keras_models[role], (BASELINE,))
+        self.baseline = self.write("baseline", files, LevelResults())
+        levels = tuple(level for level in self.options.levels if level != BASELINE)
+        if any(set(alike) & set(levels) for alike in CORRECTABLE):
+            inputs = self._training_inputs(self.options.representative)
+            self.calibration = {role: found.tensors for role, found in inputs.items()}
             rng = np.random.default_rng(self.run.facts.seed)
-            cells = self.seen["classifier"]
-            self.seen["classifier"] = [cells[i] for i in rng.permutation(len(cells))[:CROPS]]
+            cells = self.calibration["classifier"]
+            self.calibration["classifier"] = [cells[i] for i in rng.permutation(len(cells))[:CROPS]]
         for role in ROLES:
-            self._write(files, role, self.keras_models[role], levels)
+            self._convert_role(files, role, self.keras_models[role], levels)
         return files
 
-    def _write(self, files: dict[Role, dict[Level, Path]], role: Role, model: Any, levels: tuple[Level, ...]) -> None:
-        self.options.say(f"converting the {role} to {', '.join(levels)}")
-        representative = (lambda: iter(self.seen[role])) if role in self.seen else None
+    def _convert_role(
+        self, files: dict[Role, dict[Level, Path]], role: Role, model: Any, levels: tuple[Level, ...]
+    ) -> None:
+        self.options.report(f"converting the {role} to {', '.join(levels)}")
+        representative = (lambda: iter(self.calibration[role])) if role in self.calibration else None
         for level, data in convert_levels(model, levels, representative).items():
             files[role][level] = self.work / f"{role}.{level}.tflite"
             files[role][level].write_bytes(data)
 
-    def _training(self, fields: int) -> dict[Role, Inputs]:
-        """Let the device's own pipeline at float32 make the inputs of both models from training fields."""
-        assert self.reference is not None
+    def _training_inputs(self, fields: int) -> dict[Role, ModelInputs]:
+        """Return what the device's own pipeline at float32 gives both models for training fields."""
+        assert self.baseline is not None
         pictures = examples.stratified(self.run.facts.train_images, fields, self.run.facts.seed)
-        found = inputs_of(self.reference, examples.frames(self.data, pictures), self.options.runtimes[0])
+        found = pipeline_inputs(self.baseline, examples.frames(self.data, pictures), self.options.runtimes[0])
         if not found["classifier"].tensors:
             raise ConversionError(
                 f"{self.run.path}: its segmenter finds no cell in {len(pictures)} training fields, so the classifier "
@@ -161,87 +175,93 @@ class _Maker:
             )
         return found
 
-    def prove(self, files: dict[Role, dict[Level, Path]], onnx: dict[Role, Path]) -> Proven:
-        """Measure every level; one that loses too much to rounded weights is mended and measured once more."""
-        assert self.reference is not None
-        proof = Proof(self.run, self.data, self.reference, self.options)
+    def evaluate(self, files: dict[Role, dict[Level, Path]], onnx: dict[Role, Path]) -> LevelResults:
+        """Measure every level; a quantized one that loses too much is corrected and measured once more."""
+        assert self.baseline is not None
+        evaluator = LevelEvaluator(self.run, self.data, self.baseline, self.options)
         keras: dict[Role, Runtime] = {role: KerasRuntime(self.keras_models[role]) for role in ROLES}
-        levels = self.options.levels
-        proven = proof.prove(levels, self.stage("staged", files, Proven()), files, keras, onnx)
-        mended: dict[Level, str] = {}
-        for alike in MENDED:
-            losing = {level: proven.left_out[level] for level in alike if level in proven.left_out}
-            if not losing:
+        bundle = self.write("converted", files, LevelResults())
+        results = evaluator.evaluate(self.options.levels, bundle, files, keras, onnx)
+        corrected = self._correct(files, results)
+        if corrected:
+            bundle = self.write("corrected", files, LevelResults())
+            newer = evaluator.evaluate(tuple(corrected), bundle, files, keras, {})
+            if "int8" in corrected and self.options.finetune_steps:
+                fields = Figure(value=self._finetune_fields, split=TRAIN, n=self._finetune_fields)
+                for role in ROLES:
+                    newer.figures[role]["int8"]["finetuned_fields"] = fields
+            results.replace(newer, corrected)
+            results.notes += corrected.values()
+        return results
+
+    def _correct(self, files: dict[Role, dict[Level, Path]], results: LevelResults) -> dict[Level, str]:
+        """Replace the files of rejected levels that can be corrected; return by level what was done."""
+        corrected: dict[Level, str] = {}
+        for alike in CORRECTABLE:
+            rejected = {level: results.left_out[level] for level in alike if level in results.left_out}
+            if not rejected:
                 continue
             try:
-                how = self._finetune(files) if "int8" in losing else self._correct(files, tuple(losing))
+                how = self._finetune(files) if "int8" in rejected else self._correct_biases(files, tuple(rejected))
             except ConversionError as error:
-                proven.notes.append(f"{', '.join(losing)} could not be mended: {error}")
+                results.notes.append(f"{', '.join(rejected)} could not be corrected: {error}")
                 continue
-            mended |= {level: f"{level} {how}; without that: {plain}" for level, plain in losing.items()}
-        if mended:
-            again = proof.prove(tuple(mended), self.stage("mended", files, Proven()), files, keras, {})
-            if "int8" in mended and self.options.finetune_steps:
-                tuned_on = Figure(value=self._tuned_on, split=TRAIN, n=self._tuned_on)
-                for role in ROLES:
-                    again.figures[role]["int8"]["finetuned_fields"] = tuned_on
-            proven.replace(again, mended)
-            proven.notes += mended.values()
-        return proven
+            corrected |= {level: f"{level} {how}; without that: {plain}" for level, plain in rejected.items()}
+        return corrected
 
     @property
-    def _tuned_on(self) -> int:
+    def _finetune_fields(self) -> int:
         return min(FINETUNE_FIELDS, len(self.run.facts.train_images))
 
     def _finetune(self, files: dict[Role, dict[Level, Path]]) -> str:
-        """Replace int8 of both models by one on a grid of its own; return what was done."""
-        steps, shown = self.options.finetune_steps, self.seen
+        """Replace int8 of both models by one with corrected biases and known ranges; return what was done."""
+        steps, inputs = self.options.finetune_steps, self.calibration
         if steps:
-            shown = {role: inputs.tensors for role, inputs in self._training(self._tuned_on).items()}
+            inputs = {role: found.tensors for role, found in self._training_inputs(self._finetune_fields).items()}
         for role in ROLES:
-            self.options.say(f"fine-tuning the {role} for int8: {steps} steps on {len(shown[role])} inputs")
-            pictures = np.round(np.concatenate(shown[role]) * 255.0).astype(np.uint8)
-            tuned = finetune(self.keras_models[role], self.seen[role], pictures, self.run.facts.seed, steps)
-            files[role]["int8"].write_bytes(convert_rounded(*tuned))
-        tuning = f" and is fine-tuned for {steps} steps on {self._tuned_on} training fields" if steps else ""
+            self.options.report(f"fine-tuning the {role} for int8: {steps} steps on {len(inputs[role])} inputs")
+            pictures = np.round(np.concatenate(inputs[role]) * 255.0).astype(np.uint8)
+            tuned = finetune(self.keras_models[role], self.calibration[role], pictures, self.run.facts.seed, steps)
+            files[role]["int8"].write_bytes(convert_with_ranges(*tuned))
+        tuning = f" and is fine-tuned for {steps} steps on {self._finetune_fields} training fields" if steps else ""
         return f"has its biases corrected{tuning}"
 
-    def _correct(self, files: dict[Role, dict[Level, Path]], levels: tuple[Level, ...]) -> str:
-        """Replace `levels` of both models by those of weights whose biases are corrected; return what was done."""
+    def _correct_biases(self, files: dict[Role, dict[Level, Path]], levels: tuple[Level, ...]) -> str:
+        """Replace `levels` of both models by those of weights with corrected biases; return what was done."""
         for role in ROLES:
-            self._write(files, role, with_corrected_biases(self.keras_models[role], self.seen[role]), levels)
+            corrected = with_corrected_biases(self.keras_models[role], self.calibration[role])
+            self._convert_role(files, role, corrected, levels)
         return "has its biases corrected"
 
-    def stage(self, folder: str, files: Files, proven: Proven) -> Bundle:
+    def write(self, folder: str, files: ModelFiles, results: LevelResults) -> Bundle:
         """Write a bundle of `files` into the scratch folder."""
-        arrays = golden_outputs.golden_arrays(files, self.inputs, self.options.runtimes[0])
-        return stage(
-            self.run, self.work / "bundles" / folder, folder, files, golden_outputs.to_bytes(arrays), self.other, proven
-        )
+        arrays = golden_outputs.golden_arrays(files, self.golden, self.options.runtimes[0])
+        golden = golden_outputs.to_bytes(arrays)
+        return write_bundle(self.run, self.work / "bundles" / folder, folder, files, golden, self.other, results)
 
-    def edgetpu(self, files: dict[Role, dict[Level, Path]], proven: Proven) -> None:
-        """Add what an Edge TPU would take of int8: predicted always, compiled where Coral's compiler is there."""
+    def add_edgetpu(self, files: dict[Role, dict[Level, Path]], results: LevelResults) -> None:
+        """Add what an Edge TPU would run of int8: always predicted, and compiled where Coral's compiler is found."""
         for role in ROLES:
             prediction = edgetpu.predict(files[role]["int8"])
-            share = Figure(value=prediction.share, split=edgetpu.PREDICTED, n=len(prediction.verdicts))
-            proven.figures[role]["int8"] |= {"edgetpu_predicted_share": share}
+            share = Figure(value=prediction.share, split=edgetpu.PREDICTED, n=len(prediction.operations))
+            results.figures[role]["int8"] |= {"edgetpu_predicted_share": share}
         if edgetpu.compiler() is None:
             return
         try:
             compiled = {role: edgetpu.compile_model(files[role]["int8"], self.work) for role in ROLES}
         except ConversionError as error:
-            proven.left_out["edgetpu"] = str(error)
+            results.left_out["edgetpu"] = str(error)
             return
         for role, made in compiled.items():
             files[role]["edgetpu"] = made.file
             share = Figure(value=made.share, split=edgetpu.COMPILER, n=made.on_tpu + made.on_cpu)
-            proven.figures[role]["edgetpu"] = {"mapped_share": share}
+            results.figures[role]["edgetpu"] = {"mapped_share": share}
 
-    def onnx(self, out: Path) -> dict[Role, Path]:
+    def export_onnx(self, out: Path) -> dict[Role, Path]:
         """Write both models as ONNX beside the bundle `out`."""
         out.parent.mkdir(parents=True, exist_ok=True)
         files = {role: out.with_name(f"{out.name}.{role}.onnx") for role in ROLES}
         for role, file in files.items():
-            self.options.say(f"writing {file.name}")
+            self.options.report(f"writing {file.name}")
             export_onnx(self.keras_models[role], file)
         return files

@@ -1,19 +1,15 @@
-"""Writing a bundle folder: model files, golden file, card and manifest, whole or not at all."""
+"""Writes a bundle folder: model files, golden file, model card and manifest, complete or not at all."""
 
 import shutil
 import subprocess
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from convert.export.edgetpu import Prediction
 from convert.reporting import model_card
-from convert.verification.parity import Difference
+from convert.results import LevelResults, ModelFiles
 from smear.bundle.manifest import (
     Bundle,
     Classifier,
-    Figure,
     Level,
     Manifest,
     ModelFile,
@@ -27,61 +23,27 @@ from smear.bundle.training_run import Run
 from smear.classes import LABELS
 from smear.inference.verification import GOLDEN
 
-Files = Mapping[Role, Mapping[Level, Path]]
 
-
-@dataclass(slots=True)
-class Proven:
-    """What is known of the levels once they were measured."""
-
-    figures: dict[Role, dict[Level, dict[str, Figure]]] = field(
-        default_factory=lambda: {"segmenter": {}, "classifier": {}}
-    )
-    left_out: dict[str, str] = field(default_factory=dict)
-    differences: Sequence[Difference] = ()
-    notes: list[str] = field(default_factory=list)  # what a reader of the figures should know besides
-
-    def refuse(self, level: Level, why: str, shipped: bool) -> None:
-        """Leave `level` out, or only note that it is outside its limits where it is `shipped` all the same."""
-        if shipped:
-            self.notes.append(f"{level} is outside its limits, which a reference need not keep: {why}")
-        else:
-            self.left_out[level] = why
-
-    def replace(self, again: "Proven", levels: Collection[Level]) -> None:
-        """Take what `again` proved of `levels` for what was known of them."""
-        for role, known in self.figures.items():
-            known |= {level: again.figures[role][level] for level in levels}
-        self.differences = [one for one in self.differences if one.level not in levels] + [*again.differences]
-        self.left_out = {level: why for level, why in self.left_out.items() if level not in levels} | again.left_out
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a conversion."""
-
-    bundle: Bundle
-    differences: tuple[Difference, ...]
-    predictions: dict[Role, Prediction]  # of the int8 files
-    notes: tuple[str, ...] = ()
-
-
-def stage(run: Run, folder: Path, name: str, files: Files, golden: bytes, other: bool, proven: Proven) -> Bundle:
+def write_bundle(
+    run: Run, folder: Path, name: str, files: ModelFiles, golden: bytes, other: bool, results: LevelResults
+) -> Bundle:
     """Write the bundle of `files` into the new folder `folder` and open it.
 
+    `other` says that the classifier has one more output after the labels, for what is no cell of these classes.
+
     Raises:
-        BundleError: what was written does not hold; a fault of the disk.
+        BundleError: what was written cannot be read back: a fault of the disk.
     """
     folder.mkdir(parents=True)
     for role, levels in files.items():
         for level, file in levels.items():
             shutil.copyfile(file, folder / file_name(role, level))
     (folder / GOLDEN).write_bytes(golden)
-    manifest = _manifest(run, folder, name, files, other, proven)
-    text = model_card.write_card(manifest, proven.differences, proven.notes)
+    manifest = _manifest(run, folder, name, files, other, results)
+    text = model_card.write_card(manifest, results.differences, results.notes)
     (folder / model_card.FILE).write_text(text, encoding="utf-8")
-    others = {other_file: sha256_of(folder / other_file) for other_file in (GOLDEN, model_card.FILE)}
-    write_manifest(folder, manifest.model_copy(update={"files": others}))
+    checksums = {file: sha256_of(folder / file) for file in (GOLDEN, model_card.FILE)}
+    write_manifest(folder, manifest.model_copy(update={"files": checksums}))
     return load_bundle(folder)
 
 
@@ -90,12 +52,12 @@ def file_name(role: Role, level: Level) -> str:
     return f"{role}.{level}.tflite"
 
 
-def _manifest(run: Run, folder: Path, name: str, files: Files, other: bool, proven: Proven) -> Manifest:
+def _manifest(run: Run, folder: Path, name: str, files: ModelFiles, other: bool, results: LevelResults) -> Manifest:
     def entries(role: Role) -> dict[Level, ModelFile]:
         found: dict[Level, ModelFile] = {}
         for level in files[role]:
             path = folder / file_name(role, level)
-            figures = proven.figures[role].get(level, {})
+            figures = results.figures[role].get(level, {})
             found[level] = ModelFile(file=path.name, sha256=sha256_of(path), bytes=path.stat().st_size, figures=figures)
         return found
 
@@ -109,7 +71,7 @@ def _manifest(run: Run, folder: Path, name: str, files: Files, other: bool, prov
         classifier=Classifier(levels=entries("classifier"), other=other, **dict(facts.classifier)),
         training_data=facts.training_data,
         git_revision=git_revision(),
-        left_out=proven.left_out,
+        left_out=results.left_out,
     )
 
 
@@ -126,11 +88,11 @@ def git_revision() -> str:
     return told[0].strip() + ("+changes" if told[1].strip() else "")
 
 
-def put_in_place(folder: Path, out: Path) -> None:
-    """Move the finished bundle `folder` to `out`; what lay there is removed only after the new one is whole."""
+def replace_bundle(folder: Path, out: Path) -> None:
+    """Copy the finished bundle `folder` to `out`; an older bundle there is removed once the new one is complete."""
     part, old = out.with_name(f".{out.name}.part"), out.with_name(f".{out.name}.old")
-    for left in (part, old):
-        shutil.rmtree(left, ignore_errors=True)
+    for leftover in (part, old):
+        shutil.rmtree(leftover, ignore_errors=True)
     out.parent.mkdir(parents=True, exist_ok=True)
     shutil.copytree(folder, part)  # a rename cannot cross file systems
     if out.exists():

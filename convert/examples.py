@@ -1,4 +1,4 @@
-"""Which pictures are shown to what: representative ones for calibration, validation ones for proof, golden ones."""
+"""Chooses and reads pictures: representative ones for calibration, validation ones for figures, golden inputs."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from smear.bundle.training_run import Picture, Run, find_picture
 from smear.classes import LABELS
@@ -15,7 +16,7 @@ from smear.images import read_image
 from smear.imaging.masking import crop_cell
 from smear.synthetic import render
 
-REPRESENTATIVE = 100  # training fields that set the ranges of int8; TensorFlow's guide asks for 100 to 500
+REPRESENTATIVE = 100  # training fields that set the ranges of int8; TensorFlow's guide recommends 100 to 500
 GOLDEN_LABELS = ("Benign", "Pre")  # two fields: enough to catch a wrong file, few enough for a small bundle
 DRAWN_MASKS = "taleqani_masks"  # whole-cell masks of fields: 0 background, 255 cell, 128 ignore
 
@@ -46,7 +47,7 @@ def frames(data: Path, pictures: Iterable[Picture]) -> list[Frame]:
 
 
 def check_pictures(run: Run, data: Path) -> None:
-    """Fail before an hour of work, not after: every picture that may be asked for must be there.
+    """Check that every picture of `run` exists, before an hour of work and not after it.
 
     Raises:
         ConversionError: one is missing.
@@ -55,23 +56,27 @@ def check_pictures(run: Run, data: Path) -> None:
         find_picture(data, picture)
 
 
-def masked_fields(data: Path, trained_on: Iterable[Picture] = ()) -> list[tuple[Frame, np.ndarray]]:
-    """Return the fields below the data root that have a drawn mask and are not in `trained_on`."""
-    known = {picture.path for picture in trained_on}
+def fields_with_masks(data: Path, trained_on: Iterable[Picture] = ()) -> list[tuple[Frame, NDArray[np.uint8]]]:
+    """Return the fields below the data root that have a drawn mask and are not in `trained_on`, each with its mask.
+
+    Raises:
+        ConversionError: a mask cannot be read.
+    """
+    trained = {picture.path for picture in trained_on}
     found = []
     for label in LABELS:
         for file in sorted((data / DRAWN_MASKS / label).glob("*.png")):
             path = f"taleqani/Original/{label}/{file.stem}.jpg"
-            if file.stem.endswith("_cells") or path in known or not (data / path).is_file():
+            if file.stem.endswith("_cells") or path in trained or not (data / path).is_file():
                 continue
             mask = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
             if mask is None:
                 raise ConversionError(f"{file}: not a readable mask; copy the data again")
-            found.append((Frame(read_image(data / path), path), mask))
+            found.append((Frame(read_image(data / path), path), np.asarray(mask, np.uint8)))
     return found
 
 
-def golden_inputs(size: int, crop: int) -> tuple[np.ndarray, np.ndarray]:
+def golden_inputs(size: int, crop: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return synthetic uint8 inputs: fields (n, size, size, 3) and what a classifier takes (n, crop, crop, 3)."""
     fields, crops = [], []
     for seed, label in enumerate(GOLDEN_LABELS):
@@ -80,18 +85,14 @@ def golden_inputs(size: int, crop: int) -> tuple[np.ndarray, np.ndarray]:
         if image.shape[:2] != (size, size):
             image = cv2.resize(drawn.image, (size, size), interpolation=cv2.INTER_AREA)
         fields.append(image)
-        crops.append(image if crop == size else _one_cell(drawn.image, _values(drawn.mask) != 0, crop))
+        crops.append(image if crop == size else _largest_cell(drawn.image, drawn.mask.cell, crop))
     return np.stack(fields), np.stack(crops)
 
 
-def _values(mask: object) -> np.ndarray:
-    return np.asarray(getattr(mask, "values", mask))
-
-
-def _one_cell(image: np.ndarray, cells: np.ndarray, size: int) -> np.ndarray:
-    """Cut the largest body of `cells` out, on neutral ground."""
-    count, bodies, stats, centres = cv2.connectedComponentsWithStats(cells.astype(np.uint8))
+def _largest_cell(image: NDArray[np.uint8], cells: NDArray[np.bool_], size: int) -> NDArray[np.uint8]:
+    """Return a crop of the largest connected part of `cells`, on neutral background."""
+    count, labels, stats, centres = cv2.connectedComponentsWithStats(cells.astype(np.uint8))
     if count < 2:
-        return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
     largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    return crop_cell(image, bodies > 0, tuple(centres[largest]), size)
+    return crop_cell(image, labels > 0, tuple(centres[largest]), size)

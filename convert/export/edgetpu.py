@@ -1,4 +1,4 @@
-"""What an Edge TPU would take of an int8 model: *predicted* from the file, or compiled by Coral's own compiler."""
+"""The part of an int8 model that an Edge TPU would run: predicted from the file, or compiled by Coral's compiler."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 from convert.export.flatbuffer import Graph, Node, Tensor, read_graph
 from smear.errors import ConversionError
 
-PREDICTED = "predicted"  # what a figure says of itself that no compiler has confirmed
+PREDICTED = "predicted"  # marks a figure that no compiler has confirmed
 COMPILER = "edgetpu_compiler"
 WHERE_TO_GET_IT = (
     f"{COMPILER} is not on the PATH: x86-64 Debian or Ubuntu only, from Coral's package archive "
@@ -22,12 +22,12 @@ SOFTMAX_LIMIT = 16_000  # elements; Coral's table of operations
 INNER_DIMS = 3  # at most this many dimensions over 1
 
 Limit = Callable[[Node], str | None]
-"""Says why a node of a supported kind is not mapped; None when it is."""
+"""Returns why a node of a supported kind is not mapped; None if it is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is predicted of one operation."""
+class OperationPrediction:
+    """The prediction for one operation."""
 
     index: int
     operation: str
@@ -38,36 +38,39 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What is predicted of one model; nothing here was compiled."""
+    """The prediction for one model; nothing here was compiled."""
 
-    verdicts: tuple[Verdict, ...]
+    operations: tuple[OperationPrediction, ...]
 
     @property
     def share(self) -> float:
         """Share of the operations that are predicted to run on the Edge TPU."""
-        return sum(v.maps for v in self.verdicts) / max(1, len(self.verdicts))
+        return sum(v.maps for v in self.operations) / max(1, len(self.operations))
 
     @property
     def work_share(self) -> float:
         """Share of the multiply-adds that are predicted to run on the Edge TPU."""
-        total = sum(v.multiply_adds for v in self.verdicts)
-        return sum(v.multiply_adds for v in self.verdicts if v.maps) / total if total else self.share
+        total = sum(v.multiply_adds for v in self.operations)
+        return sum(v.multiply_adds for v in self.operations if v.maps) / total if total else self.share
 
     @property
     def fully(self) -> bool:
         """Every operation is predicted to map."""
-        return all(v.maps for v in self.verdicts)
+        return all(v.maps for v in self.operations)
 
     def lines(self) -> list[str]:
-        """Return the prediction as lines of text: what does not map and why, then the share."""
-        lines = [f"{v.index:3d} {v.operation}: stays on the CPU: {v.reason}" for v in self.verdicts if not v.maps]
-        kinds = Counter(v.operation for v in self.verdicts if v.maps)
-        mapped = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-        return [*lines, f"predicted (not compiled): {self.share:.0%} of {len(self.verdicts)} operations map: {mapped}"]
+        """Return the prediction as lines of text: the operations that do not map and why, then the share."""
+        lines = [f"{v.index:3d} {v.operation}: stays on the CPU: {v.reason}" for v in self.operations if not v.maps]
+        kinds = Counter(v.operation for v in self.operations if v.maps)
+        mapped = ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items()))
+        return [
+            *lines,
+            f"predicted (not compiled): {self.share:.0%} of {len(self.operations)} operations map: {mapped}",
+        ]
 
 
 def predict(file: Path) -> Prediction:
-    """Say op by op what an Edge TPU would take of the TFLite model `file`.
+    """Predict for each operation of the TFLite model `file` whether an Edge TPU would run it.
 
     The rules are those of Coral's page "TensorFlow models on the Edge TPU": full int8, fixed shapes, constant
     parameters, at most three inner dimensions over 1, a list of operations with a limit for some, and one
@@ -77,14 +80,16 @@ def predict(file: Path) -> Prediction:
         ConversionError: `file` is no TFLite model.
     """
     graph = read_graph(file)
-    verdicts: list[Verdict] = []
+    operations: list[OperationPrediction] = []
     ended: str | None = _graph_fault(graph)
     for node in graph.nodes:
         reason = ended or _fault(node)
-        verdicts.append(Verdict(node.index, node.operation, reason is None, reason or "", node.multiply_adds()))
+        operations.append(
+            OperationPrediction(node.index, node.operation, reason is None, reason or "", node.multiply_adds())
+        )
         if reason is not None and ended is None:
             ended = f"comes after operation {node.index} ({node.operation}), which ends the part on the Edge TPU"
-    return Prediction(tuple(verdicts))
+    return Prediction(tuple(operations))
 
 
 def _graph_fault(graph: Graph) -> str | None:
@@ -121,14 +126,14 @@ def _tensor_fault(tensor: Tensor) -> str | None:
 
 
 def _constant_parameters(node: Node) -> str | None:
-    loose = [t.name for t in node.inputs[1:] if not t.constant]
-    return f"{loose[0]} is not constant when compiled" if loose else None
+    variable = [t.name for t in node.inputs[1:] if not t.constant]
+    return f"{variable[0]} is not constant when compiled" if variable else None
 
 
 def _constant_filter(node: Node) -> str | None:
     """TRANSPOSE_CONV lists its output shape first and its data last."""
-    loose = [t.name for t in node.inputs[:2] + node.inputs[3:] if not t.constant]
-    return f"{loose[0]} is not constant when compiled" if loose else None
+    variable = [t.name for t in node.inputs[:2] + node.inputs[3:] if not t.constant]
+    return f"{variable[0]} is not constant when compiled" if variable else None
 
 
 def _no_activation(node: Node) -> str | None:
@@ -232,7 +237,7 @@ that some resizes and large reshapes may stay on the CPU without stating sizes: 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """What the Edge TPU compiler made of a model."""
+    """A model compiled for the Edge TPU."""
 
     file: Path
     on_tpu: int
@@ -253,7 +258,7 @@ def compile_model(file: Path, out: Path) -> Compiled:
     """Run the Edge TPU compiler on the int8 model `file`, writing to the folder `out`.
 
     Raises:
-        ConversionError: there is no compiler, or it refuses the model.
+        ConversionError: there is no compiler, or it rejects the model.
     """
     program = compiler()
     if program is None:
@@ -272,7 +277,9 @@ def compile_model(file: Path, out: Path) -> Compiled:
     text = done.stdout + done.stderr + (log.read_text(encoding="utf-8") if log.is_file() else "")
     if done.returncode != 0 or not made.is_file():
         first = next((line for line in text.splitlines() if "rror" in line or "nvalid" in line), "no reason given")
-        raise ConversionError(f"{COMPILER} refused {file.name}: {first.strip()}; see what is predicted of it")
+        raise ConversionError(
+            f"{COMPILER} rejected {file.name}: {first.strip()}; see its prediction in the conversion record"
+        )
     on_tpu, on_cpu = parse_log(text)
     return Compiled(made, on_tpu, on_cpu)
 

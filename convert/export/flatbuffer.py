@@ -1,4 +1,4 @@
-"""The operations of a TFLite file, read without running it."""
+"""Reads the operations of a TFLite file without running it."""
 
 import math
 import struct
@@ -44,7 +44,7 @@ class Node:
         return int(getattr(self.options, name[0].lower() + name[1:], default))
 
     def multiply_adds(self) -> int:
-        """Return its multiply-adds for one pass: convolutions and dense layers; others count nothing."""
+        """Return its multiply-adds for one inference; only convolutions and dense layers have any."""
         if self.operation in {"CONV_2D", "DEPTHWISE_CONV_2D"}:
             height, width = self.outputs[0].shape[1:3]
             return math.prod(self.inputs[1].shape) * height * width
@@ -71,7 +71,7 @@ def read_graph(file: Path) -> Graph:
     try:
         data = file.read_bytes()
         if data[4:8] != IDENTIFIER:
-            raise ValueError("it does not start as one")
+            raise ValueError("it lacks the identifier TFL3")
         model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data))
     except (OSError, ValueError, struct.error, IndexError, TypeError) as error:
         raise ConversionError(f"{file}: not a TFLite model ({error}); convert it again") from error

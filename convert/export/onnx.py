@@ -1,9 +1,10 @@
-"""Keras model to ONNX, checked and loaded back: for those who run something else than TFLite."""
+"""Exports a Keras model to ONNX and checks the file, for runtimes other than TFLite."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smear.errors import ConversionError
 from smear.imaging.resampling import as_tensor
@@ -18,7 +19,7 @@ def export_onnx(model: "keras.Model", out: Path) -> None:
     """Write `model` to the ONNX file `out`, with a batch of 1, and run the ONNX checker on it.
 
     Raises:
-        ConversionError: tf2onnx or the checker refuses it.
+        ConversionError: tf2onnx or the checker rejects it.
     """
     import onnx
     import tensorflow as tf
@@ -30,7 +31,7 @@ def export_onnx(model: "keras.Model", out: Path) -> None:
         tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET, output_path=str(out))
         onnx.checker.check_model(str(out), full_check=True)
     except (ValueError, RuntimeError, onnx.checker.ValidationError) as error:
-        raise ConversionError(f"{out.name}: not written as ONNX ({error}); leave out --onnx") from error
+        raise ConversionError(f"{out.name}: cannot be written as ONNX ({error}); leave out --onnx") from error
 
 
 class OnnxRuntime:
@@ -48,9 +49,9 @@ class OnnxRuntime:
         self.input_shape = tuple(self._input.shape)
         self.output_shape = tuple(self._session.get_outputs()[0].shape)
 
-    def invoke(self, tensor: np.ndarray) -> np.ndarray:
+    def invoke(self, tensor: NDArray[np.generic]) -> NDArray[np.float32]:
         """Return the float32 output for a uint8 picture or float32 tensor."""
         return np.asarray(self._session.run(None, {self._input.name: as_tensor(tensor)})[0])
 
     def close(self) -> None:
-        """Nothing is held that Python does not free."""
+        """Do nothing: Python frees everything this holds."""

@@ -1,4 +1,4 @@
-"""Keras model to TFLite bytes, one function for all levels; always at a static batch of 1."""
+"""Converts a Keras model to TFLite at each level, always with a static batch of 1."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convert.export.flatbuffer import read_graph
-from convert.quantization.fake_quantization import Ranges, with_rounded_input
+from convert.quantization.fake_quantization import Ranges, with_quantized_input
 from smear.bundle.manifest import Level
 from smear.errors import ConversionError
 
@@ -21,14 +22,14 @@ CONVERTED: tuple[Level, ...] = ("float32", "float16", "dynamic", "int8", "int16x
 CALIBRATED = frozenset({"int8", "int16x8"})
 """Levels whose activation ranges are measured on representative pictures."""
 
-Tensors = Callable[[], Iterable[np.ndarray]]
+Tensors = Callable[[], Iterable[NDArray[np.float32]]]
 
 
 def export(model: "keras.Model", folder: Path) -> None:
     """Write `model` to `folder` as a SavedModel whose only signature takes a batch of exactly 1.
 
-    A batch of -1 would keep XNNPACK from taking the graph. `from_concrete_functions` is no short cut here:
-    with a Keras 3 model it writes a file without its weights and without an error.
+    With a batch of -1 XNNPACK does not take the graph. `from_concrete_functions` cannot be used instead: with a
+    Keras 3 model it writes a file without weights, and raises no error.
     """
     import tensorflow as tf
 
@@ -42,7 +43,7 @@ def convert(saved_model: Path, level: Level, representative: Tensors | None = No
     `representative` yields float32 (1, h, w, 3) inputs in 0..1; `CALIBRATED` levels need it.
 
     Raises:
-        ConversionError: the level needs representative pictures, or the converter refuses the model.
+        ConversionError: the level needs representative pictures, or the converter rejects the model.
     """
     import tensorflow as tf
 
@@ -64,16 +65,16 @@ def convert(saved_model: Path, level: Level, representative: Tensors | None = No
     return _run(converter, level)
 
 
-def convert_rounded(model: "keras.Model", ranges: Ranges) -> bytes:
-    """Return the int8 file of `model` on the grid of `ranges`, where `convert` would measure ranges of its own.
+def convert_with_ranges(model: "keras.Model", ranges: Ranges) -> bytes:
+    """Return the int8 file of `model` with the given activation `ranges`, where `convert` would measure its own.
 
     Raises:
-        ConversionError: the converter refuses the model, or leaves a part of it in float.
+        ConversionError: the converter rejects the model, or leaves a part of it in float.
     """
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory(prefix="smearscope-") as scratch:
-        export(with_rounded_input(model, ranges), Path(scratch, "model"))
+        export(with_quantized_input(model, ranges), Path(scratch, "model"))
         converter = tf.lite.TFLiteConverter.from_saved_model(str(Path(scratch, "model")))
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.inference_input_type = converter.inference_output_type = tf.int8
@@ -81,36 +82,31 @@ def convert_rounded(model: "keras.Model", ranges: Ranges) -> bytes:
         file.write_bytes(_run(converter, "int8"))
         for node in read_graph(file).nodes:
             if any(tensor.kind == "FLOAT32" for tensor in (*node.inputs, *node.outputs)):
-                raise ConversionError(f"{model.name}: int8 leaves {node.operation} in float; build it of other layers")
+                raise ConversionError(f"{model.name}: int8 leaves {node.operation} in float; replace that layer")
         return file.read_bytes()
 
 
 def _run(converter: Any, level: Level) -> bytes:
-    from tensorflow.lite.python.convert_phase import ConverterError  # not part of the public names
+    from tensorflow.lite.python.convert_phase import ConverterError  # TensorFlow exports it nowhere else
 
     try:
         return bytes(converter.convert())
     except (ConverterError, ValueError, RuntimeError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise ConversionError(
-            f"the TFLite converter refused level {level}: {first}; leave it out with --levels"
+            f"the TFLite converter rejected level {level}: {first}; leave it out with --levels"
         ) from error
 
 
-def _as_feeds(representative: Tensors) -> Callable[[], Iterator[list[np.ndarray]]]:
-    def feeds() -> Iterator[list[np.ndarray]]:
+def _as_feeds(representative: Tensors) -> Callable[[], Iterator[list[NDArray[np.float32]]]]:
+    def feeds() -> Iterator[list[NDArray[np.float32]]]:
         for tensor in representative():
             yield [tensor]
 
     return feeds
 
 
-def convert_levels(
-    model: "keras.Model",
-    levels: Iterable[Level],
-    representative: Tensors | None,
-    on_level: Callable[[Level], None] = lambda level: None,
-) -> dict[Level, bytes]:
+def convert_levels(model: "keras.Model", levels: Iterable[Level], representative: Tensors | None) -> dict[Level, bytes]:
     """Return the TFLite file of `model` at each of `levels`, from one SavedModel.
 
     Raises:
@@ -120,6 +116,5 @@ def convert_levels(
     with tempfile.TemporaryDirectory(prefix="smearscope-") as scratch:
         export(model, Path(scratch))
         for level in levels:
-            on_level(level)
             files[level] = convert(Path(scratch), level, representative)
     return files

@@ -1,1 +1,1 @@
-"""What int8 answers, computed in Keras, and what is done so that it answers well."""
+"""int8 quantization computed in Keras: bias correction and fine-tuning."""

@@ -1,4 +1,4 @@
-"""Bundles side by side: what each level weighs, gives and costs."""
+"""Bundles side by side: size, accuracy, speed and memory of each level."""
 
 import multiprocessing
 import resource
@@ -16,7 +16,7 @@ from smear.imaging.resampling import to_tensor
 from smear.inference.tflite import open_runtime
 from smear.inference.verification import INPUTS, read_golden
 
-ROUNDS = 5  # of both models, after one that warms up: a first impression; 'smearscope bench' measures
+ROUNDS = 5  # of both models, after one to warm up: a first impression; for figures use 'smearscope bench'
 KILOBYTE = 1024  # unit of ru_maxrss on Linux
 
 
@@ -43,12 +43,12 @@ def rows_of(bundle: Bundle) -> list[Row]:
         BundleError: its golden file cannot be read.
     """
     rows = []
-    most = max((_fields(entry) for entry in bundle.manifest.classifier.levels.values()), default=0)
+    largest = max((_fields(entry) for entry in bundle.manifest.classifier.levels.values()), default=0)
     for level, segmenter in bundle.manifest.segmenter.levels.items():
         classifier = bundle.manifest.classifier.levels[level]
         cost = None if level == "edgetpu" else measure_cost(bundle, level)
         fields = _fields(classifier)
-        name = level if fields == most else f"{level} ({fields} fields)"  # proven on fewer: not to be read as the rest
+        name = level if fields == largest else f"{level} ({fields} fields)"  # measured on fewer fields: not comparable
         rows.append(_row(bundle.manifest.name, name, segmenter, classifier, cost))
     return rows
 
@@ -83,10 +83,10 @@ def measure_cost(bundle: Bundle, level: Level) -> tuple[float, float]:
 
     Each level runs in a process of its own, since peak memory never falls again within one.
     """
-    context = multiprocessing.get_context("forkserver")  # its server has loaded this file, and no TensorFlow
+    context = multiprocessing.get_context("forkserver")  # its server imports this module, and no TensorFlow
     context.set_forkserver_preload([__name__])
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_pay, args=(bundle.path, level, sender))
+    process = context.Process(target=_send_cost, args=(bundle.path, level, sender))
     process.start()
     sender.close()
     try:
@@ -100,7 +100,7 @@ def measure_cost(bundle: Bundle, level: Level) -> tuple[float, float]:
     return cost
 
 
-def _pay(path: Path, level: Level, sender: Connection) -> None:
+def _send_cost(path: Path, level: Level, sender: Connection) -> None:
     bundle = load_bundle(path)
     golden = read_golden(bundle)
     pairs = [(open_runtime(bundle.model(role, level), None), to_tensor(golden[key][0])) for role, key in INPUTS.items()]
@@ -114,7 +114,7 @@ def _pay(path: Path, level: Level, sender: Connection) -> None:
     sender.send((float(np.median(times[1:])), peak))
 
 
-PLOTTED = (
+COLUMNS = (
     ("bytes", "bytes"),
     ("accuracy", "accuracy"),
     ("macro_f1", "macro F1"),
@@ -127,20 +127,20 @@ PLOTTED = (
 
 
 def draw(rows: Sequence[Row], file: Path) -> None:
-    """Draw one panel a figure, one bar a level, and write the PNG `file`."""
+    """Draw a panel for each figure with a bar for each level, and write the PNG `file`."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot
 
     names = [f"{row.bundle} {row.level}" for row in rows]
-    figure, axes = pyplot.subplots(2, len(PLOTTED) // 2, figsize=(16, 2 + 0.5 * len(rows)), sharey=True)
-    for axis, (attribute, title) in zip(axes.flat, PLOTTED, strict=True):
+    figure, axes = pyplot.subplots(2, len(COLUMNS) // 2, figsize=(16, 2 + 0.5 * len(rows)), sharey=True)
+    for axis, (attribute, title) in zip(axes.flat, COLUMNS, strict=True):
         values = [getattr(row, attribute) for row in rows]
         axis.barh(names, [0 if value is None else value for value in values], color="#56b4e9")
-        for place, value in enumerate(values):
+        for position, value in enumerate(values):
             text = "not measured" if value is None else f"{value:,.0f}" if attribute == "bytes" else f"{value:.4g}"
-            axis.text(0, place, f" {text}", va="center", fontsize=8)
+            axis.text(0, position, f" {text}", va="center", fontsize=8)
         axis.set_title(title)
         axis.set_xticks([])
     axes.flat[0].invert_yaxis()

@@ -1,4 +1,4 @@
-"""`MODEL_CARD.md`: the figures of a manifest as people read them."""
+"""Writes `MODEL_CARD.md`: the figures of a manifest for people."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,22 +8,23 @@ from smear.bundle.manifest import Figure, Manifest
 
 FILE = "MODEL_CARD.md"
 NOT_MEASURED = "not measured"
-_WITHOUT = {
+_CONVERSION_FIGURES = {
     "agreement", "max_difference", "mean_difference", "representative_fields", "finetuned_fields",
     "edgetpu_predicted_share", "mapped_share",
 }  # fmt: skip
-"""Figures of a conversion: there is no interval or control to measure."""
+"""Figures of the conversion itself, which have no interval and no background-only control."""
 _SHOWN = {
-    "field": "the whole field, glass and red cells included",
-    "cells": "the segmented cells of a field on neutral ground",
-    "crops": "one crop a cell on neutral ground, pooled over the field",
+    "field": "the whole field, background and red cells included",
+    "cells": "the segmented cells of a field on neutral background",
+    "crops": "one crop for each cell on neutral background, pooled over the field",
 }
 _LIMITS = """\
-- The pictures name no patient, so no figure here is patient-wise; the same field photographed twice may be in them.
-- Class and stain go together in this data set: glass and red cells alone nearly give the class away. Read every
-  accuracy against its background-only control, and expect less on slides of another laboratory.
-- Only four classes are known. Whatever else is on a slide is refused at best, and misnamed at worst.
-- Where a figure says "not measured", nobody should assume one."""
+- The pictures carry no patient identifiers, so no figure here is patient-wise, and the data may hold the same field
+  twice.
+- Class and stain are confounded in this data set: the background and red cells alone nearly give the class away.
+  Compare every accuracy with its background-only control, and expect less on slides of another laboratory.
+- Only four classes are known. Anything else on a slide is refused at best, and misclassified at worst.
+- Where a figure says "not measured", do not assume one."""
 
 
 def write_card(manifest: Manifest, differences: Sequence[Difference], notes: Sequence[str] = ()) -> str:
@@ -81,12 +82,12 @@ def _facts(manifest: Manifest) -> list[str]:
         f"- Made {manifest.created}, revision `{manifest.git_revision}`, bundle schema {manifest.schema_version}.",
         f"- Segmenter `{manifest.segmenter.name}`: {manifest.input.size} pixels a side, each "
         f"{manifest.input.pixel_size_um} µm, to background, cytoplasm and nucleus.",
-        f"- Classifier `{classifier.name}`: is shown {_SHOWN[classifier.shown]}; {classifier.input_size} pixels "
-        f"a side; says {', '.join(manifest.labels)}{', or that a body is none of them' if classifier.other else ''}.",
+        f"- Classifier `{classifier.name}`: input: {_SHOWN[classifier.shown]}; {classifier.input_size} pixels "
+        f"a side; labels {', '.join(manifest.labels)}{', or a cell of none of them' if classifier.other else ''}.",
         *(
             [
-                f"- The cells it is shown are stained to a mean density of {classifier.stain[0]} in red and "
-                f"{classifier.stain[1]} in green, over the field's own glass."
+                "- Stain normalisation: cells are brought to a mean optical density of "
+                f"{classifier.stain[0]} in red and {classifier.stain[1]} in green over the field's own background."
             ]
             if classifier.stain
             else []
@@ -112,17 +113,17 @@ def _sizes(manifest: Manifest) -> list[str]:
 
 
 def _row(model: str, level: str, name: str, figure: Figure) -> tuple[str, ...]:
-    missing = "-" if name in _WITHOUT else NOT_MEASURED
-    interval = missing
+    absent = "-" if name in _CONVERSION_FIGURES else NOT_MEASURED
+    interval = absent
     if figure.low is not None and figure.high is not None:
         interval = f"{figure.low:.4g} to {figure.high:.4g}"
-    control = missing if figure.background_only is None else f"{figure.background_only:.4g}"
+    control = absent if figure.background_only is None else f"{figure.background_only:.4g}"
     title = name.replace("_", " ")
     return model, level, title, f"{figure.value:.4g}", interval, figure.split, str(figure.n), control
 
 
 def table_of_differences(differences: Sequence[Difference]) -> list[str]:
-    """Return the lines of the table that sets every level and runtime against Keras."""
+    """Return the lines of the table that compares every level and runtime with Keras."""
     head = ("model", "level", "runtime", "same best channel", "largest difference", "mean difference", "inputs")
     return _table(head, map(_difference, differences))
 

@@ -1,1 +1,1 @@
-"""Proof that a converted level answers as the trained network does."""
+"""Checks that each converted level gives the outputs of the trained network."""

@@ -1,4 +1,4 @@
-"""May a level ship? Its losses against float32 and its agreement with Keras, held against limits."""
+"""Decides whether a level may ship: its losses against float32 and its agreement with Keras, compared with limits."""
 
 import tomllib
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ class Limit(BaseModel):
 
 
 class Limits(BaseModel):
-    """The limits of every level; the defaults are the project's own (issue 4 fixed int8, the others may lose less)."""
+    """The limits of every level; the defaults are the project's own (the float levels may lose less)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -58,17 +58,17 @@ def read_limits(file: Path | None) -> Limits:
         raise ConversionError(f"limits {file}: {where}: {first['msg']}; correct it") from error
 
 
-def why_not(
+def rejection_reason(
     level: str,
     limit: Limit,
     reference: dict[str, Figure],
     figures: dict[str, Figure],
     differences: Iterable[Difference],
 ) -> str | None:
-    """Return why `level` may not ship, with its figures; None when it may.
+    """Return why `level` may not ship, with its figures; None if it may.
 
     `reference` holds the figures of float32, `figures` those of the level: "accuracy" and, where there are
-    masks, "dice". Every runtime counts in `differences`: one that cannot run a file, or answers otherwise, is a no.
+    masks, "dice". Every runtime in `differences` counts: a file that does not run, or differs, is rejected.
     """
     reasons = []
     for name, allowed in (("accuracy", limit.accuracy_loss), ("dice", limit.dice_loss)):

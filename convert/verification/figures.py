@@ -1,8 +1,9 @@
-"""Figures of one level with their intervals: what the findings say against labels, what the masks say against truth."""
+"""Figures of one level with their intervals: findings compared with labels, masks with drawn masks."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smear.bundle.manifest import Figure
 from smear.classes import LABELS
@@ -15,7 +16,7 @@ NO_CELL = len(LABELS)  # index predicted for a field in which no cell was found:
 def of_labels(findings: Sequence[Finding], labels: Sequence[str], split: str, seed: int) -> dict[str, Figure]:
     """Return accuracy, macro F1, calibration error and refusal rate of `findings` on fields of known class.
 
-    A field without a cell counts as wrong; a refused one by its best class, since refusing is counted apart.
+    A field without a cell counts as wrong; a refused one by its best class, since refusals are counted separately.
     """
     truth = np.array([LABELS.index(label) for label in labels])
     top = np.array([NO_CELL if f.top is None else LABELS.index(f.top) for f in findings])
@@ -25,34 +26,36 @@ def of_labels(findings: Sequence[Finding], labels: Sequence[str], split: str, se
         "macro_f1": _figure(lambda i: _macro_f1(truth[i], top[i]), len(truth), split, seed),
         "refusal_rate": _figure(lambda i: float(refused[i].mean()), len(truth), split, seed),
     }
-    answered = [i for i, f in enumerate(findings) if f.probabilities]
-    if answered:
-        chances = np.array([[findings[i].probabilities[name] for name in LABELS] for i in answered])
-        known = truth[answered]
-        found["ece"] = _figure(lambda i: expected_calibration_error(known[i], chances[i]), len(answered), split, seed)
+    classified = [i for i, f in enumerate(findings) if f.probabilities]
+    if classified:
+        probabilities = np.array([[findings[i].probabilities[name] for name in LABELS] for i in classified])
+        known = truth[classified]
+        found["ece"] = _figure(
+            lambda i: expected_calibration_error(known[i], probabilities[i]), len(classified), split, seed
+        )
     return found
 
 
-def of_masks(pairs: Sequence[tuple[np.ndarray, np.ndarray]], split: str, seed: int) -> dict[str, Figure]:
-    """Return the Dice of whole cells, averaged over fields, for (bool (h, w) found, drawn mask with 128 ignored)."""
+def of_masks(pairs: Sequence[tuple[NDArray[np.bool_], NDArray[np.uint8]]], split: str, seed: int) -> dict[str, Figure]:
+    """Return the Dice of whole cells, averaged over fields, for pairs of found and drawn mask; see `cell_dice`."""
     if not pairs:
         return {}
     each = np.array([cell_dice(found, truth) for found, truth in pairs])
     return {"dice": _figure(lambda i: float(each[i].mean()), len(each), split, seed)}
 
 
-def cell_dice(found: np.ndarray, drawn: np.ndarray) -> float:
+def cell_dice(found: NDArray[np.bool_], drawn: NDArray[np.uint8]) -> float:
     """Return the Dice of bool (h, w) `found` against `drawn` (0 background, 128 ignored, 255 cell)."""
     return dice(drawn == NUCLEUS, found, ignore=drawn == CYTOPLASM)
 
 
-def _macro_f1(truth: np.ndarray, top: np.ndarray) -> float:
-    """Return the mean F1 of the classes that occur; "no cell" is an answer but no class."""
+def _macro_f1(truth: NDArray[np.int64], top: NDArray[np.int64]) -> float:
+    """Return the mean F1 of the classes that occur; "no cell" can be predicted but is no class."""
     return float(f1(truth, top, NO_CELL + 1)[np.unique(truth)].mean())
 
 
-def _figure(measure: Callable[[np.ndarray], float], n: int, split: str, seed: int) -> Figure:
+def _figure(measure: Callable[[NDArray[np.int64]], float], n: int, split: str, seed: int) -> Figure:
     """Return `measure` of all `n` fields with its bootstrap interval over fields."""
-    everyone = np.arange(n)
-    low, high = bootstrap_interval(everyone, everyone, measure, seed=seed)
-    return Figure(value=measure(everyone), split=split, n=n, low=low, high=high)
+    indices = np.arange(n)
+    low, high = bootstrap_interval(indices, indices, measure, seed=seed)
+    return Figure(value=measure(indices), split=split, n=n, low=low, high=high)

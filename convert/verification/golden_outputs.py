@@ -1,10 +1,11 @@
-"""Golden inputs and outputs of a bundle: what each file must answer, and by how much it may miss it elsewhere."""
+"""Golden inputs and outputs of a bundle: the outputs each file must reproduce, and the tolerance on other machines."""
 
 import io
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smear.bundle.manifest import Level, Role
 from smear.inference.tflite import open_runtime
@@ -18,17 +19,17 @@ TOLERANCE: dict[Level, float] = {
     "int16x8": 0.02,
 }
 """Share of the range of a model's golden outputs. Kernels round differently from one runtime and processor to the next;
-a file with other weights misses by far more. Stored as float16, outputs miss by 0.001 of their size already."""
+a file with other weights differs by far more. Storing outputs as float16 alone costs 0.001 of their size."""
 
 
 def golden_arrays(
-    files: Mapping[Role, Mapping[Level, Path]], inputs: Mapping[Role, np.ndarray], runtime: str
-) -> dict[str, np.ndarray]:
-    """Return the arrays of `golden.npz` for the model `files`, answered by `runtime`."""
-    arrays: dict[str, np.ndarray] = {INPUTS[role]: pictures for role, pictures in inputs.items()}
+    files: Mapping[Role, Mapping[Level, Path]], inputs: Mapping[Role, NDArray[np.uint8]], runtime: str
+) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays of `golden.npz`: `inputs`, and the outputs of the model `files` under `runtime`."""
+    arrays: dict[str, NDArray[np.generic]] = {INPUTS[role]: pictures for role, pictures in inputs.items()}
     for role, levels in files.items():
         for level, file in levels.items():
-            if level == "edgetpu":  # answers only on the accelerator
+            if level == "edgetpu":  # runs only on the accelerator
                 continue
             model = open_runtime(file, runtime)
             outputs = answer(role, model, inputs[role])
@@ -38,7 +39,7 @@ def golden_arrays(
     return arrays
 
 
-def to_bytes(arrays: dict[str, np.ndarray]) -> bytes:
+def to_bytes(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
     """Return `arrays` as the bytes of a compressed .npz file."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # its stub takes the keys for its own options

@@ -1,4 +1,4 @@
-"""The proof of each level: outputs against Keras by runtime, and figures through the device's own pipeline."""
+"""Evaluates each level: its outputs against Keras for each runtime, and its figures through the device's pipeline."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -7,15 +7,16 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convert import examples
-from convert.bundle_writer import Files, Proven
 from convert.export.onnx import OnnxRuntime
 from convert.export.tflite import CALIBRATED
-from convert.options import REFERENCE, ROLES, Options
+from convert.options import BASELINE, ROLES, Options
+from convert.results import LevelResults, ModelFiles
 from convert.verification import figures, parity
-from convert.verification.acceptance import why_not
-from convert.verification.parity import Answerer, Difference, Tap
+from convert.verification.acceptance import rejection_reason
+from convert.verification.parity import Difference, RecordingRuntime, RunModel
 from smear.bundle.manifest import SLOW, Bundle, Figure, Level, Role
 from smear.bundle.training_run import Run
 from smear.findings import Finding, Frame
@@ -25,130 +26,131 @@ from smear.inference.tflite import open_runtime
 
 VALIDATION, TRAIN = "validation", "train"
 
-Measured = dict[Role, dict[str, Figure]]
+RoleFigures = dict[Role, dict[str, Figure]]
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
-    """What the device's pipeline gives one model, and the number of the field each was made of."""
+class ModelInputs:
+    """What the device's pipeline gives one model, and the index of the field that each input was made from."""
 
-    tensors: list[np.ndarray]
-    owners: list[int]
+    tensors: list[NDArray[np.float32]]  # each (1, h, w, 3) in 0..1
+    fields: list[int]
 
-    def of_first(self, fields: int) -> "Inputs":
-        """Return the inputs of the first `fields` fields."""
-        kept = [i for i, owner in enumerate(self.owners) if owner < fields]
-        return Inputs([self.tensors[i] for i in kept], [self.owners[i] for i in kept])
+    def of_first(self, count: int) -> "ModelInputs":
+        """Return the inputs of the first `count` fields."""
+        kept = [i for i, field in enumerate(self.fields) if field < count]
+        return ModelInputs([self.tensors[i] for i in kept], [self.fields[i] for i in kept])
 
 
-class Proof:
-    """The pictures of one run and what float32 makes of them: every level is held against that."""
+class LevelEvaluator:
+    """The pictures of one run with what float32 makes of them: every level is compared with that."""
 
-    def __init__(self, run: Run, data: Path, reference: Bundle, options: Options) -> None:
-        """Read the pictures below the data root `data`; `reference` is a bundle with float32 alone."""
+    def __init__(self, run: Run, data: Path, baseline: Bundle, options: Options) -> None:
+        """Read the pictures below the data root `data`; `baseline` is a bundle with float32 alone."""
         self.run, self.options = run, options
-        every = examples.stratified(
+        pictures = examples.stratified(
             run.facts.validation_images, len(run.facts.validation_images), run.facts.seed
-        )  # in an order of which any beginning is stratified too
-        self._labels = [picture.label for picture in every]
-        self._fields = examples.frames(data, every)
-        self._masked = examples.masked_fields(data, run.facts.train_images)
-        self._inputs = inputs_of(reference, self._fields[: options.fields], options.runtimes[0])
-        self._reference = reference
-        self._of_reference: dict[int, Measured] = {}
+        )  # in an order in which the first n are stratified for every n
+        self._labels = [picture.label for picture in pictures]
+        self._fields = examples.frames(data, pictures)
+        self._masked = examples.fields_with_masks(data, run.facts.train_images)
+        self._inputs = pipeline_inputs(baseline, self._fields[: options.fields], options.runtimes[0])
+        self._baseline = baseline
+        self._baseline_figures: dict[int, RoleFigures] = {}  # number of fields -> figures of float32 on them
 
-    def prove(
+    def evaluate(
         self,
         levels: Sequence[Level],
-        staged: Bundle,
-        files: Files,
+        bundle: Bundle,
+        files: ModelFiles,
         keras: Mapping[Role, Runtime],
         onnx: Mapping[Role, Path],
-    ) -> Proven:
-        """Measure each of `levels` of the bundle `staged` and say which may ship."""
+    ) -> LevelResults:
+        """Measure each of `levels` of `bundle`, whose models are `files`, and decide which may ship."""
         chosen = {role: {level: files[role][level] for level in levels} for role in ROLES}
         differences = self._compare(chosen, keras, onnx)
-        proven = Proven(differences=differences)
+        results = LevelResults(differences=differences)
         for level in levels:
-            measured = self._measure(staged, level)
-            limit, reference = self.options.limits.of(level), self._measure(self._reference, REFERENCE, level)
-            why = why_not(level, limit, _flat(reference), _flat(measured), differences)
-            if why is not None:
-                proven.refuse(level, why, shipped=self.options.reference)
+            measured = self._measure(bundle, level)
+            limit, baseline = self.options.limits.of(level), self._measure(self._baseline, BASELINE, level)
+            reason = rejection_reason(level, limit, _flat(baseline), _flat(measured), differences)
+            if reason is not None:
+                results.reject(level, reason, keep=self.options.reference)
             for role in ROLES:
-                controlled = self._controlled(role, measured[role])
-                proven.figures[role][level] = controlled | self._compared(role, level, differences)
-        return proven
+                figures_of_role = self._with_controls(role, measured[role])
+                results.figures[role][level] = figures_of_role | self._parity_figures(role, level, differences)
+        return results
 
     def _count(self, level: Level, most: int) -> int:
-        """Return on how many of `most` fields `level` is proven; its figures state it."""
+        """Return on how many of `most` fields `level` is measured; its figures state it."""
         return min(most, self.options.slow_fields) if level in SLOW else most
 
-    def _compare(self, files: Files, keras: Mapping[Role, Runtime], onnx: Mapping[Role, Path]) -> list[Difference]:
-        """Compare every file with Keras under every runtime there is, on the same inputs."""
+    def _compare(self, files: ModelFiles, keras: Mapping[Role, Runtime], onnx: Mapping[Role, Path]) -> list[Difference]:
+        """Compare every file with Keras under every runtime, on the same inputs."""
         found: list[Difference] = []
         for role in ROLES:
             for slow in (False, True):
-                pairs: list[tuple[str, Path]] = [(v, f) for v, f in files[role].items() if (v in SLOW) == slow]
-                if not pairs:
+                chosen: list[tuple[str, Path]] = [(v, f) for v, f in files[role].items() if (v in SLOW) == slow]
+                if not chosen:
                     continue
                 inputs = self._inputs[role].of_first(self.options.slow_fields if slow else self.options.fields)
-                self.options.say(f"comparing the {role} with Keras on {len(inputs.tensors)} inputs")
-                found += self._compare_role(role, pairs, inputs, keras[role], None if slow else onnx.get(role))
+                self.options.report(f"comparing the {role} with Keras on {len(inputs.tensors)} inputs")
+                found += self._compare_role(role, chosen, inputs, keras[role], None if slow else onnx.get(role))
         return found
 
     def _compare_role(
-        self, role: Role, pairs: list[tuple[str, Path]], inputs: Inputs, keras: Runtime, onnx: Path | None
+        self, role: Role, files: list[tuple[str, Path]], inputs: ModelInputs, keras: Runtime, onnx: Path | None
     ) -> list[Difference]:
         tensors, options = inputs.tensors, self.options
-        expected = parity.answers(keras, tensors)
-        fields, say = None, None
+        expected = parity.outputs_of(keras, tensors)
+        fields, weights = None, None
         if role == "classifier":
-            fields, say = inputs.owners, [parity.say_of(tensor) for tensor in tensors]
+            fields, weights = inputs.fields, [parity.cell_share(tensor) for tensor in tensors]
         with ExitStack() as stack:
-            ways: list[tuple[str, Answerer, list[tuple[str, Path]]]] = [
-                (name, parity.here(partial(open_runtime, runtime=name), tensors), pairs) for name in options.runtimes
+            runs: list[tuple[str, RunModel, list[tuple[str, Path]]]] = [
+                (name, parity.in_process(partial(open_runtime, runtime=name), tensors), files)
+                for name in options.runtimes
             ]
             if options.tflite_python is not None and tensors:
-                there = stack.enter_context(parity.elsewhere(options.tflite_python, tensors))
-                ways.append((parity.ELSEWHERE, there, pairs))
+                run_apart = stack.enter_context(parity.in_subprocess(options.tflite_python, tensors))
+                runs.append((parity.TFLITE_RUNTIME, run_apart, files))
             if onnx is not None:
-                ways.append((OnnxRuntime.name, parity.here(OnnxRuntime, tensors), [("onnx", onnx)]))
+                runs.append((OnnxRuntime.name, parity.in_process(OnnxRuntime, tensors), [("onnx", onnx)]))
             return [
                 found
-                for name, answer, those in ways
-                for found in parity.compare_files(role, those, name, answer, expected, say, fields)
+                for name, run, those in runs
+                for found in parity.compare_files(role, those, name, run, expected, weights, fields)
             ]
 
-    def _measure(self, bundle: Bundle, level: Level, like: Level | None = None) -> Measured:
-        """Return the figures of both models at `level`, on the fields that the level `like` is measured on."""
-        count = self._count(like or level, len(self._fields))
-        if level == REFERENCE and count in self._of_reference:
-            return self._of_reference[count]
+    def _measure(self, bundle: Bundle, level: Level, same_fields_as: Level | None = None) -> RoleFigures:
+        """Return the figures of both models at `level`, on the fields that `same_fields_as` is measured on."""
+        count = self._count(same_fields_as or level, len(self._fields))
+        if level == BASELINE and count in self._baseline_figures:
+            return self._baseline_figures[count]
         fields, masked = self._fields[:count], self._masked[:count]
-        self.options.say(f"measuring {level} on {len(fields)} validation fields and {len(masked)} drawn masks")
+        self.options.report(f"measuring {level} on {len(fields)} validation fields and {len(masked)} drawn masks")
         pipeline = Pipeline(bundle, level, self.options.runtimes[0])
         findings: list[Finding] = [pipeline.examine(frame) for frame in fields]
         masks = [(pipeline.examine(frame).mask.cell, truth) for frame, truth in masked]
         pipeline.close()
         seed = self.run.facts.seed
-        measured: Measured = {
+        measured: RoleFigures = {
             "segmenter": figures.of_masks(masks, examples.DRAWN_MASKS, seed),
             "classifier": figures.of_labels(findings, self._labels[:count], VALIDATION, seed),
         }
-        if level == REFERENCE:
-            self._of_reference[count] = measured
+        if level == BASELINE:
+            self._baseline_figures[count] = measured
         return measured
 
-    def _controlled(self, role: Role, found: Mapping[str, Figure]) -> dict[str, Figure]:
-        """Put beside each figure what a model that sees no cell reaches: training's control, one for all levels."""
+    def _with_controls(self, role: Role, found: Mapping[str, Figure]) -> dict[str, Figure]:
+        """Return the figures with training's background-only control beside each: one control for all levels."""
         facts = self.run.facts
         trained = facts.segmenter.figures if role == "segmenter" else facts.classifier.figures
         controls = {name: trained[name].background_only for name in found if name in trained}
         return {n: figure.model_copy(update={"background_only": controls.get(n)}) for n, figure in found.items()}
 
-    def _compared(self, role: Role, level: Level, differences: Sequence[Difference]) -> dict[str, Figure]:
-        """Return the figures that comparing gave, under the runtime that measured."""
+    def _parity_figures(self, role: Role, level: Level, differences: Sequence[Difference]) -> dict[str, Figure]:
+        """Return the figures of the comparison with Keras, under the runtime that measured the level."""
         found: dict[str, Figure] = {}
         for one in differences:
             if (one.role, one.level, one.runtime) == (role, level, self.options.runtimes[0]) and not one.fault:
@@ -160,20 +162,20 @@ class Proof:
         return found
 
 
-def inputs_of(bundle: Bundle, fields: Sequence[Frame], runtime: str) -> dict[Role, Inputs]:
+def pipeline_inputs(bundle: Bundle, fields: Sequence[Frame], runtime: str) -> dict[Role, ModelInputs]:
     """Return the exact inputs that the device's pipeline makes of `fields` for each model of `bundle` at float32."""
-    taps: dict[Role, Tap] = {}
+    recorders: dict[Role, RecordingRuntime] = {}
 
-    def listen(role: Role, model: Runtime) -> Runtime:
-        taps[role] = Tap(model)
-        return taps[role]
+    def record(role: Role, model: Runtime) -> Runtime:
+        recorders[role] = RecordingRuntime(model)
+        return recorders[role]
 
-    pipeline = Pipeline(bundle, REFERENCE, runtime, wrap=listen)
-    found = {role: Inputs(tap.seen, []) for role, tap in taps.items()}
+    pipeline = Pipeline(bundle, BASELINE, runtime, wrap=record)
+    found = {role: ModelInputs(recorder.inputs, []) for role, recorder in recorders.items()}
     for number, frame in enumerate(fields):
         pipeline.examine(frame)
         for inputs in found.values():
-            inputs.owners.extend([number] * (len(inputs.tensors) - len(inputs.owners)))
+            inputs.fields.extend([number] * (len(inputs.tensors) - len(inputs.fields)))
     pipeline.close()
     return found
 

@@ -1,4 +1,4 @@
-"""Do the converted models answer as Keras does? Asked for each level and each runtime, on the same tensors."""
+"""Compares the outputs of converted models with those of Keras, for each level and each runtime, on the same inputs."""
 
 import subprocess
 import tempfile
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smear.bundle.manifest import Role
 from smear.errors import ConversionError, InferenceError, SmearscopeError
@@ -20,8 +21,15 @@ from smear.inference.runtime import Runtime
 if TYPE_CHECKING:  # importing Keras takes seconds
     import keras
 
-ELSEWHERE = "tflite-runtime"
-ELSEWHERE_TIMEOUT_S = 3600  # int16x8 has reference kernels only: seconds a field on a small machine
+TFLITE_RUNTIME = "tflite-runtime"
+SUBPROCESS_TIMEOUT_S = 3600  # int16x8 has reference kernels only: seconds a field on a small machine
+
+Inputs = Sequence[NDArray[np.float32]]
+"""Inputs of one model, each float32 (1, h, w, 3) in 0..1."""
+Outputs = Sequence[NDArray[np.float32]]
+"""Outputs of one model, in the order of its inputs."""
+RunModel = Callable[[Path], Outputs]
+"""Runs a model file on the inputs that are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +46,6 @@ class Difference:
     fault: str = ""  # why nothing could be compared
 
 
-Answerer = Callable[[Path], Sequence[np.ndarray]]
-"""Runs a model file on the tensors that are compared, and returns its outputs in their order."""
-
-
 class KerasRuntime:
     """`smear.inference.runtime.Runtime` over the Keras model itself: what every conversion is compared with."""
 
@@ -54,25 +58,25 @@ class KerasRuntime:
         self.output_shape = (1, *model.output_shape[1:])
         self._call = tf.function(lambda x: model(x, training=False))
 
-    def invoke(self, tensor: np.ndarray) -> np.ndarray:
+    def invoke(self, tensor: NDArray[np.generic]) -> NDArray[np.float32]:
         """Return the float32 output for a uint8 picture, or a float32 input of any batch."""
         return np.asarray(self._call(as_tensor(tensor)), np.float32)
 
     def close(self) -> None:
-        """Nothing is held that Python does not free."""
+        """Do nothing: Python frees everything this holds."""
 
 
-class Tap:
-    """A runtime that keeps what it is given on the way to another: the exact tensors a pipeline makes."""
+class RecordingRuntime:
+    """Keeps every input on its way to another runtime: the exact tensors that a pipeline makes."""
 
     def __init__(self, inner: Runtime) -> None:
         self.inner, self.name = inner, inner.name
         self.input_shape, self.output_shape = inner.input_shape, inner.output_shape
-        self.seen: list[np.ndarray] = []
+        self.inputs: list[NDArray[np.float32]] = []
 
-    def invoke(self, tensor: np.ndarray) -> np.ndarray:
-        """Remember `tensor` and return the inner runtime's output."""
-        self.seen.append(as_tensor(tensor).copy())
+    def invoke(self, tensor: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Keep a copy of `tensor` and return the inner runtime's output."""
+        self.inputs.append(as_tensor(tensor).copy())
         return self.inner.invoke(tensor)
 
     def close(self) -> None:
@@ -80,87 +84,90 @@ class Tap:
         self.inner.close()
 
 
-def answers(model: Runtime, tensors: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return the output of `model` for each of `tensors`, float32 (1, h, w, 3)."""
-    return [model.invoke(tensor) for tensor in tensors]
+def outputs_of(model: Runtime, inputs: Inputs) -> list[NDArray[np.float32]]:
+    """Return the output of `model` for each of `inputs`."""
+    return [model.invoke(tensor) for tensor in inputs]
 
 
-def here(open_model: Callable[[Path], Runtime], tensors: Sequence[np.ndarray]) -> Answerer:
-    """Answer `tensors` with the runtime that `open_model` opens, in this process."""
+def in_process(open_model: Callable[[Path], Runtime], inputs: Inputs) -> RunModel:
+    """Return what runs a model file on `inputs` in this process, with the runtime that `open_model` opens."""
 
-    def answer(file: Path) -> Sequence[np.ndarray]:
+    def run(file: Path) -> Outputs:
         model = open_model(file)
         try:
-            return answers(model, tensors)
+            return outputs_of(model, inputs)
         finally:
             model.close()
 
-    return answer
+    return run
 
 
 @contextmanager
-def elsewhere(python: Path, tensors: Sequence[np.ndarray]) -> Iterator[Answerer]:
-    """Answer `tensors` with tflite-runtime in another environment, whose interpreter is `python`.
+def in_subprocess(python: Path, inputs: Inputs) -> Iterator[RunModel]:
+    """Yield what runs a model file on `inputs` with tflite-runtime in another environment, by its interpreter `python`.
 
-    tflite-runtime needs NumPy 1, so it cannot be installed beside what converts.
+    tflite-runtime needs NumPy 1, so it cannot be installed beside TensorFlow.
     """
     script = Path(__file__).with_name("tflite_subprocess.py")
     with tempfile.TemporaryDirectory(prefix="smearscope-") as scratch:
-        asked, given = Path(scratch, "asked.npy"), Path(scratch, "given.npy")
-        np.save(asked, np.concatenate(tensors))
+        input_file, output_file = Path(scratch, "inputs.npy"), Path(scratch, "outputs.npy")
+        np.save(input_file, np.concatenate(inputs))
 
-        def answer(file: Path) -> Sequence[np.ndarray]:
-            done = _ask(python, str(script), str(file), str(asked), str(given))
+        def run(file: Path) -> Outputs:
+            done = _run_python(python, str(script), str(file), str(input_file), str(output_file))
             if done.returncode != 0:
-                told = done.stderr.strip() or f"it ended with code {done.returncode}"
-                raise InferenceError(told.splitlines()[-1])
-            return list(np.load(given)[:, np.newaxis])
+                reason = done.stderr.strip() or f"it ended with code {done.returncode}"
+                raise InferenceError(reason.splitlines()[-1])
+            return list(np.load(output_file)[:, np.newaxis])
 
-        yield answer
+        yield run
 
 
-def check_elsewhere(python: Path) -> None:
-    """Fail before an hour of work, not after.
+def check_tflite_python(python: Path) -> None:
+    """Check that the interpreter `python` has tflite-runtime, before an hour of work and not after it.
 
     Raises:
-        ConversionError: `python` does not run, or has no tflite-runtime.
+        ConversionError: it cannot be started, or has no tflite-runtime.
     """
-    done = _ask(python, "-c", "import tflite_runtime.interpreter")
+    done = _run_python(python, "-c", "import tflite_runtime.interpreter")
     if done.returncode != 0:
-        told = (done.stderr.strip() or f"it ended with code {done.returncode}").splitlines()[-1]
-        raise ConversionError(f"{python}: {told}; install tflite-runtime there, see requirements/tflite.txt")
+        reason = (done.stderr.strip() or f"it ended with code {done.returncode}").splitlines()[-1]
+        raise ConversionError(f"{python}: {reason}; install tflite-runtime there, see requirements/tflite.txt")
 
 
-def _ask(python: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def _run_python(python: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
-            [str(python), *words], capture_output=True, text=True, timeout=ELSEWHERE_TIMEOUT_S, check=False
+            [str(python), *arguments], capture_output=True, text=True, timeout=SUBPROCESS_TIMEOUT_S, check=False
         )
     except OSError as error:
         raise ConversionError(f"{python}: {error}; give the interpreter of a venv with tflite-runtime") from error
     except subprocess.TimeoutExpired as error:
-        raise InferenceError(f"no answer within {ELSEWHERE_TIMEOUT_S} s") from error
+        raise InferenceError(f"no answer within {SUBPROCESS_TIMEOUT_S} s") from error
 
 
 def compare_files(
     role: Role,
     files: Iterable[tuple[str, Path]],
     runtime: str,
-    answer: Answerer,
-    expected: Sequence[np.ndarray],
-    say: Sequence[float] | None = None,
+    run: RunModel,
+    expected: Outputs,
+    weights: Sequence[float] | None = None,
     fields: Sequence[int] | None = None,
 ) -> list[Difference]:
-    """Compare what `answer` gives for each (level, file) with `expected`; a file it cannot run is a finding."""
+    """Compare the outputs that `run` gives for each (level, file) with `expected`.
+
+    A file that does not run is a `Difference` with its fault. `weights` and `fields` are those of `compare`.
+    """
     found = []
     for level, file in files:
         try:
-            given = answer(file)
+            outputs = run(file)
         except (SmearscopeError, ValueError, RuntimeError) as error:
-            why = (str(error).strip() or type(error).__name__).splitlines()[0]
-            found.append(_nothing(role, level, runtime, why))
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            found.append(_not_compared(role, level, runtime, reason))
             continue
-        found.append(compare(role, level, runtime, expected, given, say, fields))
+        found.append(compare(role, level, runtime, expected, outputs, weights, fields))
     return found
 
 
@@ -168,25 +175,25 @@ def compare(
     role: Role,
     level: str,
     runtime: str,
-    expected: Sequence[np.ndarray],
-    given: Sequence[np.ndarray],
-    say: Sequence[float] | None = None,
+    expected: Outputs,
+    outputs: Outputs,
+    weights: Sequence[float] | None = None,
     fields: Sequence[int] | None = None,
 ) -> Difference:
-    """Set the outputs of one model file under `runtime` against those of Keras for the same inputs.
+    """Compare the `outputs` of one model file under `runtime` with those `expected` of Keras for the same inputs.
 
-    With `fields`, the field that each input belongs to, the answers of a field are pooled first, weighted by `say`
-    (see `say_of`), as the device pools them: one cell may be a toss-up between two classes, and no single cell is
-    ever labelled.
+    With `fields`, the index of the field that each input belongs to, the outputs of a field are pooled first,
+    weighted by `weights` (see `cell_share`), as the device pools them: a single cell may be undecided between two
+    classes, and no single cell is ever labelled.
     """
     if not expected:
-        return _nothing(role, level, runtime, "there was nothing to compare")
-    gaps = [np.abs(theirs - ours) for theirs, ours in zip(expected, given, strict=True)]
+        return _not_compared(role, level, runtime, "there was nothing to compare")
+    gaps = [np.abs(ours - theirs) for theirs, ours in zip(expected, outputs, strict=True)]
     largest = max(float(gap.max()) for gap in gaps)
-    if fields is None or say is None:
-        same = [float((a.argmax(-1) == b.argmax(-1)).mean()) for a, b in zip(expected, given, strict=True)]
+    if fields is None or weights is None:
+        same = [float((a.argmax(-1) == b.argmax(-1)).mean()) for a, b in zip(expected, outputs, strict=True)]
     else:
-        pairs = zip(_best(expected, say, fields), _best(given, say, fields), strict=True)
+        pairs = zip(_best_classes(expected, weights, fields), _best_classes(outputs, weights, fields), strict=True)
         same = [float(theirs == ours) for theirs, ours in pairs]
     mean = float(np.mean([gap.mean() for gap in gaps]))
     if not all(np.isfinite(gap).all() for gap in gaps):
@@ -194,17 +201,17 @@ def compare(
     return Difference(role, level, runtime, float(np.mean(same)), largest, mean, len(expected))
 
 
-def _nothing(role: Role, level: str, runtime: str, why: str) -> Difference:
-    return Difference(role, level, runtime, 0.0, float("inf"), float("inf"), 0, why)
+def _not_compared(role: Role, level: str, runtime: str, reason: str) -> Difference:
+    return Difference(role, level, runtime, 0.0, float("inf"), float("inf"), 0, reason)
 
 
-def say_of(tensor: np.ndarray) -> float:
-    """Return the share of float (1, h, w, 3) `tensor` that is no neutral ground: how much of it a classifier judges."""
+def cell_share(tensor: NDArray[np.float32]) -> float:
+    """Return the share of float32 (1, h, w, 3) `tensor` in 0..1 that is cell and not neutral background."""
     return float((tensor < NEUTRAL / 255.0).any(axis=-1).mean())
 
 
-def _best(outputs: Sequence[np.ndarray], say: Sequence[float], fields: Sequence[int]) -> list[int]:
-    """Return the best class of each field; what a map says is its mean."""
+def _best_classes(outputs: Outputs, weights: Sequence[float], fields: Sequence[int]) -> list[int]:
+    """Return the best class of each field; a map counts by its mean."""
     means = np.stack([output.reshape(-1, output.shape[-1]).mean(axis=0) for output in outputs])
-    weights, owners = np.asarray(say), np.asarray(fields)
-    return [int(pool(means[owners == field], weights[owners == field]).argmax()) for field in np.unique(owners)]
+    shares, owners = np.asarray(weights), np.asarray(fields)
+    return [int(pool(means[owners == field], shares[owners == field]).argmax()) for field in np.unique(owners)]

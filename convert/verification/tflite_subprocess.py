@@ -1,4 +1,4 @@
-"""Run one TFLite file on many inputs, in an environment that has only tflite-runtime; `parity` starts it.
+"""Runs one TFLite file on many inputs in an environment that has only tflite-runtime; started by `parity`.
 
 Usage: python tflite_subprocess.py MODEL.tflite INPUTS.npy OUTPUTS.npy. It must import nothing of Smearscope.
 """
@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def main(model: str, inputs: str, outputs: str) -> None:
@@ -15,16 +16,16 @@ def main(model: str, inputs: str, outputs: str) -> None:
 
     interpreter = Interpreter(model, num_threads=1)
     interpreter.allocate_tensors()
-    taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    answers = []
+    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    results = []
     for tensor in np.load(inputs):
-        interpreter.set_tensor(taken["index"], quantize(tensor[np.newaxis], taken))
+        interpreter.set_tensor(source["index"], quantize(tensor[np.newaxis], source))
         interpreter.invoke()
-        answers.append(dequantize(interpreter.get_tensor(given["index"]), given)[0])
-    np.save(outputs, np.stack(answers))
+        results.append(dequantize(interpreter.get_tensor(target["index"]), target)[0])
+    np.save(outputs, np.stack(results))
 
 
-def quantize(tensor: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+def quantize(tensor: NDArray[np.float32], detail: dict[str, Any]) -> NDArray[Any]:
     """Return float32 `tensor` in the type the model takes."""
     if detail["dtype"] == np.float32:
         return tensor
@@ -33,8 +34,8 @@ def quantize(tensor: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
     return np.asarray(np.clip(np.round(tensor / scale) + zero, limits.min, limits.max), detail["dtype"])
 
 
-def dequantize(tensor: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
-    """Return what the model gave as float32."""
+def dequantize(tensor: NDArray[Any], detail: dict[str, Any]) -> NDArray[np.float32]:
+    """Return the model's output as float32."""
     if detail["dtype"] == np.float32:
         return tensor
     scale, zero = detail["quantization"]

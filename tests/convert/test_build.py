@@ -127,14 +127,14 @@ def wrong_int8(monkeypatch):
 
 @pytest.fixture
 def wrong_after_all(monkeypatch):
-    """Convert both models to an int8 that favours the last class after it was mended, too."""
+    """Convert both models to an int8 that favours the last class after its correction, too."""
 
     def convert_wrongly(model, ranges):
         bias = model.layers[-1].bias
         bias.assign_add(50.0 * np.arange(bias.shape[0]))
-        return tflite.convert_rounded(model, ranges)
+        return tflite.convert_with_ranges(model, ranges)
 
-    monkeypatch.setattr(build, "convert_rounded", convert_wrongly)
+    monkeypatch.setattr(build, "convert_with_ranges", convert_wrongly)
 
 
 @pytest.mark.usefixtures("wrong_int8", "wrong_after_all")
@@ -154,7 +154,7 @@ def test_a_level_outside_its_limits_is_left_out_with_its_reason_and_the_exit_cod
 
 
 @pytest.mark.usefixtures("wrong_int8")
-def test_int8_that_loses_too_much_is_mended_and_measured_again(run_folder, pictures, tmp_path):
+def test_int8_that_loses_too_much_is_corrected_and_measured_again(run_folder, pictures, tmp_path):
     done = convert(
         run_folder, "--out", tmp_path / "b", "--data", pictures, "--levels", "float32,int8",
         "--limits", strict(tmp_path), "--finetune-steps", 2,
@@ -170,11 +170,11 @@ def test_int8_that_loses_too_much_is_mended_and_measured_again(run_folder, pictu
 
 
 @pytest.mark.usefixtures("wrong_int8")
-def test_an_int8_that_cannot_be_mended_is_left_out_with_both_reasons(run_folder, pictures, tmp_path, monkeypatch):
+def test_an_int8_that_cannot_be_corrected_is_left_out_with_both_reasons(run_folder, pictures, tmp_path, monkeypatch):
     def refused(model, ranges):
         raise ConversionError("int8 leaves MUL in float")
 
-    monkeypatch.setattr(build, "convert_rounded", refused)
+    monkeypatch.setattr(build, "convert_with_ranges", refused)
     done = convert(
         run_folder, "--out", tmp_path / "b", "--data", pictures, "--levels", "float32,int8",
         "--limits", strict(tmp_path), "--finetune-steps", 0,
@@ -182,7 +182,7 @@ def test_an_int8_that_cannot_be_mended_is_left_out_with_both_reasons(run_folder,
 
     assert done.exit_code == LEFT_OUT
     assert "agrees with Keras in 0." in load_bundle(tmp_path / "b").manifest.left_out["int8"]
-    assert "int8 could not be mended: int8 leaves MUL in float" in (tmp_path / "b" / "MODEL_CARD.md").read_text()
+    assert "int8 could not be corrected: int8 leaves MUL in float" in (tmp_path / "b" / "MODEL_CARD.md").read_text()
 
 
 @pytest.mark.usefixtures("wrong_int8")
@@ -198,7 +198,7 @@ def test_a_reference_keeps_every_level_and_says_which_is_outside_its_limits(run_
     assert "outside its limits, which a reference need not keep" in (tmp_path / "b" / "MODEL_CARD.md").read_text()
 
 
-def test_a_classifier_that_is_shown_whole_tiles_of_cells_is_converted_and_proven(run_folder, pictures, tmp_path):
+def test_a_classifier_that_is_shown_whole_tiles_of_cells_is_converted_and_evaluated(run_folder, pictures, tmp_path):
     tiles = shutil.copytree(run_folder, tmp_path / "run")
     map_classifier().save(tiles / "classifier.keras")
     facts = run_facts()
@@ -215,7 +215,7 @@ def test_a_classifier_that_is_shown_whole_tiles_of_cells_is_converted_and_proven
     assert done.exit_code == 0, done.output
     bundle = verification.verify(tmp_path / "b")
     assert read_golden(bundle)["crops"].shape == (2, 224, 224, 3)
-    assert "the segmented cells of a field on neutral ground" in (tmp_path / "b" / "MODEL_CARD.md").read_text()
+    assert "the segmented cells of a field on neutral background" in (tmp_path / "b" / "MODEL_CARD.md").read_text()
     assert {row["runtime"] for row in record["differences"]} == {"ai-edge-litert", "onnxruntime"}
     for row in record["differences"]:
         assert row["n"] >= 6  # of 8 fields; one may hold no cell that is whole
@@ -285,7 +285,7 @@ def test_an_unknown_level_is_a_usage_error(run_folder, pictures, tmp_path):
     done = convert(run_folder, "--out", tmp_path / "b", "--data", pictures, "--levels", "int4")
 
     assert done.exit_code == 2
-    assert "int4: choose of float32" in done.output
+    assert "int4: choose from float32" in done.output
 
 
 def test_a_fifth_output_of_the_classifier_is_stated(run_folder, pictures, tmp_path):

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from convert.examples import golden_inputs, masked_fields, stratified
+from convert.examples import fields_with_masks, golden_inputs, stratified
 from convert.verification.figures import cell_dice
 from smear.bundle.training_run import Picture
 from smear.classes import LABELS
@@ -50,7 +50,7 @@ def test_a_field_that_was_trained_on_gives_no_mask(tmp_path):
             write_image(tmp_path / folder / "Pre" / (stem + suffix), np.full((64, 64, 3), 200, np.uint8))
     cv2.imwrite(str(tmp_path / "taleqani_masks/Pre/one_cells.png"), np.zeros((64, 64), np.uint8))
 
-    found = masked_fields(tmp_path, [Picture(path="taleqani/Original/Pre/one.jpg", label="Pre")])
+    found = fields_with_masks(tmp_path, [Picture(path="taleqani/Original/Pre/one.jpg", label="Pre")])
 
     assert [frame.source for frame, _ in found] == ["taleqani/Original/Pre/two.jpg"]
 

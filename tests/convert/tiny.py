@@ -1,4 +1,4 @@
-"""The smallest training run that can be converted: a segmenter that tells violet from the rest, random classes."""
+"""The smallest training run that can be converted: a segmenter that finds violet, and a random classifier."""
 
 import json
 from pathlib import Path
@@ -99,8 +99,9 @@ def make_data(folder: Path) -> Path:
 
 def make_bundle(folder: Path, run_folder: Path, levels=("float32", "int8"), name: str = "tiny", other: bool = False):
     """Write a bundle of the tiny models without measuring them, for tests of what happens to bundles."""
-    from convert.bundle_writer import Proven, stage
+    from convert.bundle_writer import write_bundle
     from convert.export.tflite import convert_levels
+    from convert.results import LevelResults
     from convert.verification.golden_outputs import golden_arrays, to_bytes
     from smear.bundle.training_run import read_run
 
@@ -119,4 +120,4 @@ def make_bundle(folder: Path, run_folder: Path, levels=("float32", "int8"), name
         "classifier": rng.integers(0, 255, (2, CROP, CROP, 3), np.uint8),
     }
     golden = to_bytes(golden_arrays(files, inputs, "ai-edge-litert"))
-    return stage(run, folder, name, files, golden, other, Proven())
+    return write_bundle(run, folder, name, files, golden, other, LevelResults())

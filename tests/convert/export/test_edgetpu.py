@@ -64,10 +64,10 @@ def test_what_comes_after_an_operation_that_stays_stays_as_well(tmp_path):
     x = keras.layers.Softmax()(keras.layers.Conv2D(4, 1)(inputs))
     model = keras.Model(inputs, keras.layers.Conv2D(2, 1)(x))
 
-    verdicts = predict(int8_file(tmp_path, model)).verdicts
+    operations = predict(int8_file(tmp_path, model)).operations
 
-    assert [v.maps for v in verdicts] == [True, False, False]
-    assert "comes after operation 1 (SOFTMAX)" in verdicts[2].reason
+    assert [v.maps for v in operations] == [True, False, False]
+    assert "comes after operation 1 (SOFTMAX)" in operations[2].reason
 
 
 @pytest.mark.parametrize("level", ["float32", "int16x8"])
@@ -85,9 +85,9 @@ def test_an_operation_the_edge_tpu_lacks_is_named(tmp_path):
     x = keras.layers.Conv2D(4, 1)(inputs)
     model = keras.Model(inputs, keras.layers.LeakyReLU()(x))
 
-    verdicts = predict(int8_file(tmp_path, model)).verdicts
+    operations = predict(int8_file(tmp_path, model)).operations
 
-    assert (verdicts[1].operation, verdicts[1].maps) == ("LEAKY_RELU", False)
+    assert (operations[1].operation, operations[1].maps) == ("LEAKY_RELU", False)
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path):
@@ -149,10 +149,10 @@ def test_a_compiler_on_the_path_is_run_and_its_share_recorded(tmp_path, pretende
     assert made.share == 30 / 32
 
 
-def test_a_compiler_that_refuses_is_told_with_its_reason(tmp_path, pretended):
+def test_a_compiler_that_rejects_a_model_is_an_error_with_its_reason(tmp_path, pretended):
     pretended('echo "Invalid model: model.int8.tflite" >&2; exit 1')
 
-    with pytest.raises(ConversionError, match=r"refused model\.int8\.tflite: Invalid model"):
+    with pytest.raises(ConversionError, match=r"rejected model\.int8\.tflite: Invalid model"):
         compile_model(tmp_path / "model.int8.tflite", tmp_path)
 
 

@@ -1,12 +1,12 @@
-"""A network mended for int8 answers on int8's grid what it answered in float."""
+"""A network corrected for int8 gives, with rounded values, nearly the outputs it had in float."""
 
 import numpy as np
 import pytest
 
-from convert.export.tflite import convert_levels, convert_rounded
+from convert.export.tflite import convert_levels, convert_with_ranges
 from convert.quantization.batchnorm_folding import fold
-from convert.quantization.fake_quantization import ranges_of, round_weights, rounded
-from convert.quantization.quantization_aware import _teach, finetune
+from convert.quantization.fake_quantization import activation_ranges, fake_quantized, quantize_weights
+from convert.quantization.quantization_aware import distill, finetune
 from smear.errors import ConversionError
 from smear.inference.tflite import open_runtime
 
@@ -97,7 +97,7 @@ def test_a_network_with_an_operation_that_is_no_layer_is_refused_with_what_to_do
     inputs = keras.Input((SIZE, SIZE, 3))
     model = keras.Model(inputs, keras.layers.Conv2D(4, 3)(inputs) + keras.layers.Conv2D(4, 3)(inputs))
 
-    with pytest.raises(ConversionError, match="build it of layers"):
+    with pytest.raises(ConversionError, match="build it from layers alone"):
         fold(model)
 
 
@@ -122,7 +122,7 @@ def losses_of(model, pictures, corrected=True):
         finetune(model, seen, pictures, 0, 80, 1e-3, on_step=noted)
     else:
         student = fold(model)
-        _teach(student, ranges_of(student, seen), model, pictures, 0, 80, 1e-3, noted)
+        distill(student, activation_ranges(student, seen), model, pictures, 0, 80, 1e-3, noted)
     return np.array(losses)
 
 
@@ -141,7 +141,7 @@ def test_a_network_that_rounding_hardly_hurts_is_not_made_worse(pictures, softma
 
 def test_what_was_fine_tuned_converts_to_an_int8_that_answers_as_the_float_network(pictures, tmp_path):
     model, seen = outlying(network()), tensors(pictures)
-    given = opened(convert_rounded(*finetune(model, seen, pictures, 0, 80, 1e-3)), tmp_path)
+    given = opened(convert_with_ranges(*finetune(model, seen, pictures, 0, 80, 1e-3)), tmp_path)
 
     wanted = np.concatenate([np.asarray(model(tensor, training=False)) for tensor in seen])
     answers = np.concatenate([given.invoke(tensor) for tensor in seen])
@@ -164,14 +164,14 @@ def opened(data, folder):
 
 @pytest.mark.parametrize("steps", [0, 80])
 @pytest.mark.parametrize("kind", [{}, {"softmax": True, "sequential": True}])
-def test_what_was_mended_converts_to_an_int8_nearer_to_the_float_network_than_plain_int8(
+def test_what_was_corrected_converts_to_an_int8_nearer_to_the_float_network_than_plain_int8(
     kind, steps, pictures, tmp_path
 ):
     model = outlying(network(**kind))
     plain = opened(convert_levels(model, ("int8",), lambda: tensors(pictures))["int8"], tmp_path)
-    mended = opened(convert_rounded(*finetune(model, tensors(pictures), pictures, 0, steps, 1e-3)), tmp_path)
+    corrected = opened(convert_with_ranges(*finetune(model, tensors(pictures), pictures, 0, steps, 1e-3)), tmp_path)
 
-    assert apart(model, mended, pictures) < 0.9 * apart(model, plain, pictures)
+    assert apart(model, corrected, pictures) < 0.9 * apart(model, plain, pictures)
 
 
 def test_biases_are_corrected_until_each_channel_has_its_mean_again(pictures):
@@ -180,11 +180,11 @@ def test_biases_are_corrected_until_each_channel_has_its_mean_again(pictures):
 
     corrected, ranges = finetune(model, tensors(pictures), pictures, 0, steps=0)
     uncorrected = fold(model)
-    round_weights(uncorrected)
+    quantize_weights(uncorrected)
 
     wanted = np.asarray(model(batch, training=False)).mean(axis=0)
     off = {
-        name: np.abs(np.asarray(rounded(one, ranges)(batch)).mean(axis=0) - wanted).max()
+        name: np.abs(np.asarray(fake_quantized(one, ranges)(batch)).mean(axis=0) - wanted).max()
         for name, one in (("corrected", corrected), ("uncorrected", uncorrected))
     }
     step = (ranges[corrected.layers[-1].name][1] - ranges[corrected.layers[-1].name][0]) / 255.0
@@ -192,13 +192,13 @@ def test_biases_are_corrected_until_each_channel_has_its_mean_again(pictures):
     assert off["corrected"] < 0.2 * off["uncorrected"]
 
 
-def test_the_file_runs_on_the_very_ranges_that_it_was_mended_on(pictures, tmp_path):
+def test_the_file_runs_on_the_very_ranges_that_it_was_corrected_on(pictures, tmp_path):
     model = outlying(network())
-    mended, ranges = finetune(model, tensors(pictures), pictures, 0, steps=0)
-    given = opened(convert_rounded(mended, ranges), tmp_path)
+    corrected, ranges = finetune(model, tensors(pictures), pictures, 0, steps=0)
+    given = opened(convert_with_ranges(corrected, ranges), tmp_path)
 
-    wanted = np.asarray(rounded(mended, ranges)(np.concatenate(tensors(pictures))))
-    low, high = ranges[mended.layers[-1].name]
+    wanted = np.asarray(fake_quantized(corrected, ranges)(np.concatenate(tensors(pictures))))
+    low, high = ranges[corrected.layers[-1].name]
     answers = np.concatenate([given.invoke(tensor) for tensor in tensors(pictures)])
     assert np.abs(answers - wanted).max() < 2.5 * (high - low) / 255.0  # integers round half-way cases otherwise
 
@@ -211,4 +211,4 @@ def test_what_int8_would_leave_in_float_is_refused(pictures):
     model = keras.Model(inputs, keras.layers.Dense(4)(keras.layers.Flatten()(x)))
 
     with pytest.raises(ConversionError, match="in float"):
-        convert_rounded(*finetune(model, tensors(pictures), pictures, 0, steps=0))
+        convert_with_ranges(*finetune(model, tensors(pictures), pictures, 0, steps=0))

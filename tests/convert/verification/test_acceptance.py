@@ -1,6 +1,6 @@
 import pytest
 
-from convert.verification.acceptance import Limits, read_limits, why_not
+from convert.verification.acceptance import Limits, read_limits, rejection_reason
 from convert.verification.parity import Difference
 from smear.bundle.manifest import Figure
 from smear.errors import ConversionError
@@ -19,7 +19,7 @@ LIMIT = Limits().int8
 
 
 def test_a_level_within_its_limits_ships():
-    assert why_not("int8", LIMIT, figures(0.95, 0.96), figures(0.945, 0.95), [agreeing(0.98)]) is None
+    assert rejection_reason("int8", LIMIT, figures(0.95, 0.96), figures(0.945, 0.95), [agreeing(0.98)]) is None
 
 
 @pytest.mark.parametrize(
@@ -33,15 +33,15 @@ def test_a_level_within_its_limits_ships():
     ],
 )
 def test_a_level_outside_a_limit_is_left_out_with_the_figure(measured, difference, reason):
-    assert reason in why_not("int8", LIMIT, figures(0.95, 0.96), measured, [difference])
+    assert reason in rejection_reason("int8", LIMIT, figures(0.95, 0.96), measured, [difference])
 
 
 def test_differences_of_another_level_do_not_count():
-    assert why_not("int8", LIMIT, figures(0.95), figures(0.95), [agreeing(0.1, level="dynamic")]) is None
+    assert rejection_reason("int8", LIMIT, figures(0.95), figures(0.95), [agreeing(0.1, level="dynamic")]) is None
 
 
 def test_a_level_that_is_better_than_float32_ships():
-    assert why_not("int8", LIMIT, figures(0.90), figures(0.95), []) is None
+    assert rejection_reason("int8", LIMIT, figures(0.90), figures(0.95), []) is None
 
 
 def test_limits_are_read_from_toml(tmp_path):
