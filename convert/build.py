@@ -20,7 +20,8 @@ from convert.results import Conversion, LevelResults, ModelFiles
 from convert.verification import golden_outputs
 from convert.verification.level_evaluation import TRAIN, LevelEvaluator, ModelInputs, pipeline_inputs
 from convert.verification.parity import KerasRuntime, check_tflite_python
-from smear.bundle.manifest import Bundle, Figure, Level, Role, load_bundle
+from smear.bundle.levels import Level
+from smear.bundle.manifest import Bundle, Figure, Role, load_bundle
 from smear.bundle.training_run import Run
 from smear.classes import LABELS
 from smear.errors import BundleError, ConversionError

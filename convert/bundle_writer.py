@@ -7,10 +7,10 @@ from pathlib import Path
 
 from convert.reporting import model_card
 from convert.results import LevelResults, ModelFiles
+from smear.bundle.levels import Level
 from smear.bundle.manifest import (
     Bundle,
     Classifier,
-    Level,
     Manifest,
     ModelFile,
     Role,

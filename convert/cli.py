@@ -7,9 +7,10 @@ from typing import Any
 import click
 from rich.console import Console
 
-from smear.bundle.manifest import Level
+from smear.bundle.levels import LEVEL_SPECS, Level
 
 PATH = click.Path(path_type=Path)
+DEFAULT_LEVELS = ",".join(spec.name for spec in LEVEL_SPECS if not spec.needs_delegate)
 FILE_WIDTH = 160  # columns of a table that goes to a file
 LEFT_OUT = 3  # exit code: the bundle was written, but a level that was asked for is not in it
 
@@ -39,7 +40,7 @@ def command() -> None:
 )
 @click.option(
     "--levels",
-    default="float32,float16,dynamic,int8,int16x8",
+    default=DEFAULT_LEVELS,
     show_default=True,
     help="Comma-separated levels to make.",
 )

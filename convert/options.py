@@ -8,7 +8,9 @@ from convert.examples import REPRESENTATIVE
 from convert.export.tflite import CONVERTED
 from convert.quantization.quantization_aware import STEPS
 from convert.verification.acceptance import Limits
-from smear.bundle.manifest import Level, Role
+from smear.bundle.levels import Level
+from smear.bundle.manifest import Role
+from smear.inference.tflite import AI_EDGE_LITERT
 
 BASELINE: Level = "float32"  # what every other level is compared with, whether or not it ships
 ROLES: tuple[Role, ...] = ("segmenter", "classifier")
@@ -22,7 +24,7 @@ class Options:
     limits: Limits = field(default_factory=Limits)
     fields: int = 200  # validation fields on which outputs are compared with Keras; figures are measured on all
     representative: int = REPRESENTATIVE  # training fields that calibrate quantized levels
-    runtimes: tuple[str, ...] = ("ai-edge-litert",)  # in this environment; the first one measures
+    runtimes: tuple[str, ...] = (AI_EDGE_LITERT.name,)  # in this environment; the first one measures
     tflite_python: Path | None = None  # interpreter of an environment that has tflite-runtime
     slow_fields: int = 40  # of `fields`, for levels that take seconds a field
     onnx: bool = False

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from convert.export.edgetpu import Prediction
 from convert.verification.parity import Difference
-from smear.bundle.manifest import Bundle, Figure, Level, Role
+from smear.bundle.levels import Level
+from smear.bundle.manifest import Bundle, Figure, Role
 
 ModelFiles = Mapping[Role, Mapping[Level, Path]]
 

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from convert.export.flatbuffer import read_graph
 from convert.quantization.fake_quantization import Ranges, with_quantized_input
-from smear.bundle.manifest import Level
+from smear.bundle.levels import LEVEL_SPECS, Level
 from smear.errors import ConversionError
 
 if TYPE_CHECKING:  # importing Keras takes seconds
     import keras
 
-CONVERTED: tuple[Level, ...] = ("float32", "float16", "dynamic", "int8", "int16x8")
+CONVERTED: tuple[Level, ...] = tuple(spec.name for spec in LEVEL_SPECS if not spec.needs_delegate)
 """The levels the TFLite converter makes; `edgetpu` is compiled from `int8` by Coral's own compiler."""
 
 CALIBRATED = frozenset({"int8", "int16x8"})

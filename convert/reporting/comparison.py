@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from smear.bundle.manifest import Bundle, Figure, Level, ModelFile, load_bundle
+from smear.bundle.levels import Level, level_spec
+from smear.bundle.manifest import Bundle, Figure, ModelFile, load_bundle
 from smear.errors import ConversionError
 from smear.imaging.resampling import to_tensor
 from smear.inference.tflite import open_runtime
@@ -46,7 +47,7 @@ def rows_of(bundle: Bundle) -> list[Row]:
     largest = max((_fields(entry) for entry in bundle.manifest.classifier.levels.values()), default=0)
     for level, segmenter in bundle.manifest.segmenter.levels.items():
         classifier = bundle.manifest.classifier.levels[level]
-        cost = None if level == "edgetpu" else measure_cost(bundle, level)
+        cost = None if level_spec(level).needs_delegate else measure_cost(bundle, level)
         fields = _fields(classifier)
         name = level if fields == largest else f"{level} ({fields} fields)"  # measured on fewer fields: not comparable
         rows.append(_row(bundle.manifest.name, name, segmenter, classifier, cost))

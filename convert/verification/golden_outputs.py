@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from smear.bundle.manifest import Level, Role
+from smear.bundle.levels import Level, level_spec
+from smear.bundle.manifest import Role
 from smear.inference.tflite import open_runtime
 from smear.inference.verification import INPUTS, answer
 
@@ -29,7 +30,7 @@ def golden_arrays(
     arrays: dict[str, NDArray[np.generic]] = {INPUTS[role]: pictures for role, pictures in inputs.items()}
     for role, levels in files.items():
         for level, file in levels.items():
-            if level == "edgetpu":  # runs only on the accelerator
+            if level_spec(level).needs_delegate:  # runs only on the accelerator
                 continue
             model = open_runtime(file, runtime)
             outputs = answer(role, model, inputs[role])

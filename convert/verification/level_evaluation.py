@@ -17,12 +17,13 @@ from convert.results import LevelResults, ModelFiles
 from convert.verification import figures, parity
 from convert.verification.acceptance import rejection_reason
 from convert.verification.parity import Difference, RecordingRuntime, RunModel
-from smear.bundle.manifest import SLOW, Bundle, Figure, Level, Role
+from smear.bundle.levels import SLOW, Level
+from smear.bundle.manifest import Bundle, Figure, Role
 from smear.bundle.training_run import Run
 from smear.findings import Finding, Frame
 from smear.inference.pipeline import Pipeline
 from smear.inference.runtime import Runtime
-from smear.inference.tflite import open_runtime
+from smear.inference.tflite import TFLITE_RUNTIME, open_runtime
 
 VALIDATION, TRAIN = "validation", "train"
 
@@ -113,7 +114,7 @@ class LevelEvaluator:
             ]
             if options.tflite_python is not None and tensors:
                 run_apart = stack.enter_context(parity.in_subprocess(options.tflite_python, tensors))
-                runs.append((parity.TFLITE_RUNTIME, run_apart, files))
+                runs.append((TFLITE_RUNTIME.name, run_apart, files))
             if onnx is not None:
                 runs.append((OnnxRuntime.name, parity.in_process(OnnxRuntime, tensors), [("onnx", onnx)]))
             return [

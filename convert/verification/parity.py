@@ -21,7 +21,6 @@ from smear.inference.runtime import Runtime
 if TYPE_CHECKING:  # importing Keras takes seconds
     import keras
 
-TFLITE_RUNTIME = "tflite-runtime"
 SUBPROCESS_TIMEOUT_S = 3600  # int16x8 has reference kernels only: seconds a field on a small machine
 
 Inputs = Sequence[NDArray[np.float32]]
