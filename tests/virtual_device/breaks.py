@@ -46,7 +46,7 @@ BREAKS = {
         "device/store/database.py",
         "PRAGMA synchronous = FULL",
         "PRAGMA synchronous = OFF",
-        "tests/device/test_store.py::test_the_database_syncs_every_commit_and_writes_ahead",
+        "tests/device/store/test_store.py::test_the_database_syncs_every_commit_and_writes_ahead",
     ),
     "policy": Break(
         "systemd/smearscope.service",
