@@ -1,17 +1,17 @@
-"""Time as records need it: seconds since boot, wall time, and whether the wall can be believed."""
+"""Time for records: seconds since boot, wall time, and whether the wall clock is synchronised."""
 
 import ctypes
 import time
 from pathlib import Path
 from typing import Protocol
 
-_SYNCHRONIZED = Path("/run/systemd/timesync/synchronized")  # systemd-timesyncd touches it after its first answer
+_SYNCHRONIZED = Path("/run/systemd/timesync/synchronized")  # created by systemd-timesyncd at its first synchronisation
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _TIME_ERROR = 5  # adjtimex(2): the kernel's clock is not synchronised
 
 
 class Clock(Protocol):
-    """Time, so that tests can turn it."""
+    """Time, passed in so that tests can set it."""
 
     def monotonic_s(self) -> float:
         """Seconds since boot; never jumps."""
@@ -35,7 +35,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that moves only when told; for tests."""
+    """A clock that only moves when it is set; for tests."""
 
     def __init__(self, monotonic_s: float = 0.0, wall_s: float = 0.0) -> None:
         self._monotonic_s = monotonic_s
@@ -50,17 +50,17 @@ class ManualClock:
         return self._wall_s
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` pass on both clocks."""
+        """Move both clocks forward by `seconds`."""
         self._monotonic_s += seconds
         self._wall_s += seconds
 
     def jump(self, seconds: float) -> None:
-        """Set the wall clock forward or back, as a time server does; the monotonic one stays."""
+        """Move the wall clock forward or back, as a time server does; the monotonic one stays as it is."""
         self._wall_s += seconds
 
 
 def boot_id() -> str:
-    """Return the kernel's name for this boot, or "" where there is none: monotonic times compare only within one."""
+    """Return the kernel's id of this boot, or "" where there is none; monotonic times compare only within one."""
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
@@ -68,11 +68,11 @@ def boot_id() -> str:
 
 
 def clock_synced() -> bool | None:
-    """Tell whether a time server has set the wall clock; None when the system will not say."""
+    """Return whether a time server has set the wall clock; None where the system does not report it."""
     if _SYNCHRONIZED.exists():
         return True
     adjtimex = getattr(ctypes.CDLL(None), "adjtimex", None)
     if adjtimex is None:
         return None
-    state = adjtimex(ctypes.create_string_buffer(512))  # struct timex, zeroed: modes 0 only reads
+    state = adjtimex(ctypes.create_string_buffer(512))  # a zeroed struct timex: with modes 0 it only reads
     return None if state < 0 else state != _TIME_ERROR

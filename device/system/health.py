@@ -1,4 +1,4 @@
-"""The Pi's own state beside each record: temperature, and the bits that say it was slowed down or underfed."""
+"""The state of the board for each record: temperature, throttling and undervoltage."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +22,14 @@ _BITS = {
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What the board says of itself; None where the machine has no such sensor."""
+    """What the sensors of the board report; None where it has no such sensor."""
 
     temperature_c: float | None = None
     throttled: int | None = None  # bits as `vcgencmd get_throttled` gives them
 
 
 def read_health(sys_folder: Path = Path("/sys")) -> Health:
-    """Read the board's sensors below `sys_folder`; a missing one is None, never an error."""
+    """Read the sensors of the board below `sys_folder`; a missing one gives None, not an error."""
     millidegrees = _read(sys_folder / _TEMPERATURE)
     return Health(temperature_c=int(millidegrees) / 1000 if millidegrees else None, throttled=_throttled(sys_folder))
 
@@ -45,7 +45,7 @@ def _throttled(sys_folder: Path) -> int | None:
 
 
 def throttle_words(bits: int) -> list[str]:
-    """Return what the set bits of `throttled` mean."""
+    """Return the meanings of the bits that are set in `throttled`."""
     return [words for bit, words in _BITS.items() if bits >> bit & 1]
 
 

@@ -1,4 +1,4 @@
-"""What systemd is told: ready, alive, how it goes; and lines for its journal with their priority."""
+"""Notifications to systemd (ready, alive, status), and lines for its journal with their priority."""
 
 import os
 import socket
@@ -8,7 +8,7 @@ from enum import IntEnum
 
 
 class Priority(IntEnum):
-    """Of a line in the journal; the numbers of syslog(3)."""
+    """The priority of a line in the journal, as numbered by syslog(3)."""
 
     ERROR = 3
     WARNING = 4
@@ -37,11 +37,11 @@ class Notifier:
         self._ready = False
         self._status = ""
         self.watchdog_s = _watchdog_s(environment)
-        """Without WATCHDOG=1 for this long, the service is killed; None: no watchdog."""
+        """Without WATCHDOG=1 for this long systemd kills the service; None: there is no watchdog."""
         if path := environment.get("NOTIFY_SOCKET"):
             address = "\0" + path[1:] if path.startswith("@") else path
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-            self._socket.setblocking(False)  # a manager that does not read must not hold up the fields
+            self._socket.setblocking(False)  # a service manager that does not read must not block the session
             try:
                 self._socket.connect(address)
             except OSError:
@@ -50,41 +50,41 @@ class Notifier:
 
     @property
     def managed(self) -> bool:
-        """True under a service manager: nobody sits before a terminal."""
+        """True under a service manager: there is no user at a terminal."""
         return self._socket is not None
 
     @property
     def is_ready(self) -> bool:
-        """True once `ready` was said."""
+        """True once `ready` was sent."""
         return self._ready
 
     def ready(self) -> None:
-        """Say once that the service does its work."""
+        """Report, once, that the service works."""
         if not self._ready:
             self._ready = True
             self._send("READY=1")
 
     def watchdog(self) -> None:
-        """Say that fields flow to the end of the pipeline."""
+        """Report that fields still reach the end of the pipeline."""
         self._send("WATCHDOG=1")
 
     def status(self, text: str) -> None:
-        """Give `systemctl status` its line; the same one is not sent twice."""
+        """Set the line of `systemctl status`; an unchanged one is not sent again."""
         line = " ".join(text.split())
         if line != self._status:
             self._status = line
             self._send(f"STATUS={line}")
 
     def more_time(self, seconds: float) -> None:
-        """Ask for `seconds` more to start, as the camera may come late."""
+        """Ask for `seconds` more to start, as the camera may appear late."""
         self._send(f"EXTEND_TIMEOUT_USEC={int(seconds * 1e6)}")
 
     def stopping(self) -> None:
-        """Say that the service is ending."""
+        """Report that the service is stopping."""
         self._send("STOPPING=1")
 
     def close(self) -> None:
-        """Give the socket back; safe to call twice."""
+        """Close the socket; safe to call twice."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -95,7 +95,7 @@ class Notifier:
         try:
             self._socket.send(message.encode())
         except OSError:
-            self._ready = self._ready and message != "READY=1"  # its queue is full, or it restarts: said again later
+            self._ready = self._ready and message != "READY=1"  # its queue is full, or it restarts: sent again later
 
 
 def _watchdog_s(environment: Mapping[str, str]) -> float | None:

@@ -8,9 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from smear.bundle.levels import LEVELS as LEVELS
-from smear.bundle.levels import SLOW as SLOW
-from smear.bundle.levels import Level as Level
+from smear.bundle.levels import Level
 from smear.classes import LABELS
 from smear.errors import BundleError
 from smear.images import write_atomic

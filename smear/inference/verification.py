@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from smear.bundle.levels import level_spec
+from smear.bundle.levels import Level, level_spec
 from smear.bundle.manifest import (
     MANIFEST,
     MEND,
     Bundle,
-    Level,
     Manifest,
     ModelFile,
     Role,

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from smear.bundle.manifest import LEVELS
+from smear.bundle.levels import LEVELS
 from smear.errors import TrainingError
 from smear.inference.evaluator import Judge
 from train.data.dataset import read

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from smear.bundle.manifest import LEVELS
+from smear.bundle.levels import LEVELS
 from smear.errors import TrainingError
 from smear.images import write_atomic
 from smear.inference.evaluator import Judge

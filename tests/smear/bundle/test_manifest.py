@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from smear.bundle.levels import LEVELS
 from smear.bundle.manifest import (
     CHECKSUM,
-    LEVELS,
     MANIFEST,
     SIGNATURE,
     load_bundle,
