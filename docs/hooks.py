@@ -5,10 +5,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from device.cameras.registry import CAMERAS
+from device.screen.displays import DISPLAYS
 from device.settings import Settings
+from smear.bundle.levels import LEVEL_SPECS
 from smear.classes import FIELD_CLASSES
 from smear.findings import BACKGROUND, CYTOPLASM, NUCLEUS
 from smear.inference.overlay import UNCLASSIFIED
+from smear.inference.tflite import RUNTIMES
+from smear.registry import Spec
 
 MARKER = re.compile(r"<!-- generated: ([a-z-]+) -->")
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
@@ -54,6 +59,20 @@ def _default(facts: dict[str, Any]) -> str:
     return "none" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
+def cameras() -> str:
+    """Return how each kind of camera is written, with what may follow `?` in its name."""
+    rows = [
+        (f"`{kind.written}`", kind.help, "<br>".join(f"`{name}`: {text}" for name, text in kind.options.items()))
+        for kind in CAMERAS.all()
+    ]
+    return _table(("camera", "meaning", "options"), rows)
+
+
+def kinds(specs: Iterable[Spec]) -> str:
+    """Return how each of `specs` is written."""
+    return _table(("name", "meaning"), [(f"`{spec.written}`", spec.help) for spec in specs])
+
+
 def classes() -> str:
     """Return the colour of each class on the screen, in overlays and in tables."""
     rows = [(_swatch(each.colour), f"`{each.name}`", each.title, _rgb(each.colour)) for each in FIELD_CLASSES]
@@ -96,6 +115,10 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 GENERATED: dict[str, Callable[[], str]] = {
     "settings": settings,
+    "cameras": cameras,
+    "displays": lambda: kinds(DISPLAYS.all()),
+    "runtimes": lambda: kinds(RUNTIMES.all()),
+    "levels": lambda: kinds(LEVEL_SPECS),
     "classes": classes,
     "masks": masks,
     "decisions": decisions,

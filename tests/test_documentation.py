@@ -9,10 +9,14 @@ from pathlib import Path
 import click
 import pytest
 
+from device.cameras.registry import CAMERAS
 from device.cli import cli
+from device.screen.displays import DISPLAYS
 from device.settings import Settings
 from smear import findings
 from smear.classes import FIELD_CLASSES
+from smear.inference.tflite import RUNTIMES
+from smear.registry import Registry, Spec
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -62,6 +66,12 @@ def test_every_setting_is_in_the_reference(site: Path) -> None:
     for section, kind in Settings().model_dump().items():
         assert f"[{section}]" in page
         assert [key for key in kind if f"<code>{key}</code>" not in page] == []
+
+
+@pytest.mark.parametrize("registry", [CAMERAS, DISPLAYS, RUNTIMES], ids=lambda registry: registry.what)
+def test_every_built_in_kind_is_in_the_reference(site: Path, registry: Registry[Spec]) -> None:
+    page = (site / "reference" / "kinds.html").read_text(encoding="utf-8")
+    assert [usage for usage in registry.usages() if f"<code>{usage}</code>" not in page] == []
 
 
 def test_every_refusal_code_is_in_the_reference() -> None:
