@@ -27,7 +27,7 @@ _LIMITS = Limits()
 
 
 def _choice(default: str, text: str, usages: Callable[[], Sequence[str]], *, closed: bool = False) -> Any:
-    """Return a field whose description lists what may be chosen, looked up when it is asked for.
+    """Return a field whose description lists what may be chosen, looked up when it is needed.
 
     `closed`: the value is one of `usages` as it stands; else it may go on, as in `files:PATH`.
     """

@@ -33,7 +33,7 @@ def line_of(text: str, where: Sequence[str]) -> int | None:
 
 
 def schema_extra(info: FieldInfo) -> dict[str, Any]:
-    """Return what a field adds to its JSON schema when that is asked for, such as the names in a registry."""
+    """Return what a field adds to its JSON schema, such as the names in a registry."""
     extra: dict[str, Any] = {}
     if callable(info.json_schema_extra):
         info.json_schema_extra(extra)

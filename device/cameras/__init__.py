@@ -1,1 +1,1 @@
-"""Cameras by name, and the calibration that belongs to one."""
+"""Cameras by name, and the calibration of a microscope."""

@@ -16,7 +16,7 @@ still takes less than a second. A frame taken earlier would fix a wrong exposure
 class Camera(Protocol):
     """A source of fields, opened by name with `device.cameras.registry.open_camera`."""
 
-    name: str  # as shown on the screen and stored in records
+    name: str  # as it can be opened again: shown on the screen and stored in records
     simulated: bool  # True: the screen and every record say so
 
     def read(self, timeout_s: float) -> Frame:

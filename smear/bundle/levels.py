@@ -23,7 +23,7 @@ LEVEL_SPECS = (
     LevelSpec(name="float16", help="half the size; computed in float32"),
     LevelSpec(name="dynamic", help="int8 weights, activations quantized at run time"),
     LevelSpec(name="int8", help="int8 weights and activations: the fastest on a CPU"),
-    LevelSpec(name="int16x8", help="int8 weights, int16 activations: closer to float32", slow=True),
+    LevelSpec(name="int16x8", help="int8 weights, int16 activations: closer to float32, but slow", slow=True),
     LevelSpec(name="edgetpu", help="int8 compiled for a Coral Edge TPU", needs_delegate=True, cpu_level="int8"),
 )
 LEVELS: tuple[str, ...] = tuple(spec.name for spec in LEVEL_SPECS)

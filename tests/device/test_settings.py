@@ -53,7 +53,7 @@ def test_dotted_keys_have_lines_too():
     assert faults[0].line == 2
 
 
-def test_a_value_in_the_place_of_a_section_is_told():
+def test_a_value_in_the_place_of_a_section_is_explained():
     faults = parse_settings("camera = 3\n")
     assert isinstance(faults, list)
     assert "write a section [camera]" in faults[0].text
@@ -66,7 +66,7 @@ def test_broken_toml_names_its_line():
     assert faults[0].text.startswith("not TOML")
 
 
-def test_a_missing_file_is_told(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(SettingsError, match="no such file"):
         load_settings(tmp_path / "none.toml")
 
