@@ -1,8 +1,12 @@
 """The documentation is complete, its links lead somewhere, and the site builds."""
 
+import contextlib
+import json
 import re
+import shlex
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +17,13 @@ from device.cameras.registry import CAMERAS
 from device.cli import cli
 from device.screen.displays import DISPLAYS
 from device.settings import Settings
+from device.store import Store
+from device.store.export import slide_json, write_zip
 from smear import findings
 from smear.classes import FIELD_CLASSES
 from smear.inference.tflite import RUNTIMES
 from smear.registry import Registry, Spec
+from tests.device.findings import finding, frame
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -25,6 +32,8 @@ PAGES = sorted(
     for page in (ROOT / folder).glob("**/*.md" if folder else "*.md")
 )  # fmt: skip
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`(smearscope [^`]+)`")
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
@@ -48,6 +57,47 @@ def commands(group: click.Command, words: tuple[str, ...] = ("smearscope",)) -> 
             command = group.get_command(context, name)
             assert command is not None
             yield from commands(command, (*words, name))
+
+
+def shown_commands(text: str) -> Iterator[list[str]]:
+    """Every call of `smearscope` that a page shows, as words; what a shell adds to it is left out."""
+    lines = [line for block in BLOCK.findall(text) for line in block.replace("\\\n", " ").splitlines()]
+    for line in [*lines, *(" ".join(inline.split()) for inline in INLINE.findall(text))]:
+        words = shlex.split(line, comments=True)
+        starts = [place for place, word in enumerate(words) if word == "smearscope" or word.endswith("/bin/smearscope")]
+        if starts and not {"git", "usermod", "systemctl"} & set(words):
+            words = words[starts[-1] + 1 :]
+            ends = [place for place, word in enumerate(words) if word in {">", "|", "..."}]
+            yield words[: ends[0] if ends else None]
+
+
+def parse(words: list[str], command: click.Command = cli, name: str = "smearscope") -> None:
+    """Parse a command line without running it.
+
+    Raises:
+        click.NoSuchOption: there is no such command or option.
+    """
+    context = click.Context(command, info_name=name)
+    if name == "convert" and words and command.get_command(context, words[0]) is None:
+        words = ["run", *words]  # which may be left out
+    _, rest, _ = command.make_parser(context).parse_args(list(words))
+    if isinstance(command, click.Group) and rest:
+        found = command.get_command(context, rest[0])
+        if found is None:
+            raise click.NoSuchOption(rest[0], message=f"no command {rest[0]!r} in {name!r}")
+        parse(rest[1:], found, rest[0])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_command_that_a_page_shows_exists_with_its_options(page: Path) -> None:
+    wrong = []
+    for words in shown_commands(page.read_text(encoding="utf-8")):
+        try:
+            with contextlib.suppress(click.BadOptionUsage):  # a sentence may name an option without its value
+                parse(words)
+        except click.NoSuchOption as error:
+            wrong.append((" ".join(words), error.message))
+    assert wrong == []
 
 
 def test_every_command_is_in_the_reference(site: Path) -> None:
@@ -80,6 +130,20 @@ def test_every_refusal_code_is_in_the_reference() -> None:
         pytest.skip("this version has no refusal codes yet")
     page = (DOCS / "reference" / "refusals.md").read_text(encoding="utf-8")
     assert [code.value for code in codes if f"| `{code.value}` |" not in page] == []
+
+
+def test_every_column_and_key_of_an_export_is_in_the_reference(tmp_path: Path) -> None:
+    with Store.record(tmp_path) as store:
+        slide = store.start_slide("a slide")
+        store.add_field(slide, frame(), finding("Pre"))
+        write_zip(store, slide, tmp_path / "slide.zip")
+        keys = {*slide_json(store.slide(slide)), *next(iter(store.all_fields(slide))).to_json()}
+    with zipfile.ZipFile(tmp_path / "slide.zip") as archive:
+        for name in ("fields.csv", "cells.csv"):
+            keys.update(archive.read(name).decode().splitlines()[0].split(","))
+        keys.update(json.loads(archive.read("manifest.json")))
+    page = (DOCS / "reference" / "records.md").read_text(encoding="utf-8")
+    assert [key for key in sorted(keys) if f"`{key}`" not in page] == []
 
 
 def test_every_class_is_in_the_reference_with_its_colour(site: Path) -> None:
