@@ -97,17 +97,19 @@ class PipelineExamine:
 
         from smear.bundle.manifest import load_bundle
         from smear.findings import Frame
+        from smear.inference.frame_processor import FrameProcessor
         from smear.inference.pipeline import Pipeline
 
         frames = [Frame(image, "bench", ask["pixel_size_um"]) for image in np.load(ask["frames"])]
         self.before_mb = resident_mb()
         started = time.perf_counter()
-        pipeline = Pipeline(load_bundle(Path(ask["path"])), ask["level"], ask["runtime"], ask["threads"])
+        bundle = load_bundle(Path(ask["path"]))
+        processor = FrameProcessor(Pipeline(bundle, ask["level"], ask["runtime"], ask["threads"]))
         self.init_ms = (time.perf_counter() - started) * 1e3
         self._turn = 0
 
         def step() -> None:
-            pipeline.examine(frames[self._turn % len(frames)])
+            processor.examine(frames[self._turn % len(frames)])
             self._turn += 1
 
         self.step: Callable[[], Any] = step

@@ -15,7 +15,8 @@ from smear.bundle.manifest import load_bundle
 from smear.findings import Frame
 from smear.imaging.masking import CROP_SIZE
 from smear.imaging.resampling import FIELD_SIZE, to_model_scale
-from smear.inference.aggregation import judge
+from smear.inference.aggregation import aggregate
+from smear.inference.frame_processor import FrameProcessor
 from smear.inference.pipeline import Pipeline
 from smear.inference.segmentation import segment
 from smear.synthetic import render
@@ -25,8 +26,8 @@ from train.fitting.segmenter import segment_with
 
 
 @pytest.fixture(scope="module")
-def pipeline(tiny_bundle: Path):
-    opened = Pipeline(load_bundle(tiny_bundle), "float32")
+def processor(tiny_bundle: Path):
+    opened = FrameProcessor(Pipeline(load_bundle(tiny_bundle), "float32"))
     yield opened
     opened.close()
 
@@ -53,10 +54,11 @@ def classifier() -> keras.Model:
     ("Benign", (224, 224), 0.5), ("Early", (300, 400), 0.3), ("Pre", (224, 224), 0.5), ("Pro", (100, 130), 0.9),
 ])  # fmt: skip
 def test_training_and_device_see_the_same(
-    pipeline: Pipeline, segmenter: keras.Model, classifier: keras.Model, label: str, shape: tuple[int, int],
+    processor: FrameProcessor, segmenter: keras.Model, classifier: keras.Model, label: str, shape: tuple[int, int],
     drawn_um: float,
 ) -> None:  # fmt: skip
     image = render(label, 50, shape, drawn_um).image
+    pipeline = processor.pipeline
     facts = pipeline.bundle.manifest
     view = to_model_scale(image)
     trained, ran = segment_with(segmenter)(view), segment(view, pipeline.segmenter, facts.segmenter)
@@ -64,7 +66,7 @@ def test_training_and_device_see_the_same(
 
     pixels, say = cut(view, trained)
     logits = np.asarray(classifier.predict_on_batch(shown(pixels).astype(np.float32) / 255.0))
-    expected = judge(logits, say, facts.classifier.temperature).probabilities
-    finding = pipeline.examine(Frame(image, "drawn"))
+    expected = aggregate(logits, say, facts.classifier.temperature).probabilities
+    finding = processor.examine(Frame(image, "drawn"))
     assert len(finding.cells) >= len(pixels) > 0
     assert list(finding.probabilities.values()) == pytest.approx(expected.tolist(), abs=1e-4)

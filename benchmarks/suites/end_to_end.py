@@ -23,6 +23,7 @@ from device.store.slide_summary import SlideTally
 from smear.bundle.manifest import Bundle, Role
 from smear.findings import Finding, Frame
 from smear.images import write_image
+from smear.inference.frame_processor import FrameProcessor
 from smear.inference.pipeline import Pipeline
 from smear.inference.runtime import Runtime
 from smear.synthetic import render
@@ -79,17 +80,17 @@ class Rig:
 
     def __init__(self, bundle: Bundle, level: str, effort: Effort) -> None:
         self.clock, self.effort = InvokeClock(), effort
-        self.pipeline = Pipeline(bundle, level, wrap=self.clock.wrap)
+        self.processor = FrameProcessor(Pipeline(bundle, level, wrap=self.clock.wrap))
 
     def stages(self, name: str, frame: Frame) -> schema.Stages:
         """Examine `frame` again and again; medians of each stage, and of the bare invokes."""
-        self.pipeline.examine(frame)
+        self.processor.examine(frame)
         self.clock.take()
         rows, bare, finding, counts = defaultdict[str, list[float]](list), list[Span](), None, dict[str, list[Span]]()
         until, worked = time.perf_counter() + self.effort.seconds, list[float]()
         for turn in range(self.effort.repeats):
             before = time.process_time()
-            finding = self.pipeline.examine(frame)
+            finding = self.processor.examine(frame)
             worked.append((time.process_time() - before) * 1e3)
             counts = self.clock.take()
             spans = [span for times in counts.values() for span in times]
@@ -121,7 +122,7 @@ class Rig:
 
     def close(self) -> None:
         """Free the models."""
-        self.pipeline.close()
+        self.processor.close()
 
 
 def drawn_frame(cells: int = CELLS, pixel_size_um: float | None = PIXEL_SIZE_UM) -> Frame:
@@ -163,7 +164,7 @@ def _live(rig: Rig, name: str, size: tuple[int, int], folder: Path) -> schema.Li
             with _timed(rows["capture"]):
                 frame = camera.read(_NIGH_S)
             taken = time.perf_counter()
-            finding = rig.pipeline.examine(frame)
+            finding = rig.processor.examine(frame)
             results.append((time.perf_counter() - taken) * 1e3)
             for stage, ms in finding.timing_ms.items():
                 rows[stage].append(ms)
@@ -245,7 +246,7 @@ def _by_records(rig: Rig, counts: tuple[int, ...], scratch: Path, say: Say) -> I
     from benchmarks.store_fixture import fill
 
     frame = drawn_frame(3)
-    finding = rig.pipeline.examine(frame)
+    finding = rig.processor.examine(frame)
     rig.clock.take()
     with tempfile.TemporaryDirectory(dir=scratch) as folder, Store.record(Path(folder)) as store:
         slide = store.start_slide("bench", simulated=True)

@@ -21,6 +21,7 @@ from smear.bundle.levels import SLOW, Level
 from smear.bundle.manifest import Bundle, Figure, Role
 from smear.bundle.training_run import Run
 from smear.findings import Finding, Frame
+from smear.inference.frame_processor import FrameProcessor
 from smear.inference.pipeline import Pipeline
 from smear.inference.runtime import Runtime
 from smear.inference.tflite import TFLITE_RUNTIME, open_runtime
@@ -130,10 +131,10 @@ class LevelEvaluator:
             return self._baseline_figures[count]
         fields, masked = self._fields[:count], self._masked[:count]
         self.options.report(f"measuring {level} on {len(fields)} validation fields and {len(masked)} drawn masks")
-        pipeline = Pipeline(bundle, level, self.options.runtimes[0])
-        findings: list[Finding] = [pipeline.examine(frame) for frame in fields]
-        masks = [(pipeline.examine(frame).mask.cell, truth) for frame, truth in masked]
-        pipeline.close()
+        processor = FrameProcessor(Pipeline(bundle, level, self.options.runtimes[0]))
+        findings: list[Finding] = [processor.examine(frame) for frame in fields]
+        masks = [(processor.examine(frame).mask.cell, truth) for frame, truth in masked]
+        processor.close()
         seed = self.run.facts.seed
         measured: RoleFigures = {
             "segmenter": figures.of_masks(masks, examples.DRAWN_MASKS, seed),
@@ -171,13 +172,13 @@ def pipeline_inputs(bundle: Bundle, fields: Sequence[Frame], runtime: str) -> di
         recorders[role] = RecordingRuntime(model)
         return recorders[role]
 
-    pipeline = Pipeline(bundle, BASELINE, runtime, wrap=record)
+    processor = FrameProcessor(Pipeline(bundle, BASELINE, runtime, wrap=record))
     found = {role: ModelInputs(recorder.inputs, []) for role, recorder in recorders.items()}
     for number, frame in enumerate(fields):
-        pipeline.examine(frame)
+        processor.examine(frame)
         for inputs in found.values():
             inputs.fields.extend([number] * (len(inputs.tensors) - len(inputs.fields)))
-    pipeline.close()
+    processor.close()
     return found
 
 

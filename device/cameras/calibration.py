@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from smear.errors import ImageError, SettingsError, StoreError
 from smear.findings import Finding, Frame
 from smear.images import write_atomic
-from smear.imaging.stain_normalization import glass_colour
+from smear.inference.quality_gate import CALIBRATE_WHITE, REFUSE_DRIFT, WARN_DRIFT, Reference
 
 FILE = "calibration.json"
 SCHEMA_VERSION = 1
@@ -21,15 +21,6 @@ GRID = (24, 32)  # rows, columns of the flat field: a lamp's fall-off and a lens
 MAX_GAIN = 4.0  # more would show noise as stain
 MIN_GLASS, MAX_GLASS = 60.0, 250.0  # of 255: darker is not lit, brighter is clipped, and neither says what white is
 MAX_BLANK_DEVIATION = 0.08  # of the local mean after smoothing: cells on the glass give 0.15 and more
-JUST_NOTICEABLE = 2.3  # CIE76, Mahy et al. 1994
-# The glass of the data set's re-shots of one field differs by 0.4 in the median and 8.4 at most (150 pairs), that of
-# any two fields by more than 9.2 in 0.4 % of 36,000 pairs, and by 18.4 in none: no session of the set was so far off.
-WARN_DRIFT = 4 * JUST_NOTICEABLE  # 9.2: a tenth of the light lost (8.9), or 7 % of its blue
-REFUSE_DRIFT = 8 * JUST_NOTICEABLE  # 18.4: a fifth of the light lost (18.0), or 15 % of its blue
-# Of 60 sharp fields blurred step by step: the class stays the same in 98 % down to 0.35 of the best focus, in 86 %
-# between 0.35 and 0.25, and in 74 % below; the mask's Dice to the sharp one is 0.97, 0.95 and 0.93.
-MIN_RELATIVE_FOCUS = 0.35
-ADVICE = "run 'smearscope calibrate white' on an empty part of the slide"
 
 
 class Calibration(BaseModel):
@@ -241,6 +232,11 @@ class Corrector:
         self.calibration = calibration
         self._gains: np.ndarray | None = None
 
+    @property
+    def reference(self) -> Reference:
+        """What the gate compares a corrected field with."""
+        return Reference(self.calibration.glass, self.calibration.best_focus)
+
     def fits(self, frame: Frame) -> bool:
         """Tell whether `frame` has the size that was calibrated; a sensor read otherwise has another flat and scale."""
         size = self.calibration.size
@@ -258,26 +254,14 @@ class Corrector:
             image = cv2.multiply(image, self._gains, dtype=cv2.CV_8U)
         return replace(frame, image=image, pixel_size_um=frame.pixel_size_um or known.pixel_size_um)
 
-    def judge(self, frame: Frame, finding: Finding) -> Finding:
-        """Return `finding` on a corrected `frame` with focus and colour against the calibrated ones."""
-        known, quality, refused = self.calibration, finding.quality, list(finding.refusals)
-        if known.glass is not None:
-            drift = colour_distance(glass_colour(frame.image, finding.mask.cell), np.array(known.glass))
-            quality = replace(quality, colour_drift=drift)
-            if drift > REFUSE_DRIFT:
-                refused.append(f"the light has changed since the calibration (colour {drift:.0f} from it): {ADVICE}")
-        if known.best_focus is not None and finding.cells:
-            quality = replace(quality, focus=quality.focus / known.best_focus)
-            if quality.focus < MIN_RELATIVE_FOCUS and not any(text.startswith("out of focus") for text in refused):
-                refused.append(f"out of focus ({quality.focus:.0%} of the calibrated best): turn the fine focus")
-        return replace(finding, quality=quality, refusals=tuple(refused), label=None if refused else finding.label)
-
     def warnings(self, frame: Frame, finding: Finding) -> tuple[str, ...]:
         """Return what a person should know about the calibration."""
         if not self.fits(frame):
             return ("the camera's size is not the calibrated one: calibrate again",)
         if WARN_DRIFT < finding.quality.colour_drift <= REFUSE_DRIFT:
-            return (f"the light drifts (colour {finding.quality.colour_drift:.0f} from the calibration): {ADVICE}",)
+            return (
+                f"the light drifts (colour {finding.quality.colour_drift:.0f} from the calibration): {CALIBRATE_WHITE}",
+            )
         return ()
 
 
@@ -289,10 +273,3 @@ def gains_of(calibration: Calibration, shape: tuple[int, int]) -> np.ndarray:
     if calibration.white is not None:
         gains = gains * np.array(calibration.white, np.float32)
     return np.ascontiguousarray(gains, np.float32)
-
-
-def colour_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the CIE76 distance of two colours, float (3,) RGB in 0..255."""
-    both = np.stack([first, second]).astype(np.float32)[None] / 255.0
-    lab = cv2.cvtColor(both, cv2.COLOR_RGB2LAB)[0]
-    return float(np.linalg.norm(lab[0] - lab[1]))

@@ -16,14 +16,14 @@ from device.commands.options import (
     config_option,
     data_option,
     model_options,
-    open_pipeline,
+    open_processor,
     settings_and_data,
 )
 from smear.errors import ImageError, SmearscopeError, StoreError
-from smear.findings import CellMask, Finding, Frame, Quality
+from smear.findings import CellMask, Finding, Frame, Quality, Refusal, RefusalCode
 from smear.images import list_images, read_image, write_image
+from smear.inference.frame_processor import FrameProcessor
 from smear.inference.overlay import draw_overlay, finding_json
-from smear.inference.pipeline import Pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,29 +71,29 @@ def command(
     """
     settings, data = settings_and_data(config_path, data_path)
     pictures = list(_pictures(paths))
-    pipeline = open_pipeline(settings, data, choice)
+    processor = open_processor(settings, data, choice)
     outputs = Outputs(masks, overlays)
     failed = 0
     for path, name in zip(pictures, _output_names(pictures), strict=True):
         try:
-            result = _examine(pipeline, path, name, pixel_size_um, outputs)
+            result = _examine(processor, path, name, pixel_size_um, outputs)
         except ImageError as error:
             failed += 1
             click.echo(f"smearscope: {' '.join(str(error).split())}", err=True)
-            result = finding_json(str(path), _unread(str(error), pipeline)) | {"error": str(error)}
+            result = finding_json(str(path), _unread(str(error), processor)) | {"error": str(error)}
         click.echo(json.dumps(result) if as_json else _line(result))
-    pipeline.close()
+    processor.close()
     if failed:
         raise SmearscopeError(f"{failed} of {len(pictures)} pictures could not be examined; see the lines above")
 
 
 def _examine(
-    pipeline: Pipeline, path: Path, name: Path, pixel_size_um: float | None, outputs: Outputs
+    processor: FrameProcessor, path: Path, name: Path, pixel_size_um: float | None, outputs: Outputs
 ) -> dict[str, Any]:
     frame = Frame(read_image(path), str(path), pixel_size_um, 0, time.monotonic(), time.time())
-    finding = pipeline.examine(frame)
-    outputs.write(name, frame, finding)
-    return finding_json(str(path), finding)
+    processed = processor.process(frame)
+    outputs.write(name, processed.frame, processed.finding)
+    return finding_json(str(path), processed.finding)
 
 
 def _pictures(paths: tuple[Path, ...]) -> Iterator[Path]:
@@ -119,11 +119,12 @@ def _output_names(pictures: list[Path]) -> list[Path]:
     return names
 
 
-def _unread(reason: str, pipeline: Pipeline) -> Finding:
+def _unread(reason: str, processor: FrameProcessor) -> Finding:
     nothing = Quality(focus=0.0, clipped=0.0, brightness=0.0, cell_share=0.0)
     return Finding(
-        None, None, {}, (reason,), (), CellMask(np.zeros((1, 1), np.uint8)), nothing,
-        bundle_sha256=pipeline.bundle.sha256, level=pipeline.level, runtime=pipeline.runtime,
+        None, None, {}, (Refusal(RefusalCode.UNREADABLE, reason),), (), CellMask(np.zeros((1, 1), np.uint8)), nothing,
+        bundle_sha256=processor.pipeline.bundle.sha256, level=processor.pipeline.level,
+        runtime=processor.pipeline.runtime,
     )  # fmt: skip
 
 
@@ -134,10 +135,14 @@ def _line(result: dict[str, Any]) -> str:
     if result["label"]:
         said = f"{result['label']}{share}"
     elif top:
-        said = f"refused (would be {top}{share}): {'; '.join(result['refusals'])}"
+        said = f"refused (would be {top}{share}): {_reasons(result)}"
     else:
-        said = f"refused: {'; '.join(result['refusals'])}"
+        said = f"refused: {_reasons(result)}"
     return f"{result['image']}  {len(result['cells'])} cells  {said}"
+
+
+def _reasons(result: dict[str, Any]) -> str:
+    return "; ".join(refusal["advice"] for refusal in result["refusals"])
 
 
 def _ready(path: Path) -> Path:

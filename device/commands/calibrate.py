@@ -13,7 +13,7 @@ from device.commands.options import (
     camera_option,
     config_option,
     data_option,
-    open_pipeline,
+    open_processor,
     open_source,
     settings_and_data,
     settle,
@@ -26,9 +26,7 @@ from device.session.control_handlers import (
     summary,
 )
 from device.session.control_server import ask
-from device.session.inference_worker import Examined
 from device.settings import Settings
-from device.store.recorder import Recorded
 from device.system.clock import SystemClock
 from smear.errors import CameraError
 from smear.findings import Frame
@@ -120,11 +118,11 @@ def _with_camera(
     if request["kind"] == "scale":
         return scale_calibration(known, request, read)
     if request["kind"] == "focus":
-        pipeline, corrector = open_pipeline(settings, data), Corrector(known)
-        frame = corrector.correct(read())
-        finding = corrector.judge(frame, pipeline.examine(frame))
-        pipeline.close()
-        return focus_calibration(known, Examined(frame, finding, Recorded(), 1))
+        processor = open_processor(settings, data)
+        processor.use(Corrector(known))
+        processed = processor.process(read())
+        processor.close()
+        return focus_calibration(known, processed.finding)
     frames = [read()]
     if camera_kind(source.name).live:  # else it may be the only picture of an empty field
         frames += [read() for _ in range(BLANK_FRAMES - 1)]

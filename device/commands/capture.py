@@ -19,7 +19,7 @@ from device.commands.options import (
     config_option,
     data_option,
     model_options,
-    open_pipeline,
+    open_processor,
     open_source,
     settings_and_data,
     settle,
@@ -33,7 +33,7 @@ from smear.images import encode, write_atomic
 from smear.inference.overlay import draw_overlay, finding_json
 
 if TYPE_CHECKING:
-    from smear.inference.pipeline import Pipeline
+    from smear.inference.frame_processor import FrameProcessor
 
 JPEG_QUALITY = 98  # a single photograph is for looking at, not for filling a card
 
@@ -69,8 +69,7 @@ def command(
     if camera is None and choice == NO_CHOICE:  # else a device set so is wanted
         shot = _asked(data, only=data_path is not None)
     if shot is None:
-        pipeline = open_pipeline(settings, data, choice)
-        shot = _taken(settings, data, camera, pipeline)
+        shot = _taken(settings, data, camera, open_processor(settings, data, choice))
     _write(shot, out, as_json)
 
 
@@ -93,7 +92,7 @@ def _asked(data: Path, only: bool) -> Shot | None:
     return Shot(base64.b64decode(photograph), base64.b64decode(overlay), result, found)
 
 
-def _taken(settings: Settings, data: Path, camera: str | None, pipeline: "Pipeline") -> Shot:
+def _taken(settings: Settings, data: Path, camera: str | None, processor: "FrameProcessor") -> Shot:
     """Open the camera, take a field and examine it."""
     corrector = Corrector(calibration.load(data))
     try:
@@ -103,10 +102,11 @@ def _taken(settings: Settings, data: Path, camera: str | None, pipeline: "Pipeli
             frame = source.read(settings.camera.timeout_s)
         finally:
             source.close()
-        frame = corrector.correct(frame)
-        finding = corrector.judge(frame, pipeline.examine(frame))
+        processor.use(corrector)
+        processed = processor.process(frame)
     finally:
-        pipeline.close()
+        processor.close()
+    frame, finding = processed.frame, processed.finding
     about = {"camera": source.name, "simulated": source.simulated, "wall_time_s": frame.wall_time_s}
     photograph = encode(frame.image, ".jpg", JPEG_QUALITY)
     return Shot(photograph, encode(draw_overlay(frame.image, finding), ".png"), finding_json("", finding), about)
@@ -138,7 +138,7 @@ def _write(shot: Shot, out: Path, as_json: bool) -> None:
         return
     if whole["simulated"]:
         click.echo(SIMULATED)
-    said = whole["label"] or f"refused ({'; '.join(whole['refusals']) or 'nothing found'})"
+    said = whole["label"] or f"refused ({'; '.join(each['advice'] for each in whole['refusals']) or 'nothing found'})"
     click.echo(f"{said}; {len(whole['cells'])} leukocytes; {RESEARCH_USE_ONLY}")
     for path in (photograph, overlay, result):
         click.echo(f"wrote {path}")

@@ -19,7 +19,7 @@ from smear.inference.tflite import RUNTIMES
 from smear.registry import Registry
 
 if TYPE_CHECKING:
-    from smear.inference.pipeline import Pipeline
+    from smear.inference.frame_processor import FrameProcessor, Hysteresis
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -91,33 +91,35 @@ def model_options(command: F) -> Callable[..., Any]:
     return added
 
 
-def open_pipeline(
+def open_processor(
     settings: Settings,
     data: Path,
     choice: ModelChoice = NO_CHOICE,
     wrap: Callable[[str, Runtime], Runtime] = lambda role, model: model,
-) -> "Pipeline":
-    """Open the pipeline that `choice` asks for, and the settings where they ask for nothing.
+    hysteresis: "Hysteresis | None" = None,
+) -> "FrameProcessor":
+    """Open what `choice` asks for, and the settings where it asks for nothing.
 
-    `wrap` may put something between the pipeline and each of its models.
+    `wrap` may put something between the pipeline and each of its models; `hysteresis` is for a live camera.
     """
     # Here, so that commands which only look into the store start without an inference runtime.
     from smear.bundle.signing import check_signature
+    from smear.inference.frame_processor import FrameProcessor
     from smear.inference.pipeline import Pipeline
 
     path = bundle_path(settings, data, choice.bundle)
     if settings.model.require_signature is not None:
         check_signature(path, settings.model.require_signature)
     runtime, level = choice.runtime or settings.model.runtime, choice.level or settings.model.level
-    return Pipeline(
+    pipeline = Pipeline(
         load_bundle(path),
         level,
         runtime,
         choice.threads or settings.model.threads,
-        settings.gate.limits(),
         wrap,
         settings.model.delegate if level_spec(level).needs_delegate else None,
     )
+    return FrameProcessor(pipeline, settings.gate.limits(), hysteresis=hysteresis)
 
 
 def bundle_path(settings: Settings, data: Path, bundle: Path | None) -> Path:

@@ -25,7 +25,7 @@ from device.commands.options import (
     data_option,
     display_option,
     model_options,
-    open_pipeline,
+    open_processor,
     open_source,
     settings_and_data,
 )
@@ -33,11 +33,14 @@ from device.commands.tables import SIMULATED, field_table, slide_summary
 from device.screen.displays import open_display
 from device.screen.layout import Button
 from device.screen.live_screen import LiveScreen, PatientDisplay
-from device.session.camera_worker import CameraFeed
-from device.session.control_handlers import Desk
+from device.session.camera_worker import CameraWorker
+from device.session.control_handlers import ControlHandlers
 from device.session.control_server import ControlServer, socket_path
-from device.session.inference_worker import Deadlines, Examined, Examiner, Guard
-from device.session.model_loader import BundleWatch, Loader
+from device.session.inference_worker import InferenceWorker, ProcessorSlot
+from device.session.invoke_deadline import Deadlines, InvokeDeadline
+from device.session.label_hysteresis import LabelHysteresis
+from device.session.model_loader import BundleWatch, ModelLoader
+from device.session.results import Examined
 from device.session.session import Heartbeat, run_session
 from device.session.supervisor import Board, Part, Supervisor
 from device.settings import Settings
@@ -80,18 +83,21 @@ def command(
     share_one_heap()
     settings, data = settings_and_data(config_path, data_path)
     console, clock, notifier, board = Console(stderr=True), SystemClock(), Notifier(), Board(Journal())
-    guard = Guard(deadlines(settings, notifier))
-    loader = Loader(
-        lambda other: open_pipeline(settings, data, replace(choice, level=other or choice.level), guard.wrap),
+    deadline = InvokeDeadline(deadlines(settings, notifier))
+    hysteresis = LabelHysteresis() if settings.slide.count_once else None
+    loader = ModelLoader(
+        lambda other: open_processor(
+            settings, data, replace(choice, level=other or choice.level), deadline.wrap, hysteresis
+        ),
         choice.level or settings.model.level,
         settings.model.cpu_fallback,
         board,
     )
     with ExitStack() as opened:
         opened.callback(notifier.close)
-        pipeline = loader.load()
-        corrector = Corrector(calibration.load(data))
-        feed = CameraFeed(
+        processors = ProcessorSlot(loader.load, Corrector(calibration.load(data)))
+        processors.replace(loader.load())
+        feed = CameraWorker(
             camera or settings.camera.name,
             lambda: open_source(settings, camera, calibration.load(data).controls or None),
             settings.camera.timeout_s,
@@ -107,20 +113,19 @@ def command(
         opened.callback(lambda: recorder.store.close())
         recorder = Recorder(
             store,
-            lambda: circumstances(feed.simulated, examiner.corrector.calibration.id or None),
+            lambda: circumstances(feed.simulated, processors.corrector.calibration.id or None),
             FieldTracker if settings.slide.count_once else None,
             settings.slide.review_doubtful,
             lambda: start_over(settings, data, console),
         )
-        examiner = Examiner(feed, loader.load, recorder, board, guard, fields, corrector)
-        examiner.replace(pipeline)
+        examiner = InferenceWorker(feed, processors, recorder, board, deadline, fields, hysteresis)
         opened.callback(examiner.close)
         if feed.simulated:
             console.print(SIMULATED, style="bold yellow", markup=False)
         recorder.start_slide(slide_name or date_name())
         screen = LiveScreen(shown, clock, board, feed, screen_actions(recorder), settings.camera.timeout_s)
-        desk = Desk(feed, examiner, recorder, board, data, clock)
-        watch = BundleWatch(lambda: bundle_path(settings, data, choice.bundle), loader, examiner, board)
+        desk = ControlHandlers(feed, examiner, recorder, board, data, clock)
+        watch = BundleWatch(lambda: bundle_path(settings, data, choice.bundle), loader, processors, board)
         parts = other_parts(desk, watch, data)
         heartbeat = Heartbeat(notifier, clock, feed, examiner)
         with stopping(notifier) as stop, progress(console, fields) as on_examined:
@@ -148,7 +153,7 @@ def end_of(session: Callable[[], None], stop: threading.Event) -> SmearscopeErro
     return None
 
 
-def other_parts(desk: Desk, watch: BundleWatch, data: Path) -> list[Part]:
+def other_parts(desk: ControlHandlers, watch: BundleWatch, data: Path) -> list[Part]:
     """Return what runs beside camera and inference; without it the fields go on, so its faults end nothing."""
     server = ControlServer(socket_path(data), desk.answers())
     return [Part("control", server.work, patient=True), Part("bundle", watch.work, patient=True)]
@@ -262,7 +267,7 @@ def sum_up(recorder: Recorder, data: Path, shown: PatientDisplay) -> None:
         click.echo(f"Screen: {shown.path}")
 
 
-def finish(examiner: Examiner, recorder: Recorder, interrupted: bool) -> None:
+def finish(examiner: InferenceWorker, recorder: Recorder, interrupted: bool) -> None:
     """Exit with what the session came to: 0 when all is well."""
     for text in examiner.unreadable:
         click.echo(f"smearscope: {text}", err=True)

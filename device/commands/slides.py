@@ -127,7 +127,7 @@ def review(
     if field_id is None:
         waiting = store.to_review(limit)
         for record in waiting:
-            why = "; ".join(record.refusals) or "asked for"
+            why = "; ".join(map(str, record.refusals)) or "asked for"
             click.echo(f"field {record.id}  slide {record.slide_id}  {store.image_path(record)}  {why}")
         click.echo(f"{len(waiting)} waiting" + ("; say: smearscope slides review FIELD --label Pre" if waiting else ""))
         return

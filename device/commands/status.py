@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -32,9 +33,9 @@ def command(as_json: bool, data_path: Path | None, config_path: Path | None) -> 
         raise click.exceptions.Exit(1)
 
 
-def _show(found: dict[str, object]) -> None:
+def _show(found: dict[str, Any]) -> None:
     simulated = " (SIMULATED)" if found["simulated"] else ""
-    said = found["label"] or "; ".join(map(str, found["refusals"] or ())) or "nothing yet"  # type: ignore[call-overload]
+    said = found["label"] or "; ".join(each["advice"] for each in found["refusals"]) or "nothing yet"
     lines = {
         "fields": f"{found['fields']} examined in {found['running_s']} s, {found['not_stored']} not stored",
         "camera": f"{found['camera']}{simulated}" + (": NO PICTURE" if found["camera_lost"] else ""),
@@ -46,5 +47,5 @@ def _show(found: dict[str, object]) -> None:
     }
     for name, text in lines.items():
         click.echo(f"{name:12} {text}")
-    for part, text in dict(found["faults"]).items():  # type: ignore[call-overload]
+    for part, text in found["faults"].items():
         click.echo(f"{'NOT OK':12} {part}: {text}")

@@ -65,7 +65,7 @@ def field_table(fields: Sequence[FieldRecord], slide: SlideRecord) -> Table:
             str(record.cell_count),
             f"{record.focus:.2f}",
             f"{record.timing_ms.get('total', 0.0):.0f}",
-            Text("; ".join(record.refusals)),
+            Text("; ".join(map(str, record.refusals))),
         )
     return table
 

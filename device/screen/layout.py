@@ -205,7 +205,7 @@ def _draw_verdict(canvas: Canvas, state: ScreenState) -> None:
     elif finding.refusals:
         canvas.fill(VERDICT.inset(0, 0, 4, VERDICT.height), WARNING)
         canvas.text("Refused: no label for this field", heading, SMALL_PX, QUIET)
-        canvas.text("; ".join(finding.refusals), VERDICT.inset(PADDING, 27, 316, 66), 17, WARNING, lines=3)
+        canvas.text("; ".join(map(str, finding.refusals)), VERDICT.inset(PADDING, 27, 316, 66), 17, WARNING, lines=3)
     else:
         canvas.text("Nothing found", heading, SMALL_PX, QUIET)
         canvas.text("No white cell", large, 24, TEXT)

@@ -9,7 +9,8 @@ import numpy as np
 
 from device.screen.display import Display
 from device.screen.layout import SIZE, Button, ScreenState, button_at, compose
-from device.session.inference_worker import STORE, Examined
+from device.session.inference_worker import STORE
+from device.session.results import Examined
 from device.session.session import Rate
 from device.session.supervisor import Board, Policy
 from device.system.clock import Clock
@@ -104,7 +105,7 @@ class PatientDisplay:
 
 
 class Source(Protocol):
-    """Where the fields come from: a `CameraFeed`, which learns it when the camera is opened."""
+    """Where the fields come from: a `CameraWorker`, which learns it when the camera is opened."""
 
     name: str
     simulated: bool

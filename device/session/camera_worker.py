@@ -19,7 +19,7 @@ _POLL_S = 0.1
 CAMERA = "camera"
 
 
-class CameraFeed:
+class CameraWorker:
     """Reads one camera at a time; `work` is run again whenever the camera was lost."""
 
     def __init__(self, name: str, open_camera: Callable[[], Camera], timeout_s: float, board: Board) -> None:

@@ -7,27 +7,28 @@ from typing import Any
 
 from device.cameras import calibration
 from device.cameras.calibration import Calibration, Corrector
-from device.session.camera_worker import CameraFeed
+from device.session.camera_worker import CameraWorker
 from device.session.control_server import ANSWER_S, Answer, ControlError
-from device.session.inference_worker import Examined, Examiner
+from device.session.inference_worker import InferenceWorker
+from device.session.results import Examined
 from device.session.supervisor import Board
 from device.store.recorder import Recorder
 from device.system.clock import Clock
 from smear.errors import CameraError
-from smear.findings import Frame
+from smear.findings import Finding, Frame
 from smear.images import encode
-from smear.inference.overlay import draw_overlay, finding_json
+from smear.inference.overlay import draw_overlay, finding_json, refusal_json
 
 NAME_CHARACTERS = 80  # of a slide: a line on the screen and in a table
 BLANK_FRAMES = 8  # averaged: noise falls to a third
 _PATIENCE_S = ANSWER_S - 5.0  # for a field or a frame: the client still gets its answer
 
 
-class Desk:
+class ControlHandlers:
     """Answers for one session."""
 
     def __init__(
-        self, feed: CameraFeed, examiner: Examiner, recorder: Recorder, board: Board, data: Path, clock: Clock
+        self, feed: CameraWorker, examiner: InferenceWorker, recorder: Recorder, board: Board, data: Path, clock: Clock
     ) -> None:
         self._feed = feed
         self._examiner = examiner
@@ -49,8 +50,8 @@ class Desk:
 
     def status(self) -> dict[str, Any]:
         """Return how the session goes."""
-        newest = self._examiner.newest
-        known = self._examiner.corrector.calibration
+        newest = self._examiner.results.newest
+        known = self._examiner.processors.corrector.calibration
         return {
             "fields": self._examiner.examined,
             "running_s": round(self._clock.monotonic_s() - self._began_s, 1),
@@ -64,7 +65,7 @@ class Desk:
             "refused": newest.recorded.tally.refused if newest else 0,
             "not_stored": self._recorder.not_stored,
             "label": newest.finding.label if newest else None,
-            "refusals": list(newest.finding.refusals) if newest else [],
+            "refusals": [refusal_json(each) for each in newest.finding.refusals] if newest else [],
             "bundle_sha256": newest.finding.bundle_sha256 if newest else "",
             "level": newest.finding.level if newest else "",
             "runtime": newest.finding.runtime if newest else "",
@@ -102,25 +103,25 @@ class Desk:
 
     def calibrate(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Measure one thing, store it and use it from the next field on."""
-        known = self._examiner.corrector.calibration
+        known = self._examiner.processors.corrector.calibration
         kind = request.get("kind")
         if kind in {"white", "flat"}:
             made = blank_calibration(known, str(kind), self._frames(BLANK_FRAMES), self._feed.camera)
         elif kind == "scale":
             made = scale_calibration(known, request, lambda: self._frames(1)[0])
         elif kind == "focus":
-            made = focus_calibration(known, self._next_field())
+            made = focus_calibration(known, self._next_field().finding)
         else:
             raise ControlError("calibrate white, flat, scale or focus")
         made = calibration.save(made.model_copy(update={"camera": self._feed.name}), self._data, self._clock.wall_s())
-        self._examiner.corrector = Corrector(made)
+        self._examiner.processors.corrector = Corrector(made)
         if made.controls != known.controls:
             self._feed.reopen()
         return summary(made)
 
     def _next_field(self) -> Examined:
         try:
-            return self._examiner.next(_PATIENCE_S)
+            return self._examiner.results.next(_PATIENCE_S)
         except TimeoutError:
             raise CameraError(f"no field was examined within {_PATIENCE_S:g} s; see 'smearscope status'") from None
 
@@ -159,10 +160,10 @@ def scale_calibration(known: Calibration, request: Mapping[str, Any], frame: Any
     raise ControlError("give the division of the ruling, or the pixel size")
 
 
-def focus_calibration(known: Calibration, examined: Examined) -> Calibration:
+def focus_calibration(known: Calibration, finding: Finding) -> Calibration:
     """Return `known` with the sharpness of a field that a person has focused as well as it goes."""
-    measured = examined.finding.quality.focus * (known.best_focus or 1.0)  # what is shown is relative already
-    if not examined.finding.cells or measured <= 0:
+    measured = finding.quality.focus * (known.best_focus or 1.0)  # a calibrated focus is relative already
+    if not finding.cells or measured <= 0:
         raise CameraError("no white cell to focus on; move to a field with cells and focus as well as it goes")
     return known.model_copy(update={"best_focus": measured})
 

@@ -1,9 +1,9 @@
-"""Loads the pipeline, again when it failed or its bundle was swapped; and says when it is not the one asked for."""
+"""Loads the models, again when they failed or their bundle was swapped, and says when they are not those asked for."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from device.session.inference_worker import Examiner, Pipeline
+from device.session.inference_worker import Processor, ProcessorSlot
 from device.session.supervisor import Board, Turn
 from smear.bundle.levels import Level, level_spec
 from smear.errors import InferenceError, RuntimeUnavailableError, SmearscopeError
@@ -12,22 +12,22 @@ BUNDLE = "bundle"
 ACCELERATOR = "accelerator"
 _LOOK_S = 2.0
 
-Open = Callable[[Level | None], Pipeline]
-"""Opens the pipeline at a level; None: the one that options and settings ask for."""
+Open = Callable[[Level | None], Processor]
+"""Opens a processor at a level; None: the one that options and settings ask for."""
 
 
-class Loader:
-    """Opens pipelines for one session."""
+class ModelLoader:
+    """Opens processors for one session."""
 
-    def __init__(self, open_pipeline: Open, wanted: Level, cpu_fallback: bool, board: Board) -> None:
-        self._open = open_pipeline
+    def __init__(self, open_processor: Open, wanted: Level, cpu_fallback: bool, board: Board) -> None:
+        self._open = open_processor
         self._cpu_level = level_spec(wanted).cpu_level  # None: the wanted level needs no accelerator
         self._cpu_fallback = cpu_fallback
         self._board = board
         self._on_cpu = False
 
-    def load(self, failed: Exception | None = None) -> Pipeline:
-        """Open the pipeline; `failed` is what ended the one before.
+    def load(self, failed: Exception | None = None) -> Processor:
+        """Open a processor; `failed` is what ended the one before.
 
         Raises:
             RuntimeUnavailableError: its accelerator is missing, and the settings do not allow the CPU.
@@ -62,11 +62,16 @@ class BundleWatch:
     """Notices another bundle under the path in use, and hands it over once it is proven; `work` is one part."""
 
     def __init__(
-        self, find: Callable[[], Path], loader: Loader, examiner: Examiner, board: Board, look_s: float = _LOOK_S
+        self,
+        find: Callable[[], Path],
+        loader: ModelLoader,
+        processors: ProcessorSlot,
+        board: Board,
+        look_s: float = _LOOK_S,
     ) -> None:
         self._find = find
         self._loader = loader
-        self._examiner = examiner
+        self._processors = processors
         self._board = board
         self._look_s = look_s
         self._known = fingerprint(find())
@@ -79,11 +84,11 @@ class BundleWatch:
                 continue
             self._known = now  # whatever comes of it: the same faulty bundle is not tried again and again
             try:
-                pipeline = self._loader.load()
+                processor = self._loader.load()
             except SmearscopeError as error:
                 self._board.put(BUNDLE, f"the new bundle is refused, the old one goes on: {error}")
             else:
-                self._examiner.replace(pipeline)
+                self._processors.replace(processor)
                 self._board.clear(BUNDLE)
 
 

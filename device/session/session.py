@@ -5,8 +5,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from device.session.camera_worker import CAMERA, CameraFeed
-from device.session.inference_worker import MODEL, POLL_S, Examined, Examiner
+from device.session.camera_worker import CAMERA, CameraWorker
+from device.session.inference_worker import MODEL, POLL_S, InferenceWorker
+from device.session.results import Examined
 from device.session.supervisor import Part, Supervisor
 from device.system.clock import Clock
 from device.system.systemd import Notifier
@@ -66,7 +67,7 @@ class Heartbeat:
     bring the camera back, and would take the reason from the screen.
     """
 
-    def __init__(self, notifier: Notifier, clock: Clock, feed: CameraFeed, examiner: Examiner) -> None:
+    def __init__(self, notifier: Notifier, clock: Clock, feed: CameraWorker, examiner: InferenceWorker) -> None:
         self._notifier = notifier
         self._clock = clock
         self._feed = feed
@@ -83,7 +84,7 @@ class Heartbeat:
         if examined is not None:
             self._rate.add(examined.number, now)
             if examined.finding.refusals:
-                self._refused = examined.finding.refusals[0]
+                self._refused = examined.finding.refusals[0].advice
             self._notifier.ready()
             self._feed_watchdog(now, self._status(examined.number))
         elif self._feed.lost and self._examiner.waits_for_a_frame and camera_is_looked_after:
@@ -107,8 +108,8 @@ class Heartbeat:
 
 def run_session(
     supervisor: Supervisor,
-    feed: CameraFeed,
-    examiner: Examiner,
+    feed: CameraWorker,
+    examiner: InferenceWorker,
     screen: Screen,
     heartbeat: Heartbeat,
     stop: threading.Event,
@@ -132,7 +133,7 @@ def run_session(
         while not stop.is_set():
             examined = None
             try:
-                examined = examiner.take(POLL_S)
+                examined = examiner.results.take(POLL_S)
             except TimeoutError:
                 screen.idle(feed.newest, feed.lost)
             except EndOfFramesError:

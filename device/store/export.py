@@ -25,9 +25,13 @@ _CELL_COLUMNS = (
     "field_id", "number", "x", "y", "width", "height", "area_px", "area_um2", "nc_ratio", "circularity",
     "touches_edge", *(f"p_{name}" for name in LABELS),
 )  # fmt: skip
+_COLUMNS_OF = {
+    "probabilities": tuple(f"p_{label}" for label in LABELS),
+    "refusals": ("refusals", "refusal_codes"),
+}
 _FIELD_COLUMNS = tuple(
     name for field in dataclasses.fields(FieldRecord)
-    for name in ([f"p_{label}" for label in LABELS] if field.name == "probabilities" else [field.name])
+    for name in _COLUMNS_OF.get(field.name, (field.name,))
 )  # fmt: skip
 
 
@@ -169,7 +173,8 @@ def _reviewed_photographs(store: Reader) -> Iterator[tuple[FieldRecord, Path]]:
 def _field_cells(record: FieldRecord) -> dict[str, Any]:
     values = record.to_json()
     chances = values.pop("probabilities")
-    values["refusals"] = "; ".join(record.refusals)
+    values["refusals"] = "; ".join(map(str, record.refusals))
+    values["refusal_codes"] = " ".join(each.code for each in record.refusals)
     values["timing_ms"] = json.dumps(record.timing_ms)
     return values | {f"p_{label}": chances.get(label) for label in LABELS}
 

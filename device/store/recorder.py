@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from device.store import Circumstances, Store
 from device.store.database import DamagedStoreError
 from device.store.duplicate_fields import MEMORY, FieldTracker, View, describe
-from device.store.slide_summary import SlideTally, reason
+from device.store.slide_summary import SlideTally
 from smear.errors import StoreError
-from smear.findings import Finding, Frame
+from smear.findings import Finding, Frame, RefusalCode
 
-REVIEW_REASONS = frozenset({"not sure enough", "unlike anything learnt"})
-"""Refusals of `smear.inference.quality_gate` that a person may decide by looking; the others ask
-for another picture instead."""
+REVIEW_CODES = frozenset({RefusalCode.UNCERTAIN, RefusalCode.OUT_OF_DISTRIBUTION, RefusalCode.NOT_THESE_CLASSES})
+"""Refusals that a person may decide by looking; the others ask for another picture instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ class Recorder:
             if known is not None and (known in self._accepted or not accepted):
                 self.seen_before_in[self.slide_id] = self.seen_before_in.get(self.slide_id, 0) + 1
                 return Recorded(self._name, self._tally, seen_before=True)
-            review = self._review_doubtful and any(reason(text) in REVIEW_REASONS for text in finding.refusals)
+            review = self._review_doubtful and any(each.code in REVIEW_CODES for each in finding.refusals)
             try:
                 self._latest = self.store.add_field(self.slide_id, frame, finding, self._circumstances(), review)
             except StoreError as error:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any
 
+from device.store.refusal_codes import refusals_of
 from device.store.slide_summary import SlideTally
 from smear.classes import LABELS
-from smear.findings import Cell
+from smear.findings import Cell, Refusal, RefusalCode
 
 PROBABILITY_COLUMNS = tuple(f"p_{name.lower()}" for name in LABELS)
 _NUMBERS = (
@@ -62,7 +63,7 @@ class FieldRecord:
     label: str | None
     top: str | None
     probabilities: dict[str, float]
-    refusals: tuple[str, ...]
+    refusals: tuple[Refusal, ...]
     cell_count: int
     focus: float
     clipped: float
@@ -121,12 +122,13 @@ def field_of(row: sqlite3.Row) -> FieldRecord:
     probabilities = _probabilities(values)
     for name in ("review", "keep", "clock_synced"):
         values[name] = None if values[name] is None else bool(values[name])
-    refusals = _unpacked(values, "refusals", list, damaged)
+    refusals = refusals_of(_unpacked(values, "refusals", list, damaged))
     values["timing_ms"] = _unpacked(values, "timing_ms", dict, damaged)
     if damaged:
-        refusals = [*refusals, f"this record is damaged ({', '.join(damaged)}): look at its photograph"]
+        advice = f"this record is damaged ({', '.join(damaged)}): look at its photograph"
+        refusals = (*refusals, Refusal(RefusalCode.DAMAGED_RECORD, advice))
         values["label"] = None
-    values["refusals"] = tuple(map(str, refusals))
+    values["refusals"] = refusals
     return FieldRecord(probabilities=probabilities, **values)
 
 
@@ -200,7 +202,7 @@ def counts_of(tally: SlideTally) -> list[tuple[str, str, int]]:
 
 
 def tally_from(rows: list[sqlite3.Row]) -> SlideTally:
-    """Return the tally that `counts_of` wrote."""
+    """Return the tally that `histogram` wrote."""
     kinds: dict[str, dict[str, int]] = {"label": {}, "refusal": {}, "count": {}}
     for row in rows:
         kinds[row["kind"]][row["name"]] = row["n"]

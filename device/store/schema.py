@@ -1,7 +1,9 @@
 """The tables of the store, and how an older database becomes the newest: forward only, in one transaction."""
 
 import sqlite3
+from collections.abc import Callable
 
+from device.store.refusal_codes import code_refusals
 from smear.errors import StoreError
 
 _VERSION_1 = """
@@ -31,7 +33,7 @@ CREATE TABLE fields (
     label TEXT, -- NULL: refused or nothing found
     top TEXT,
     p_benign REAL, p_early REAL, p_pre REAL, p_pro REAL, -- NULL: no cell found
-    refusals TEXT NOT NULL, -- JSON list of sentences
+    refusals TEXT NOT NULL, -- JSON list; from version 3 on of objects with code and advice
     cell_count INTEGER NOT NULL,
     focus REAL NOT NULL, clipped REAL NOT NULL, brightness REAL NOT NULL, cell_share REAL NOT NULL,
     colour_drift REAL NOT NULL, ood_score REAL,
@@ -70,7 +72,9 @@ CREATE INDEX fields_by_time ON fields (wall_time_s);
 CREATE TABLE doomed (image TEXT PRIMARY KEY) WITHOUT ROWID; -- photographs to unlink; the record is gone already
 """
 
-MIGRATIONS = (_VERSION_1, _VERSION_2)
+Migration = str | Callable[[sqlite3.Connection], None]
+
+MIGRATIONS: tuple[Migration, ...] = (_VERSION_1, _VERSION_2, code_refusals)
 """MIGRATIONS[n] brings a database of version n to n + 1; an entry is never changed once released."""
 
 
@@ -92,8 +96,11 @@ def migrate(connection: sqlite3.Connection) -> None:
     try:
         # Another process may have migrated while this one waited for the lock.
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        for script in MIGRATIONS[version:]:
-            for statement in _statements(script):
+        for migration in MIGRATIONS[version:]:
+            if callable(migration):
+                migration(connection)
+                continue
+            for statement in _statements(migration):
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")

@@ -1,7 +1,6 @@
 """What a slide shows, over its accepted, distinct fields: shares with intervals, never one field's label."""
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -35,10 +34,10 @@ def share_of(n: int, total: int) -> Share:
 
 @dataclass(frozen=True, slots=True)
 class SlideTally:
-    """The counts of one slide. A field counts once; a refused one counts only by its reasons."""
+    """The counts of one slide. A field counts once; a refused one counts only by its refusals."""
 
     labels: Mapping[str, int] = field(default_factory=dict)  # accepted fields by class name
-    refusals: Mapping[str, int] = field(default_factory=dict)  # refused fields by reason; one may have several
+    refusals: Mapping[str, int] = field(default_factory=dict)  # refused fields by refusal code; one may have several
     refused: int = 0  # refused fields
     empty: int = 0  # fields with nothing to label and nothing wrong
     cells: int = 0  # leukocytes in accepted fields
@@ -99,13 +98,8 @@ def tally_of(finding: Finding) -> SlideTally:
             blasts=sum(_is_blast(cell) for cell in classified),
         )
     if finding.refusals:
-        return SlideTally(refusals=dict.fromkeys(map(reason, finding.refusals), 1), refused=1)
+        return SlideTally(refusals=dict.fromkeys((str(refusal.code) for refusal in finding.refusals), 1), refused=1)
     return SlideTally(empty=1)
-
-
-def reason(refusal: str) -> str:
-    """Return what was wrong, without figures and advice: "too dark" of "too dark (glass at 9%): raise the lamp"."""
-    return re.split(r"[(:]", refusal, maxsplit=1)[0].strip()
 
 
 def _is_blast(cell: Cell) -> bool:

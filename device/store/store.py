@@ -19,6 +19,7 @@ from device.store.database import (
 )
 from device.store.keeper import Keeper
 from device.store.records import PROBABILITY_COLUMNS, Circumstances, cell_row, counts_of
+from device.store.refusal_codes import refusals_text
 from device.store.retention import Retention
 from device.store.slide_summary import tally_of
 from device.system.clock import Clock, SystemClock
@@ -217,7 +218,7 @@ def _field_row(frame: Frame, finding: Finding, about: Circumstances) -> dict[str
             column: None if value is None else float(value)
             for column, value in zip(PROBABILITY_COLUMNS, chances, strict=True)
         },
-        "refusals": json.dumps(finding.refusals),
+        "refusals": refusals_text(finding.refusals),
         "cell_count": len(finding.cells),
         **{
             name: float(getattr(quality, name))

@@ -9,7 +9,7 @@ import numpy as np
 
 from smear.findings import CYTOPLASM, NUCLEUS, CellMask
 from smear.imaging.resampling import ModelFrame, places_of, stride_of, to_frame_scale
-from smear.imaging.stain_normalization import flat_points
+from smear.imaging.stain_normalization import nonzero_indices
 
 SUREST = 9.0  # log-odds beyond which one place is no surer than another: 0.9999
 LEAST = 1e-9  # sum of probabilities that is still divided by
@@ -28,7 +28,7 @@ def log_odds(probability: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.log(p / (1.0 - p)).reshape(p.shape))
 
 
-def planes_of(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def log_odds_planes(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return two planes (h, w) of float (h, w, 3): how likely it is ground, and log-odds of nucleus to cytoplasm."""
     ground, cytoplasm, nucleus = (probabilities[..., channel] for channel in range(3))
     return ground, _nuclear_odds(cytoplasm, nucleus)
@@ -39,7 +39,7 @@ def _nuclear_odds(cytoplasm: np.ndarray, nucleus: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Borders:
+class CellContours:
     """The cells of a field on the segmenter's grid, float32 (h, w) of log-odds: what is between two places follows.
 
     What was removed (specks, slivers) is sure ground, and what was filled is no ground.
@@ -50,19 +50,19 @@ class Borders:
     near: np.ndarray  # int (n,): the places, of the flattened planes, on which the course of a border depends
 
     @staticmethod
-    def of(probabilities: np.ndarray, cell: np.ndarray, between: bool) -> "Borders":
+    def of(probabilities: np.ndarray, cell: np.ndarray, between: bool) -> "CellContours":
         """Return those of bool `cell` in float (h, w, 3); `between` leaves room around cells for finer borders."""
-        near = flat_points(cv2.dilate(cell.view(np.uint8), AROUND) if between else cell.view(np.uint8))
+        near = nonzero_indices(cv2.dilate(cell.view(np.uint8), AROUND) if between else cell.view(np.uint8))
         ground, lean = np.full(cell.shape, SUREST, np.float32), np.zeros(cell.shape, np.float32)
         if not len(near):
-            return Borders(ground, lean, near)
+            return CellContours(ground, lean, near)
         share, cytoplasm, nucleus = (np.take(probabilities[..., channel], near) for channel in range(3))
         hole = np.take(cell, near) & (share >= 0.5)
         share[hole] = 0.0
         leaning = _nuclear_odds(cytoplasm, nucleus)
         leaning[hole] = -1.0
         ground.reshape(-1)[near], lean.reshape(-1)[near] = log_odds(share), leaning
-        return Borders(ground, lean, near)
+        return CellContours(ground, lean, near)
 
     def finer(self, stride: int) -> np.ndarray:
         """Return float32 (n, stride * stride): the log-odds of ground at each pixel of the places `near`, by rows."""

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from smear.imaging.resampling import ModelFrame, content_of
-from smear.imaging.stain_normalization import glass_colour, stain_table
+from smear.imaging.stain_normalization import background_colour, normalization_table
 
 SCALE_BAR_BOX = (48, 32)  # width and height of the burned-in scale bar of the data set, bottom right
 NEUTRAL = 255  # ground that a classifier is shown around cells: white glass, the same for every class
@@ -31,12 +31,12 @@ def without_scale_bar(frame: ModelFrame) -> np.ndarray:
     return pixels
 
 
-def glass_of(frame: ModelFrame, cell: np.ndarray) -> np.ndarray:
+def background_of(frame: ModelFrame, cell: np.ndarray) -> np.ndarray:
     """Return the colour of the frame's empty glass, float (3,) RGB in 0..255; `cell` is bool (h, w)."""
-    return glass_colour(content_of(frame.pixels, frame), content_of(cell, frame), FIELD_SAMPLES)
+    return background_colour(content_of(frame.pixels, frame), content_of(cell, frame), FIELD_SAMPLES)
 
 
-def clear_of_bar(frame: ModelFrame, cell: np.ndarray) -> np.ndarray:
+def without_scale_bar_pixels(frame: ModelFrame, cell: np.ndarray) -> np.ndarray:
     """Return bool (h, w) `cell` without what lies in the scale bar's corner: itself where there can be none."""
     box = scale_bar_box(frame)
     if box is None:
@@ -47,21 +47,21 @@ def clear_of_bar(frame: ModelFrame, cell: np.ndarray) -> np.ndarray:
     return seen
 
 
-def cells_alone(
+def cells_on_neutral_background(
     frame: ModelFrame, cell: np.ndarray, glass: np.ndarray, stain: tuple[float, float] | None = None
 ) -> np.ndarray:
     """Return a copy of the pixels with all but bool (h, w) `cell`, and the scale bar's corner, painted `NEUTRAL`.
 
-    With `stain` the cells are stained to this mean density over `glass`, (3,) RGB; see `stain_table`.
+    With `stain` the cells are stained to this mean density over `glass`, (3,) RGB; see `normalization_table`.
     """
-    seen = clear_of_bar(frame, cell)
-    shown = on_neutral_ground(frame.pixels, seen)
+    seen = without_scale_bar_pixels(frame, cell)
+    shown = on_neutral_background(frame.pixels, seen)
     if stain is None:
         return shown
-    return np.asarray(cv2.LUT(shown, stain_table(shown, seen, glass, stain)))
+    return np.asarray(cv2.LUT(shown, normalization_table(shown, seen, glass, stain)))
 
 
-def on_neutral_ground(pixels: np.ndarray, keep: np.ndarray, ground: int = NEUTRAL) -> np.ndarray:
+def on_neutral_background(pixels: np.ndarray, keep: np.ndarray, ground: int = NEUTRAL) -> np.ndarray:
     """Return a copy of RGB uint8 (h, w, 3) with everything outside bool (h, w) `keep` painted `ground`."""
     return np.asarray(cv2.copyTo(pixels, keep.astype(np.uint8), np.full(pixels.shape, ground, np.uint8)))
 
@@ -71,7 +71,7 @@ def crop_cell(pixels: np.ndarray, cell: np.ndarray, centre: tuple[float, float],
 
     The cell's neighbours stay in it: how close leukocytes lie is a fact about cells, not about the ground.
     """
-    return crop_at(on_neutral_ground(pixels, cell), centre, size)
+    return crop_at(on_neutral_background(pixels, cell), centre, size)
 
 
 def crop_at(shown: np.ndarray, centre: tuple[float, float], size: int = CROP_SIZE) -> np.ndarray:

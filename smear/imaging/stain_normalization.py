@@ -22,33 +22,40 @@ def optical_density(values: np.ndarray) -> np.ndarray:
 _DENSITY = optical_density(np.arange(256.0))  # of each byte
 
 
-def glass_colour(image: np.ndarray, exclude: np.ndarray | None = None, samples: int = GLASS_SAMPLES) -> np.ndarray:
+def background_colour(image: np.ndarray, exclude: np.ndarray | None = None, samples: int = GLASS_SAMPLES) -> np.ndarray:
     """Return the colour of empty glass, float (3,) RGB in 0..255: the median of the brightest tenth of the ground.
 
     `image` is RGB uint8 (H, W, 3), `exclude` bool (H, W) of pixels that are cells. About `samples` pixels of the
     shorter side are looked at.
     """
     step = max(1, min(image.shape[:2]) // samples)
-    thin = thinned(image, step)
+    thin = subsampled(image, step)
     ground = np.ones(thin.shape[:2], np.uint8)
     if exclude is not None:
         ground -= exclude[::step, ::step]
         if not cv2.hasNonZero(ground):
             ground[:] = 1
     grey = cv2.cvtColor(thin, cv2.COLOR_RGB2GRAY)
-    reached = np.cumsum(counts_of(grey, ground), dtype=np.int64)
+    reached = np.cumsum(histogram(grey, ground), dtype=np.int64)
     place = math.ceil((reached[-1] - 1) * GLASS_PERCENTILE / 100)
     # Rounded grey is within 1 of the luminance, so the brightest tenth is among these.
     nearly = int(np.searchsorted(reached, place, side="right")) - 1
-    at = flat_points(((grey >= nearly) & ground).view(np.uint8))
+    at = nonzero_indices(((grey >= nearly) & ground).view(np.uint8))
     bright = np.take(thin.reshape(-1, 3), at, axis=0)
     luminance = bright.astype(np.float32) @ _LUMINANCE_1000
     rank = len(bright) - (int(reached[-1]) - place)
     chosen = np.compress(luminance >= np.partition(luminance, rank)[rank], bright, axis=0)
-    return np.array([middle_of(counts_of(channel)) for channel in cv2.split(chosen[np.newaxis])])
+    return np.array([histogram_median(histogram(channel)) for channel in cv2.split(chosen[np.newaxis])])
 
 
-def thinned(image: np.ndarray, step: int) -> np.ndarray:
+def colour_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the CIE76 distance of two colours, float (3,) RGB in 0..255."""
+    both = np.stack([first, second]).astype(np.float32)[None] / 255.0
+    lab = cv2.cvtColor(both, cv2.COLOR_RGB2LAB)[0]
+    return float(np.linalg.norm(lab[0] - lab[1]))
+
+
+def subsampled(image: np.ndarray, step: int) -> np.ndarray:
     """Return every `step`-th pixel each way of uint8 (H, W, 3) or bool (H, W), contiguous."""
     even = not (image.shape[0] % step or image.shape[1] % step)
     if step > 1 and even and image.ndim == 3:  # the same at a quarter of the time
@@ -56,12 +63,12 @@ def thinned(image: np.ndarray, step: int) -> np.ndarray:
     return np.ascontiguousarray(image[::step, ::step])
 
 
-def counts_of(values: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
+def histogram(values: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
     """Return how many of uint8 `values` there are of each (256,), where uint8 `where` is not 0."""
     return np.asarray(cv2.calcHist([values], [0], where, [256], [0, 256])).ravel()
 
 
-def middle_of(counts: np.ndarray) -> float:
+def histogram_median(counts: np.ndarray) -> float:
     """Return the median of bytes of which there are `counts` (256,) of each value: counted, they need no sorting."""
     reached = np.cumsum(counts)
     middle = (reached[-1] - 1) // 2, reached[-1] // 2
@@ -69,7 +76,7 @@ def middle_of(counts: np.ndarray) -> float:
     return (int(low) + int(high)) / 2
 
 
-def flat_points(body: np.ndarray) -> np.ndarray:
+def nonzero_indices(body: np.ndarray) -> np.ndarray:
     """Return the places of a flattened uint8 (h, w) that are not 0: five times as fast as NumPy."""
     if not cv2.hasNonZero(body):
         return np.zeros(0, np.intp)
@@ -77,25 +84,27 @@ def flat_points(body: np.ndarray) -> np.ndarray:
     return np.asarray(y * np.intp(body.shape[1]) + x)
 
 
-def stain_table(image: np.ndarray, cell: np.ndarray, glass: np.ndarray, wanted: tuple[float, float]) -> np.ndarray:
+def normalization_table(
+    image: np.ndarray, cell: np.ndarray, glass: np.ndarray, wanted: tuple[float, float]
+) -> np.ndarray:
     """Return what each byte becomes so that cells are stained as deeply as in every other field, for `cv2.LUT`.
 
     `image` is RGB uint8 (h, w, 3), bool (h, w) `cell` where its cells are; `glass` is (3,) RGB in 0..255, see
-    `glass_colour`. What of the optical density is the glass's own, which is the lamp and the white balance, is taken
+    `background_colour`. The optical density of the glass itself, which is the lamp and the white balance, is taken
     away. The rest is scaled so that its mean over the cells is `wanted` in red and in green; blue, which the stain
     hardly takes, follows both. How long a smear was stained is a fact of the laboratory's day. White stays white.
     """
     clear = np.interp(glass, np.arange(256), _DENSITY)
     density = np.maximum(_DENSITY - clear[:, np.newaxis], 0.0)
     inside = cell.view(np.uint8)
-    counts = np.stack([counts_of(channel, inside) for channel in cv2.split(image)])
-    gains = stain_gains((counts * density).sum(axis=1) / max(counts[0].sum(), 1.0), wanted)
+    counts = np.stack([histogram(channel, inside) for channel in cv2.split(image)])
+    gains = normalization_gains((counts * density).sum(axis=1) / max(counts[0].sum(), 1.0), wanted)
     table = 256.0 * np.exp(-density.T * gains) - 1.0
     return np.asarray(np.rint(np.clip(table, 0, 255)).astype(np.uint8)[:, np.newaxis])
 
 
-def stain_gains(mean: np.ndarray, wanted: tuple[float, float]) -> np.ndarray:
-    """Return what the densities (3,) of red, green and blue are to be multiplied by, see `stain_table`."""
+def normalization_gains(mean: np.ndarray, wanted: tuple[float, float]) -> np.ndarray:
+    """Return what the densities (3,) of red, green and blue are to be multiplied by, see `normalization_table`."""
     red, green = np.array(wanted) / np.maximum(mean[:2], LEAST_DENSITY)
     return np.asarray(np.clip([red, green, math.sqrt(red * green)], 1 / MOST_GAIN, MOST_GAIN))
 

@@ -26,7 +26,7 @@ Peak = tuple[float, int, int]
 """Height, x and y."""
 
 
-def separate(cell: np.ndarray, ground: np.ndarray, stride: int = 1) -> np.ndarray:
+def split_touching_cells(cell: np.ndarray, ground: np.ndarray, stride: int = 1) -> np.ndarray:
     """Part touching cells of bool (h, w) at their necks; uint16 (h, w), 0 for ground and 1 to n for cells.
 
     `ground` is float32 (h, w), the log-odds of ground before holes were filled: the gap in the middle of several cells
@@ -83,7 +83,7 @@ def _laid_out(names: np.ndarray, at: np.ndarray, width: int, stride: int) -> tup
     margin = math.ceil(_MARGIN_PX / stride)
     y = at // width
     x = at - y * width
-    boxes = boxes_of(names, x, y)
+    boxes = bounding_boxes(names, x, y)
     limit = max(2 * width, int(boxes[:, 2].max()) + 2 * margin)
     left, top, right, bottom = margin, margin, 0, margin
     across, down = [], []
@@ -98,7 +98,7 @@ def _laid_out(names: np.ndarray, at: np.ndarray, width: int, stride: int) -> tup
     return y * right + x + np.take(shifts, names), (bottom, right)
 
 
-def boxes_of(names: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def bounding_boxes(names: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return int (n, 4) of x, y, width, height for pixels named 0 to n - 1, each at least once, row by row."""
     counts = np.bincount(names)
     # one sort instead of n scans; by digits, which is faster, as long as the names fit

@@ -1,4 +1,4 @@
-"""From what a classifier says of each cell to what may be said of the field; used by training and device alike."""
+"""From a classifier's answer for each cell to one opinion on the field; training and the device share it."""
 
 from dataclasses import dataclass
 
@@ -11,29 +11,35 @@ MAP_STRIDE = 16  # pixels of a field to one place of the map of a classifier tha
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Verdict:
-    """The pooled opinion on one field."""
+class FieldOpinion:
+    """What the classifier makes of one field, before the gate decides whether that may be shown as a label."""
 
     probabilities: np.ndarray  # float (4,), calibrated, in the order of LABELS
-    of_cells: np.ndarray  # float (n, 4), each cell's own, not calibrated
-    ood_score: float | None  # share of the cells' say that went to "other", 0 to 1; None without such an output
+    cell_probabilities: np.ndarray  # float (n, 4), each cell's own, not calibrated
+    ood_score: float | None  # share of the weight assigned to "other", 0 to 1; None without such an output
+
+    @property
+    def finite(self) -> bool:
+        """True: every number in it is one."""
+        numbers = (self.probabilities, self.cell_probabilities, 0.0 if self.ood_score is None else self.ood_score)
+        return all(bool(np.isfinite(each).all()) for each in numbers)
 
 
-def pool(logits: np.ndarray, say: np.ndarray) -> np.ndarray:
+def pool(logits: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return float (4,): the mean log-probability of each class over the cells of a field.
 
-    `logits` is float (n, 4), or (n, 5) with "other" last; `say` float (n,), the weight of each cell. A cell
-    taken for something else loses that share of its say.
+    `logits` is float (n, 4), or (n, 5) with "other" last; `weights` float (n,), one per cell. A cell is
+    weighted down by its probability of being something else.
     """
-    return _pool(logits, say, other_share(logits))
+    return _pool(logits, weights, other_probability(logits))
 
 
-def _pool(logits: np.ndarray, say: np.ndarray, other: np.ndarray) -> np.ndarray:
-    weights = say * (1.0 - other) + 1e-6
-    return np.asarray(weights @ _log_softmax(logits[:, :CLASSES]) / weights.sum())
+def _pool(logits: np.ndarray, weights: np.ndarray, other: np.ndarray) -> np.ndarray:
+    effective = weights * (1.0 - other) + 1e-6
+    return np.asarray(effective @ _log_softmax(logits[:, :CLASSES]) / effective.sum())
 
 
-def other_share(logits: np.ndarray) -> np.ndarray:
+def other_probability(logits: np.ndarray) -> np.ndarray:
     """Return float (n,): each cell's probability of being none of the four classes' cells; 0 without that output."""
     if logits.shape[1] == CLASSES:
         return np.zeros(len(logits))
@@ -59,30 +65,33 @@ def read_maps(maps: np.ndarray, which: np.ndarray, centres: np.ndarray, stride: 
     return np.asarray(above * (1 - down) + below * down)
 
 
-def strangeness(logits: np.ndarray, say: np.ndarray) -> float:
-    """Return the share of the cells' say that goes to "other", 0 to 1: the out-of-distribution score of a field."""
-    return _strangeness(say, other_share(logits))
+def out_of_distribution_score(logits: np.ndarray, weights: np.ndarray) -> float:
+    """Return the weighted mean probability of "other" over the cells, 0 to 1."""
+    return _weighted_mean(other_probability(logits), weights)
 
 
-def _strangeness(say: np.ndarray, other: np.ndarray) -> float:
-    weights = say + 1e-6
-    return float(weights @ other / weights.sum())
+def _weighted_mean(values: np.ndarray, weights: np.ndarray) -> float:
+    positive = weights + 1e-6  # cells of no weight alone still have a mean
+    return float(positive @ values / positive.sum())
 
 
-def judge(logits: np.ndarray, say: np.ndarray, temperature: float, of_cells: np.ndarray | None = None) -> Verdict:
+def aggregate(
+    logits: np.ndarray, weights: np.ndarray, temperature: float, cell_logits: np.ndarray | None = None
+) -> FieldOpinion:
     """Pool the logits of one field's cells and calibrate them with `temperature`.
 
-    `of_cells` are logits, float (m, 4 or 5), where what is pooled are not the cells themselves.
+    `logits` is float (n, 4 or 5), `weights` float (n,). `cell_logits`, float (m, 4 or 5), are those of the single cells
+    where what is pooled are tiles or the whole field.
     """
-    other = other_share(logits)
-    return Verdict(
-        probabilities=np.exp(_log_softmax(_pool(logits, say, other) / temperature)),
-        of_cells=opinions(logits if of_cells is None else of_cells),
-        ood_score=_strangeness(say, other) if logits.shape[1] > CLASSES else None,
+    other = other_probability(logits)
+    return FieldOpinion(
+        probabilities=np.exp(_log_softmax(_pool(logits, weights, other) / temperature)),
+        cell_probabilities=class_probabilities(logits if cell_logits is None else cell_logits),
+        ood_score=_weighted_mean(other, weights) if logits.shape[1] > CLASSES else None,
     )
 
 
-def opinions(logits: np.ndarray) -> np.ndarray:
+def class_probabilities(logits: np.ndarray) -> np.ndarray:
     """Return float (n, 4): the probabilities of the four classes in float (n, 4 or 5), not calibrated."""
     return np.asarray(np.exp(_log_softmax(logits[:, :CLASSES])))
 

@@ -13,7 +13,9 @@ import numpy as np
 
 from smear.bundle.manifest import Manifest, load_bundle
 from smear.classes import LABELS
-from smear.findings import Finding, Frame
+from smear.findings import Finding, Frame, Refusal, RefusalCode
+from smear.inference.frame_processor import FrameProcessor
+from smear.inference.pipeline import Pipeline
 from smear.progress import progress
 
 NO_CELL = len(LABELS)  # index of what is said of a field in which no cell was found: no class, always wrong
@@ -30,20 +32,18 @@ class Judge:
             BundleError: it is damaged, or lacks `level`.
             RuntimeUnavailableError: no inference runtime is installed (the extra `device`).
         """
-        from smear.inference.pipeline import Pipeline
-
-        self._pipeline = Pipeline(load_bundle(bundle), level)
+        self._processor = FrameProcessor(Pipeline(load_bundle(bundle), level))
         self.level = level
 
     @property
     def manifest(self) -> Manifest:
         """The bundle's own account of itself."""
-        return self._pipeline.bundle.manifest
+        return self._processor.pipeline.bundle.manifest
 
     @property
     def sha256(self) -> str:
         """What names the bundle."""
-        return self._pipeline.bundle.sha256
+        return self._processor.pipeline.bundle.sha256
 
     @property
     def identity(self) -> str:
@@ -52,11 +52,11 @@ class Judge:
 
     def examine(self, image: np.ndarray, source: str = "") -> Finding:
         """Return what the device would conclude from RGB uint8 (H, W, 3), taken as one field of the data set."""
-        return self._pipeline.examine(Frame(image, source))
+        return self._processor.examine(Frame(image, source))
 
     def close(self) -> None:
         """Free the models."""
-        self._pipeline.close()
+        self._processor.close()
 
     def __enter__(self) -> Self:
         """Return the judge itself."""
@@ -87,13 +87,13 @@ class Answer:
     label: str | None  # None: refused
     top: str | None  # best class whether or not refused; None: no cell was found
     probabilities: tuple[float, ...]  # in the order of LABELS, calibrated; empty when no cell was found
-    refusals: tuple[str, ...]
+    refusals: tuple[Refusal, ...]
     cells: int
     ood_score: float | None
 
 
 def ask(judge: Judge, pictures: Iterable[Shown], text: str, quiet: bool = False, total: int | None = None) -> "Answers":
-    """Put every picture before `judge`, behind a progress bar called `text`."""
+    """Put every picture before `aggregate`, behind a progress bar called `text`."""
     rows = []
     for shown in progress(pictures, text, quiet, total):
         rows.append(answer(shown, judge.examine(shown.image, shown.file)))
@@ -161,6 +161,6 @@ def _indices(names: Iterable[str | None]) -> np.ndarray:
     return np.array([NO_CELL if name is None else LABELS.index(name) for name in names], np.int64)
 
 
-def refused_for(answers: Sequence[Answer], word: str) -> np.ndarray:
-    """Return bool (n,): refused with a reason that holds `word`."""
-    return np.array([any(word in reason for reason in row.refusals) for row in answers], bool)
+def refused_for(answers: Sequence[Answer], code: RefusalCode) -> np.ndarray:
+    """Return bool (n,): refused with `code`, whatever else."""
+    return np.array([any(refusal.code == code for refusal in row.refusals) for row in answers], bool)

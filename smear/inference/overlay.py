@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from smear.classes import FIELD_CLASSES
-from smear.findings import Cell, Finding
+from smear.findings import Cell, Finding, Refusal
 
 Colour = tuple[int, int, int]
 
@@ -28,7 +28,7 @@ def finding_json(image: str, finding: Finding) -> dict[str, Any]:
         "image": image,
         "label": finding.label,
         "top": finding.top,
-        "refusals": list(finding.refusals),
+        "refusals": [refusal_json(refusal) for refusal in finding.refusals],
         "probabilities": {name: round(float(value), 6) for name, value in finding.probabilities.items()},
         "cells": [_cell_json(cell) for cell in finding.cells],
         "quality": {name: _rounded(getattr(quality, name)) for name in type(quality).__slots__},
@@ -37,6 +37,11 @@ def finding_json(image: str, finding: Finding) -> dict[str, Any]:
         "level": finding.level,
         "runtime": finding.runtime,
     }
+
+
+def refusal_json(refusal: Refusal) -> dict[str, str]:
+    """Return `refusal` as JSON types."""
+    return {"code": str(refusal.code), "advice": refusal.advice}
 
 
 def draw_overlay(image: np.ndarray, finding: Finding) -> np.ndarray:

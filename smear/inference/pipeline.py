@@ -1,28 +1,42 @@
-"""From one frame to one finding: segment, part the cells, classify what was segmented, and judge the field."""
+"""The two models of a bundle on one frame: resample, segment, find cells, classify. What it means, the gate decides."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
 
 from smear.bundle.levels import level_spec
 from smear.bundle.manifest import Bundle, InputScale, Role
-from smear.classes import LABELS
 from smear.errors import BundleError, ImageError
-from smear.findings import Cell, Finding, Frame
-from smear.imaging.cell_detection import Body, clear_of_scale_bar, find_cells
-from smear.imaging.masking import glass_of
+from smear.findings import Cell, CellMask, Frame
+from smear.imaging.cell_detection import DetectedCell, clear_of_scale_bar, find_cells
+from smear.imaging.masking import background_of
 from smear.imaging.resampling import ModelFrame, to_model_scale
-from smear.inference.aggregation import Verdict
+from smear.inference.aggregation import FieldOpinion
 from smear.inference.classification import classify
-from smear.inference.quality_gate import Limits, measure_quality, refusals
 from smear.inference.runtime import Runtime
 from smear.inference.segmentation import segment
+from smear.inference.stopwatch import Stopwatch
 from smear.inference.tflite import choose_runtime
 from smear.inference.verification import GOLDEN, answer_fault, answer_stride, read_golden
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Observation:
+    """What the two models see in one frame, before anything is decided."""
+
+    view: ModelFrame
+    cell_pixels: np.ndarray  # bool (h, w) at model scale: what belongs to any cell
+    background: np.ndarray  # float (3,) RGB of the empty glass, 0..255
+    cells: tuple[Cell, ...]
+    visible: int  # how many of `cells` the classifier may see: those clear of a burned-in scale bar
+    opinion: FieldOpinion | None  # None: there was nothing to classify
+    mask: CellMask  # in the pixels of the frame
+    finite: bool  # every number that the models answered is one
+
+
 class Pipeline:
-    """The two models of a bundle at one level, proven on its golden inputs, ready to examine frames."""
+    """The two models of a bundle at one level, proven on its golden inputs."""
 
     def __init__(
         self,
@@ -30,7 +44,6 @@ class Pipeline:
         level: str = "int8",
         runtime: str | None = None,
         threads: int = 1,
-        limits: Limits | None = None,
         wrap: Callable[[Role, Runtime], Runtime] = lambda role, model: model,
         delegate: str | None = None,
     ) -> None:
@@ -44,7 +57,6 @@ class Pipeline:
         """
         kind = choose_runtime(runtime)
         self.bundle, self.level, self.runtime = bundle, level, kind.name
-        self._limits = limits or Limits()
         self.segmenter = kind.open(bundle.model("segmenter", level), threads, delegate)
         self.classifier = kind.open(bundle.model("classifier", level), threads, delegate)
         answer_stride(self.segmenter.input_shape, self.segmenter.output_shape)
@@ -65,46 +77,37 @@ class Pipeline:
                     f"bundle {self.bundle.path}: {fault}; choose another runtime or level, or install the bundle again"
                 )
 
-    def examine(self, frame: Frame) -> Finding:
-        """Return what is concluded from `frame`.
+    def observe(self, frame: Frame, stopwatch: Stopwatch) -> Observation:
+        """Return what both models see in `frame`; each stage is timed by `stopwatch`.
 
         Raises:
             ImageError: its pixel size makes the frame larger than can be examined.
             InferenceError: a model did not answer.
         """
-        timing = _Timing()
         manifest = self.bundle.manifest
-        with timing.of("resample"):
+        with stopwatch.stage("resample"):
             view = _view_of(frame, manifest.input)
-        with timing.of("segment"):
+        with stopwatch.stage("segment"):
             probabilities = segment(view, self.segmenter, manifest.segmenter)
-        with timing.of("cells"):
+        with stopwatch.stage("cells"):
             found = find_cells(probabilities, view, frame.pixel_size_um)
-            bodies, cell = found.bodies, found.cell
-            framed = found.borders.in_frame(found.boxes, view)
-            glass = glass_of(view, cell)
-        with timing.of("classify"):
-            verdict, shown = None, clear_of_scale_bar(view, bodies)
-            if shown:
-                seen = [bodies[i] for i in shown]
-                verdict = classify(view, cell, glass, seen, self.classifier, manifest.classifier)
-        with timing.of("gate"):
-            quality, tint = measure_quality(view, cell, glass, verdict)
-            hidden = len(bodies) - len(shown)
-            refused = refusals(quality, tint, len(shown), verdict, manifest.classifier, self._limits, hidden)
-        top = LABELS[int(verdict.probabilities.argmax())] if verdict else None
-        return Finding(
-            label=None if refused else top,
-            top=top,
-            probabilities=dict(zip(LABELS, map(float, verdict.probabilities), strict=True)) if verdict else {},
-            refusals=refused,
-            cells=_with_opinions(bodies, verdict, shown),
-            mask=framed,
-            quality=quality,
-            timing_ms=timing.total(),
-            bundle_sha256=self.bundle.sha256,
-            level=self.level,
-            runtime=self.runtime,
+            mask = found.borders.in_frame(found.boxes, view)
+            background = background_of(view, found.cell)
+        with stopwatch.stage("classify"):
+            opinion, visible = None, clear_of_scale_bar(view, found.bodies)
+            if visible:
+                seen = [found.bodies[i] for i in visible]
+                opinion = classify(view, found.cell, background, seen, self.classifier, manifest.classifier)
+        finite = bool(np.isfinite(probabilities).all()) and (opinion is None or opinion.finite)
+        return Observation(
+            view=view,
+            cell_pixels=found.cell,
+            background=background,
+            cells=_with_opinions(found.bodies, opinion if finite else None, visible),
+            visible=len(visible),
+            opinion=opinion if finite else None,
+            mask=mask,
+            finite=finite,
         )
 
     def close(self) -> None:
@@ -120,27 +123,13 @@ def _view_of(frame: Frame, facts: InputScale) -> ModelFrame:
         raise ImageError(f"{frame.source}: {error}") from error
 
 
-def _with_opinions(bodies: list[Body], verdict: Verdict | None, shown: list[int]) -> tuple[Cell, ...]:
-    cells = [body.cell for body in bodies]
-    if verdict is not None:  # of a classifier of whole fields no cell has an opinion, of one of crops the first have
-        for index, opinion in zip(shown, verdict.of_cells.tolist(), strict=False):
-            cells[index] = cells[index].resembling(tuple(opinion))
+def _with_opinions(detected: list[DetectedCell], opinion: FieldOpinion | None, visible: list[int]) -> tuple[Cell, ...]:
+    """Return the measured cells, each with the classifier's opinion of it where there is one.
+
+    A classifier of whole fields has none of any cell; one of crops has none beyond the first `MAX_CELLS`.
+    """
+    cells = [each.cell for each in detected]
+    if opinion is not None:
+        for index, probabilities in zip(visible, opinion.cell_probabilities.tolist(), strict=False):
+            cells[index] = cells[index].with_probabilities(tuple(probabilities))
     return tuple(cells)
-
-
-class _Timing:
-    """Milliseconds of each stage."""
-
-    def __init__(self) -> None:
-        self._stages: dict[str, float] = {}
-
-    @contextmanager
-    def of(self, stage: str) -> Iterator[None]:
-        """Time what runs inside as `stage`."""
-        started = time.perf_counter()
-        yield
-        self._stages[stage] = (time.perf_counter() - started) * 1000.0
-
-    def total(self) -> dict[str, float]:
-        """Return the stages in their order, and their sum as "total"."""
-        return {**self._stages, "total": sum(self._stages.values())}

@@ -93,7 +93,7 @@ def test_stages_and_bare_invokes_are_told_apart(tiny_bundle: Path) -> None:
 def test_a_store_is_filled_with_fields_that_the_store_itself_can_read(tiny_bundle: Path, tmp_path: Path) -> None:
     rig = end_to_end.Rig(load_bundle(tiny_bundle), "float32", BRIEF)
     frame = Frame(render("Pre", 1).image, "drawn")
-    finding = rig.pipeline.examine(frame)
+    finding = rig.processor.examine(frame)
     rig.close()
     with Store.record(tmp_path) as store:
         slide = store.start_slide("bench")

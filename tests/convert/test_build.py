@@ -15,6 +15,7 @@ from smear.bundle.manifest import load_bundle
 from smear.errors import ConversionError
 from smear.findings import Frame
 from smear.inference import verification
+from smear.inference.frame_processor import FrameProcessor
 from smear.inference.pipeline import Pipeline
 from smear.inference.verification import read_golden
 from smear.synthetic import render
@@ -51,7 +52,7 @@ def test_every_level_of_both_models_is_in_the_bundle_and_it_verifies(converted):
 def test_each_level_answers_the_device(converted):
     bundle = load_bundle(converted[0])
     frame = Frame(render("Pre", 50).image, "synthetic")
-    findings = {level: Pipeline(bundle, level, "ai-edge-litert", 1).examine(frame) for level in LEVELS}
+    findings = {level: FrameProcessor(Pipeline(bundle, level, "ai-edge-litert", 1)).examine(frame) for level in LEVELS}
 
     masks = [finding.mask.cell for finding in findings.values()]
     assert masks[0].any()
@@ -221,7 +222,7 @@ def test_a_classifier_that_is_shown_whole_tiles_of_cells_is_converted_and_evalua
         assert row["n"] >= 6  # of 8 fields; one may hold no cell that is whole
         assert row["agreement"] > 0.8, row
     frame = Frame(render("Pre", 50).image, "synthetic")
-    found = [Pipeline(bundle, level).examine(frame) for level in ("float32", "int8")]
+    found = [FrameProcessor(Pipeline(bundle, level)).examine(frame) for level in ("float32", "int8")]
     assert found[0].probabilities.keys() == found[1].probabilities.keys() != set()
 
 

@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from device.cameras.base import Camera
+from device.cameras.calibration import Corrector
 from device.screen.display import Display
 from device.screen.live_screen import LiveScreen, PatientDisplay
 from device.screen.no_display import NoDisplay
-from device.session.camera_worker import CameraFeed
-from device.session.inference_worker import Deadlines, Examined, Examiner, Guard
+from device.session.camera_worker import CameraWorker
+from device.session.inference_worker import InferenceWorker, ProcessorSlot
+from device.session.invoke_deadline import Deadlines, InvokeDeadline
+from device.session.results import Examined
 from device.session.session import Heartbeat, run_session
 from device.session.supervisor import Board, Part, Policy, Supervisor
 from device.store import Store
@@ -23,7 +26,8 @@ from device.system.clock import SystemClock
 from device.system.systemd import Journal, Notifier
 from smear.errors import CameraError
 from smear.findings import Finding, Frame
-from tests.device.findings import finding
+from smear.inference.frame_processor import Correction, Processed
+from tests.device.findings import TOO_DARK, finding
 
 DEADLINE_S = 30.0  # for what takes milliseconds on a machine that is not busy
 QUICK = Policy(first_s=0.01, most_s=0.02, restarts=5, window_s=60.0)
@@ -77,13 +81,18 @@ class Models:
         self.label = label
         self.fault: Callable[[Frame], Finding] | None = None
         self.closed = False
+        self.correction: Correction | None = None
 
-    def examine(self, frame: Frame) -> Finding:
+    def process(self, frame: Frame) -> Processed:
         if self.fault:
-            return self.fault(frame)
+            return Processed(frame, self.fault(frame))
+        frame = frame if self.correction is None else self.correction.correct(frame)
         if frame.image.max() < 10:
-            return finding(None, ("too dark (glass at 0%): raise the lamp or the exposure",))
-        return finding(self.label)
+            return Processed(frame, finding(None, (TOO_DARK,)))
+        return Processed(frame, finding(self.label))
+
+    def use(self, correction: Correction | None) -> None:
+        self.correction = correction
 
     def close(self) -> None:
         self.closed = True
@@ -116,9 +125,10 @@ class Bench:
         self.store = self.store or Store.record(self.folder, busy_timeout_s=0.05)
         tracker = FieldTracker if self.count_once else None
         self.recorder = Recorder(self.store, make_tracker=tracker, start_over=self.start_over)
-        self.feed = CameraFeed(self.camera.name, self.camera.open, self.timeout_s, self.board)
-        self.guard = Guard(self.deadlines)
-        self.examiner = Examiner(self.feed, lambda _: self.models, self.recorder, self.board, self.guard)
+        self.feed = CameraWorker(self.camera.name, self.camera.open, self.timeout_s, self.board)
+        self.guard = InvokeDeadline(self.deadlines)
+        self.processors = ProcessorSlot(lambda _: self.models, Corrector())
+        self.examiner = InferenceWorker(self.feed, self.processors, self.recorder, self.board, self.guard)
         self.display = PatientDisplay(lambda: self.open_display(), self.board, self.clock, policy=self.policy)
         self.screen = LiveScreen(self.display, self.clock, self.board, self.feed, {}, 5.0)
         self.thread = threading.Thread(target=self._run, name="bench", daemon=True)

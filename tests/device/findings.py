@@ -3,7 +3,7 @@
 import numpy as np
 
 from smear.classes import LABELS
-from smear.findings import Cell, CellMask, Finding, Frame, Quality
+from smear.findings import Cell, CellMask, Finding, Frame, Quality, Refusal, RefusalCode
 
 
 def frame(sequence: int = 0, seed: int | None = None, wall_time_s: float = 1_700_000_000.0) -> Frame:
@@ -20,8 +20,13 @@ def cell(best: str | None = "Pre") -> Cell:
     return Cell((1, 2, 10, 12), (6.0, 8.0), 95.0, None, 0.8, 0.9, contour, False, chances)
 
 
+TOO_DARK = Refusal(RefusalCode.TOO_DARK, "too dark (background at 9%): raise the lamp or the exposure")
+UNCERTAIN = Refusal(RefusalCode.UNCERTAIN, "not certain enough (51%, at least 80% needed): look at more fields")
+OUT_OF_FOCUS = Refusal(RefusalCode.OUT_OF_FOCUS, "out of focus (40% of the sharpness needed): turn the fine focus")
+
+
 def finding(
-    label: str | None = "Pre", refusals: tuple[str, ...] = (), cells: tuple[Cell, ...] | None = None
+    label: str | None = "Pre", refusals: tuple[Refusal, ...] = (), cells: tuple[Cell, ...] | None = None
 ) -> Finding:
     """A finding with two cells of its class; refused when `refusals` are given."""
     top = label or "Pre"

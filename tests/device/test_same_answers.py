@@ -10,9 +10,9 @@ from hypothesis.extra.numpy import arrays
 from smear.imaging.cell_detection import find_cells
 from smear.imaging.contours import SUREST
 from smear.imaging.resampling import to_model_scale, to_tensor
-from smear.imaging.stain_normalization import fill_holes, glass_colour
+from smear.imaging.stain_normalization import background_colour, fill_holes
 from smear.imaging.tiling import stitch, tile, tile_origins
-from smear.imaging.watershed import separate
+from smear.imaging.watershed import split_touching_cells
 from smear.inference.quality_gate import _in_cells
 from smear.inference.segmentation import _softmax
 from smear.inference.tflite import open_runtime
@@ -65,7 +65,7 @@ def test_cells_are_parted_the_same_to_the_pixel(smooth: float) -> None:
     for seed in range(60):
         ground = np.clip(60 * (0.6 - noise(seed, (120, 160), smooth)), -SUREST, SUREST).astype(np.float32)
         cell = fill_holes(ground < 0)
-        found, plainly = separate(cell, ground), plain.separate(cell, ground, 1)
+        found, plainly = split_touching_cells(cell, ground), plain.separate(cell, ground, 1)
         assert abs(int(found.max()) - int(plainly.max())) <= 2
         differ += [] if np.array_equal(found, plainly) else [seed]
     assert len(differ) <= 3
@@ -91,7 +91,7 @@ def test_the_gate_measures_the_same(seed: int, smooth: float, height: int, conte
     shape = (height, 260)
     pixels = (noise(seed, (*shape, 3), smooth) * 258 - 1).clip(0, 255).astype(np.uint8)
     cell = (np.zeros(shape, bool), blobs(seed + 1, shape, 5.0), np.ones(shape, bool))[content]
-    assert np.array_equal(glass_colour(pixels, cell), plain.glass_colour(pixels, cell))
+    assert np.array_equal(background_colour(pixels, cell), plain.glass_colour(pixels, cell))
     focus, clipped = _in_cells(pixels, cell, 2)
     assert focus == pytest.approx(plain.focus(pixels, cell, 2), rel=1e-4)
     assert clipped == pytest.approx(plain.clipped(pixels, cell), abs=1e-12)

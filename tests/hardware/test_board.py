@@ -8,12 +8,12 @@ import pytest
 
 from device.cameras.registry import open_camera
 from device.cameras.threaded_camera import STALE_S
-from device.commands.options import open_pipeline
+from device.commands.options import open_processor
 from device.screen.displays import open_display
 from device.settings import Settings
 from device.system.health import read_health, throttle_words
 from device.system.process import set_process_defaults
-from smear.inference.pipeline import Pipeline
+from smear.inference.frame_processor import FrameProcessor
 
 FIELDS = 20
 SOAK_S = 300.0  # a Pi 4 without a fan reaches its final temperature in about five minutes of load
@@ -22,9 +22,9 @@ NOW = {"undervoltage now", "frequency capped now", "throttled now", "soft temper
 
 
 @pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+def processor(tmp_path_factory: pytest.TempPathFactory) -> FrameProcessor:
     """The bundle that ships, as the service would open it."""
-    return open_pipeline(Settings(), tmp_path_factory.mktemp("data"))
+    return open_processor(Settings(), tmp_path_factory.mktemp("data"))
 
 
 def test_the_board_tells_its_temperature_and_whether_it_is_throttled() -> None:
@@ -33,22 +33,22 @@ def test_the_board_tells_its_temperature_and_whether_it_is_throttled() -> None:
     assert health.throttled is not None
 
 
-def test_a_field_is_examined_before_its_picture_is_stale(pipeline: Pipeline) -> None:
+def test_a_field_is_examined_before_its_picture_is_stale(processor: FrameProcessor) -> None:
     camera = open_camera("simulated:7")
     took_s = []
     for _ in range(FIELDS):
         frame = camera.read(1.0)
         begin_s = time.monotonic()
-        pipeline.examine(frame)
+        processor.examine(frame)
         took_s.append(time.monotonic() - begin_s)
     assert sorted(took_s)[FIELDS // 2] < STALE_S
 
 
-def test_five_minutes_of_work_neither_throttle_nor_starve_the_board(pipeline: Pipeline) -> None:
+def test_five_minutes_of_work_neither_throttle_nor_starve_the_board(processor: FrameProcessor) -> None:
     camera = open_camera("simulated:7")
     begin_s = time.monotonic()
     while time.monotonic() - begin_s < SOAK_S:
-        pipeline.examine(camera.read(1.0))
+        processor.examine(camera.read(1.0))
     health = read_health()
     assert health.throttled is not None
     assert not NOW & set(throttle_words(health.throttled))

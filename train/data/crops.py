@@ -85,7 +85,7 @@ def cut(view: ModelFrame, probabilities: np.ndarray) -> tuple[np.ndarray, np.nda
         window = np.s_[y : y + CUT_SIZE, x : x + CUT_SIZE]
         found[row, ..., :3] = pixels[window]
         found[row, ..., 3] = np.where(names[window] > 0, 255, 0)
-    return found, np.array([body.say for body in chosen], np.float32)
+    return found, np.array([body.weight for body in chosen], np.float32)
 
 
 def shown(pixels: np.ndarray) -> np.ndarray:

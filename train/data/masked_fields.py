@@ -9,9 +9,14 @@ import numpy as np
 
 from smear.classes import LABELS
 from smear.imaging.cell_detection import clear_of_scale_bar, find_cells
-from smear.imaging.masking import NEUTRAL, clear_of_bar, glass_of, without_scale_bar
+from smear.imaging.masking import NEUTRAL, background_of, without_scale_bar, without_scale_bar_pixels
 from smear.imaging.resampling import FIELD_SIZE, ModelFrame
-from smear.imaging.stain_normalization import glass_colour, optical_density, stain_gains, stain_table
+from smear.imaging.stain_normalization import (
+    background_colour,
+    normalization_gains,
+    normalization_table,
+    optical_density,
+)
 from smear.imaging.tiling import tile
 from train.data import augmentation
 from train.data.batches import DrawnBatches
@@ -68,9 +73,9 @@ def neutral_field(view: ModelFrame, probabilities: np.ndarray) -> tuple[np.ndarr
     """
     cells = find_cells(probabilities, view)
     chosen = [cells.bodies[i] for i in clear_of_scale_bar(view, cells.bodies)]
-    seen = with_mask(without_scale_bar(view), clear_of_bar(view, cells.cell))
-    pixels = levelled(seen, glass_of(view, cells.cell))
-    rows = [(*body.centre, body.say) for body in chosen]
+    seen = with_mask(without_scale_bar(view), without_scale_bar_pixels(view, cells.cell))
+    pixels = levelled(seen, background_of(view, cells.cell))
+    rows = [(*body.centre, body.weight) for body in chosen]
     return tile(pixels, (0, 0)), np.array(rows, np.float32).reshape(-1, 3)
 
 
@@ -83,7 +88,7 @@ def levelled(pixels: np.ndarray, glass: np.ndarray) -> np.ndarray:
     if not cell.any():
         return pixels
     image = np.ascontiguousarray(pixels[..., :3])
-    return np.dstack([cv2.LUT(image, stain_table(image, cell, glass, STAIN)), pixels[..., 3]])
+    return np.dstack([cv2.LUT(image, normalization_table(image, cell, glass, STAIN)), pixels[..., 3]])
 
 
 def levelled_masked(masked: Sequence[Masked]) -> list[Masked]:
@@ -92,7 +97,7 @@ def levelled_masked(masked: Sequence[Masked]) -> list[Masked]:
 
 
 def _levelled_image(image: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    return levelled(with_mask(image, cell), glass_colour(image, cell))[..., :3]
+    return levelled(with_mask(image, cell), background_colour(image, cell))[..., :3]
 
 
 def on_white(pixels: np.ndarray) -> np.ndarray:
@@ -208,7 +213,7 @@ def restained(field: np.ndarray, rng: np.random.Generator, variation: Variation)
     batch = dyed(blue, eosin) + rng.normal(0, variation.mixing, (3, 3))
     density = cv2.transform(cv2.LUT(np.ascontiguousarray(field[..., :3]), _DENSITY), batch.T)
     mean = np.array(cv2.mean(density, (field[..., 3] > 127).view(np.uint8))[:3])
-    gains = stain_gains(mean, STAIN) * rng.uniform(1 - variation.gain, 1 + variation.gain)
+    gains = normalization_gains(mean, STAIN) * rng.uniform(1 - variation.gain, 1 + variation.gain)
     tint = -np.log(rng.uniform(1 - variation.tint, 1.0, 3))
     image = cv2.exp(-np.clip(cv2.transform(density, np.column_stack([np.diag(gains), tint])), 0.0, 5.0))
     return image if variation.ground else np.where(field[..., 3:] > 127, image, np.float32(NEUTRAL / 255.0))

@@ -5,7 +5,7 @@ import numpy as np
 
 from smear.imaging.masking import scale_bar_box
 from smear.imaging.resampling import to_model_scale
-from smear.imaging.stain_normalization import glass_colour
+from smear.imaging.stain_normalization import background_colour
 from train.evaluation.colour_forest import BAR_MARGIN, ground, photographed
 
 TRIES = 200  # shifts tried for each hole; the share left to the last resort no longer falls beyond
@@ -47,7 +47,7 @@ def _fill(
     rows, columns = np.nonzero(hole)
     rows, columns = rows + corner[1], columns + corner[0]
     left = np.ones(len(rows), bool)
-    glass = glass_colour(image, ~clean)
+    glass = background_colour(image, ~clean)
     reach_y, reach_x = image.shape[0] - height, image.shape[1] - width
     starts = np.stack([rng.integers(0, reach_y + 1, TRIES), rng.integers(0, reach_x + 1, TRIES)], axis=1)
     shifts = starts - (corner[1], corner[0])

@@ -53,7 +53,7 @@ class Strangers:
     source: str
     n: int
     ood_scores: tuple[float, ...]  # of those in which a cell was found
-    refusals: dict[str, int]  # first words of a reason -> how often it was given
+    refusals: dict[str, int]  # refusal code -> how often it was given
 
 
 @dataclass(frozen=True, slots=True)

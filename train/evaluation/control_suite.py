@@ -42,7 +42,7 @@ class Plan:
 
 
 def run(judge: Judge, plan: Plan) -> Outcome:
-    """Run every control on the bundle that `judge` opened."""
+    """Run every control on the bundle that `aggregate` opened."""
     started = time.monotonic()
     fold, quiet = plan.split.folds[plan.fold], plan.quiet
     test = shortcut_controls.judged_on(plan.data, fold, plan.groups, plan.limit)
@@ -121,15 +121,11 @@ def _strangers(judge: Judge, plan: Plan) -> tuple[tuple[Strangers, ...], tuple[S
     found, shares = [], []
     for source in out_of_distribution.sources():
         answers = ask(judge, out_of_distribution.pictures(source, plan.root), f"Strangers: {source}", plan.quiet)
-        reasons = Counter(_first_words(reason) for row in answers.rows for reason in row.refusals)
+        reasons = Counter(str(refusal.code) for row in answers.rows for refusal in row.refusals)
         scores = tuple(float(score) for score in answers.ood_scores)
         found.append(Strangers(source, len(answers), scores, dict(reasons.most_common())))
         shares.append(share(f"{source}: refused", ~answers.labelled, answers.groups, KEPT))
     return tuple(found), tuple(shares)
-
-
-def _first_words(reason: str) -> str:
-    return reason.partition(" (")[0].partition(":")[0]
 
 
 def _occlusion(

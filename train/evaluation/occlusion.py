@@ -7,7 +7,7 @@ import numpy as np
 
 from smear.classes import LABELS
 from smear.findings import Finding
-from smear.imaging.stain_normalization import glass_colour
+from smear.imaging.stain_normalization import background_colour
 from smear.inference.evaluator import LEAST, Judge
 
 PATCH_PX, STRIDE_PX = 32, 16  # a blast is 24 px across: a patch hides one cell, seldom two
@@ -45,7 +45,7 @@ def occlude(judge: Judge, image: np.ndarray, file: str, truth: str, group: str) 
     if found.top is None:
         return None
     cell = found.mask.cell
-    glass = np.rint(glass_colour(image, cell)).astype(np.uint8)
+    glass = np.rint(background_colour(image, cell)).astype(np.uint8)
     follow = LABELS.index(found.top)
     before = _log_odds(found, follow)
     ys, xs = (range(0, length - PATCH_PX + 1, STRIDE_PX) for length in image.shape[:2])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from smear.classes import LABELS
+from smear.findings import RefusalCode
 from smear.images import read_image
 from smear.imaging.resampling import to_model_scale
 from smear.inference.evaluator import NO_CELL, Answers, Judge, Shown, ask, refused_for
@@ -19,7 +20,6 @@ from train.evaluation.background_swaps import paint_out, swap_bar, transplant
 from train.evaluation.corruptions import Disturbance, all_disturbances
 
 PAIRS = 30  # transplants for each ordered pair of classes: 360 in all
-NO_CELL_WORD = "no white cell"  # how the gate says that there is nothing to label
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def background(judge: Judge, test: TestFields, quiet: bool = False, seed: int = 
         share("background only: refused", ~answers.labelled, answers.groups, 0.99),
         share(
             "background only: refused for having no cell",
-            refused_for(answers.rows, NO_CELL_WORD),
+            refused_for(answers.rows, RefusalCode.NO_CELLS),
             answers.groups,
             0.99,
         ),

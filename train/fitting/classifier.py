@@ -9,7 +9,7 @@ import numpy as np
 
 from smear.classes import LABELS
 from smear.imaging.resampling import FIELD_SIZE
-from smear.inference.aggregation import pool, strangeness
+from smear.inference.aggregation import out_of_distribution_score, pool
 from smear.metrics import accuracy, macro_f1
 from train.data.crops import BAG, CropBatches, Crops, Variation, shown
 from train.data.masked_fields import NeutralBatches, NeutralFields, on_white
@@ -36,7 +36,7 @@ class FieldScores:
     files: tuple[str, ...]
     truth: np.ndarray  # int32 (n,)
     logits: np.ndarray  # float32 (n, 4), pooled over the field's cells
-    strangeness: np.ndarray  # float32 (n,), share of its cells taken for something else
+    out_of_distribution_score: np.ndarray  # float32 (n,), share of its cells taken for something else
 
     @property
     def accuracy(self) -> float:
@@ -119,7 +119,7 @@ def score_neutral(model: keras.Model, fields: NeutralFields, ground: bool = Fals
         tuple(fields.files[row] for row in seen),
         fields.label[seen],
         np.stack([pool(row[np.newaxis], one) for row in logits]).astype(np.float32),
-        np.array([strangeness(row[np.newaxis], one) for row in logits], np.float32),
+        np.array([out_of_distribution_score(row[np.newaxis], one) for row in logits], np.float32),
     )
 
 
@@ -191,5 +191,5 @@ def score_cells(model: keras.Model, crops: Crops) -> FieldScores:
         tuple(crops.files[index] for index in present),
         np.array([crops.label[row][0] for row in rows], np.int32),
         np.stack([pool(logits[row], crops.weight[row]) for row in rows]).astype(np.float32),
-        np.array([strangeness(logits[row], crops.weight[row]) for row in rows], np.float32),
+        np.array([out_of_distribution_score(logits[row], crops.weight[row]) for row in rows], np.float32),
     )

@@ -11,7 +11,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from smear.images import list_images, read_image
 from smear.imaging.cell_detection import find_cells
-from smear.imaging.contours import log_odds, planes_of
+from smear.imaging.contours import log_odds, log_odds_planes
 from smear.imaging.masking import SCALE_BAR_BOX
 from smear.imaging.resampling import FIELD_SIZE, ModelFrame, to_frame_scale, to_model_scale, to_tensor
 from smear.imaging.stain_normalization import otsu_mask
@@ -278,7 +278,7 @@ def cells_of(segment: Segment, view: ModelFrame) -> np.ndarray:
 
 def _in_frame(answer: np.ndarray, view: ModelFrame) -> tuple[np.ndarray, np.ndarray]:
     """Return bool (H, W) of the frame twice: what `answer`, on its grid, takes for cell, and for nucleus in a cell."""
-    ground, lean = planes_of(answer)
+    ground, lean = log_odds_planes(answer)
     odds, lean = (to_frame_scale(plane[..., np.newaxis], view)[..., 0] for plane in (log_odds(ground), lean))
     return odds < 0, (odds < 0) & (lean >= 0)
 

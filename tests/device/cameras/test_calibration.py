@@ -1,5 +1,7 @@
 """Calibration: neutral and even light, a scale from a ruling, and what tells that they no longer hold."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -8,6 +10,10 @@ from device.cameras import calibration
 from device.cameras.calibration import NONE, Calibration, Corrector, line_spacing_px, measure_blank
 from smear.errors import ImageError, SettingsError
 from smear.findings import Frame
+from smear.imaging.masking import background_of
+from smear.imaging.resampling import to_model_scale
+from smear.inference.quality_gate import REFUSE_DRIFT, Measured, Reference, measure
+from smear.synthetic import render
 from tests.device.findings import finding
 
 SHAPE = (240, 320)
@@ -125,23 +131,29 @@ def test_what_a_camera_knows_of_its_scale_comes_first():
     assert corrector.correct(Frame(known.image, "x")).pixel_size_um == 0.25
 
 
-def test_light_that_drifts_is_warned_of_and_light_that_is_another_refuses_the_label():
-    from dataclasses import replace
-
-    from smear.findings import CellMask
-
+@pytest.mark.parametrize(
+    ("tint", "refused", "warned"),
+    [((1, 1, 1), False, False), ((1, 0.95, 0.84), False, True), ((1, 0.85, 0.6), True, False)],
+)
+def test_light_that_drifts_is_warned_of_and_other_light_refuses_the_label(tint, refused, warned):
     corrector = Corrector(measure_blank(NONE, blank(), white=True, flat=False))
-    outcome = []
-    for tint in ((1, 1, 1), (1, 0.95, 0.84), (1, 0.85, 0.6)):
-        seen = corrector.correct(frame(blank() * np.array(tint, np.float32)))
-        judged = corrector.judge(seen, replace(finding(), mask=CellMask(np.zeros(SHAPE, np.uint8))))
-        outcome.append((judged.label, bool(corrector.warnings(seen, judged))))
-    assert outcome == [("Pre", False), ("Pre", True), (None, False)]
+    seen = corrector.correct(frame(blank() * np.array(tint, np.float32)))
+    quality = measured(seen, corrector.reference).quality
+    assert (quality.colour_drift > REFUSE_DRIFT) == refused
+    assert bool(corrector.warnings(seen, replace(finding(), quality=quality))) == warned
 
 
-def test_focus_is_told_relative_to_the_best_and_refused_when_far_below():
-    seen = frame(blank())
-    assert Corrector(Calibration(best_focus=2.0)).judge(seen, finding()).quality.focus == 0.5
-    far = Corrector(Calibration(best_focus=5.0)).judge(seen, finding())
-    assert far.label is None
-    assert "of the calibrated best" in far.refusals[0]
+def test_focus_is_relative_to_the_calibrated_best():
+    drawn = render("Pre", 1)
+    seen, cell = frame(drawn.image), drawn.mask.cell
+    absolute = measured(seen, Corrector(Calibration()).reference, cell)
+    relative = measured(seen, Corrector(Calibration(best_focus=2.0)).reference, cell)
+    assert relative.absolute_focus == absolute.quality.focus > 0
+    assert relative.quality.focus == pytest.approx(absolute.quality.focus / 2)
+
+
+def measured(seen: Frame, reference: Reference, cell: np.ndarray | None = None) -> Measured:
+    """What the gate measures of `seen`, with bool (h, w) `cell` at model scale; None: without a cell."""
+    view = to_model_scale(seen.image)
+    cell = np.zeros(view.pixels.shape[:2], bool) if cell is None else cell
+    return measure(view, cell, background_of(view, cell), reference)

@@ -12,8 +12,9 @@ from click.testing import CliRunner
 
 from device.cli import cli
 from device.store import Store
-from smear.findings import Finding, Frame
+from smear.findings import Frame
 from smear.images import read_image, write_image
+from smear.inference.frame_processor import Correction, Processed
 from tests.device.findings import finding
 
 
@@ -23,9 +24,12 @@ class Always:
     def __init__(self, after=lambda frame: None) -> None:  # type: ignore[no-untyped-def]
         self.after = after
 
-    def examine(self, frame: Frame) -> Finding:
+    def process(self, frame: Frame) -> Processed:
         self.after(frame)
-        return finding("Pre")
+        return Processed(frame, finding("Pre"))
+
+    def use(self, correction: Correction | None) -> None:
+        pass
 
     def close(self) -> None:
         pass
@@ -35,7 +39,7 @@ class Always:
 def pipeline(monkeypatch):  # type: ignore[no-untyped-def]
     always = Always()
     for command in ("run", "capture"):
-        monkeypatch.setattr(f"device.commands.{command}.open_pipeline", lambda *_, **__: always)
+        monkeypatch.setattr(f"device.commands.{command}.open_processor", lambda *_, **__: always)
     return always
 
 

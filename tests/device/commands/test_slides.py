@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from device.cli import cli
 from device.store import Store
-from tests.device.findings import finding, frame
+from tests.device.findings import UNCERTAIN, finding, frame
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def data(tmp_path):  # type: ignore[no-untyped-def]
         slide = store.start_slide("A-17")
         store.add_field(slide, frame(1), finding("Pre"))
         store.add_field(slide, frame(2), finding("Pro"))
-        store.add_field(slide, frame(3), finding(None, ("doubtful: look yourself",)), review=True)
+        store.add_field(slide, frame(3), finding(None, (UNCERTAIN,)), review=True)
         store.end_slide(slide)
     return tmp_path / "data"
 
@@ -42,7 +42,7 @@ def test_slides_are_listed_and_shown(data):
 
 def test_slides_speak_json(data):
     listed = json.loads(slides(data, "list", "--json").output)
-    assert (listed["name"], listed["fields_accepted"], listed["refusals"]) == ("A-17", 2, {"doubtful": 1})
+    assert (listed["name"], listed["fields_accepted"], listed["refusals"]) == ("A-17", 2, {"uncertain": 1})
     shown = json.loads(slides(data, "show", "1", "--json").output)
     assert [field["label"] for field in shown["fields"]] == ["Pre", "Pro", None]
 
@@ -74,7 +74,7 @@ def test_a_zip_carries_the_photographs_and_the_checksum_of_every_file(data, tmp_
 
 
 def test_reviewed_fields_become_a_training_folder(data, tmp_path):
-    assert "doubtful: look yourself" in slides(data, "review").output
+    assert UNCERTAIN.advice in slides(data, "review").output
     slides(data, "review", "3", "--label", "Early")
     slides(data, "review", "2", "--none")
     assert "0 waiting" in slides(data, "review").output

@@ -15,7 +15,7 @@ from device.screen import layout
 from device.screen.canvas import Box, draw_text, measure, shorten, wrap
 from device.screen.layout import Button, ScreenState, button_at, compose
 from smear.classes import FIELD_CLASSES, LABELS, by_name
-from smear.findings import Cell, CellMask, Finding, Frame, Quality
+from smear.findings import Cell, CellMask, Finding, Frame, Quality, Refusal, RefusalCode
 from smear.images import read_image, write_image
 from smear.inference import overlay
 from tests.golden import LOCAL_DIFFERENCE, largest_local_difference
@@ -50,7 +50,7 @@ def make_cells(count: int, classified: bool = True) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
-def make_finding(label: str | None = "Pre", refusals: tuple[str, ...] = (), cells: int = 6) -> Finding:
+def make_finding(label: str | None = "Pre", refusals: tuple[Refusal, ...] = (), cells: int = 6) -> Finding:
     probabilities = {"Benign": 0.02, "Early": 0.13, "Pre": 0.846, "Pro": 0.004} if cells else {}
     mask = CellMask(np.zeros((480, 640), np.uint8))
     timing_ms = {"segment": 41.2, "cells": 3.1, "classify": 18.0}
@@ -69,7 +69,7 @@ NORMAL = ScreenState(
     refused=4,
     shares={"Benign": 0.05, "Early": 0.10, "Pre": 0.80, "Pro": 0.05},
 )
-BLURRED = "out of focus: turn the fine focus until the nuclei are sharp"
+BLURRED = Refusal(RefusalCode.OUT_OF_FOCUS, "out of focus: turn the fine focus until the nuclei are sharp")
 STATES = {
     "labelled": NORMAL,
     "refused": replace(NORMAL, finding=make_finding(None, (BLURRED,)), warnings=("scale is not calibrated",)),

@@ -5,7 +5,7 @@ import numpy as np
 from device.screen.layout import BUTTONS, Button
 from device.screen.live_screen import LiveScreen, PatientDisplay
 from device.screen.no_display import NoDisplay
-from device.session.inference_worker import Examined
+from device.session.results import Examined
 from device.session.supervisor import Board
 from device.store.recorder import Recorded
 from device.store.slide_summary import SlideTally

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from device.cameras.calibration import FILE
 from device.cli import cli
 from device.session import control_server
-from device.session.control_handlers import Desk
+from device.session.control_handlers import ControlHandlers
 from device.session.control_server import FALLBACK, REQUEST_BYTES, ControlError, ControlServer, ask
 from device.session.supervisor import Part, Turn
 from device.system.clock import SystemClock
@@ -20,7 +20,7 @@ from tests.device.faults import DEADLINE_S, Bench
 
 
 def parts(bench):
-    desk = Desk(bench.feed, bench.examiner, bench.recorder, bench.board, bench.folder, bench.clock)
+    desk = ControlHandlers(bench.feed, bench.examiner, bench.recorder, bench.board, bench.folder, bench.clock)
     return [Part("control", ControlServer(bench.folder / FALLBACK, desk.answers()).work)]
 
 
@@ -83,7 +83,7 @@ def test_a_scale_typed_in_is_used_from_the_next_field_on_and_named_in_its_record
     assert done.exit_code == 0, done.stderr
     known = json.loads((bench.folder / FILE).read_text())
     bench.until(lambda: bench.seen[-1].frame.pixel_size_um == 0.25)
-    assert bench.examiner.corrector.calibration.id == known["id"]
+    assert bench.processors.corrector.calibration.id == known["id"]
 
 
 def test_a_field_with_cells_is_no_blank_field(bench):

@@ -6,34 +6,40 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from device.cameras.calibration import Corrector
 from device.cameras.registry import open_camera
-from device.session.camera_worker import CameraFeed
-from device.session.inference_worker import Examined, Examiner, Guard
+from device.session.camera_worker import CameraWorker
+from device.session.inference_worker import InferenceWorker, ProcessorSlot
+from device.session.invoke_deadline import InvokeDeadline
+from device.session.results import Examined
 from device.session.session import Heartbeat, run_session
 from device.session.supervisor import Board, Policy, Supervisor
 from device.store import Circumstances, Store
-from device.store.recorder import REVIEW_REASONS, Recorder
+from device.store.recorder import Recorder
 from device.system.clock import SystemClock
 from device.system.systemd import Journal, Notifier
 from smear.errors import ImageError, InferenceError, SmearscopeError
 from smear.findings import Finding, Frame
 from smear.images import write_image
-from smear.inference import quality_gate
-from tests.device.findings import finding
+from smear.inference.frame_processor import Correction, Processed
+from tests.device.findings import OUT_OF_FOCUS, UNCERTAIN, finding
 
 TIMEOUT_S = 5.0
 
 
 class Labels:
-    """A pipeline that gives each frame the next of its findings."""
+    """A processor that gives each frame the next of its findings."""
 
     def __init__(self, *findings: Finding) -> None:
         self.findings = findings
         self.seen: list[Frame] = []
 
-    def examine(self, frame: Frame) -> Finding:
+    def process(self, frame: Frame) -> Processed:
         self.seen.append(frame)
-        return self.findings[(len(self.seen) - 1) % len(self.findings)]
+        return Processed(frame, self.findings[(len(self.seen) - 1) % len(self.findings)])
+
+    def use(self, correction: Correction | None) -> None:
+        pass
 
     def close(self) -> None:
         pass
@@ -76,9 +82,11 @@ def session(store, camera, pipeline, fields=None, on_examined=lambda *_: None, *
     recorder = Recorder(store, **options)
     slide = recorder.start_slide("test")
     board, clock = Board(Journal({})), SystemClock()
-    feed = CameraFeed(camera.name, lambda: camera, TIMEOUT_S, board)
+    feed = CameraWorker(camera.name, lambda: camera, TIMEOUT_S, board)
     examiner, screen, stop = (
-        Examiner(feed, lambda _: pipeline, recorder, board, Guard(), fields),
+        InferenceWorker(
+            feed, ProcessorSlot(lambda _: pipeline, Corrector()), recorder, board, InvokeDeadline(), fields
+        ),
         Wall(),
         threading.Event(),
     )
@@ -114,7 +122,7 @@ def test_fields_seen_again_are_not_counted_again(store, folder):
 
 def test_a_refused_field_counts_once_it_is_accepted(store, folder):
     one = folder / "0.png"
-    blurred = finding(None, ("out of focus: turn the fine focus",))
+    blurred = finding(None, (OUT_OF_FOCUS,))
     pipeline = Labels(blurred, blurred, finding(), finding())
     slide, _, _ = session(store, open_camera(f"files:{one}?loop=1"), pipeline, fields=4)
     assert (slide.tally.accepted, slide.tally.refused) == (1, 1)
@@ -122,11 +130,11 @@ def test_a_refused_field_counts_once_it_is_accepted(store, folder):
 
 def test_doubtful_fields_wait_for_review_and_blurred_ones_do_not(store, folder):
     pipeline = Labels(
-        finding(None, ("not sure enough (40%, asked 80%): look at more fields",)),
-        finding(None, ("out of focus: turn",)),
+        finding(None, (UNCERTAIN,)),
+        finding(None, (OUT_OF_FOCUS,)),
     )
     session(store, open_camera(f"files:{folder}"), pipeline, fields=2)
-    assert [record.refusals[0][:15] for record in store.to_review()] == ["not sure enough"]
+    assert [record.refusals for record in store.to_review()] == [(UNCERTAIN,)]
 
 
 def test_an_unreadable_picture_is_named_and_the_others_are_done(store, folder):
@@ -139,8 +147,8 @@ def test_an_unreadable_picture_is_named_and_the_others_are_done(store, folder):
 
 def test_a_picture_that_its_pixel_size_makes_too_large_is_named_once_and_the_others_are_done(store, folder):
     class Giants(Labels):
-        def examine(self, frame):
-            found = super().examine(frame)
+        def process(self, frame):
+            found = super().process(frame)
             if frame.source.endswith(("1.png", "2.png")):
                 raise ImageError(f"{frame.source}: too large")
             return found
@@ -164,10 +172,13 @@ def test_a_stop_ends_it_with_everything_stored(store, folder):
 
 def test_a_model_that_does_not_answer_ends_it_with_its_reason(store, folder):
     class Silent:
-        def examine(self, frame: Frame) -> Finding:
+        def process(self, frame: Frame) -> Processed:
             raise InferenceError("the segmenter did not answer within 2 s")
 
         def close(self) -> None:
+            pass
+
+        def use(self, correction: Correction | None) -> None:
             pass
 
     with pytest.raises(SmearscopeError, match=r"3 times .* did not answer"):
@@ -176,10 +187,13 @@ def test_a_model_that_does_not_answer_ends_it_with_its_reason(store, folder):
 
 def test_a_defect_in_the_pipeline_does_not_leave_the_session_hanging(store, folder):
     class Defect:
-        def examine(self, frame: Frame) -> Finding:
+        def process(self, frame: Frame) -> Processed:
             raise IndexError("list index out of range")
 
         def close(self) -> None:
+            pass
+
+        def use(self, correction: Correction | None) -> None:
             pass
 
     with pytest.raises(Exception, match="IndexError"):
@@ -211,8 +225,3 @@ def test_a_field_that_could_not_be_stored_is_recorded_when_it_is_seen_again(tmp_
         assert recorder.not_stored == 1
         assert store.slide(slide).tally.accepted == 1
         assert store.slide(slide).simulated
-
-
-def test_the_reasons_for_review_are_ones_that_the_gate_gives():
-    said = Path(quality_gate.__file__).read_text(encoding="utf-8")
-    assert all(f'"{text} (' in said for text in REVIEW_REASONS)

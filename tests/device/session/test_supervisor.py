@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from device.screen.no_display import NoDisplay
-from device.session.inference_worker import Deadlines
-from device.session.model_loader import BundleWatch, Loader
+from device.session.invoke_deadline import Deadlines
+from device.session.model_loader import BundleWatch, ModelLoader
 from device.session.supervisor import Part, Policy
 from device.settings import Settings
 from device.store import Retention, Store
@@ -21,7 +21,7 @@ from device.store.database import DATABASE, move_aside
 from device.system.systemd import Notifier
 from smear.errors import BundleError, CameraError, DisplayError, InferenceError, RuntimeUnavailableError
 from tests.device.faults import DEADLINE_S, Bench, Microscope, Models, picture
-from tests.device.findings import finding
+from tests.device.findings import TOO_DARK, finding
 
 SAID_S = 2.0  # issue 5: a lost camera is on the screen within
 
@@ -110,7 +110,7 @@ def test_black_frames_are_refused_and_carry_no_label(tmp_path):
         bench.fields()
         bench.camera.fault = lambda: bench.camera.frame(np.zeros((96, 128, 3), np.uint8))
         bench.until(lambda: bench.seen[-1].finding.label is None)
-        assert "too dark" in bench.seen[-1].finding.refusals[0]
+        assert bench.seen[-1].finding.refusals == (TOO_DARK,)
         bench.camera.fault = None
         bench.until(lambda: bench.seen[-1].finding.label == "Pre")
     kept(bench)
@@ -169,7 +169,7 @@ def test_models_that_fail_are_loaded_anew_and_given_up_at_the_sixth_time(tmp_pat
                 loaded[-1].fault = fails
             return loaded[-1]
 
-        bench.examiner._load = load
+        bench.processors.load = load
         bench.fields()
         bench.models.fault = fails
         bench.until(lambda: len(loaded) == 1 or bench.error is not None)
@@ -311,8 +311,8 @@ def test_a_bundle_swapped_while_running_is_taken_over_and_a_faulty_one_is_refuse
         return opened[-1]
 
     def parts(bench):
-        loader = Loader(open_it, "int8", False, bench.board)
-        return [Part("bundle", BundleWatch(lambda: bundle, loader, bench.examiner, bench.board, 0.02).work)]
+        loader = ModelLoader(open_it, "int8", False, bench.board)
+        return [Part("bundle", BundleWatch(lambda: bundle, loader, bench.processors, bench.board, 0.02).work)]
 
     with Bench(tmp_path / "data", parts=parts) as bench:
         bench.fields()
@@ -340,13 +340,13 @@ def test_an_accelerator_that_is_missing_or_dies_is_replaced_only_where_it_may_be
         return Models()
 
     board = Board(Journal({}))
-    strict = Loader(open_it, "edgetpu", False, board)
+    strict = ModelLoader(open_it, "edgetpu", False, board)
     strict.load()
     with pytest.raises(RuntimeUnavailableError, match="cpu_fallback"):
         strict.load()
     with pytest.raises(RuntimeUnavailableError, match="cpu_fallback"):
         strict.load(InferenceError("the Edge TPU went away"))
-    lenient = Loader(open_it, "edgetpu", True, board)
+    lenient = ModelLoader(open_it, "edgetpu", True, board)
     lenient.load()
     assert levels[-1] == "int8"
     assert "slow: on the CPU with int8" in board.faults["accelerator"]

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.store.slide_summary import MIN_FIELDS, SlideTally, reason, share_of, tally_of
-from tests.device.findings import cell, finding
+from device.store.slide_summary import MIN_FIELDS, SlideTally, share_of, tally_of
+from tests.device.findings import OUT_OF_FOCUS, TOO_DARK, cell, finding
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,11 @@ def test_a_class_leads_only_when_its_interval_is_clear_of_the_others():
     assert mixed.leading() is None
 
 
-def test_refused_fields_count_by_reason_and_not_by_label():
-    refused = finding("Pre", ("out of focus: turn the fine focus", "too bright: lower the lamp"))
+def test_refused_fields_count_by_code_and_not_by_label():
+    refused = finding("Pre", (OUT_OF_FOCUS, TOO_DARK))
     tally = SlideTally().add(refused).add(finding("Early")).add(finding(None, cells=()))
     assert (tally.accepted, tally.refused, tally.empty, tally.total) == (1, 1, 1, 3)
-    assert tally.refusals == {"out of focus": 1, "too bright": 1}
+    assert tally.refusals == {"out_of_focus": 1, "too_dark": 1}
     assert tally.labels == {"Early": 1}
 
 
@@ -57,9 +57,4 @@ def test_blasts_are_counted_over_classified_cells_of_accepted_fields():
     tally = tally_of(finding("Pre", cells=(cell("Pre"), cell("Benign"), cell(None))))
     assert (tally.cells, tally.cells_classified, tally.blasts) == (3, 2, 1)
     assert tally.blast_share().share == 0.5
-    assert tally_of(finding("Pre", ("too bright: x",))).cells == 0
-
-
-def test_a_reason_is_the_refusal_without_its_advice():
-    assert reason("out of focus (20% of the least sharpness): turn the fine focus") == "out of focus"
-    assert reason("blank field") == "blank field"
+    assert tally_of(finding("Pre", (TOO_DARK,))).cells == 0

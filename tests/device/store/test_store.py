@@ -1,5 +1,6 @@
 """The store: nothing lost, nothing half-written, the rest of the disk never filled."""
 
+import json
 import multiprocessing
 import os
 import shutil
@@ -18,7 +19,8 @@ from device.store.database import DATABASE, PHOTOGRAPHS
 from device.store.schema import MIGRATIONS
 from device.system.clock import ManualClock
 from smear.errors import StoreError
-from tests.device.findings import finding, frame
+from smear.findings import Refusal, RefusalCode
+from tests.device.findings import OUT_OF_FOCUS, finding, frame
 
 
 @pytest.fixture
@@ -59,10 +61,10 @@ def test_a_slide_counts_its_fields_by_label_and_reason(store):
     slide = store.start_slide("B")
     store.add_field(slide, frame(1), finding("Pre"))
     store.add_field(slide, frame(2), finding("Pro"))
-    store.add_field(slide, frame(3), finding(None, ("out of focus: turn the fine focus",)))
+    store.add_field(slide, frame(3), finding(None, (OUT_OF_FOCUS,)))
     tally = store.slide(slide).tally
     assert tally.labels == {"Pre": 1, "Pro": 1}
-    assert tally.refusals == {"out of focus": 1}
+    assert tally.refusals == {"out_of_focus": 1}
     assert (tally.accepted, tally.refused, tally.cells, tally.blasts) == (2, 1, 4, 4)
 
 
@@ -122,6 +124,33 @@ def test_a_database_of_version_1_is_brought_forward_with_its_records(tmp_path):
         assert (record.label, record.boot_id, record.clock_synced, record.keep) == ("Pro", "", None, False)
         assert store.slide(7).name == "old"
         assert store._connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
+
+
+def test_a_database_of_version_2_gets_codes_for_its_refusals_and_keeps_their_sentences(tmp_path):
+    dark, odd = "too dark (glass at 9%): raise the lamp or the exposure", "what no version ever said: nothing"
+    connection = sqlite3.connect(tmp_path / DATABASE)
+    connection.executescript(MIGRATIONS[0] + MIGRATIONS[1] + "PRAGMA user_version = 2;")
+    connection.execute("INSERT INTO slides VALUES (7, 'old', 1.0, 2.0, 0, 0)")
+    counts = [("refusal", "no white cell found", 2), ("refusal", "too dark", 3), ("count", "refused", 5),
+              ("refusal", "no white cell found clear of the scale bar's corner", 4), ("label", "Pro", 1)]  # fmt: skip
+    connection.executemany("INSERT INTO slide_counts VALUES (7, ?, ?, ?)", counts)
+    for number, refusals in ((9, json.dumps([dark, odd])), (10, "[]"), (11, '["x')):
+        connection.execute(
+            "INSERT INTO fields (id, slide_id, wall_time_s, monotonic_s, source, width, height, refusals, cell_count,"
+            " focus, clipped, brightness, cell_share, colour_drift, timing_ms, bundle_sha256, level, runtime)"
+            " VALUES (?, 7, 1.5, 0.5, 'x', 4, 3, ?, 0, 1, 0, 1, 0, 0, '{}', 'sha', 'int8', 'rt')",
+            (number, refusals),
+        )
+    connection.commit()
+    connection.close()
+    with Store.record(tmp_path) as store:
+        expected = (Refusal(RefusalCode.TOO_DARK, dark), Refusal(RefusalCode.OTHER, odd))
+        assert store.field(9).refusals == expected
+        assert store.field(10).refusals == ()
+        assert [refusal.code for refusal in store.field(11).refusals] == [RefusalCode.DAMAGED_RECORD]
+        tally = store.slide(7).tally
+        assert tally.refusals == {"no_cells": 6, "too_dark": 3}
+        assert (tally.labels, tally.refused) == ({"Pro": 1}, 5)
 
 
 def test_a_migration_that_fails_leaves_the_old_version_untouched(tmp_path, monkeypatch):
@@ -313,8 +342,9 @@ def test_a_record_that_the_disk_has_damaged_is_told_and_hides_no_other(tmp_path)
         database.execute("UPDATE cells SET area_px = x'00', p_pre = 'q' WHERE field_id = ?", (rotten,))
     with Store.read(tmp_path) as store:
         assert [record.label for record in store.fields(slide)] == ["Pre", None, "Pre"]
-        said = store.field(rotten).refusals
-        assert said == ("this record is damaged (focus, source, label, refusals, timing_ms): look at its photograph",)
+        (refusal,) = store.field(rotten).refusals
+        assert refusal.code == RefusalCode.DAMAGED_RECORD
+        assert "(focus, source, label, refusals, timing_ms)" in refusal.advice
         assert store.image_path(store.field(rotten)).is_file()
         assert len(store.cells(rotten)) == 2
     shown = CliRunner().invoke(cli, ["slides", "--data", str(tmp_path), "show", str(slide)], catch_exceptions=False)

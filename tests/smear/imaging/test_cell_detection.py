@@ -12,12 +12,19 @@ from hypothesis import strategies as st
 
 from smear.errors import ImageError
 from smear.findings import BACKGROUND, CYTOPLASM, NUCLEUS, CellMask
-from smear.imaging.cell_detection import EDGE_SAY, FULL_SAY_PX, MIN_CELL_PX, clear_of_scale_bar, find_cells, measure
+from smear.imaging.cell_detection import (
+    EDGE_WEIGHT,
+    FULL_WEIGHT_PX,
+    MIN_CELL_PX,
+    clear_of_scale_bar,
+    find_cells,
+    measure,
+)
 from smear.imaging.contours import SUREST
 from smear.imaging.resampling import ModelFrame, to_model_scale
 from smear.imaging.stain_normalization import fill_holes
 from smear.imaging.tiling import whole_strides
-from smear.imaging.watershed import separate
+from smear.imaging.watershed import split_touching_cells
 from tests.smear.plain import parted
 
 GROUND = np.array([0.9, 0.05, 0.05], np.float32)
@@ -240,8 +247,8 @@ def test_a_cell_cut_by_the_frame_is_marked_and_has_less_say() -> None:
     inside, cut = sorted(bodies, key=lambda body: body.cell.touches_edge)
     assert not inside.cell.touches_edge
     assert cut.cell.touches_edge
-    assert inside.say == 1
-    assert cut.say == pytest.approx(EDGE_SAY * min(1, cut.cell.area_px / FULL_SAY_PX))
+    assert inside.weight == 1
+    assert cut.weight == pytest.approx(EDGE_WEIGHT * min(1, cut.cell.area_px / FULL_WEIGHT_PX))
 
 
 @settings(deadline=None, max_examples=40)
@@ -268,7 +275,7 @@ def test_boxes_contours_and_centres_lie_in_the_frame(
         assert (body.cell.contour < (width, height)).all()
         assert 0 <= body.cell.nc_ratio <= 1
         assert 0 < body.cell.circularity <= 1
-        assert 0 < body.say <= 1
+        assert 0 < body.weight <= 1
 
 
 def test_a_cell_in_the_mirrored_border_of_a_small_frame_is_not_counted() -> None:
@@ -302,7 +309,7 @@ def test_the_gap_that_several_cells_enclose_parts_them() -> None:
     cell = fill_holes(ground < 0)
     assert cell[46, 46]
     for stride, step in ((1, np.s_[:, :]), (2, np.s_[::2, ::2])):
-        labels = separate(np.ascontiguousarray(cell[step]), ground[step], stride)
+        labels = split_touching_cells(np.ascontiguousarray(cell[step]), ground[step], stride)
         assert labels.max() == len(places)
         assert len({int(labels[y // stride, x // stride]) for y, x in places}) == len(places)
         assert (labels > 0)[cell[step]].all()

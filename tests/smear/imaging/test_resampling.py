@@ -11,7 +11,7 @@ from smear.imaging.masking import (
     NEUTRAL,
     SCALE_BAR_BOX,
     crop_cell,
-    on_neutral_ground,
+    on_neutral_background,
     scale_bar_box,
     without_scale_bar,
 )
@@ -163,7 +163,7 @@ def test_only_a_whole_field_has_a_scale_bar_and_it_is_painted_over_at_the_bottom
 def test_ground_is_painted_and_cells_are_kept() -> None:
     pixels = np.full((4, 4, 3), 80, np.uint8)
     keep = np.eye(4, dtype=bool)
-    shown = on_neutral_ground(pixels, keep)
+    shown = on_neutral_background(pixels, keep)
     assert (shown[keep] == 80).all()
     assert (shown[~keep] == NEUTRAL).all()
 

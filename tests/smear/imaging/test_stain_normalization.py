@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from smear.images import read_image
-from smear.imaging.stain_normalization import MIN_BODY_PX, fill_holes, glass_colour, hsv_mask, otsu_mask, stain_table
+from smear.imaging.stain_normalization import (
+    MIN_BODY_PX,
+    background_colour,
+    fill_holes,
+    hsv_mask,
+    normalization_table,
+    otsu_mask,
+)
 from smear.metrics import dice
 from smear.synthetic import red_cells_only, render
 
@@ -17,7 +24,7 @@ def test_the_glass_is_the_brightest_ground() -> None:
     image = np.full((100, 100, 3), (235, 228, 200), np.uint8)
     image[20:60, 20:60] = (120, 60, 150)
     image[5:8, 5:8] = 255  # dust
-    assert glass_colour(image).tolist() == [235, 228, 200]
+    assert background_colour(image).tolist() == [235, 228, 200]
 
 
 def test_what_is_excluded_is_never_glass() -> None:
@@ -25,12 +32,12 @@ def test_what_is_excluded_is_never_glass() -> None:
     image[:, :25] = 250
     bright = np.zeros((50, 50), bool)
     bright[:, :25] = True
-    assert glass_colour(image, bright).tolist() == [90, 90, 90]
+    assert background_colour(image, bright).tolist() == [90, 90, 90]
 
 
 def test_a_field_of_nothing_but_cells_still_has_a_colour() -> None:
     image = np.full((40, 40, 3), 120, np.uint8)
-    assert glass_colour(image, np.ones((40, 40), bool)).tolist() == [120, 120, 120]
+    assert background_colour(image, np.ones((40, 40), bool)).tolist() == [120, 120, 120]
 
 
 def test_otsu_on_red_against_green_finds_drawn_blasts() -> None:
@@ -90,7 +97,7 @@ def as_shown(image: np.ndarray) -> np.ndarray:
     """The disc alone, as a classifier is shown it."""
     cell = image[..., 1] < image[0, 0, 1]
     alone = np.where(cell[..., np.newaxis], image, np.uint8(255))
-    return cv2.LUT(alone, stain_table(image, cell, glass_colour(image, cell), WANTED))
+    return cv2.LUT(alone, normalization_table(image, cell, background_colour(image, cell), WANTED))
 
 
 @pytest.mark.parametrize("light", [(1, 1, 1), (0.8, 1, 1), (1, 0.9, 0.7), (0.6, 0.6, 0.6)])
@@ -105,4 +112,6 @@ def test_however_deeply_cells_are_stained_and_lit_they_come_out_alike(depth: flo
 def test_what_is_hardly_stained_is_not_made_up_to_be() -> None:
     assert -np.log(as_shown(stained(0.05))[32, 32, 1] / 255.0) < 0.12
     nothing = np.full((8, 8, 3), 255, np.uint8)
-    assert (cv2.LUT(nothing, stain_table(nothing, np.zeros(nothing.shape[:2], bool), GLASS, WANTED)) == 255).all()
+    assert (
+        cv2.LUT(nothing, normalization_table(nothing, np.zeros(nothing.shape[:2], bool), GLASS, WANTED)) == 255
+    ).all()

@@ -8,7 +8,7 @@ import pytest
 
 from smear.bundle.manifest import Classifier, read_manifest
 from smear.findings import NUCLEUS, CellMask
-from smear.imaging.cell_detection import Body, clear_of_scale_bar, measure
+from smear.imaging.cell_detection import DetectedCell, clear_of_scale_bar, measure
 from smear.imaging.masking import NEUTRAL
 from smear.imaging.resampling import ModelFrame, to_model_scale
 from smear.inference.classification import MAX_CELLS, classify
@@ -43,7 +43,7 @@ def facts(tiny_bundle: Path) -> Classifier:
 
 def scene(
     *circles: tuple[int, int, int], shape: tuple[int, int] = (224, 224), known: bool = False
-) -> tuple[ModelFrame, np.ndarray, list[Body]]:
+) -> tuple[ModelFrame, np.ndarray, list[DetectedCell]]:
     """Violet discs on yellowish glass, at model scale, with their pixels and bodies."""
     image = np.full((*shape, 3), GLASS, np.uint8)
     cell = np.zeros(shape, np.uint8)
@@ -59,7 +59,7 @@ def test_every_cell_is_shown_on_neutral_ground(facts: Classifier) -> None:
     view, cell, bodies = scene((60, 60, 12), (84, 60, 12), (150, 100, 10))
     model = Shown(48)
     verdict = classify(view, cell, GLASS, bodies, model, facts)
-    assert verdict.of_cells.shape == (3, 4)
+    assert verdict.cell_probabilities.shape == (3, 4)
     for picture in model.pictures:
         assert picture.shape == (48, 48, 3)
         assert set(map(tuple, picture.reshape(-1, 3))) == {(110, 60, 150), (NEUTRAL,) * 3}
@@ -69,7 +69,7 @@ def test_what_is_said_of_a_cell_belongs_to_that_cell(facts: Classifier) -> None:
     view, cell, bodies = scene((60, 60, 8), (120, 100, 18))
     verdict = classify(view, cell, GLASS, bodies, Shown(48), facts)
     areas = [body.cell.area_px for body in bodies]
-    darkest_first = verdict.of_cells[:, 0]  # the larger the cell, the darker its crop
+    darkest_first = verdict.cell_probabilities[:, 0]  # the larger the cell, the darker its crop
     assert np.argsort(areas).tolist() == np.argsort(darkest_first).tolist()
 
 
@@ -80,8 +80,8 @@ def test_no_more_cells_are_shown_than_time_allows_and_those_with_most_say_first(
     model = Shown(48)
     chosen = [bodies[i] for i in clear_of_scale_bar(view, bodies)]
     verdict = classify(view, cell, GLASS, chosen, model, facts)
-    assert len(verdict.of_cells) == len(model.pictures) == MAX_CELLS
-    assert min(body.say for body in chosen[:MAX_CELLS]) >= max(body.say for body in chosen[MAX_CELLS:])
+    assert len(verdict.cell_probabilities) == len(model.pictures) == MAX_CELLS
+    assert min(body.weight for body in chosen[:MAX_CELLS]) >= max(body.weight for body in chosen[MAX_CELLS:])
 
 
 class Mapped(Shown):
@@ -102,13 +102,15 @@ def test_a_classifier_of_cells_on_neutral_ground_sees_the_field_without_its_glas
     view, cell, bodies = scene((60, 60, 12), (150, 100, 10))
     model = Mapped()
     verdict = classify(view, cell, GLASS, bodies, model, facts.model_copy(update={"shown": "cells"}))
-    assert verdict.of_cells.shape == (2, 4)
+    assert verdict.cell_probabilities.shape == (2, 4)
     (picture,) = model.pictures
     assert (picture[~cell] == NEUTRAL).all()
     assert (picture[cell] == (110, 60, 150)).all()
     assert verdict.probabilities.sum() == pytest.approx(1)
     nothing = 1 / 4
-    assert (verdict.of_cells[:, 0] > nothing + 0.02).all()  # read where each cell lies, which is darker than glass
+    assert (
+        verdict.cell_probabilities[:, 0] > nothing + 0.02
+    ).all()  # read where each cell lies, which is darker than glass
 
 
 def test_a_field_of_several_tiles_is_shown_tile_by_tile_and_each_cell_is_read_once(facts: Classifier) -> None:
@@ -116,8 +118,8 @@ def test_a_field_of_several_tiles_is_shown_tile_by_tile_and_each_cell_is_read_on
     model = Mapped()
     verdict = classify(view, cell, GLASS, bodies, model, facts.model_copy(update={"shown": "cells"}))
     assert 2 <= len(model.pictures) <= 4
-    assert len(verdict.of_cells) == 3
-    assert (verdict.of_cells[:, 0] > 1 / 4 + 0.02).all()
+    assert len(verdict.cell_probabilities) == 3
+    assert (verdict.cell_probabilities[:, 0] > 1 / 4 + 0.02).all()
 
 
 def test_a_classifier_of_fields_sees_all_but_the_scale_bar(facts: Classifier) -> None:
@@ -132,7 +134,7 @@ def test_a_classifier_of_fields_sees_all_but_the_scale_bar(facts: Classifier) ->
 def test_what_a_classifier_of_fields_says_is_no_cells_opinion(facts: Classifier) -> None:
     view, cell, bodies = scene((60, 60, 12), (150, 100, 10))
     verdict = classify(view, cell, GLASS, bodies, Shown(224), facts.model_copy(update={"shown": "field"}))
-    assert verdict.of_cells.shape == (0, 4)
+    assert verdict.cell_probabilities.shape == (0, 4)
     assert verdict.probabilities.shape == (4,)
 
 

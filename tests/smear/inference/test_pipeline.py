@@ -12,12 +12,13 @@ from smear.classes import LABELS
 from smear.errors import BundleError, RuntimeUnavailableError
 from smear.findings import Finding, Frame
 from smear.imaging.resampling import to_tensor
+from smear.inference.frame_processor import FrameProcessor
 from smear.inference.pipeline import Pipeline
 from smear.metrics import dice
 from smear.synthetic import blank, render
 from tests.tiny_bundle import SEGMENT_BIAS, SEGMENT_WEIGHTS, pixel_model
 
-STAGES = ["resample", "segment", "cells", "classify", "gate", "total"]
+STAGES = ["correct", "resample", "segment", "cells", "classify", "gate", "settle", "total"]
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +27,8 @@ def bundle(tiny_bundle: Path) -> Bundle:
 
 
 @pytest.fixture(scope="module")
-def pipeline(bundle: Bundle):
-    opened = Pipeline(bundle, "float32")
+def processor(bundle: Bundle):
+    opened = FrameProcessor(Pipeline(bundle, "float32"))
     yield opened
     opened.close()
 
@@ -64,85 +65,85 @@ def check(finding: Finding, height: int, width: int) -> None:
     ],
 )
 def test_mask_and_cells_fit_the_frame_whatever_its_size(
-    pipeline: Pipeline, height: int, width: int, drawn_um: float, known_um: float | None
+    processor: FrameProcessor, height: int, width: int, drawn_um: float, known_um: float | None
 ) -> None:
     field = render("Pre", 3, (height, width), drawn_um)
-    finding = pipeline.examine(Frame(field.image, "drawn", known_um))
+    finding = processor.examine(Frame(field.image, "drawn", known_um))
     check(finding, height, width)
     assert finding.cells
     assert dice(field.mask.cell, finding.mask.cell) > 0.75
     assert all((cell.area_um2 is None) == (known_um is None) for cell in finding.cells)
 
 
-def test_a_cell_measures_the_same_through_another_camera(pipeline: Pipeline) -> None:
+def test_a_cell_measures_the_same_through_another_camera(processor: FrameProcessor) -> None:
     field = render("Pre", 5, (224, 224), 0.5, cells=8)
     larger = cv2.resize(field.image, (448, 448), interpolation=cv2.INTER_CUBIC)
     areas = []
     for image, pixel_size_um in ((field.image, 0.5), (larger, 0.25)):
-        finding = pipeline.examine(Frame(image, "drawn", pixel_size_um))
+        finding = processor.examine(Frame(image, "drawn", pixel_size_um))
         areas.append(sorted(cell.area_um2 or 0.0 for cell in finding.cells))
     assert len(areas[0]) == len(areas[1])
     assert areas[0] == pytest.approx(areas[1], rel=0.1, abs=5)
 
 
 @pytest.mark.parametrize("label", LABELS)
-def test_cells_are_found_and_counted(pipeline: Pipeline, label: str) -> None:
+def test_cells_are_found_and_counted(processor: FrameProcessor, label: str) -> None:
     field = render(label, 50)
-    finding = pipeline.examine(Frame(field.image, "drawn"))
+    finding = processor.examine(Frame(field.image, "drawn"))
     check(finding, 224, 224)
     assert abs(len(finding.cells) - int(field.cells.max())) <= 4  # by a mere threshold of colour
     assert dice(field.mask.cell, finding.mask.cell) > 0.85
 
 
-def test_a_finding_can_be_traced(pipeline: Pipeline, bundle: Bundle) -> None:
-    finding = pipeline.examine(Frame(render("Pre", 1).image, "drawn"))
+def test_a_finding_can_be_traced(processor: FrameProcessor, bundle: Bundle) -> None:
+    finding = processor.examine(Frame(render("Pre", 1).image, "drawn"))
     assert finding.bundle_sha256 == bundle.sha256
     assert (finding.level, finding.runtime) == ("float32", "ai-edge-litert")
     assert list(finding.timing_ms) == STAGES
     assert finding.timing_ms["total"] == pytest.approx(sum(finding.timing_ms[stage] for stage in STAGES[:-1]))
 
 
-def test_the_same_frame_gives_the_same_finding(pipeline: Pipeline) -> None:
-    first, second = (pipeline.examine(Frame(render("Early", 2).image, "drawn")) for _ in range(2))
+def test_the_same_frame_gives_the_same_finding(processor: FrameProcessor) -> None:
+    first, second = (processor.examine(Frame(render("Early", 2).image, "drawn")) for _ in range(2))
     assert first.probabilities == second.probabilities
     assert (first.mask.values == second.mask.values).all()
 
 
-def test_a_frame_is_not_changed_by_being_examined(pipeline: Pipeline) -> None:
+def test_a_frame_is_not_changed_by_being_examined(processor: FrameProcessor) -> None:
     image = render("Early", 2).image
     before = image.copy()
-    pipeline.examine(Frame(image, "drawn"))
+    processor.examine(Frame(image, "drawn"))
     assert (image == before).all()
 
 
-def test_the_scale_bar_corner_says_nothing_about_the_class(pipeline: Pipeline) -> None:
+def test_the_scale_bar_corner_says_nothing_about_the_class(processor: FrameProcessor) -> None:
     image = render("Pre", 3, cells=12).image
     image[-32:, -48:] = image[:32, :48].min(axis=(0, 1))  # one colour in the corner
     other = image.copy()
     other[-28:-4, -44:-4] = (110, 50, 150)  # something violet there
-    first, second = (pipeline.examine(Frame(each, "drawn")).probabilities for each in (image, other))
+    first, second = (processor.examine(Frame(each, "drawn")).probabilities for each in (image, other))
     assert first == pytest.approx(second, abs=1e-6)
 
 
-def test_an_empty_field_has_an_empty_mask_and_no_class(pipeline: Pipeline) -> None:
-    finding = pipeline.examine(Frame(blank(1).image, "drawn"))
+def test_an_empty_field_has_an_empty_mask_and_no_class(processor: FrameProcessor) -> None:
+    finding = processor.examine(Frame(blank(1).image, "drawn"))
     check(finding, 224, 224)
     assert finding.cells == ()
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_noise_is_examined_without_a_fault(pipeline: Pipeline, seed: int) -> None:
+def test_noise_is_examined_without_a_fault(processor: FrameProcessor, seed: int) -> None:
     rng = np.random.default_rng(seed)
     height, width = (int(side) for side in rng.integers(32, 500, 2))
     image = rng.integers(0, 256, (height, width, 3), np.uint8)
-    check(pipeline.examine(Frame(image, "noise", [None, 0.3][seed % 2])), height, width)
+    check(processor.examine(Frame(image, "noise", [None, 0.3][seed % 2])), height, width)
 
 
-def test_one_preprocessing_the_mask_is_what_the_same_weights_give_by_hand(pipeline: Pipeline) -> None:
+def test_one_preprocessing_the_mask_is_what_the_same_weights_give_by_hand(processor: FrameProcessor) -> None:
     image = render("Pre", 7).image
     logits = to_tensor(image)[0] @ SEGMENT_WEIGHTS.T + SEGMENT_BIAS
     by_hand = logits.argmax(axis=-1) > 0
-    assert dice(by_hand, pipeline.examine(Frame(image, "drawn")).mask.cell) > 0.97  # but for holes and specks
+    assert dice(by_hand, processor.examine(Frame(image, "drawn")).mask.cell) > 0.97  # but for holes and specks
 
 
 def test_models_are_wrapped_only_after_they_are_proven(bundle: Bundle) -> None:
@@ -160,7 +161,7 @@ def test_models_are_wrapped_only_after_they_are_proven(bundle: Bundle) -> None:
         def close(self) -> None:
             self._model.close()
 
-    opened = Pipeline(bundle, "float32", wrap=Counting)
+    opened = FrameProcessor(Pipeline(bundle, "float32", wrap=Counting))
     assert seen == []
     finding = opened.examine(Frame(render("Pre", 1).image, "drawn"))
     opened.close()

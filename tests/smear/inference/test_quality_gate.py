@@ -1,5 +1,6 @@
 """A field that is blurred, dark, bleached, blank or no smear is refused with its reason; a good one is not."""
 
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -7,26 +8,29 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from smear.bundle.manifest import Classifier, load_bundle
 from smear.classes import LABELS
-from smear.findings import Finding, Frame, Quality
+from smear.findings import Finding, Frame, Quality, Refusal, RefusalCode
 from smear.images import list_images
-from smear.imaging.masking import glass_of
+from smear.imaging.masking import background_of
 from smear.imaging.resampling import to_model_scale
-from smear.inference.aggregation import Verdict, judge
+from smear.inference.aggregation import FieldOpinion, aggregate
+from smear.inference.frame_processor import FrameProcessor
 from smear.inference.pipeline import Pipeline
-from smear.inference.quality_gate import Limits, measure_quality, refusals
+from smear.inference.quality_gate import REFUSE_DRIFT, Limits, Measured, QualityGate, Reference, measure
 from smear.synthetic import blank, red_cells_only, render
 
 GOOD = Quality(focus=0.1, clipped=0.0, brightness=0.9, cell_share=0.1)
 SENTENCE = re.compile(r"^[a-z].*\w.*: [a-z].*\w")  # what is wrong: what to do
-SURE = judge(np.array([[9.0, 0, 0, 0]]), np.ones(1), 1.0)
+SURE = aggregate(np.array([[9.0, 0, 0, 0]]), np.ones(1), 1.0)
 
 
 @pytest.fixture(scope="module")
-def pipeline(tiny_bundle: Path):
-    opened = Pipeline(load_bundle(tiny_bundle), "float32")
+def processor(tiny_bundle: Path):
+    opened = FrameProcessor(Pipeline(load_bundle(tiny_bundle), "float32"))
     yield opened
     opened.close()
 
@@ -42,46 +46,57 @@ def good() -> np.ndarray:
     return (render("Pre", 51, cells=14).image * 0.95).astype(np.uint8)
 
 
-def reasons(pipeline: Pipeline, image: np.ndarray) -> Finding:
-    finding = pipeline.examine(Frame(image, "drawn"))
-    assert all(SENTENCE.match(said) for said in finding.refusals), finding.refusals
+def reasons(processor: FrameProcessor, image: np.ndarray) -> Finding:
+    finding = processor.examine(Frame(image, "drawn"))
+    assert all(SENTENCE.match(refusal.advice) for refusal in finding.refusals), finding.refusals
     if finding.refusals:
         assert finding.label is None
     return finding
 
 
-def measured(
-    image: np.ndarray, cell: np.ndarray | None = None, pixel_size_um: float | None = None
-) -> tuple[Quality, float]:
+def measured(image: np.ndarray, cell: np.ndarray | None = None, pixel_size_um: float | None = None) -> Measured:
     view = to_model_scale(image, pixel_size_um)
     cell = np.zeros(view.pixels.shape[:2], bool) if cell is None else cell
-    return measure_quality(view, cell, glass_of(view, cell), None)
+    return measure(view, cell, background_of(view, cell))
 
 
-def says(finding: Finding, words: str) -> bool:
-    return any(words in said for said in finding.refusals)
+def said(
+    facts: Classifier,
+    quality: Quality = GOOD,
+    tint: float = 0.0,
+    cells: int = 5,
+    opinion: FieldOpinion | None = SURE,
+    finite: bool = True,
+) -> list[Refusal]:
+    """What the gate refuses of a field that measures so."""
+    gate = QualityGate(Limits(), facts)
+    return list(gate.refusals(Measured(quality, quality.focus, tint), cells, opinion=opinion, finite=finite))
+
+
+def codes(finding: Finding) -> set[RefusalCode]:
+    return {refusal.code for refusal in finding.refusals}
 
 
 @pytest.mark.parametrize("label", LABELS)
-def test_a_sharp_well_lit_field_is_labelled(pipeline: Pipeline, label: str) -> None:
-    finding = reasons(pipeline, render(label, 50).image)
+def test_a_sharp_well_lit_field_is_labelled(processor: FrameProcessor, label: str) -> None:
+    finding = reasons(processor, render(label, 50).image)
     assert finding.refusals == ()
     assert finding.label == finding.top
 
 
-def test_a_blurred_field_is_out_of_focus(pipeline: Pipeline, good: np.ndarray) -> None:
-    assert says(reasons(pipeline, cv2.GaussianBlur(good, (0, 0), 4)), "out of focus")
+def test_a_blurred_field_is_out_of_focus(processor: FrameProcessor, good: np.ndarray) -> None:
+    assert RefusalCode.OUT_OF_FOCUS in codes(reasons(processor, cv2.GaussianBlur(good, (0, 0), 4)))
 
 
-def test_a_field_photographed_out_of_focus_is_out_of_focus(pipeline: Pipeline) -> None:
-    assert says(reasons(pipeline, render("Pre", 51, cells=14, defocus_um=12.0).image), "out of focus")
+def test_a_field_photographed_out_of_focus_is_out_of_focus(processor: FrameProcessor) -> None:
+    assert RefusalCode.OUT_OF_FOCUS in codes(reasons(processor, render("Pre", 51, cells=14, defocus_um=12.0).image))
 
 
 def test_focus_falls_with_the_blur_whatever_the_light(good: np.ndarray) -> None:
     field = render("Pre", 51, cells=14)
 
     def focus(image: np.ndarray) -> float:
-        return measured(image, field.mask.cell)[0].focus
+        return measured(image, field.mask.cell).quality.focus
 
     blurred = [focus(cv2.GaussianBlur(good, (0, 0), sigma)) for sigma in (0.5, 1, 2, 3, 5)]
     assert blurred == sorted(blurred, reverse=True)
@@ -89,15 +104,15 @@ def test_focus_falls_with_the_blur_whatever_the_light(good: np.ndarray) -> None:
     assert focus(dimmed) == pytest.approx(focus(good), rel=0.1)
 
 
-def test_a_dark_field_is_too_dark(pipeline: Pipeline, good: np.ndarray) -> None:
-    finding = reasons(pipeline, (good * 0.2).astype(np.uint8))
-    assert says(finding, "too dark")
-    assert says(reasons(pipeline, np.zeros_like(good)), "too dark")
+def test_a_dark_field_is_too_dark(processor: FrameProcessor, good: np.ndarray) -> None:
+    finding = reasons(processor, (good * 0.2).astype(np.uint8))
+    assert RefusalCode.TOO_DARK in codes(finding)
+    assert RefusalCode.TOO_DARK in codes(reasons(processor, np.zeros_like(good)))
 
 
-def test_a_bleached_field_is_overexposed(pipeline: Pipeline, good: np.ndarray) -> None:
-    assert says(reasons(pipeline, np.clip(good * 8.0, 0, 255).astype(np.uint8)), "over- or underexposed")
-    assert says(reasons(pipeline, np.full_like(good, 255)), "or underexposed (100%")
+def test_a_bleached_field_is_overexposed(processor: FrameProcessor, good: np.ndarray) -> None:
+    assert RefusalCode.BAD_EXPOSURE in codes(reasons(processor, np.clip(good * 8.0, 0, 255).astype(np.uint8)))
+    assert RefusalCode.BAD_EXPOSURE in codes(reasons(processor, np.full_like(good, 255)))
 
 
 def test_white_glass_around_well_exposed_cells_is_no_fault() -> None:
@@ -105,92 +120,136 @@ def test_white_glass_around_well_exposed_cells_is_no_fault() -> None:
     cell = np.zeros((224, 224), bool)
     cell[80:120, 80:120] = True
     image[cell] = (110, 60, 150)
-    assert measured(image, cell)[0].clipped == 0
+    assert measured(image, cell).quality.clipped == 0
 
 
-def test_an_empty_field_has_no_white_cell(pipeline: Pipeline) -> None:
-    finding = reasons(pipeline, blank(1).image)
-    assert says(finding, "no white cell found: move the stage")
+def test_an_empty_field_has_no_white_cell(processor: FrameProcessor) -> None:
+    finding = reasons(processor, blank(1).image)
+    assert RefusalCode.NO_CELLS in codes(finding)
     assert finding.top is None
     assert finding.probabilities == {}
     assert not finding.mask.values.any()
 
 
-def test_a_field_of_red_cells_has_no_white_cell(pipeline: Pipeline) -> None:
-    assert says(reasons(pipeline, red_cells_only(1).image), "no white cell found")
+def test_a_field_of_red_cells_has_no_white_cell(processor: FrameProcessor) -> None:
+    assert RefusalCode.NO_CELLS in codes(reasons(processor, red_cells_only(1).image))
 
 
-def test_a_tissue_tint_is_no_clear_glass(pipeline: Pipeline, good: np.ndarray) -> None:
+def test_a_tissue_tint_is_no_clear_glass(processor: FrameProcessor, good: np.ndarray) -> None:
     tinted = (good * (1.0, 0.72, 0.9)).astype(np.uint8)  # eosin all over, as in a section
-    assert says(reasons(pipeline, tinted), "no clear glass")
+    assert RefusalCode.TINTED_BACKGROUND in codes(reasons(processor, tinted))
 
 
 def test_half_of_real_tissue_sections_show_no_clear_glass(data_dir: Path) -> None:
     tints = []
     for path in list_images(data_dir / "ood" / "histology"):
         image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)  # stored with an alpha channel
-        tints.append(measured(image)[1])
+        tints.append(measured(image).tint)
     assert len(tints) == 50
     assert np.median(tints) > Limits().max_glass_tint
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "code", "figure"),
     [
-        ({"focus": 0.01}, "out of focus (36% of the least sharpness): turn the fine focus"),
-        ({"clipped": 0.7}, "over- or underexposed (70%"),
-        ({"brightness": 0.1}, "too dark (glass at 10%): raise the lamp"),
-        ({"cell_share": 0.7}, "cells lie too thick (70% of the field): go to a thinner part"),
+        ({"focus": 0.01}, RefusalCode.OUT_OF_FOCUS, "36%"),
+        ({"clipped": 0.7}, RefusalCode.BAD_EXPOSURE, "70%"),
+        ({"brightness": 0.1}, RefusalCode.TOO_DARK, "10%"),
+        ({"cell_share": 0.7}, RefusalCode.TOO_CROWDED, "70%"),
+        ({"colour_drift": 25.0}, RefusalCode.LIGHT_CHANGED, "25"),
     ],
 )
-def test_each_limit_has_its_own_sentence(facts: Classifier, change: dict[str, float], words: str) -> None:
-    (said,) = refusals(replace(GOOD, **change), 0.0, 5, SURE, facts, Limits())
-    assert said.startswith(words)
-    assert SENTENCE.match(said)
+def test_each_limit_has_its_own_code_and_sentence(
+    facts: Classifier, change: dict[str, float], code: RefusalCode, figure: str
+) -> None:
+    (refusal,) = said(facts, replace(GOOD, **change))
+    assert refusal.code == code
+    assert figure in refusal.advice
+    assert SENTENCE.match(refusal.advice)
 
 
 def test_a_good_field_has_no_refusal(facts: Classifier) -> None:
-    assert refusals(GOOD, 0.0, 5, SURE, facts, Limits()) == ()
+    assert said(facts) == []
 
 
-def test_without_a_cell_focus_and_classes_are_not_spoken_of(facts: Classifier) -> None:
-    said = refusals(replace(GOOD, focus=0.0, cell_share=0.0), 0.0, 0, None, facts, Limits())
-    assert said == ("no white cell found: move the stage to another field",)
+def test_without_a_cell_focus_and_classes_are_not_mentioned(facts: Classifier) -> None:
+    (refusal,) = said(facts, replace(GOOD, focus=0.0, cell_share=0.0), cells=0, opinion=None)
+    assert refusal.code == RefusalCode.NO_CELLS
 
 
-def test_a_cell_on_the_scale_bar_is_no_cell_and_the_reason_says_where_it_lies(pipeline: Pipeline) -> None:
+def test_a_field_is_refused_below_a_share_of_the_calibrated_focus_and_once_only(facts: Classifier) -> None:
+    gate = QualityGate(Limits(), facts, Reference(best_focus=1.0))
+    for focus, refused in ((0.5, 0), (0.2, 1), (0.01, 1)):
+        found = gate.refusals(Measured(replace(GOOD, focus=focus), focus, 0.0), 5, opinion=SURE)
+        assert [each.code for each in found] == [RefusalCode.OUT_OF_FOCUS] * refused
+
+
+ANY_FLOAT = st.floats(allow_nan=True, allow_infinity=True)
+
+
+@settings(max_examples=300)
+@given(values=st.lists(ANY_FLOAT, min_size=7, max_size=7), chances=st.lists(ANY_FLOAT, min_size=4, max_size=4))
+def test_a_label_is_given_only_when_every_number_is_finite_and_within_its_limits(
+    tiny_bundle: Path, values: list[float], chances: list[float]
+) -> None:
+    facts = load_bundle(tiny_bundle).manifest.classifier
+    focus, clipped, brightness, cell_share, drift, ood, tint = values
+    limits, opinion = Limits(), FieldOpinion(np.array(chances), np.zeros((1, 4)), ood)
+    quality = Quality(focus, clipped, brightness, cell_share, drift, ood)
+    refused = QualityGate(limits, facts).refusals(Measured(quality, focus, tint), 5, opinion=opinion)
+    good = (
+        all(map(math.isfinite, [*chances, *values]))
+        and focus >= limits.min_focus
+        and clipped <= limits.max_clipped
+        and brightness >= limits.min_brightness
+        and cell_share <= limits.max_cell_share
+        and drift <= REFUSE_DRIFT
+        and tint <= limits.max_glass_tint
+        and facts.ood_above is not None
+        and ood <= facts.ood_above
+        and max(chances) >= facts.abstain_below
+    )
+    assert (refused == ()) == good
+
+
+def test_a_cell_on_the_scale_bar_is_no_cell_and_the_reason_says_where_it_lies(processor: FrameProcessor) -> None:
     field, image = render("Pre", 3, cells=1), blank(1).image.copy()
     rows, columns = np.nonzero(field.mask.cell)
     patch = field.image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     height, width = patch.shape[:2]
     image[-height - 1 : -1, -width - 1 : -1] = patch
-    found = reasons(pipeline, image)
+    found = reasons(processor, image)
     assert len(found.cells) == 1
     assert found.top is None
-    assert says(found, "no white cell found clear of the scale bar's corner: move the stage")
+    assert RefusalCode.NO_CELLS in codes(found)
 
 
-def test_all_that_is_wrong_is_said_at_once(facts: Classifier) -> None:
-    said = refusals(replace(GOOD, focus=0.001, brightness=0.1), 0.5, 5, SURE, facts, Limits())
-    assert [words.split(" (")[0] for words in said] == ["too dark", "no clear glass", "out of focus"]
+def test_everything_that_is_wrong_is_reported_at_once(facts: Classifier) -> None:
+    found = said(facts, replace(GOOD, focus=0.001, brightness=0.1), tint=0.5)
+    assert [each.code for each in found] == [
+        RefusalCode.TOO_DARK, RefusalCode.TINTED_BACKGROUND, RefusalCode.OUT_OF_FOCUS,
+    ]  # fmt: skip
 
 
-def test_a_verdict_that_is_not_sure_enough_abstains(facts: Classifier) -> None:
-    unsure = judge(np.zeros((1, 4)), np.ones(1), 1.0)
-    strict = facts.model_copy(update={"abstain_below": 0.5})
-    (said,) = refusals(GOOD, 0.0, 5, unsure, strict, Limits())
-    assert said == "not sure enough (25%, asked 50%): look at more fields"
+def test_an_opinion_that_is_not_certain_enough_abstains(facts: Classifier) -> None:
+    unsure = aggregate(np.zeros((1, 4)), np.ones(1), 1.0)
+    (refusal,) = said(facts.model_copy(update={"abstain_below": 0.5}), opinion=unsure)
+    assert refusal.code == RefusalCode.UNCERTAIN
+    assert "25%" in refusal.advice
 
 
-def test_a_verdict_that_is_too_strange_abstains_where_a_limit_was_fitted(facts: Classifier) -> None:
-    strange = Verdict(SURE.probabilities, SURE.of_cells, ood_score=0.9)
-    (said,) = refusals(GOOD, 0.0, 5, strange, facts, Limits())
-    assert said.startswith("unlike anything learnt (strangeness 0.90, at most 0.50): check stain, slide")
-    assert refusals(GOOD, 0.0, 5, strange, facts.model_copy(update={"ood_above": None}), Limits()) == ()
+def test_an_opinion_on_what_is_unlike_the_training_data_abstains_where_a_limit_was_fitted(facts: Classifier) -> None:
+    unlike = FieldOpinion(SURE.probabilities, SURE.cell_probabilities, ood_score=0.9)
+    (refusal,) = said(facts, opinion=unlike)
+    assert refusal.code == RefusalCode.OUT_OF_DISTRIBUTION
+    assert said(facts.model_copy(update={"ood_above": None}), opinion=unlike) == []
+
+
+def test_an_answer_that_is_no_number_is_refused_with_its_own_code(facts: Classifier) -> None:
+    assert [each.code for each in said(facts, finite=False)] == [RefusalCode.INVALID_ANSWER]
 
 
 def test_only_the_frame_is_judged_not_its_mirrored_border() -> None:
     image = np.full((100, 100, 3), 200, np.uint8)
     image[:, :10] = 0
-    quality, _ = measured(image, pixel_size_um=0.5)
-    assert quality.clipped == pytest.approx(0.1)
+    assert measured(image, pixel_size_um=0.5).quality.clipped == pytest.approx(0.1)

@@ -16,9 +16,9 @@ from convert.verification.parity import KerasRuntime
 from smear.bundle.manifest import Classifier
 from smear.classes import LABELS
 from smear.imaging.cell_detection import clear_of_scale_bar, find_cells
-from smear.imaging.masking import glass_of
+from smear.imaging.masking import background_of
 from smear.imaging.resampling import FIELD_SIZE, to_model_scale
-from smear.inference.aggregation import MAP_STRIDE, judge, opinions, read_map
+from smear.inference.aggregation import MAP_STRIDE, aggregate, class_probabilities, read_map
 from smear.inference.classification import classify
 from smear.synthetic import render
 from train.data.masked_fields import (
@@ -105,10 +105,10 @@ def test_the_device_reads_of_a_field_what_training_does() -> None:
         abstain_below=0.5, levels={},
     )  # fmt: skip
     seen = [found.bodies[i] for i in clear_of_scale_bar(view, found.bodies)]
-    verdict = classify(view, found.cell, glass_of(view, found.cell), seen, _OnBytes(network), facts)
+    verdict = classify(view, found.cell, background_of(view, found.cell), seen, _OnBytes(network), facts)
     assert len(seen) == len(cells) > 3
-    assert verdict.of_cells == pytest.approx(opinions(read_map(answer, cells[:, :2])), abs=1e-4)
-    expected = judge(answer.mean(axis=(0, 1))[np.newaxis], np.ones(1), 1.3)
+    assert verdict.cell_probabilities == pytest.approx(class_probabilities(read_map(answer, cells[:, :2])), abs=1e-4)
+    expected = aggregate(answer.mean(axis=(0, 1))[np.newaxis], np.ones(1), 1.3)
     assert verdict.probabilities == pytest.approx(expected.probabilities, abs=1e-4)
     assert verdict.ood_score == pytest.approx(expected.ood_score, abs=1e-4)
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from device.cameras.registry import open_camera
-from device.commands.options import open_pipeline
+from device.commands.options import open_processor
 from device.settings import load_settings
 from smear.findings import Finding, Frame
 
@@ -25,7 +25,7 @@ def told(finding: Finding) -> dict[str, Any]:
     """Return what must be equal, and what may differ a little."""
     return {
         "label": finding.label,
-        "refusals": finding.refusals,
+        "refusals": [str(refusal.code) for refusal in finding.refusals],
         "probabilities": finding.probabilities,
         "cells": [cell.bbox for cell in finding.cells],
         "mask": hashlib.sha256(finding.mask.values.tobytes()).hexdigest(),
@@ -39,7 +39,7 @@ def read(name: str) -> list[Frame]:
 
 
 def main(name: str, played: str) -> None:
-    pipeline = open_pipeline(load_settings(), Path(tempfile.mkdtemp()))
+    processor = open_processor(load_settings(), Path(tempfile.mkdtemp()))
     sources = read(f"files:{played}")
     camera = open_camera(name, pixel_size_um=0.25)
     seen: dict[int, Frame] = {}
@@ -55,7 +55,7 @@ def main(name: str, played: str) -> None:
         folder = Path(tempfile.mkdtemp())
         cv2.imwrite(str(folder / "field.png"), cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
         frames = {"camera": frame, "file": read(f"files:{folder}")[0], "played": sources[number]}
-        results.append({kind: told(pipeline.examine(one)) for kind, one in frames.items()})
+        results.append({kind: told(processor.examine(one)) for kind, one in frames.items()})
     sys.stdout.write(json.dumps(results))
 
 

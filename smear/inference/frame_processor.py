@@ -1,0 +1,110 @@
+"""The one way of a frame: correct, observe, decide, settle. Live, in files, in training and in the benchmarks."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from smear.classes import LABELS
+from smear.findings import Finding, Frame
+from smear.inference.pipeline import Observation, Pipeline
+from smear.inference.quality_gate import Decision, Limits, QualityGate, Reference
+from smear.inference.stopwatch import Stopwatch
+
+
+class Correction(Protocol):
+    """What a calibration does to every frame, and what it says of a good one."""
+
+    @property
+    def reference(self) -> Reference:
+        """What the gate compares a corrected field with."""
+        ...
+
+    def correct(self, frame: Frame) -> Frame:
+        """Return `frame` in neutral, even light and with its scale."""
+        ...
+
+
+class Hysteresis(Protocol):
+    """What keeps a label from flickering while the same field is in view."""
+
+    def settle(self, frame: Frame, finding: Finding) -> Finding:
+        """Return `finding`, or the same refused as long as it differs from the last one on this field."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Processed:
+    """A frame at the end of its way."""
+
+    frame: Frame  # corrected: what was looked at, and what is kept
+    finding: Finding
+
+
+class FrameProcessor:
+    """Turns frames into findings, with one bundle at one level."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        limits: Limits | None = None,
+        correction: Correction | None = None,
+        hysteresis: Hysteresis | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """`correction` and `hysteresis` are for a camera; a picture from a file needs neither.
+
+        `clock` gives the seconds by which `Finding.timing_ms` is measured.
+        """
+        self.pipeline = pipeline
+        self._limits = limits or Limits()
+        self._hysteresis = hysteresis
+        self._clock = clock
+        self.use(correction)
+
+    def use(self, correction: Correction | None) -> None:
+        """Take another calibration from the next frame on; None: take frames as they are."""
+        self._correction = correction
+        reference = correction.reference if correction is not None else None
+        self._gate = QualityGate(self._limits, self.pipeline.bundle.manifest.classifier, reference)
+
+    def process(self, frame: Frame) -> Processed:
+        """Return `frame` as corrected, and what is concluded from it.
+
+        Raises:
+            InferenceError: a model did not answer.
+        """
+        stopwatch = Stopwatch(self._clock)
+        with stopwatch.stage("correct"):
+            corrected = frame if self._correction is None else self._correction.correct(frame)
+        seen = self.pipeline.observe(corrected, stopwatch)
+        with stopwatch.stage("gate"):
+            finding = self._finding(seen, self._gate.decide(seen))
+        with stopwatch.stage("settle"):
+            if self._hysteresis is not None:
+                finding = self._hysteresis.settle(corrected, finding)
+        return Processed(corrected, replace(finding, timing_ms=stopwatch.timing_ms()))
+
+    def examine(self, frame: Frame) -> Finding:
+        """Return what is concluded from `frame`, for who needs no corrected frame; see `process`."""
+        return self.process(frame).finding
+
+    def close(self) -> None:
+        """Free both models."""
+        self.pipeline.close()
+
+    def _finding(self, seen: Observation, decision: Decision) -> Finding:
+        opinion, pipeline = seen.opinion, self.pipeline
+        top = LABELS[int(opinion.probabilities.argmax())] if opinion is not None else None
+        return Finding(
+            label=None if decision.refusals else top,
+            top=top,
+            probabilities=dict(zip(LABELS, map(float, opinion.probabilities), strict=True)) if opinion else {},
+            refusals=decision.refusals,
+            cells=seen.cells,
+            mask=seen.mask,
+            quality=decision.quality,
+            bundle_sha256=pipeline.bundle.sha256,
+            level=pipeline.level,
+            runtime=pipeline.runtime,
+        )
