@@ -27,6 +27,9 @@ from smear.output_files import printable
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 MIN_SIDE_PX = 32  # smaller holds no whole leukocyte at any usable scale
 MAX_PIXELS = 50_000_000  # four times the 12.3 megapixels of the Pi's HQ camera
+# A file that unpacks to far more than any photograph does is made to fill memory; small ones cannot.
+_SMALL_PIXELS = 4_000_000
+_MAX_PIXELS_A_BYTE = 200  # photographs: 30 at the lowest quality of JPEG
 _MAX_STREAM_BYTES = 100_000_000  # of what is no file on a disk, and so has no size: a pipe
 _PNG_BITS_AT = 24
 # Whatever a parser meets in hostile bytes; Pillow's documentation promises no list.
@@ -135,6 +138,7 @@ def _read(file: IO[bytes]) -> Picture:
 
 def _decoded(picture: ImageFile.ImageFile, kind: str, file: IO[bytes]) -> Picture:
     _check_size(picture.size)
+    _check_bytes(picture.size, file)
     pixel_size_um: float | None = None
     bits, notes = 8, tuple[str, ...]()
     if isinstance(picture, TiffImageFile):
@@ -207,3 +211,10 @@ def _check_size(size: tuple[int, int]) -> None:
         raise ImageError(f"{width}x{height} is larger than {MAX_PIXELS:,} pixels; crop or scale it down")
     if min(width, height) < MIN_SIDE_PX:
         raise ImageError(f"{width}x{height} is too small; a field needs at least {MIN_SIDE_PX} pixels a side")
+
+
+def _check_bytes(size: tuple[int, int], file: IO[bytes]) -> None:
+    pixels, length = size[0] * size[1], file.seek(0, io.SEEK_END)
+    file.seek(0)
+    if pixels > max(_SMALL_PIXELS, length * _MAX_PIXELS_A_BYTE):
+        raise ImageError(f"{size[0]}x{size[1]} pixels in {length:,} bytes: damaged, or no photograph")
