@@ -10,8 +10,10 @@ from typing import Any, NoReturn
 import click
 
 from device.system.process import set_process_defaults
+from device.system.streams import OutputError, protect_streams
 from smear import RESEARCH_USE_ONLY, __version__
 from smear.errors import SmearscopeError
+from smear.output_files import printable
 
 INTERRUPTED = 130  # 128 + SIGINT, what a shell expects of a program ended by Ctrl-C
 OTHER_EXTRAS = {"cryptography": "sign", "pygame": "screen"}  # packages that are in no command's own extra
@@ -88,7 +90,7 @@ class LazyGroup(click.Group):
 def _fail(ctx: click.Context, message: str) -> NoReturn:
     if ctx.params.get("verbose"):
         traceback.print_exc()
-    click.echo(f"smearscope: {' '.join(message.split())}", err=True)
+    click.echo(f"smearscope: {printable(' '.join(message.split()))}", err=True)
     ctx.exit(1)
 
 
@@ -120,7 +122,11 @@ def cli(verbose: bool) -> None:
 def main() -> None:
     """Entry point of the `smearscope` script."""
     set_process_defaults(os.environ)
+    protect_streams()
     try:
         cli(prog_name="smearscope")
+    except OutputError as error:  # of --help, which is printed before the group runs
+        click.echo(f"smearscope: {error}", err=True)
+        sys.exit(1)
     except KeyboardInterrupt:  # before or after the group ran: importing, or writing the last line
         sys.exit(INTERRUPTED)

@@ -3,14 +3,14 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
+from device.commands.analysis_outputs import AnalysisOutputs, output_names
 from device.commands.options import (
     ModelChoice,
     config_option,
@@ -19,26 +19,22 @@ from device.commands.options import (
     open_processor,
     settings_and_data,
 )
-from smear.errors import ImageError, SmearscopeError, StoreError
+from smear import RESEARCH_USE_ONLY
+from smear.errors import ImageError, SmearscopeError
 from smear.findings import CellMask, Finding, Frame, Quality, Refusal, RefusalCode
-from smear.images import list_images, read_image, write_image
+from smear.images import Picture, look_through, read_field
 from smear.inference.frame_processor import FrameProcessor
-from smear.inference.overlay import draw_overlay, finding_json
+from smear.inference.overlay import finding_json
+from smear.output_files import printable
 
 
-@dataclass(frozen=True, slots=True)
-class Outputs:
-    """Where masks and overlays go; None: not wanted."""
+@dataclass(slots=True)
+class Inputs:
+    """What the paths of the command line come to."""
 
-    masks: Path | None
-    overlays: Path | None
-
-    def write(self, name: Path, frame: Frame, finding: Finding) -> None:
-        """Write what is wanted for the picture whose output is called `name`, a relative path."""
-        if self.masks is not None:
-            write_image(_ready(self.masks / name), finding.mask.values)
-        if self.overlays is not None:
-            write_image(_ready(self.overlays / name), draw_overlay(frame.image, finding))
+    pictures: list[Path] = field(default_factory=list)
+    passed_over: Counter[str] = field(default_factory=Counter)  # by kind
+    unreadable: list[str] = field(default_factory=list)  # a sentence for each folder that cannot be opened
 
 
 @click.command()
@@ -49,7 +45,7 @@ class Outputs:
 @click.option(
     "--pixel-size-um",
     type=click.FloatRange(0.01, 10),
-    help="Edge of one pixel on the slide.  [default: unknown, each picture is one whole field]",
+    help="Edge of one pixel on the slide.  [default: an OME-TIFF's own; else unknown, each picture is one whole field]",
 )
 @model_options
 @data_option
@@ -66,57 +62,107 @@ def command(
 ) -> None:
     """Examine pictures: files, or folders with all pictures below them.
 
+    JPEG, PNG, TIFF, BMP and WebP of one picture each are read. Masks and overlays lie on the picture as viewers
+    show it: turned as its EXIF orientation says.
+
     A picture that cannot be read is named on stderr (and in its JSON line); the others are still examined, and
-    the exit code is 1.
+    the exit code is 1. No file is replaced but masks and overlays of an earlier run.
     """
     settings, data = settings_and_data(config_path, data_path)
-    pictures = list(_pictures(paths))
-    processor = open_processor(settings, data, choice)
-    outputs = Outputs(masks, overlays)
-    failed = 0
-    for path, name in zip(pictures, _output_names(pictures), strict=True):
+    inputs = _inputs(paths)
+    names = output_names(inputs.pictures)
+    with AnalysisOutputs(masks, overlays) as outputs:
+        outputs.require_free(names)
+        processor = open_processor(settings, data, choice)
         try:
-            result = _examine(processor, path, name, pixel_size_um, outputs)
+            notes, failed = _examine_all(inputs.pictures, names, processor, pixel_size_um, outputs, as_json)
+        finally:
+            processor.close()
+    if not as_json:
+        click.echo(RESEARCH_USE_ONLY)
+    _sum_up(inputs, notes, failed)
+
+
+def _examine_all(
+    pictures: list[Path],
+    names: list[Path],
+    processor: FrameProcessor,
+    pixel_size_um: float | None,
+    outputs: AnalysisOutputs,
+    as_json: bool,
+) -> tuple[Counter[str], int]:
+    """Examine and print picture after picture; return how often each note was made, and how many failed."""
+    notes: Counter[str] = Counter()
+    failed = 0
+    extra: dict[str, Any]
+    for path, name in zip(pictures, names, strict=True):
+        try:
+            picture = read_field(path)
+            finding = _examined(processor, path, picture, name, pixel_size_um, outputs)
         except ImageError as error:
             failed += 1
             click.echo(f"smearscope: {' '.join(str(error).split())}", err=True)
-            result = finding_json(str(path), _unread(str(error), processor)) | {"error": str(error)}
+            finding, extra = _unread(str(error), processor), {"error": str(error)}
+        else:
+            notes.update(picture.notes)
+            extra = {"notes": list(picture.notes)} if picture.notes else {}
+        result = finding_json(printable(path), finding) | extra | {"notice": RESEARCH_USE_ONLY}
         click.echo(json.dumps(result) if as_json else _line(result))
-    processor.close()
-    if failed:
-        raise SmearscopeError(f"{failed} of {len(pictures)} pictures could not be examined; see the lines above")
+    return notes, failed
 
 
-def _examine(
-    processor: FrameProcessor, path: Path, name: Path, pixel_size_um: float | None, outputs: Outputs
-) -> dict[str, Any]:
-    frame = Frame(read_image(path), str(path), pixel_size_um, 0, time.monotonic(), time.time())
+def _examined(
+    processor: FrameProcessor,
+    path: Path,
+    picture: Picture,
+    name: Path,
+    pixel_size_um: float | None,
+    outputs: AnalysisOutputs,
+) -> Finding:
+    size = pixel_size_um or picture.pixel_size_um
+    frame = Frame(picture.image, printable(path), size, 0, time.monotonic(), time.time())
     processed = processor.process(frame)
     outputs.write(name, processed.frame, processed.finding)
-    return finding_json(str(path), processed.finding)
+    return processed.finding
 
 
-def _pictures(paths: tuple[Path, ...]) -> Iterator[Path]:
+def _inputs(paths: tuple[Path, ...]) -> Inputs:
+    inputs = Inputs()
     for path in paths:
         if not path.is_dir():
-            yield path
+            inputs.pictures.append(path)
             continue
-        found = list_images(path)
-        if not found:
+        found = look_through(path)
+        inputs.pictures += found.pictures
+        inputs.passed_over.update(found.passed_over)
+        inputs.unreadable += found.unreadable
+        if not found.pictures and not found.unreadable:
             raise ImageError(
-                f"{path}: no picture in this folder; give a folder with JPEG, PNG, BMP, TIFF or WebP files"
+                f"{printable(path)}: no picture in this folder; give a folder with JPEG, PNG, BMP, TIFF or WebP files"
             )
-        yield from found
+    return inputs
 
 
-def _output_names(pictures: list[Path]) -> list[Path]:
-    """Return STEM.png for each picture; below its folder's name where two pictures share a stem."""
-    stems = Counter(path.stem for path in pictures)
-    names = [Path(path.parent.name if stems[path.stem] > 1 else "", f"{path.stem}.png") for path in pictures]
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:  # same folder name too: number them rather than overwrite one with the other
-        return [name.with_stem(f"{name.stem}-{i}") if name in twice else name for i, name in enumerate(names)]
-    return names
+def _sum_up(inputs: Inputs, notes: Counter[str], failed: int) -> None:
+    """Say on stderr what was converted and passed over.
+
+    Raises:
+        SmearscopeError: a picture or folder could not be read.
+    """
+    for note, count in notes.items():
+        click.echo(f"smearscope: {count} {'picture' if count == 1 else 'pictures'}: {note}", err=True)
+    if inputs.passed_over:
+        kinds = ", ".join(f"{count} {printable(kind)}" for kind, count in sorted(inputs.passed_over.items()))
+        click.echo(f"smearscope: files passed over: {kinds}", err=True)
+    for sentence in inputs.unreadable:
+        click.echo(f"smearscope: {sentence}", err=True)
+    faults = []
+    if failed:
+        faults.append(f"{failed} of {len(inputs.pictures)} pictures could not be examined")
+    if inputs.unreadable:
+        faults.append(f"{len(inputs.unreadable)} folders could not be opened")
+    if faults:
+        raise SmearscopeError(f"{' and '.join(faults)}; see the lines above")
 
 
 def _unread(reason: str, processor: FrameProcessor) -> Finding:
@@ -130,6 +176,8 @@ def _unread(reason: str, processor: FrameProcessor) -> Finding:
 
 def _line(result: dict[str, Any]) -> str:
     """One picture for people."""
+    if "error" in result:
+        return f"{result['image']}  not examined"
     top = result["top"]
     share = f" {result['probabilities'][top]:.0%}" if top else ""
     if result["label"]:
@@ -143,11 +191,3 @@ def _line(result: dict[str, Any]) -> str:
 
 def _reasons(result: dict[str, Any]) -> str:
     return "; ".join(refusal["advice"] for refusal in result["refusals"])
-
-
-def _ready(path: Path) -> Path:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"cannot make {path.parent}: {error.strerror}; choose another folder") from error
-    return path

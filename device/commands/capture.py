@@ -28,9 +28,10 @@ from device.commands.tables import SIMULATED
 from device.session.control_server import ask
 from device.settings import Settings
 from smear import RESEARCH_USE_ONLY
-from smear.errors import CameraError, StoreError
-from smear.images import encode, write_atomic
+from smear.errors import CameraError
+from smear.images import encode, encode_output
 from smear.inference.overlay import draw_overlay, finding_json
+from smear.output_files import OutputFolder, printable
 
 if TYPE_CHECKING:
     from smear.inference.frame_processor import FrameProcessor
@@ -64,6 +65,8 @@ def command(
     Asks the running device where there is one and neither a camera nor a model is named; else opens the camera.
     Writes NAME.jpg (the photograph), NAME-overlay.png (cells outlined) and NAME.json (the result).
     """
+    if str(out) == "-":
+        raise click.UsageError("--out takes a folder: three files cannot be one stream; --json prints the result")
     settings, data = settings_and_data(config_path, data_path)
     shot = None
     if camera is None and choice == NO_CHOICE:  # else a device set so is wanted
@@ -109,7 +112,7 @@ def _taken(settings: Settings, data: Path, camera: str | None, processor: "Frame
     frame, finding = processed.frame, processed.finding
     about = {"camera": source.name, "simulated": source.simulated, "wall_time_s": frame.wall_time_s}
     photograph = encode(frame.image, ".jpg", JPEG_QUALITY)
-    return Shot(photograph, encode(draw_overlay(frame.image, finding), ".png"), finding_json("", finding), about)
+    return Shot(photograph, encode_output(draw_overlay(frame.image, finding)), finding_json("", finding), about)
 
 
 def _opened(settings: Settings, camera: str | None, corrector: Corrector) -> Camera:
@@ -123,16 +126,14 @@ def _opened(settings: Settings, camera: str | None, corrector: Corrector) -> Cam
 
 def _write(shot: Shot, out: Path, as_json: bool) -> None:
     """Write the three files and say what is in them."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"cannot make {out}: {error.strerror}; choose another folder with --out") from error
-    stem = out / datetime.now().astimezone().strftime("field-%Y%m%dT%H%M%S-%f")
-    photograph, overlay, result = (Path(f"{stem}{end}") for end in (".jpg", "-overlay.png", ".json"))
-    whole = shot.result | {"image": str(photograph)} | shot.about | {"overlay": str(overlay)}
-    text = json.dumps(whole, ensure_ascii=False)
-    for path, content in ((photograph, shot.photograph), (overlay, shot.overlay), (result, (text + "\n").encode())):
-        write_atomic(path, content)
+    stem = datetime.now().astimezone().strftime("field-%Y%m%dT%H%M%S-%f")
+    names = [f"{stem}{end}" for end in (".jpg", "-overlay.png", ".json")]
+    photograph, overlay, _ = paths = [printable(out / name) for name in names]
+    whole = shot.result | {"image": photograph} | shot.about | {"overlay": overlay, "notice": RESEARCH_USE_ONLY}
+    text = json.dumps(whole)
+    with OutputFolder(out, create=True) as folder:
+        for name, content in zip(names, (shot.photograph, shot.overlay, f"{text}\n".encode()), strict=True):
+            folder.write(name, content, lambda head: False)
     if as_json:
         click.echo(text)
         return
@@ -140,5 +141,5 @@ def _write(shot: Shot, out: Path, as_json: bool) -> None:
         click.echo(SIMULATED)
     said = whole["label"] or f"refused ({'; '.join(each['advice'] for each in whole['refusals']) or 'nothing found'})"
     click.echo(f"{said}; {len(whole['cells'])} leukocytes; {RESEARCH_USE_ONLY}")
-    for path in (photograph, overlay, result):
+    for path in paths:
         click.echo(f"wrote {path}")

@@ -16,7 +16,7 @@ from device.store.recorder import Recorder
 from device.system.clock import Clock
 from smear.errors import CameraError
 from smear.findings import Finding, Frame
-from smear.images import encode
+from smear.images import encode, encode_output
 from smear.inference.overlay import draw_overlay, finding_json, refusal_json
 
 NAME_CHARACTERS = 80  # of a slide: a line on the screen and in a table
@@ -90,7 +90,7 @@ class ControlHandlers:
     def capture(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return the next field with its photograph and overlay."""
         examined = self._next_field()
-        overlay = encode(draw_overlay(examined.frame.image, examined.finding), ".png")
+        overlay = encode_output(draw_overlay(examined.frame.image, examined.finding))
         photograph = encode(examined.frame.image, ".jpg", int(request.get("jpeg_quality", 95)))
         return {
             "result": finding_json("", examined.finding),

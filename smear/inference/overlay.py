@@ -7,6 +7,7 @@ import numpy as np
 
 from smear.classes import FIELD_CLASSES
 from smear.findings import Cell, Finding, Refusal
+from smear.inference.legend import draw_legend, legend_lines
 
 Colour = tuple[int, int, int]
 
@@ -45,13 +46,18 @@ def refusal_json(refusal: Refusal) -> dict[str, str]:
 
 
 def draw_overlay(image: np.ndarray, finding: Finding) -> np.ndarray:
-    """Return RGB uint8 (H, W, 3) `image` with each leukocyte outlined in its class's colour."""
+    """Return RGB uint8 (H, W, 3) `image` with each leukocyte outlined in its class's colour, and a legend.
+
+    A refused field says so, and its outlines are white: no label, and so no class.
+    """
     drawn = image.copy()
+    refused = finding.label is None
     width = max(1, round(min(image.shape[:2]) / 240))  # as thick on a camera's frame as on a field of the data set
     for colour_under, extra in ((True, 2), (False, 0)):
         for cell in finding.cells:
-            colour = _HALO if colour_under else colour_of(cell)
+            colour = _HALO if colour_under else UNCLASSIFIED if refused else colour_of(cell)
             cv2.polylines(drawn, [cell.contour.reshape(-1, 1, 2)], True, colour, width + extra, cv2.LINE_AA)
+    draw_legend(drawn, legend_lines(refused), finding.mask.cell)
     return drawn
 
 

@@ -1,5 +1,6 @@
 """`smearscope analyze` as it is called from outside: one result a picture, and one clear line for what is bad."""
 
+import hashlib
 import json
 import os
 import re
@@ -18,13 +19,14 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from device.cli import cli
+from smear import RESEARCH_USE_ONLY
 from smear.classes import LABELS
-from smear.images import read_image, write_image
+from smear.images import PictureFolder, read_image, write_image
 from smear.synthetic import render
 
 KEYS = [
     "image", "label", "top", "refusals", "probabilities", "cells", "quality", "timing_ms", "bundle_sha256", "level",
-    "runtime",
+    "runtime", "notice",
 ]  # fmt: skip
 Analyze = Callable[..., Result]
 
@@ -129,7 +131,7 @@ def test_a_bad_picture_is_one_clear_line_a_json_line_and_a_failure(analyze: Anal
     assert BAD[kind] in said
     assert counted == "smearscope: 1 of 1 pictures could not be examined; see the lines above"
     (line,) = lines(result)
-    assert list(line) == [*KEYS, "error"]
+    assert list(line) == [*KEYS[:-1], "error", "notice"]
     assert line["label"] is line["top"] is None
     assert line["refusals"] == [{"code": "unreadable", "advice": line["error"]}]
     assert line["cells"] == []
@@ -253,11 +255,138 @@ def test_overlays_are_the_picture_with_outlines(analyze: Analyze, pictures: Path
     assert 0.005 < changed < 0.5
 
 
+def sums(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("option", ["--masks", "--overlays"])
+def test_no_output_replaces_a_photograph(analyze: Analyze, pictures: Path, tmp_path: Path, option: str) -> None:
+    folder = Path(shutil.copytree(pictures, tmp_path / "mine"))
+    before = sums(folder)
+    result = analyze(folder, option, folder)
+    assert result.exit_code == 1
+    assert result.stdout == ""  # refused before any work
+    assert is_one_line_of_ours(result.stderr)
+    assert "Benign.png was not written by smearscope and is not replaced; choose another folder" in result.stderr
+    assert sums(folder) == before
+
+
+def test_masks_and_overlays_in_one_folder_have_names_of_their_own(
+    analyze: Analyze, pictures: Path, tmp_path: Path
+) -> None:
+    result = analyze(pictures / "Pre.png", "--masks", tmp_path / "out", "--overlays", tmp_path / "x" / ".." / "out")
+    assert result.exit_code == 0, result.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["Pre-overlay.png", "Pre.png"]
+
+
+def test_outputs_of_an_earlier_run_are_replaced_and_not_examined(
+    analyze: Analyze, pictures: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    write_image(folder / "a.jpg", read_image(pictures / "Pre.png"))
+    for _ in range(2):
+        result = analyze("--json", folder, "--masks", folder, "--overlays", folder)
+        assert result.exit_code == 0, result.stderr
+        assert [Path(line["image"]).name for line in lines(result)] == ["a.jpg"]
+    assert result.stderr == "smearscope: files passed over: 2 masks and overlays of this program\n"
+    assert sorted(path.name for path in folder.iterdir()) == ["a-overlay.png", "a.jpg", "a.png"]
+
+
+def test_outputs_stay_in_their_folder_whatever_the_paths_of_the_pictures(
+    analyze: Analyze, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "work" / "a").mkdir(parents=True)
+    for name in ("x.png", "work/a/x.png"):
+        shutil.copy(pictures / "Pre.png", tmp_path / name)
+    monkeypatch.chdir(tmp_path / "work")
+    result = analyze("a/x.png", "../x.png", "--masks", "out")
+    assert result.exit_code == 0, result.stderr
+    written = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")}
+    assert written == {"work/a/x.png", f"work/out/{tmp_path.name}/x.png", "work/out/a/x.png", "x.png"}
+
+
+def test_outputs_say_research_use_only(analyze: Analyze, pictures: Path, tmp_path: Path) -> None:
+    assert analyze("--masks", tmp_path / "m", "--overlays", tmp_path / "o", pictures / "Pre.png").exit_code == 0
+    for folder in ("m", "o"):
+        with Image.open(tmp_path / folder / "Pre.png") as picture:
+            assert picture.text["Software"] == "Smearscope; research use only"
+
+
+def test_masks_lie_on_the_picture_as_viewers_show_it(analyze: Analyze, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees
+    Image.fromarray(render("Pre", 3, (200, 240)).image).save(tmp_path / "a.jpg", exif=exif)
+    assert analyze("--masks", tmp_path / "m", tmp_path / "a.jpg").exit_code == 0
+    with Image.open(tmp_path / "m" / "a.png") as mask:
+        assert mask.size == (200, 240)
+    assert "EXIF" in CliRunner().invoke(cli, ["analyze", "--help"]).stdout
+
+
+def test_what_was_converted_is_said_once_and_in_each_json_line(
+    analyze: Analyze, pictures: Path, tmp_path: Path
+) -> None:
+    for name in ("a.png", "b.png"):
+        Image.fromarray(read_image(pictures / "Pre.png")).convert("RGBA").save(tmp_path / name)
+    result = analyze("--json", tmp_path / "a.png", tmp_path / "b.png", pictures / "Pre.png")
+    assert result.stderr == "smearscope: 2 pictures: opaque alpha channel left out\n"
+    assert [line.get("notes") for line in lines(result)] == [["opaque alpha channel left out"]] * 2 + [None]
+
+
+def test_files_passed_over_in_a_folder_are_counted_by_kind(analyze: Analyze, pictures: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(pictures, tmp_path / "mixed"))
+    for name in ("a.heic", "b.heic", "notes.txt", "._Pre.png", ".trash"):
+        (folder / name).write_text("x")
+    result = analyze(folder)
+    assert result.exit_code == 0
+    assert result.stderr == "smearscope: files passed over: 2 .heic, 1 .txt\n"
+
+
+def test_a_folder_that_cannot_be_opened_is_named_and_a_failure(
+    analyze: Analyze, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = PictureFolder((pictures / "Pre.png",), {}, ("x/sub: this folder cannot be opened",))
+    monkeypatch.setattr("device.commands.analyze.look_through", lambda folder: found)
+    result = analyze(pictures)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        "smearscope: x/sub: this folder cannot be opened",
+        "smearscope: 1 folders could not be opened; see the lines above",
+    ]
+
+
+def test_a_picture_whose_name_is_no_utf8_is_examined_and_its_json_is_sound(
+    analyze: Analyze, pictures: Path, tmp_path: Path
+) -> None:
+    path = os.fsencode(tmp_path) + b"/\xfcber.png"
+    shutil.copy(pictures / "Pre.png", path)
+    result = analyze("--json", os.fsdecode(path), "--masks", tmp_path / "m")
+    assert result.exit_code == 0
+    (line,) = lines(result)
+    assert line["image"] == f"{tmp_path}/\\xfcber.png"
+    assert os.listdir(os.fsencode(tmp_path / "m")) == [b"\xfcber.png"]  # noqa: PTH208 - as bytes
+
+
+@pytest.mark.parametrize("option", ["--masks", "--overlays"])
+def test_a_stream_of_masks_is_a_usage_error(analyze: Analyze, pictures: Path, option: str) -> None:
+    result = analyze(pictures, option, "-")
+    assert result.exit_code == 2
+    assert "takes a folder: several PNG files cannot be one stream" in result.stderr
+
+
+def test_the_pixel_size_of_an_ome_tiff_makes_areas_physical(analyze: Analyze, tmp_path: Path) -> None:
+    ome = '<OME><Image><Pixels PhysicalSizeX="0.25"/></Image></OME>'
+    Image.fromarray(render("Pre", 3, (400, 500), 0.25).image).save(tmp_path / "a.tif", tiffinfo={270: ome})
+    (line,) = lines(analyze("--json", tmp_path / "a.tif"))
+    assert all("area_um2" in cell for cell in line["cells"])
+
+
 def test_without_json_people_get_a_sentence(analyze: Analyze, pictures: Path) -> None:
     result = analyze(pictures / "Pre.png")
     assert result.exit_code == 0
-    assert " cells  " in result.stdout
-    assert result.stdout.count("\n") == 1
+    sentence, notice = result.stdout.splitlines()
+    assert " cells  " in sentence
+    assert notice == RESEARCH_USE_ONLY
 
 
 def test_a_missing_bundle_is_one_line(analyze: Analyze, pictures: Path, tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""The legend of an overlay: what its colours mean, or that the field was refused, and what it is not for."""
+
+import cv2
+import numpy as np
+
+from smear.classes import FIELD_CLASSES
+
+REFUSED = "REFUSED: no label"
+_NOTICE = "research use only"
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_LINE_PX = 9  # on a field of `_FIELD_PX`: the smallest at which the font can be read
+_FIELD_PX = 224  # of the data set
+_FONT_HEIGHT_PX = 22  # of the font at scale 1
+_BOX, _TEXT = (24, 20, 28), (255, 255, 255)
+_OPACITY = 0.75
+
+Line = tuple[str, tuple[int, int, int] | None]
+"""A text, and the colour that it explains."""
+
+
+def legend_lines(refused: bool) -> list[Line]:
+    """Return what the legend says: of a refused field no class, whose colours it does not carry."""
+    if refused:
+        return [(REFUSED, None), (_NOTICE, None)]
+    return [*((each.title.partition(" (")[0], each.colour) for each in FIELD_CLASSES), (_NOTICE, None)]
+
+
+def draw_legend(drawn: np.ndarray, lines: list[Line], cells: np.ndarray) -> None:
+    """Draw `lines` into RGB uint8 (H, W, 3) `drawn`, in the corner that hides the least of `cells`, bool (H, W)."""
+    height, width = drawn.shape[:2]
+    line = max(_LINE_PX, round(_LINE_PX * min(height, width) / _FIELD_PX))
+    scale, thick = 0.75 * line / _FONT_HEIGHT_PX, max(1, line // 14)
+    longest = max(cv2.getTextSize(text, _FONT, scale, thick)[0][0] for text, _ in lines)
+    box_height, box_width = min(height, line * len(lines) + line // 2), min(width, longest + 2 * line)
+    corners = [(top, left) for top in (height - box_height, 0) for left in (0, width - box_width)]
+    top, left = min(corners, key=lambda at: int(cells[at[0] : at[0] + box_height, at[1] : at[1] + box_width].sum()))
+    box = drawn[top : top + box_height, left : left + box_width]
+    box[:] = (box * (1 - _OPACITY) + np.array(_BOX) * _OPACITY).astype(np.uint8)
+    for number, (text, colour) in enumerate(lines):
+        bottom = line * (number + 1)
+        if colour is not None:
+            cv2.rectangle(box, (line // 3, bottom - line * 2 // 3), (line, bottom), colour, cv2.FILLED)
+        start = line // 3 if colour is None else line + line // 2
+        cv2.putText(box, text, (start, bottom), _FONT, scale, _TEXT, thick, cv2.LINE_AA)
