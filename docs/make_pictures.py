@@ -7,12 +7,14 @@ from pathlib import Path
 
 from PIL import Image
 
+from smear.classes import FIELD_CLASSES
 from smear.images import write_image
 from smear.synthetic import red_cells_only, render
 
 PICTURES = Path(__file__).parent / "pictures"
+SLIDE = ("--slide", "17")
 SHAPE, PIXEL_SIZE_UM = (480, 640), 0.25  # what the simulated microscope shows
-COLOURS = 160  # of each PNG: half the size of full colour, and no difference to be seen
+COLOURS = 256  # of each PNG: half the size of full colour, and no difference to be seen
 
 
 def main() -> None:
@@ -24,9 +26,10 @@ def main() -> None:
         write_image(_ready(work / "no-cells/field.png"), red_cells_only(4, SHAPE, PIXEL_SIZE_UM).image)
         write_image(_ready(work / "smears/benign.png"), render("Benign", 3, SHAPE, PIXEL_SIZE_UM).image)
         (work / "config.toml").write_text(f"[camera]\npixel_size_um = {PIXEL_SIZE_UM}\n")
-        _run(work, "run", "--camera", "simulated:7?class=Early", "--fields", "14", "--display", "png:screen.png")
+        simulated = ("--camera", "simulated:7?class=Early", "--fields", "14", "--display", "png:screen.png")
+        _run(work, "run", *SLIDE, *simulated)
         for name in ("out-of-focus", "no-cells"):
-            _run(work, "run", "--camera", f"files:{name}", "--display", f"png:screen-{name}.png")
+            _run(work, "run", *SLIDE, "--camera", f"files:{name}", "--display", f"png:screen-{name}.png")
         scale = ("--pixel-size-um", str(PIXEL_SIZE_UM))
         _run(work, "analyze", "smears", *scale, "--overlays", "overlay", "--masks", "mask")
         for made, name in (
@@ -52,8 +55,19 @@ def _ready(path: Path) -> Path:
 def _keep(made: Path, kept: Path) -> None:
     """Save a small copy."""
     with Image.open(made) as picture:
-        small = picture if picture.mode == "L" else picture.quantize(COLOURS, dither=Image.Dither.NONE)
+        small = picture if picture.mode == "L" else _with_few_colours(picture.convert("RGB"))
         small.save(kept, optimize=True)
+
+
+def _with_few_colours(picture: Image.Image) -> Image.Image:
+    """Return `picture` with a palette that has the colours of the classes, however few of its pixels show them."""
+    taught = Image.new("RGB", (picture.width, 2 * picture.height))
+    taught.paste(picture)
+    for column, each in enumerate(FIELD_CLASSES):
+        left = column * picture.width // len(FIELD_CLASSES)
+        taught.paste(each.colour, (left, picture.height, taught.width, taught.height))
+    palette = taught.quantize(COLOURS, dither=Image.Dither.NONE)
+    return picture.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 if __name__ == "__main__":
