@@ -53,6 +53,7 @@ from device.system.health import read_health
 from device.system.memory import share_one_heap
 from device.system.systemd import Journal, Notifier
 from smear.errors import SmearscopeError
+from smear.output_files import printable
 
 INTERRUPTED = 130  # 128 + SIGINT: ended before the fields asked for were examined
 TABLE_ROWS = 30  # a terminal page; the rest is in 'smearscope slides show'
@@ -122,7 +123,7 @@ def command(
         opened.callback(examiner.close)
         if feed.simulated:
             console.print(SIMULATED, style="bold yellow", markup=False)
-        recorder.start_slide(slide_name or date_name())
+        recorder.start_slide(printable(slide_name) if slide_name else date_name())
         screen = LiveScreen(shown, clock, board, feed, screen_actions(recorder), settings.camera.timeout_s)
         desk = ControlHandlers(feed, examiner, recorder, board, data, clock)
         watch = BundleWatch(lambda: bundle_path(settings, data, choice.bundle), loader, processors, board)

@@ -12,8 +12,9 @@ from click.testing import CliRunner
 
 from device.cli import cli
 from device.store import Store
+from smear import RESEARCH_USE_ONLY
 from smear.findings import Frame
-from smear.images import read_image, write_image
+from smear.images import is_own_output, read_image, write_image
 from smear.inference.frame_processor import Correction, Processed
 from tests.device.findings import finding
 
@@ -142,6 +143,26 @@ def test_capture_writes_photograph_overlay_and_result(pipeline, folder, tmp_path
     assert found["cells"][0] == {"area_px": 95.0, "nc_ratio": 0.8, "bbox": [1, 2, 10, 12]}
     assert read_image(Path(found["image"])).shape == read_image(Path(found["overlay"])).shape == (240, 240, 3)
     assert json.loads(next((tmp_path / "out").glob("*.json")).read_text()) == found
+
+
+def test_what_capture_writes_says_research_use_only(pipeline, folder, tmp_path):
+    words = ["capture", "--camera", f"files:{folder}", "--out", str(tmp_path / "out"), "--json"]
+    found = json.loads(CliRunner().invoke(cli, words, catch_exceptions=False).stdout)
+    assert found["notice"] == RESEARCH_USE_ONLY
+    assert is_own_output(Path(found["overlay"]).read_bytes()[:200])
+
+
+def test_captures_three_files_are_no_stream(pipeline, folder):
+    result = CliRunner().invoke(cli, ["capture", "--camera", f"files:{folder}", "--out", "-"])
+    assert result.exit_code == 2
+    assert "three files cannot be one stream" in result.stderr
+
+
+def test_a_slides_name_that_is_not_utf8_is_recorded_as_escapes(run, tmp_path):
+    result = run("--fields", "1", "--slide", os.fsdecode(b"\xff"))
+    assert result.exit_code == 0, result.stderr
+    with Store.read(tmp_path / "data") as store:
+        assert store.slides()[0].name == r"\xff"
 
 
 def test_doctor_has_a_line_for_each_part_and_fails_without_a_model(folder, tmp_path):
