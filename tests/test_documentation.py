@@ -78,7 +78,8 @@ def parse(words: list[str], command: click.Command = cli, name: str = "smearscop
         click.NoSuchOption: there is no such command or option.
     """
     context = click.Context(command, info_name=name)
-    if name == "convert" and words and command.get_command(context, words[0]) is None:
+    names = command.list_commands(context) if isinstance(command, click.Group) else []
+    if name == "convert" and words and words[0] not in names:
         words = ["run", *words]  # which may be left out
     _, rest, _ = command.make_parser(context).parse_args(list(words))
     if isinstance(command, click.Group) and rest:
