@@ -2,6 +2,7 @@
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,20 @@ def test_any_name_is_printable(name: bytes) -> None:
 
 def test_an_ordinary_name_stays_as_it_is() -> None:
     assert printable(Path("Ausstrich/Präparat 7.jpg")) == "Ausstrich/Präparat 7.jpg"
+
+
+def test_a_reader_never_sees_half_a_file_however_many_write_it(tmp_path: Path) -> None:
+    path, contents = tmp_path / "a", [bytes([number]) * 50_000 for number in range(8)]
+    write_atomic(path, contents[0])
+
+    def write(content: bytes) -> None:
+        for _ in range(10):
+            write_atomic(path, content)
+
+    with ThreadPoolExecutor(8) as writers:
+        done = [writers.submit(write, content) for content in contents]
+        while not all(each.done() for each in done):
+            assert path.read_bytes() in contents
+        for each in done:
+            each.result()
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]

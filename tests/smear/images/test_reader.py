@@ -266,6 +266,22 @@ def test_a_jpeg_damaged_inside_is_refused_and_not_patched_up(
         read_image(path)
 
 
+def test_a_hole_of_zeros_is_found_also_where_the_decoder_has_nothing_to_say() -> None:
+    whole = jpeg_of(DRAWN)
+    jpeg_reader.require_no_hole(whole)
+    with pytest.raises(ImageError, match="a part of its data is zeros"):
+        jpeg_reader.require_no_hole(with_zeros(whole, scan_starts(whole)[0] + 14))
+
+
+def test_zeros_that_are_data_are_no_hole(tmp_path: Path) -> None:
+    black = np.zeros((1500, 1500, 3), np.uint8)
+    black[700:800, 700:800] = DRAWN[:100, :100]
+    content = jpeg_of(black, optimize=True)  # whose tables give the commonest code one bit: zero
+    assert bytes(64) in content[scan_starts(content)[0] :]
+    (tmp_path / "a.jpg").write_bytes(content)
+    assert read_image(tmp_path / "a.jpg").shape == black.shape
+
+
 @needs_strict_jpeg
 def test_jpeg_inside_a_tiff_is_held_to_the_same(tmp_path: Path) -> None:
     path = saved(Image.fromarray(DRAWN), tmp_path / "a.tif", compression="jpeg", quality=90)
