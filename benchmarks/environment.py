@@ -1,4 +1,4 @@
-"""Where a result was measured, and whether it can be believed."""
+"""Describes the machine of a result, and whether other processes disturbed the measurement."""
 
 import importlib.metadata
 import os
@@ -22,31 +22,31 @@ LIBRARIES = (
     "numpy",
     "smearscope",
 )
-BUSY = 0.25  # processors that others may keep busy before a run calls itself loaded
-LOAD = 0.5  # the one-minute average of a machine left alone before the run; afterwards it is the run's own
-_LOOK_S = 0.5
+BUSY = 0.25  # processors that other processes may keep busy before a run counts as disturbed
+LOAD = 0.5  # one-minute load average of an idle machine before the run; afterwards it is the run's own
+_OBSERVE_S = 0.5
 
 
-class Watch:
-    """Tells how many processors others kept busy since it was made; a host that takes the processor away counts too.
+class LoadMonitor:
+    """Measures how many processors other processes kept busy since it was created, a hypervisor included.
 
-    The work of our own processes counts as ours once they have ended.
+    The processor time of child processes counts as our own once they have ended.
     """
 
     def __init__(self) -> None:
         self._busy, self._own, self._began = _busy_s(), sum(os.times()[:4]), time.monotonic()
 
-    def others(self) -> float:
-        """Return the mean number of processors that others kept busy."""
+    def others_busy(self) -> float:
+        """Return the mean number of processors that other processes kept busy."""
         spent = _busy_s() - self._busy - (sum(os.times()[:4]) - self._own)
         return max(0.0, spent / (time.monotonic() - self._began))
 
 
 def read_board(sys_folder: Path = Path("/sys")) -> Board:
-    """Look at the machine for half a second: temperature, throttling, clock, and what other processes take."""
-    watch = Watch()
-    # Nothing is waited for: this is the span over which the load is measured.
-    psutil.cpu_percent(interval=_LOOK_S)
+    """Observe the machine for half a second: temperature, throttling, clock, and the load of other processes."""
+    monitor = LoadMonitor()
+    # This waits for nothing: it is the time over which the load is measured.
+    psutil.cpu_percent(interval=_OBSERVE_S)
     health = read_health(sys_folder)
     clock = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
     return Board(
@@ -55,14 +55,14 @@ def read_board(sys_folder: Path = Path("/sys")) -> Board:
         governor=_read(sys_folder / "devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         clock_mhz=clock.current if clock else None,
         load_1min=os.getloadavg()[0],
-        others_busy=watch.others(),
+        others_busy=monitor.others_busy(),
     )
 
 
 def environment(
     bundle: Bundle, before: Board, after: Board, versions: dict[str, str], others_busy: float = 0.0
 ) -> Environment:
-    """Describe this machine; `versions` adds those of other environments, `others_busy` is over the whole run."""
+    """Describe this machine; `versions` are those of other environments, `others_busy` is over the whole run."""
     cpus = os.cpu_count() or 1
     return Environment(
         machine=_machine(),
@@ -80,31 +80,31 @@ def environment(
         after=after,
         others_busy=others_busy,
         nice=os.getpriority(os.PRIO_PROCESS, 0),
-        warnings=doubts(before, after, cpus, others_busy),
+        warnings=disturbances(before, after, cpus, others_busy),
     )
 
 
-def doubts(before: Board, after: Board, cpus: int, others_busy: float = 0.0) -> tuple[str, ...]:
-    """Return why figures measured between `before` and `after` may be wrong, in words."""
-    said = []
+def disturbances(before: Board, after: Board, cpus: int, others_busy: float = 0.0) -> tuple[str, ...]:
+    """Return why figures measured between `before` and `after` may be wrong, as phrases."""
+    found = []
     busiest = max(before.others_busy, after.others_busy, others_busy)
     if busiest > BUSY:
-        said.append(
+        found.append(
             f"loaded: other processes kept {busiest:.1f} of {cpus} processors busy ({others_busy:.1f} over the whole "
             f"run; load {before.load_1min:.1f} before, {after.load_1min:.1f} after); measure again on a quiet machine"
         )
     elif before.load_1min > LOAD:
-        said.append(
+        found.append(
             f"loaded: the load average was {before.load_1min:.1f} when the run began; measure again on a machine that "
-            "was left alone for a minute"
+            "was idle for a minute"
         )
     for when, board in (("before", before), ("after", after)):
-        words = throttle_words(board.throttled or 0)
-        if words:
-            said.append(f"throttled {when} the run: {', '.join(words)}")
+        causes = throttle_words(board.throttled or 0)
+        if causes:
+            found.append(f"throttled {when} the run: {', '.join(causes)}")
     if before.governor in {"powersave", "conservative"}:
-        said.append(f"the governor is {before.governor}: the clock may not have been at its highest")
-    return tuple(said)
+        found.append(f"the governor is {before.governor}: the clock may have been below its maximum")
+    return tuple(found)
 
 
 def resident_mb() -> float:
@@ -113,7 +113,7 @@ def resident_mb() -> float:
 
 
 def _busy_s() -> float:
-    """Seconds that all processors together have worked."""
+    """Return the seconds that all processors together have been busy."""
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
 

@@ -1,66 +1,68 @@
-"""Measures many variants in turn, so that whatever else the machine does hits all of them alike."""
+"""Measures many variants in turn, so that other load on the machine affects all of them alike."""
 
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
+from benchmarks.progress import OnProgress, ignore_progress
 from benchmarks.schema import BenchmarkError, Latency, Ratio
 
 WORKER = Path(__file__).with_name("worker.py")
 RESAMPLES = 2000  # of the bootstrap
-MIN_PAIRED_ROUNDS = 3  # fewer give no interval worth printing
+MIN_PAIRED_ROUNDS = 3  # fewer give no useful interval
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long is measured."""
+    """How long to measure."""
 
-    queries: int  # of each variant; MLPerf's SingleStream asks for 1024
+    queries: int  # of each variant; MLPerf's SingleStream wants 1024
     seconds: float  # of each variant at most
-    burst: int  # queries of one variant before the next one's turn
-    warm_s: float = 0.5  # TFLite's benchmark_model warms up as long
+    burst: int  # queries of one variant in its turn
+    warm_s: float = 0.5  # as in TFLite's benchmark_model
     repeats: int = 5  # of frames in the end-to-end parts
 
 
 QUICK = Effort(queries=64, seconds=2.0, burst=4, repeats=5)
 FULL = Effort(queries=1024, seconds=60.0, burst=8, repeats=30)
-OPENING_S = 2.0  # a process, its libraries and its model; what the time of a run is reckoned with
+OPENING_S = 2.0  # estimate for a process, its libraries and its model
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What one worker is asked to open."""
+    """What one worker is to open."""
 
     key: str
-    kind: str
-    ask: Mapping[str, Any]
+    kind: str  # of `benchmarks.worker.KINDS`
+    request: Mapping[str, Any]
     python: Path = Path(sys.executable)
 
 
 @dataclass(slots=True)
 class Measured:
-    """What came of one spec."""
+    """The measurements of one spec."""
 
     opened: dict[str, Any] = field(default_factory=dict)  # init_ms, first_ms, rss_mb, peak_mb
-    rounds: list[list[float]] = field(default_factory=list)  # milliseconds; a finished variant has fewer rounds
+    rounds: list[list[float]] = field(default_factory=list)  # milliseconds; a variant that finished early has fewer
     fault: str = ""
 
     @property
     def queries(self) -> int:
-        """How many there are."""
+        """How many queries were measured."""
         return sum(map(len, self.rounds))
 
     @property
-    def times(self) -> np.ndarray:
-        """Every query."""
+    def times(self) -> NDArray[np.float64]:
+        """The milliseconds of every query."""
         return np.array([ms for each in self.rounds for ms in each])
 
 
@@ -78,7 +80,7 @@ class Worker:
             raise BenchmarkError(f"{python}: {error.strerror}; give the interpreter of an environment") from error
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """Return the worker's reply; a worker that died replies with a fault."""
+        """Return the worker's reply; a worker that ended replies with a fault."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
@@ -98,32 +100,27 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        with suppress(BrokenPipeError):  # it died with a question unread
+        with suppress(BrokenPipeError):  # it ended with a request unread
             self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
 
 
-Say = Callable[[str, float], None]
-"""Told what is measured, and how much of it is done, 0 to 1."""
-
-
-def measure(specs: Sequence[Spec], effort: Effort, say: Say = lambda what, done: None) -> dict[str, Measured]:
+def measure(specs: Sequence[Spec], effort: Effort, on_progress: OnProgress = ignore_progress) -> dict[str, Measured]:
     """Open every spec in a process of its own, warm it up, and let them take turns until each has enough queries."""
     found = {spec.key: Measured() for spec in specs}
     workers: dict[str, Worker] = {}
     try:
         for spec in specs:
-            say(
-                f"opening {spec.key}, of {len(specs)} that take {at_most_s(len(specs), effort) / 60:.0f} min at most",
-                0.0,
+            on_progress(
+                f"opening {spec.key}, one of {len(specs)}; {at_most_s(len(specs), effort) / 60:.0f} min at most", 0.0
             )
             worker = Worker(spec.python)
             workers[spec.key] = worker
-            reply = worker.ask(do="open", name=spec.key, kind=spec.kind, **spec.ask)
+            reply = worker.ask(do="open", name=spec.key, kind=spec.kind, **spec.request)
             found[spec.key].fault = reply.get("fault", "")
             found[spec.key].opened = {name: value for name, value in reply.items() if name != "fault"}
-        _take_turns({key: workers[key] for key in workers if not found[key].fault}, found, effort, say)
+        _take_turns({key: workers[key] for key in workers if not found[key].fault}, found, effort, on_progress)
     finally:
         for worker in workers.values():
             worker.__exit__()
@@ -135,15 +132,17 @@ def at_most_s(variants: int, effort: Effort) -> float:
     return variants * (OPENING_S + effort.warm_s + effort.seconds * 1.25)  # a burst may begin just before the end
 
 
-def _take_turns(workers: dict[str, Worker], found: dict[str, Measured], effort: Effort, say: Say) -> None:
+def _take_turns(
+    workers: dict[str, Worker], found: dict[str, Measured], effort: Effort, on_progress: OnProgress
+) -> None:
     for key, worker in workers.items():
-        say(f"warming up {key}", 0.0)
+        on_progress(f"warming up {key}", 0.0)
         worker.ask(do="warm", name=key, seconds=effort.warm_s)
     waiting = list(workers)
     spent = dict.fromkeys(workers, 0.0)
     while waiting:
         for key in list(waiting):
-            say(f"{key}{_left(waiting, found, spent, effort)}", _done(found, spent, effort))
+            on_progress(f"{key}{_left(waiting, found, spent, effort)}", _done(found, spent, effort))
             started = time.perf_counter()
             reply = workers[key].ask(do="run", name=key, n=effort.burst, seconds=effort.seconds / 4)
             spent[key] += time.perf_counter() - started
@@ -152,11 +151,11 @@ def _take_turns(workers: dict[str, Worker], found: dict[str, Measured], effort: 
                 waiting.remove(key)
                 continue
             found[key].rounds.append(reply["ms"])
-            tired = spent[key] >= effort.seconds and len(found[key].rounds) >= MIN_PAIRED_ROUNDS
-            if found[key].queries >= effort.queries or tired:
+            out_of_time = spent[key] >= effort.seconds and len(found[key].rounds) >= MIN_PAIRED_ROUNDS
+            if found[key].queries >= effort.queries or out_of_time:
                 waiting.remove(key)
                 found[key].opened |= workers[key].ask(do="peak", name=key)
-        waiting = waiting[1:] + waiting[:1]  # nobody always follows the same one
+        waiting = waiting[1:] + waiting[:1]  # no variant always follows the same one
 
 
 def _done(found: dict[str, Measured], spent: dict[str, float], effort: Effort) -> float:
@@ -165,17 +164,17 @@ def _done(found: dict[str, Measured], spent: dict[str, float], effort: Effort) -
 
 
 def _left(waiting: Sequence[str], found: dict[str, Measured], spent: dict[str, float], effort: Effort) -> str:
-    """Say how long the variants that are not done will take, once each had a turn."""
+    """Return how long the unfinished variants will take, once each had a turn; "" before that."""
     if not all(found[key].rounds for key in waiting):
         return ""
     left = 0.0
     for key in waiting:
-        wanted = spent[key] / found[key].queries * (effort.queries - found[key].queries)
-        left += max(0.0, min(effort.seconds - spent[key], wanted))
+        remaining = spent[key] / found[key].queries * (effort.queries - found[key].queries)
+        left += max(0.0, min(effort.seconds - spent[key], remaining))
     return f", about {left:.0f} s left"
 
 
-def latency_of(times: Sequence[float] | np.ndarray) -> Latency:
+def latency_of(times: Sequence[float] | NDArray[np.float64]) -> Latency:
     """Return the distribution of `times` in milliseconds, at least one."""
     values = np.asarray(times, float)
     p50, p90, p99 = np.percentile(values, (50, 90, 99))
@@ -188,7 +187,8 @@ def latency_of(times: Sequence[float] | np.ndarray) -> Latency:
 def ratio_of(measured: Measured, base: Measured, to: str, seed: int = 0) -> Ratio | None:
     """Return how many times as long as `base` it takes, from rounds in which both had their turn; None with too few.
 
-    The median of a round's ratio of medians: one disturbed round moves it little.
+    It is the median over rounds of the ratio of medians, which one disturbed round hardly moves; the interval is a
+    bootstrap over rounds.
     """
     rounds = min(len(measured.rounds), len(base.rounds))
     if rounds < MIN_PAIRED_ROUNDS:

@@ -1,4 +1,4 @@
-"""One benchmark run from options to result: every part measured, and a part that fails named."""
+"""Runs a whole benchmark: every part is measured, and a part that fails is noted in the result."""
 
 import importlib.util
 import os
@@ -10,22 +10,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import environment, schema
-from benchmarks.interleaved import FULL, QUICK, Effort, Say
-from benchmarks.suites import end_to_end
+from benchmarks.interleaved import FULL, QUICK, Effort
+from benchmarks.progress import OnProgress, ignore_progress
+from benchmarks.suites.end_to_end import TimedProcessor, drawn_frame, stage_rows
+from benchmarks.suites.growth import growth
 from benchmarks.suites.levels import (
     LEFT_OUT,
-    Wanted,
+    Plan,
     base_level,
     levels_of,
     measure_pairs,
     measure_variants,
     write_fields,
 )
+from benchmarks.suites.live import live_rows
 from benchmarks.suites.peak import measure_peak
 from benchmarks.suites.startup import measure_start
 from benchmarks.suites.training import measure_training
@@ -38,16 +42,16 @@ from smear.images import write_image
 from smear.inference.tflite import AI_EDGE_LITERT, AUTOMATIC
 from smear.synthetic import render
 
-# Of the live cameras and of each point of the growth curves, whose largest frames take a second each on a Pi.
+# For the cameras and for each point of the growth curves, whose largest frames take a second each on a Pi.
 GROWTH = {"quick": Effort(64, 1.0, 4, repeats=5), "full": Effort(64, 3.0, 8, repeats=12)}
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line asks for; None: everything there is."""
+    """The settings of a benchmark; None means everything there is."""
 
-    mode: Any  # "quick" or "full"
+    mode: Literal["quick", "full"]
     levels: tuple[str, ...] | None = None
     runtimes: tuple[str, ...] | None = None
     threads: tuple[int, ...] | None = None
@@ -57,38 +61,39 @@ class Options:
     torch_python: Path | None = None
 
 
-def run(options: Options, say: Say = lambda what, done: None) -> schema.Result:
-    """Measure everything that `options` ask for.
+def run(options: Options, on_progress: OnProgress = ignore_progress) -> schema.Result:
+    """Measure everything that `options` select.
 
     Raises:
         BundleError: the bundle cannot be used.
-        BenchmarkError: a level or runtime that was asked for is not there.
+        BenchmarkError: a selected level or runtime does not exist.
     """
     bundle = load_bundle(options.bundle or shipped_bundle())
     effort = FULL if options.mode == "full" else QUICK
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="smearscope-bench-") as folder:
         scratch = Path(folder)
-        wanted, versions = _wanted(options, bundle, scratch)
-        watch, before = environment.Watch(), environment.read_board()
+        plan, versions = make_plan(options, bundle, scratch)
+        monitor, before = environment.LoadMonitor(), environment.read_board()
         parts, torch = _Parts(), _torch(options.torch_python)
-        pairs = parts.take("end to end", lambda: measure_pairs(wanted, effort, say), [])
-        variants = parts.take("bare inference", lambda: measure_variants(wanted, effort, say), [])
+        no_pairs, no_variants, no_steps = list[schema.Pair](), list[schema.Variant](), list[schema.Step]()
+        pairs = parts.take("end to end", lambda: measure_pairs(plan, effort, on_progress), no_pairs)
+        variants = parts.take("bare inference", lambda: measure_variants(plan, effort, on_progress), no_variants)
         engines = {"Keras": _keras(), "PyTorch": torch}
-        training = parts.take("training step", lambda: measure_training(engines, options.mode, say), [])
-        peak = parts.take("peak", lambda: measure_peak(bundle, wanted.levels, scratch, torch, say), None)
-        fields = np.load(wanted.frames)
-        device = _device(options.mode, bundle, base_level(wanted.levels), effort, fields, scratch, parts, say)
+        training = parts.take("training step", lambda: measure_training(engines, options.mode, on_progress), no_steps)
+        peak = parts.take("peak", lambda: measure_peak(bundle, plan.levels, scratch, torch, on_progress), None)
+        fields = np.load(plan.frames)
+        device = _device(options.mode, bundle, base_level(plan.levels), effort, fields, scratch, parts, on_progress)
         after = environment.read_board()
     return schema.Result(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         mode=options.mode,
-        environment=environment.environment(bundle, before, after, versions, watch.others()),
+        environment=environment.environment(bundle, before, after, versions, monitor.others_busy()),
         variants=tuple(variants),
         pairs=tuple(pairs),
         training=tuple(training),
         peak=peak,
-        left_out=LEFT_OUT if wanted.brief else (),
+        left_out=LEFT_OUT if plan.brief else (),
         seconds=time.monotonic() - began,
         faults=tuple(parts.faults),
         **device,
@@ -96,12 +101,13 @@ def run(options: Options, say: Say = lambda what, done: None) -> schema.Result:
 
 
 class _Parts:
-    """Takes one part after the other; a part that fails is noted, and the others are still measured."""
+    """Measures one part after the other; a part that fails is noted, and the others are still measured."""
 
     def __init__(self) -> None:
         self.faults: list[str] = []
 
     def take(self, name: str, part: Callable[[], T], otherwise: T) -> T:
+        """Return the result of `part`, or `otherwise` where it fails."""
         try:
             return part()
         except (SmearscopeError, OSError, ValueError, RuntimeError, ImportError) as error:
@@ -110,44 +116,59 @@ class _Parts:
 
 
 def _device(
-    mode: str, bundle: Bundle, level: str, effort: Any, fields: np.ndarray, scratch: Path, parts: _Parts, say: Say
+    mode: str,
+    bundle: Bundle,
+    level: str,
+    effort: Effort,
+    fields: NDArray[np.uint8],
+    scratch: Path,
+    parts: _Parts,
+    on_progress: OnProgress,
 ) -> dict[str, Any]:
     """Measure the device end to end in this process, at `level` on one thread of the default runtime."""
-    say("stages of a frame", 0.0)
+    on_progress("stages of a frame", 0.0)
     picture = scratch / "picture" / "field.png"
     picture.parent.mkdir()
     write_image(picture, fields[0])
     (scratch / "fields").mkdir()
-    rig = end_to_end.Rig(bundle, level, effort)
+    processor = TimedProcessor(bundle, level, effort)
+    no_stages, no_live, no_growth = tuple[schema.Stages, ...](), tuple[schema.Live, ...](), tuple[schema.Growth, ...]()
     try:
-        frame = end_to_end.drawn_frame()
-        stages = parts.take("stages", lambda: tuple(end_to_end.stage_rows(rig, fields[0])), ())
-        rig.effort = GROWTH[mode]
+        frame = drawn_frame()
+        stages = parts.take("stages", lambda: tuple(stage_rows(processor, fields[0])), no_stages)
+        processor.effort = GROWTH[mode]
         return {
             "stages": stages,
-            "live": parts.take("capture to screen", lambda: tuple(end_to_end.live_rows(rig, frame, scratch, say)), ()),
-            "growth": parts.take("growth", lambda: tuple(end_to_end.growth(rig, mode, scratch, say)), ()),
-            "start": parts.take("start", lambda: measure_start(bundle, level, picture, mode, say), None),
+            "live": parts.take(
+                "capture to screen", lambda: tuple(live_rows(processor, frame, scratch, on_progress)), no_live
+            ),
+            "growth": parts.take("growth", lambda: tuple(growth(processor, mode, scratch, on_progress)), no_growth),
+            "start": parts.take("start", lambda: measure_start(bundle, level, picture, mode, on_progress), None),
         }
     finally:
-        rig.close()
+        processor.close()
 
 
-def _wanted(options: Options, bundle: Bundle, scratch: Path) -> tuple[Wanted, dict[str, str]]:
-    have = levels_of(bundle)
-    asked = options.levels or tuple(level for level in have if level not in SLOW) or have
-    levels = tuple(level for level in have if level in asked)
-    missing = [level for level in options.levels or () if level not in have]
+def make_plan(options: Options, bundle: Bundle, scratch: Path) -> tuple[Plan, dict[str, str]]:
+    """Return what to measure of `bundle`, and the versions of runtimes in other environments.
+
+    Raises:
+        BenchmarkError: a selected level or runtime does not exist.
+    """
+    present = levels_of(bundle)
+    wanted = options.levels or tuple(level for level in present if level not in SLOW) or present
+    levels = tuple(level for level in present if level in wanted)
+    missing = [level for level in options.levels or () if level not in present]
     if missing or not levels:
-        told = ", ".join(missing) or "nothing"
-        raise schema.BenchmarkError(f"bundle {bundle.path}: no {told} for a processor; choose of {', '.join(have)}")
+        names = ", ".join(missing) or "level"
+        raise schema.BenchmarkError(f"bundle {bundle.path}: no {names} for a CPU; choose from {', '.join(present)}")
     runtimes, refused, versions = _runtimes(options)
     cpus = os.cpu_count() or 1
     threads = options.threads or ((1,) if options.mode == "quick" or cpus == 1 else (1, cpus))
     fields = [render(label, seed).image for seed, label in enumerate(LABELS)]
-    return Wanted(
+    plan = Plan(
         bundle=bundle,
-        reference=None if options.reference is None else _reference(options.reference, scratch),
+        reference=None if options.reference is None else open_reference(options.reference, scratch),
         levels=levels,
         runtimes=runtimes,
         threads=threads,
@@ -155,18 +176,19 @@ def _wanted(options: Options, bundle: Bundle, scratch: Path) -> tuple[Wanted, di
         refused=refused,
         brief=options.mode == "full" and options.levels is None and options.runtimes is None,
         scratch=scratch,
-    ), versions
+    )
+    return plan, versions
 
 
 def _runtimes(options: Options) -> tuple[dict[str, Path], dict[str, str], dict[str, str]]:
-    """Return interpreter by runtime, why a runtime is not there, and versions found elsewhere."""
+    """Return interpreter by runtime, why a runtime is missing, and the version of each."""
     found, refused, versions = dict[str, Path](), dict[str, str](), dict[str, str]()
     for kind in AUTOMATIC:
         runtime = kind.name
         if options.runtimes is not None and runtime not in options.runtimes:
             continue
-        elsewhere = options.tflite_python if kind is not AI_EDGE_LITERT else None
-        python = elsewhere or Path(sys.executable)
+        other = options.tflite_python if kind is not AI_EDGE_LITERT else None
+        python = other or Path(sys.executable)
         version = _version(python, kind.module.split(".")[0], runtime)
         if version is None:
             how = "give --tflite-python" if kind is not AI_EDGE_LITERT else kind.advice
@@ -180,13 +202,13 @@ def _runtimes(options: Options) -> tuple[dict[str, Path], dict[str, str], dict[s
 
 
 def _keras() -> Path | None:
-    """Return this interpreter where it can train; looked for without importing what takes seconds."""
-    have = all(importlib.util.find_spec(name) for name in ("keras", "tensorflow", "train"))
-    return Path(sys.executable) if have else None
+    """Return this interpreter if it can train; found out without imports, which take seconds."""
+    installed = all(importlib.util.find_spec(name) for name in ("keras", "tensorflow", "train"))
+    return Path(sys.executable) if installed else None
 
 
 def _torch(given: Path | None) -> Path | None:
-    """Return the interpreter that has PyTorch: the one that was given, else this one, else None."""
+    """Return the interpreter that has PyTorch: the given one, else this one, else None."""
     if given is None:
         return Path(sys.executable) if importlib.util.find_spec("torch") else None
     if _version(given, "numpy", "torch") is None:
@@ -203,8 +225,12 @@ def _version(python: Path, module: str, distribution: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def _reference(path: Path, scratch: Path) -> Bundle:
-    """Open the reference: a bundle, or a training run that is converted first."""
+def open_reference(path: Path, scratch: Path) -> Bundle:
+    """Open the reference, a bundle or a training run that is converted first.
+
+    Raises:
+        BenchmarkError: it is neither, or cannot be converted.
+    """
     if (path / MANIFEST).is_file():
         return load_bundle(path)
     if not (path / "run.json").is_file():
@@ -214,6 +240,6 @@ def _reference(path: Path, scratch: Path) -> Bundle:
     command += ["--reference", "--levels", "float32,int8"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if not (out / MANIFEST).is_file():
-        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise schema.BenchmarkError(f"{path}: not converted ({said}); convert it first and give the bundle")
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise schema.BenchmarkError(f"{path}: not converted ({reason}); convert it first and give the bundle")
     return load_bundle(out)

@@ -1,4 +1,4 @@
-"""The result of one benchmark run: what is written as JSON, and what every report is made from."""
+"""The result of one benchmark run, as it is written as JSON and as every report reads it."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from smear.errors import SmearscopeError
 
-SCHEMA_VERSION = 2  # of 1, everything can still be read
+SCHEMA_VERSION = 2  # results of version 1 can still be read
 
 
 class BenchmarkError(SmearscopeError):
@@ -20,7 +20,7 @@ class _Strict(BaseModel):
 
 
 class Board(_Strict):
-    """What the machine says of itself at one moment."""
+    """The state of the machine at one moment."""
 
     temperature_c: float | None = None
     throttled: int | None = None  # bits of the firmware's get_throttled
@@ -74,7 +74,7 @@ class Ratio(_Strict):
 
 
 class Figure(_Strict):
-    """One figure of quality out of the bundle's manifest."""
+    """One quality figure from the bundle's manifest."""
 
     value: float
     split: str
@@ -96,7 +96,7 @@ class Variant(_Strict):
     multiply_adds: int | None = None  # of one inference, read from the file; None: not a TFLite file
     init_ms: float | None = None
     first_ms: float | None = None
-    rss_mb: float | None = None  # resident memory added by loading it and answering once
+    rss_mb: float | None = None  # resident memory added by loading it and running it once
     peak_mb: float | None = None  # the most that its whole process ever had resident, Python and libraries included
     latency: Latency | None = None
     ratio: Ratio | None = None  # to the bundle's own model at its best CPU level on one thread
@@ -106,7 +106,7 @@ class Variant(_Strict):
 
 
 class Pair(_Strict):
-    """Both models end to end on one whole field: frame in, finding out."""
+    """Both models end to end on one whole field, from frame to finding."""
 
     key: str
     name: str
@@ -124,18 +124,18 @@ class Pair(_Strict):
 
 
 class Stages(_Strict):
-    """Where the time of a frame goes; medians in milliseconds."""
+    """The time of each stage of a frame; medians in milliseconds."""
 
     name: str
     megapixels: float
-    cells: int  # that the pipeline found
+    cells: int  # found
     segmenter_invokes: int
     classifier_invokes: int
-    stage_ms: dict[str, float]  # in the order of the pipeline, models' invokes within "segment" and "classify"
+    stage_ms: dict[str, float]  # in their order; the invokes of the models are within "segment" and "classify"
     invokes_ms: float  # the bare invokes of both models
-    total_ms: float  # of the pipeline
+    total_ms: float  # from frame to finding
     overhead: float  # (total - invokes) / invokes
-    cpu_ms: float  # processor time of the pipeline, all threads: what other processes disturb least
+    cpu_ms: float  # processor time from frame to finding, all threads, which other processes disturb least
     invokes_cpu_ms: float
     cpu_overhead: float
     n: int
@@ -169,7 +169,7 @@ class Growth(_Strict):
 
 
 class Start(_Strict):
-    """Seconds of whole processes, files in the cache: medians of `n`; processor time is what load disturbs less."""
+    """Seconds of whole processes with files in the cache: medians of `n`; load disturbs processor time less."""
 
     help_s: float
     help_p90_s: float | None = None
@@ -188,9 +188,9 @@ class Step(_Strict):
     engine: str  # "Keras" or "PyTorch"
     batch: int
     threads: int
-    parameters: int | None = None  # as the engine counts them: the same network has the same
+    parameters: int | None = None  # as the engine counts them
     version: str = ""
-    first_ms: float | None = None  # with what the engine compiles
+    first_ms: float | None = None  # including compilation
     peak_mb: float | None = None
     latency: Latency | None = None
     ratio: Ratio | None = None  # to Keras
@@ -205,11 +205,11 @@ class Operation(_Strict):
     count: int
     ms: float  # of the fastest of several invokes of each
     multiply_adds: int
-    peak_share: float | None  # of the matrix product's speed at this level; None: it multiplies nothing
+    peak_share: float | None  # of the matrix product's speed at this level; None: it has no multiply-adds
 
 
 class Product(_Strict):
-    """One plain matrix product: what an engine reaches when it does nothing else."""
+    """One plain matrix product: the speed of an engine that does nothing else."""
 
     engine: str
     kind: Literal["int8", "float32"]
@@ -219,7 +219,7 @@ class Product(_Strict):
 
 
 class Peak(_Strict):
-    """What this machine's arithmetic can do on one thread, and what the models reach of it."""
+    """The arithmetic speed of this machine on one thread, and the share of it that the models reach."""
 
     int8_gmacs: float  # the fastest of `products`
     float32_gmacs: float
@@ -245,8 +245,8 @@ class Result(_Strict):
     training: tuple[Step, ...] = ()
     start: Start | None = None
     peak: Peak | None = None
-    left_out: tuple[str, ...] = ()  # what this mode does not measure unless asked
-    seconds: float | None = None  # that the whole run took
+    left_out: tuple[str, ...] = ()  # what this mode measures only on demand
+    seconds: float | None = None  # of the whole run
     faults: tuple[str, ...] = ()  # parts that could not be measured, and why
 
 
@@ -259,7 +259,7 @@ def read_result(path: Path) -> Result:
     file = path / "result.json" if path.is_dir() else path
     try:
         content = json.loads(file.read_bytes())
-        # Asked first: what a newer schema added would be called a fault of the file.
+        # Checked first: otherwise a field of a newer schema would be reported as a fault of the file.
         version = content.get("schema_version") if isinstance(content, dict) else None
         if isinstance(version, int) and version > SCHEMA_VERSION:
             raise BenchmarkError(f"{file}: schema {version} is newer than {SCHEMA_VERSION}; upgrade smearscope")

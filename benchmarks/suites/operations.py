@@ -1,4 +1,4 @@
-"""What a TFLite file asks of a processor: its multiply-adds, and each operation as a model of its own."""
+"""Counts the multiply-adds of a TFLite file, and cuts out each operation as a model of its own."""
 
 import copy
 import math
@@ -28,7 +28,7 @@ def multiply_adds(file: Path) -> int | None:
         return None
     graph = _read(schema, file).subgraphs[0]
     codes = _codes(schema, _read(schema, file))
-    return sum(_of(codes[op.opcodeIndex], op, graph.tensors) for op in graph.operators)
+    return sum(_multiply_adds_of(codes[op.opcodeIndex], op, graph.tensors) for op in graph.operators)
 
 
 def pieces(file: Path) -> Iterator[Piece]:
@@ -37,37 +37,33 @@ def pieces(file: Path) -> Iterator[Piece]:
     Raises:
         BenchmarkError: the file is no TFLite model, or the schema is not installed.
     """
-    import flatbuffers
-
     schema = _schema()
     if schema is None:
         raise BenchmarkError("operations are read with ai-edge-litert; pip install 'smearscope[device]'")
     whole = _read(schema, file)
     codes, graph = _codes(schema, whole), whole.subgraphs[0]
     for op in graph.operators:
-        taken = [i for i in op.inputs if i >= 0 and not _is_constant(graph.tensors[i], whole.buffers)]
-        if not taken or any(i < 0 for i in op.outputs):
+        inputs = [i for i in op.inputs if i >= 0 and not _is_constant(graph.tensors[i], whole.buffers)]
+        if not inputs or any(i < 0 for i in op.outputs):
             continue
-        cut = _only(schema, whole, op, taken)
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(cut.Pack(builder), file_identifier=b"TFL3")
+        cut = _packed(_only(schema, whole, op, inputs))
         name = codes[op.opcodeIndex]
-        yield Piece(_kind(name, op, graph.tensors), _of(name, op, graph.tensors), bytes(builder.Output()))
+        yield Piece(_kind(name, op, graph.tensors), _multiply_adds_of(name, op, graph.tensors), cut)
 
 
 def _kind(operation: str, op: Any, tensors: list[Any]) -> str:
-    """Return the operation, convolutions with the window they look through: 1x1 is a plain matrix product."""
+    """Return the operation, with the kernel size of convolutions: 1x1 is a plain matrix product."""
     if operation not in {"CONV_2D", "DEPTHWISE_CONV_2D"}:
         return operation
     _, height, width, _ = tensors[op.inputs[1]].shape
     return f"{operation} {height}x{width}"
 
 
-def _only(schema: Any, whole: Any, op: Any, taken: list[int]) -> Any:
-    """Return a model of `op` alone; tensors keep their order, so that its numbers stay valid after renumbering."""
+def _only(schema: Any, whole: Any, op: Any, inputs: list[int]) -> Any:
+    """Return a model of `op` alone, its tensors in the same order and numbered anew."""
     graph = whole.subgraphs[0]
     used = sorted({int(i) for i in (*op.inputs, *op.outputs) if i >= 0})
-    place = {old: new for new, old in enumerate(used)} | {-1: -1}
+    position = {old: new for new, old in enumerate(used)} | {-1: -1}
     model, part, alone = schema.ModelT(), schema.SubGraphT(), copy.copy(op)
     model.version, model.operatorCodes = 3, whole.operatorCodes
     model.buffers, part.tensors = [schema.BufferT()], []
@@ -79,18 +75,16 @@ def _only(schema: Any, whole: Any, op: Any, taken: list[int]) -> Any:
         else:
             tensor.buffer = 0
         part.tensors.append(tensor)
-    alone.inputs = [place[int(i)] for i in op.inputs]
-    alone.outputs = [place[int(i)] for i in op.outputs]
+    alone.inputs = [position[int(i)] for i in op.inputs]
+    alone.outputs = [position[int(i)] for i in op.outputs]
     part.operators, part.name = [alone], b"main"
-    part.inputs, part.outputs = [place[int(i)] for i in taken], alone.outputs
+    part.inputs, part.outputs = [position[int(i)] for i in inputs], alone.outputs
     model.subgraphs = [part]
     return model
 
 
 def matrix_product(size: int, quantized: bool) -> bytes:
-    """Return a model of one (size, size) x (size, size) product, int8 or float32, by a constant right side."""
-    import flatbuffers
-
+    """Return a model of one (size, size) x (size, size) product, int8 or float32, with a constant right side."""
     schema = _schema()
     if schema is None:
         raise BenchmarkError("the matrix product is built with ai-edge-litert; pip install 'smearscope[device]'")
@@ -99,9 +93,9 @@ def matrix_product(size: int, quantized: bool) -> bytes:
     code.version = 4 if quantized else 1
     rng = np.random.default_rng(0)
     right = rng.integers(-127, 128, (size, size)).astype(np.int8)
-    held = schema.BufferT()
-    held.data = np.frombuffer((right if quantized else right.astype(np.float32)).tobytes(), np.uint8)
-    model.version, model.operatorCodes, model.buffers = 3, [code], [schema.BufferT(), held]
+    weights = schema.BufferT()
+    weights.data = np.frombuffer((right if quantized else right.astype(np.float32)).tobytes(), np.uint8)
+    model.version, model.operatorCodes, model.buffers = 3, [code], [schema.BufferT(), weights]
     graph.tensors = []
     for i, name in enumerate((b"left", b"right", b"product")):
         tensor = schema.TensorT()
@@ -109,7 +103,7 @@ def matrix_product(size: int, quantized: bool) -> bytes:
         tensor.type = schema.TensorType.INT8 if quantized else schema.TensorType.FLOAT32
         if quantized:
             tensor.quantization = schema.QuantizationParametersT()
-            # the product of two rows is scaled down so that it uses the whole range of int8
+            # The product is scaled down so that it uses the whole range of int8.
             tensor.quantization.scale = [(1 / 127, 1 / 127, math.sqrt(size) / 127)[i]]
             tensor.quantization.zeroPoint = [0]
         graph.tensors.append(tensor)
@@ -120,15 +114,13 @@ def matrix_product(size: int, quantized: bool) -> bytes:
     )
     graph.operators, graph.inputs, graph.outputs, graph.name = [op], [0], [2], b"main"
     model.subgraphs = [graph]
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
+    return _packed(model)
 
 
 def onnx_product(size: int) -> bytes:
-    """Return an ONNX model of one (size, size) x (size, size) product of int8 numbers by a constant right side.
+    """Return an ONNX model of one (size, size) x (size, size) product of integers with a constant right side.
 
-    uint8 by int8: the pair for which processors have instructions.
+    uint8 times int8: the pair for which processors have instructions.
 
     Raises:
         ImportError: `onnx` is not installed.
@@ -145,6 +137,15 @@ def onnx_product(size: int) -> bytes:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     return bytes(model.SerializeToString())
+
+
+def _packed(model: Any) -> bytes:
+    """Return the flatbuffer of a TFLite `model`."""
+    import flatbuffers
+
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
 
 
 def _schema() -> Any:
@@ -172,7 +173,7 @@ def _is_constant(tensor: Any, buffers: list[Any]) -> bool:
     return data is not None and len(data) > 0
 
 
-def _of(operation: str, op: Any, tensors: list[Any]) -> int:
+def _multiply_adds_of(operation: str, op: Any, tensors: list[Any]) -> int:
     """Return the multiply-adds of one operation; only convolutions and dense layers have any."""
 
     def shape(index: int) -> list[int]:

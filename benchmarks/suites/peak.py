@@ -1,4 +1,4 @@
-"""How fast this machine multiplies, what the models reach of it, and which operations take the rest."""
+"""Measures how fast this machine multiplies, what share the models reach, and which operations take the rest."""
 
 import time
 from collections import defaultdict
@@ -9,35 +9,39 @@ from typing import Any
 import numpy as np
 
 from benchmarks import schema
-from benchmarks.interleaved import Effort, Say, Spec, measure
+from benchmarks.interleaved import Effort, Spec, measure
+from benchmarks.progress import OnProgress
 from benchmarks.suites.levels import ROLES, ROOT, base_level
 from benchmarks.suites.operations import matrix_product, multiply_adds, onnx_product, pieces
 from smear.bundle.manifest import Bundle
 from smear.inference.tflite import AI_EDGE_LITERT, open_runtime
 
-SIZES = (256, 512, 1024)  # of a square product: the smallest fits the first caches, the largest hides every start
-# The fastest of many short invokes: a peak is what was reached, and on a shared machine a mean of them is not.
+SIZES = (256, 512, 1024)  # of a square product: the smallest fits the caches, the largest hides the overhead of a call
+# The peak is the fastest of many short invokes: on a shared machine their mean holds the time of other processes.
 EFFORT = Effort(queries=300, seconds=1.5, burst=25, warm_s=0.1)
-PIECE_S, MODEL_S, LEAST_TIMES = 0.01, 1.5, 10  # each operation and model: as many invokes as fit, and no fewer
-SWEEPS = 3  # over the operations: what disturbed one in the first is gone in the next
-AROUND = "quantizing the picture, reading the answer (outside the model)"
+PIECE_S, MODEL_S = 0.01, 1.5  # for each operation and each model
+MIN_INVOKES = 10  # of each, even where they take longer
+SWEEPS = 3  # over the operations: a disturbance in one sweep is gone in the next
+AROUND = "quantizing the picture, reading the output (outside the model)"
 
 
-def measure_peak(bundle: Bundle, levels: tuple[str, ...], scratch: Path, torch: Path | None, say: Say) -> schema.Peak:
+def measure_peak(
+    bundle: Bundle, levels: tuple[str, ...], scratch: Path, torch: Path | None, on_progress: OnProgress
+) -> schema.Peak:
     """Measure plain matrix products on one thread, and each operation of the bundle's models alone.
 
-    The products take turns, in the engines that are there; `torch` is an interpreter that has PyTorch.
+    The products take turns, in the engines that are installed; `torch` is an interpreter that has PyTorch.
     """
-    products = _products(scratch, torch, say)
+    products = _products(scratch, torch, on_progress)
     fastest = {kind: max((p.gmacs for p in products if p.kind == kind), default=0.0) for kind in ("int8", "float32")}
     level = base_level(levels)
     peak = fastest["int8" if level == "int8" else "float32"]
     if not peak:
         raise schema.BenchmarkError(f"no matrix product was measured ({'; '.join({p.fault for p in products})})")
-    say(f"operations of the models at {level}", 0.9)
+    on_progress(f"operations of the models at {level}", 0.9)
     files = {role: bundle.model(role, level) for role in ROLES}
-    invoke_ms = {role: _fastest_ms(_bare(file), MODEL_S) for role, file in files.items()}
-    work = {role: multiply_adds(file) or 0 for role, file in files.items()}
+    invoke_ms: dict[str, float] = {role: _fastest_ms(_bare(file), MODEL_S) for role, file in files.items()}
+    work: dict[str, int] = {role: multiply_adds(file) or 0 for role, file in files.items()}
     return schema.Peak(
         int8_gmacs=fastest["int8"],
         float32_gmacs=fastest["float32"],
@@ -51,9 +55,9 @@ def measure_peak(bundle: Bundle, levels: tuple[str, ...], scratch: Path, torch: 
     )
 
 
-def _products(scratch: Path, torch: Path | None, say: Say) -> list[schema.Product]:
+def _products(scratch: Path, torch: Path | None, on_progress: OnProgress) -> list[schema.Product]:
     plan = list(_plan(scratch, torch))
-    found = measure([spec for spec, _ in plan], EFFORT, say)
+    found = measure([spec for spec, _ in plan], EFFORT, on_progress)
     rows = []
     for spec, facts in plan:
         got = found[spec.key]
@@ -68,20 +72,20 @@ def _plan(scratch: Path, torch: Path | None) -> Iterator[tuple[Spec, dict[str, A
         for kind in ("int8", "float32"):
             file = scratch / f"product-{kind}-{size}.tflite"
             file.write_bytes(matrix_product(size, kind == "int8"))
-            ask: dict[str, Any] = {"path": str(file), "runtime": AI_EDGE_LITERT.name, "threads": 1}
+            request: dict[str, Any] = {"path": str(file), "module": AI_EDGE_LITERT.module, "threads": 1}
             facts = {"engine": AI_EDGE_LITERT.name, "kind": kind, "size": size}
-            yield Spec(file.stem, "tflite", ask), facts
+            yield Spec(file.stem, "tflite", request), facts
     size = SIZES[-1]
     try:
         file = scratch / "product.onnx"
         file.write_bytes(onnx_product(size))
-        ask = {"path": str(file), "threads": 1}
-        yield Spec("product-onnx", "onnx", ask), {"engine": "onnxruntime", "kind": "int8", "size": size}
+        request = {"path": str(file), "threads": 1}
+        yield Spec("product-onnx", "onnx", request), {"engine": "onnxruntime", "kind": "int8", "size": size}
     except ImportError:
         pass  # one engine fewer
     if torch:
-        ask = {"engine": "PyTorch product", "threads": 1, "size": size, "root": str(ROOT)}
-        yield Spec("product-torch", "training", ask, torch), {"engine": "PyTorch", "kind": "int8", "size": size}
+        request = {"engine": "PyTorch product", "threads": 1, "size": size, "root": str(ROOT)}
+        yield Spec("product-torch", "training", request, torch), {"engine": "PyTorch", "kind": "int8", "size": size}
 
 
 def _operations(model: Path, role: str, peak: float, invoke_ms: float, scratch: Path) -> list[schema.Operation]:
@@ -97,7 +101,7 @@ def _operations(model: Path, role: str, peak: float, invoke_ms: float, scratch: 
         spent[piece.operation] += ms
         work[piece.operation] += piece.multiply_adds
     count[AROUND], work[AROUND] = 1, 0
-    spent[AROUND] = max(0.0, _fastest_ms(_asked_by_the_device(model), MODEL_S) - invoke_ms)
+    spent[AROUND] = max(0.0, _fastest_ms(_device_invoke(model), MODEL_S) - invoke_ms)
     return [
         schema.Operation(
             role=role, operation=name, count=count[name], ms=spent[name], multiply_adds=work[name],
@@ -109,9 +113,7 @@ def _operations(model: Path, role: str, peak: float, invoke_ms: float, scratch: 
 
 def _bare(file: Path) -> Callable[[], Any]:
     """Return the bare invoke of `file` on one thread of the default runtime."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_path=str(file), num_threads=1)
+    interpreter = AI_EDGE_LITERT.load().Interpreter(model_path=str(file), num_threads=1)
     interpreter.allocate_tensors()
     rng = np.random.default_rng(0)
     for given in interpreter.get_input_details():
@@ -121,8 +123,8 @@ def _bare(file: Path) -> Callable[[], Any]:
     return lambda: interpreter.invoke()
 
 
-def _asked_by_the_device(file: Path) -> Callable[[], Any]:
-    """Return a question as the pipeline asks it: a picture of bytes in, float numbers out."""
+def _device_invoke(file: Path) -> Callable[[], Any]:
+    """Return an invoke as the pipeline does it: uint8 picture in, float32 output out."""
     model = open_runtime(file)
     picture = np.random.default_rng(0).integers(0, 256, model.input_shape, np.uint8)
     return lambda: model.invoke(picture)
@@ -132,7 +134,7 @@ def _fastest_ms(step: Callable[[], Any], seconds: float) -> float:
     step()
     times = list[float]()
     until = time.perf_counter() + seconds
-    while len(times) < LEAST_TIMES or time.perf_counter() < until:
+    while len(times) < MIN_INVOKES or time.perf_counter() < until:
         started = time.perf_counter()
         step()
         times.append((time.perf_counter() - started) * 1e3)

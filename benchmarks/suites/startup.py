@@ -1,4 +1,4 @@
-"""How long whole processes take: until the help is printed, and until the first finding is."""
+"""Times whole processes: until the help is printed, and until the first finding is."""
 
 import os
 import subprocess
@@ -9,20 +9,20 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import schema
-from benchmarks.interleaved import Say
+from benchmarks.progress import OnProgress
 from smear.bundle.manifest import Bundle
 
 ROOT = Path(__file__).parents[2]
 PROCESSES = {"quick": 3, "full": 10}
 
 
-def measure_start(bundle: Bundle, level: str, picture: Path, mode: str, say: Say) -> schema.Start:
-    """Start `smearscope --help` and `smearscope analyze` in turn, after one of each that fills the cache."""
+def measure_start(bundle: Bundle, level: str, picture: Path, mode: str, on_progress: OnProgress) -> schema.Start:
+    """Time `smearscope --help` and `smearscope analyze` in turn, after one of each that fills the file cache."""
     command, n = [sys.executable, "-m", "device"], PROCESSES[mode]
     first = ["analyze", str(picture), "--bundle", str(bundle.path), "--level", level, "--data", str(picture.parent)]
     helps, findings = list[tuple[float, float]](), list[tuple[float, float]]()
     for turn in range(n + 1):
-        say("starting processes", turn / (n + 1))
+        on_progress("starting processes", turn / (n + 1))
         helps.append(_process_s([*command, "--help"]))
         findings.append(_process_s([*command, *first]))
     help_s, help_cpu_s = np.array(helps[1:]).T
@@ -49,9 +49,9 @@ def _process_s(command: list[str]) -> tuple[float, float]:
         line = process.stdout.readline()
         took = time.perf_counter() - began
         process.stdout.read()
-        said = process.stderr.read()
+        errors = process.stderr.read()
     after = os.times()
     if not line or process.returncode != 0:
-        raise schema.BenchmarkError(f"{' '.join(command[1:4])} printed nothing ({said.strip()[-200:]}); run it alone")
+        raise schema.BenchmarkError(f"{' '.join(command[1:4])} printed nothing ({errors.strip()[-200:]}); run it alone")
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     return took, cpu

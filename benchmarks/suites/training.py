@@ -1,45 +1,46 @@
-"""One training step in Keras, as `smearscope train` takes it, and of the same network in PyTorch, in turn."""
+"""Measures one training step in Keras, as `smearscope train` runs it, and of the same network in PyTorch, in turn."""
 
 import os
 from pathlib import Path
 
 from benchmarks import schema
-from benchmarks.interleaved import Effort, Measured, Say, Spec, latency_of, measure, ratio_of
+from benchmarks.interleaved import Effort, Measured, Spec, latency_of, measure, ratio_of
+from benchmarks.progress import OnProgress
 
-BATCH = 16  # as the whole-field networks are trained, and the paper's
+BATCH = 16  # of the paper, and of our whole-field networks
 NETWORK = "paper_cnn"
 ROOT = Path(__file__).parents[2]
-# A step takes most of a second on two processors: a thousand of them would take the time of everything else.
+# A step takes most of a second on two processors: a thousand would take longer than everything else.
 EFFORTS = {
     "quick": Effort(queries=4, seconds=6.0, burst=1, warm_s=0.5),
     "full": Effort(queries=32, seconds=10.0, burst=1, warm_s=0.5),
 }
-TOLD = ("parameters", "version", "first_ms", "peak_mb")
-HOW = {
+FACTS = ("parameters", "version", "first_ms", "peak_mb")
+HOW_TO_INSTALL = {
     "Keras": "pip install 'smearscope[train]'",
     "PyTorch": "make bench TORCH=1, or pip install torch in an environment of its own and --torch-python",
 }
 
 
-def measure_training(pythons: dict[str, Path | None], mode: str, say: Say) -> list[schema.Step]:
-    """Measure one step of each engine on all processors; `pythons` names its interpreter, None where there is none."""
+def measure_training(pythons: dict[str, Path | None], mode: str, on_progress: OnProgress) -> list[schema.Step]:
+    """Measure one step of each engine on all processors; `pythons` has its interpreter, None where it is missing."""
     threads = os.cpu_count() or 1
     rows, specs = list[schema.Step](), list[Spec]()
     for engine, python in pythons.items():
         key = f"training/{NETWORK}/{engine}/{BATCH}/{threads}"
-        why = "" if python else f"{engine} is not installed; {HOW[engine]}"
-        rows.append(schema.Step(key=key, network=NETWORK, engine=engine, batch=BATCH, threads=threads, fault=why))
+        fault = "" if python else f"{engine} is not installed; {HOW_TO_INSTALL[engine]}"
+        rows.append(schema.Step(key=key, network=NETWORK, engine=engine, batch=BATCH, threads=threads, fault=fault))
         if python:
-            ask = {"engine": engine, "batch": BATCH, "threads": threads, "root": str(ROOT)}
-            specs.append(Spec(key, "training", ask, python))
-    found = measure(specs, EFFORTS[mode], say)
+            request = {"engine": engine, "batch": BATCH, "threads": threads, "root": str(ROOT)}
+            specs.append(Spec(key, "training", request, python))
+    found = measure(specs, EFFORTS[mode], on_progress)
     base = next((key for key in found if "/Keras/" in key), None)
-    return [row if row.fault else _filled(row, found, base) for row in rows]
+    return [row if row.fault else _with_times(row, found, base) for row in rows]
 
 
-def _filled(row: schema.Step, found: dict[str, Measured], base: str | None) -> schema.Step:
+def _with_times(row: schema.Step, found: dict[str, Measured], base: str | None) -> schema.Step:
     got = found[row.key]
-    told = {name: value for name, value in got.opened.items() if name in TOLD}
+    facts = {name: value for name, value in got.opened.items() if name in FACTS}
     ratio = ratio_of(got, found[base], base) if base and row.key != base else None
     latency = latency_of(got.times) if got.queries else None
-    return row.model_copy(update={**told, "latency": latency, "ratio": ratio, "fault": got.fault})
+    return row.model_copy(update={**facts, "latency": latency, "ratio": ratio, "fault": got.fault})

@@ -11,7 +11,11 @@ BRIEF = Effort(queries=6, seconds=5.0, burst=2, warm_s=0.0, repeats=1)
 
 
 def spec(tiny_bundle: Path, key: str, python: Path = Path(sys.executable), **ask: object) -> Spec:
-    asked = {"path": str(tiny_bundle / "classifier.float32.tflite"), "runtime": "ai-edge-litert", "threads": 1}
+    asked = {
+        "path": str(tiny_bundle / "classifier.float32.tflite"),
+        "module": "ai_edge_litert.interpreter",
+        "threads": 1,
+    }
     return Spec(key, "tflite", asked | ask, python)
 
 
@@ -42,13 +46,13 @@ def test_a_worker_that_dies_is_a_fault_of_its_variant(tiny_bundle: Path) -> None
     assert "ended with code 1" in found["a"].fault
 
 
-def test_progress_grows_and_says_how_long_the_rest_takes(tiny_bundle: Path) -> None:
-    said: list[tuple[str, float]] = []
-    measure([spec(tiny_bundle, "a"), spec(tiny_bundle, "b")], BRIEF, lambda what, done: said.append((what, done)))
-    shares = [done for what, done in said if not what.startswith(("opening", "warming"))]
+def test_progress_grows_and_tells_how_long_the_rest_takes(tiny_bundle: Path) -> None:
+    reported: list[tuple[str, float]] = []
+    measure([spec(tiny_bundle, "a"), spec(tiny_bundle, "b")], BRIEF, lambda what, done: reported.append((what, done)))
+    shares = [done for what, done in reported if not what.startswith(("opening", "warming"))]
     assert shares == sorted(shares)
     assert shares[-1] > 0.5
-    assert "s left" in said[-1][0]
+    assert "s left" in reported[-1][0]
 
 
 def test_percentiles_and_throughput_are_of_all_queries() -> None:

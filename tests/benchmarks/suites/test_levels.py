@@ -2,31 +2,31 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.suites.levels import LEFT_OUT, Wanted, _held_under, figures_of
+from benchmarks.suites.levels import LEFT_OUT, Plan, figures_of, runtimes_for
 from smear.bundle.manifest import Figure, load_bundle
 
 RUNTIMES = {"ai-edge-litert": Path("python"), "tflite-runtime": Path("older")}
 
 
-def wanted(tiny_bundle: Path, brief: bool) -> Wanted:
+def plan_of(tiny_bundle: Path, brief: bool) -> Plan:
     bundle = load_bundle(tiny_bundle)
-    return Wanted(bundle, bundle, ("float32", "int8"), RUNTIMES, (1,), Path("frames.npy"), brief=brief)
+    return Plan(bundle, bundle, ("float32", "int8"), RUNTIMES, (1,), Path("frames.npy"), brief=brief)
 
 
 @pytest.mark.parametrize(("brief", "held"), [(False, list(RUNTIMES)), (True, ["ai-edge-litert"])])
 def test_a_full_run_leaves_int8_under_the_older_runtime_out_unless_asked(
     tiny_bundle: Path, brief: bool, held: list[str]
 ) -> None:
-    plan = wanted(tiny_bundle, brief)
-    assert list(_held_under(plan, "bundle", "int8")) == held
-    assert list(_held_under(plan, "bundle", "float32")) == list(RUNTIMES)
+    plan = plan_of(tiny_bundle, brief)
+    assert list(runtimes_for(plan, "bundle", "int8")) == held
+    assert list(runtimes_for(plan, "bundle", "float32")) == list(RUNTIMES)
     assert "int8" in LEFT_OUT[0]
 
 
 def test_the_reference_runs_as_its_authors_would_and_at_int8_on_the_newest(tiny_bundle: Path) -> None:
-    plan = wanted(tiny_bundle, True)
-    assert list(_held_under(plan, "reference", "float32")) == ["tflite-runtime"]
-    assert list(_held_under(plan, "reference", "int8")) == ["ai-edge-litert"]
+    plan = plan_of(tiny_bundle, True)
+    assert list(runtimes_for(plan, "reference", "float32")) == ["tflite-runtime"]
+    assert list(runtimes_for(plan, "reference", "int8")) == ["ai-edge-litert"]
 
 
 def test_accuracy_and_dice_of_a_manifest_stand_beside_the_latency(tiny_bundle: Path) -> None:

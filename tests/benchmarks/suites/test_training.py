@@ -13,11 +13,11 @@ TORCH = os.environ.get("SMEARSCOPE_TORCH_PYTHON", "")
 
 
 def step(engine: str, python: str) -> dict[str, object]:
-    ask = {"engine": engine, "batch": 2, "threads": 1, "root": str(ROOT)}
-    got = measure([Spec(engine, "training", ask, Path(python))], ONE_STEP)[engine]
-    assert not got.fault
-    assert got.queries >= 1
-    return got.opened
+    request = {"engine": engine, "batch": 2, "threads": 1, "root": str(ROOT)}
+    measured = measure([Spec(engine, "training", request, Path(python))], ONE_STEP)[engine]
+    assert not measured.fault
+    assert measured.queries >= 1
+    return measured.opened
 
 
 def test_an_engine_that_is_not_installed_is_a_row_that_says_how_to_install_it() -> None:
