@@ -1,7 +1,6 @@
 """Writes a bundle folder: model files, golden file, model card and manifest, complete or not at all."""
 
 import shutil
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from smear.bundle.manifest import (
 from smear.bundle.training_run import Run
 from smear.classes import LABELS
 from smear.inference.verification import GOLDEN
+from smear.revision import git_revision
 
 
 def write_bundle(
@@ -73,19 +73,6 @@ def _manifest(run: Run, folder: Path, name: str, files: ModelFiles, other: bool,
         git_revision=git_revision(),
         left_out=results.left_out,
     )
-
-
-def git_revision() -> str:
-    """Return the revision of the checkout this runs from, "+changes" when it has any, or "unknown"."""
-    here = Path(__file__).parent
-    try:
-        told = [
-            subprocess.run(["git", *command], cwd=here, capture_output=True, text=True, check=True, timeout=10).stdout
-            for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
-        ]
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return told[0].strip() + ("+changes" if told[1].strip() else "")
 
 
 def replace_bundle(folder: Path, out: Path) -> None:

@@ -1,26 +1,25 @@
-"""How good a label or a mask is, in the paper's formulas, and how sure one may be of that figure.
+"""Scores of labels, probabilities and masks, and their 95 % intervals.
 
-Reza et al. (2025) state accuracy, precision, recall, F1 and Dice; the rest are the usual definitions.
-Anything divided by nothing is 0, as scikit-learn's `zero_division=0`.
+Reza et al. (2025) state accuracy, precision, recall, F1 and Dice; the others are the usual definitions. A ratio with a
+denominator of 0 is 0, as with scikit-learn's `zero_division=0`.
 """
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 ECE_BINS = 15  # Guo et al., "On Calibration of Modern Neural Networks" (2017)
 Z_95 = 1.959964  # two-sided 95 % quantile of the normal distribution
-BOOTSTRAP_ROUNDS = 2000  # bounds move by less than a tenth of the interval beyond this
+BOOTSTRAP_ROUNDS = 2000  # more rounds move the bounds by less than a tenth of the interval
+
+Floats = NDArray[np.float64]
 
 
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    ratio = np.divide(above, below, out=np.zeros(np.shape(below), np.float64), where=np.asarray(below) != 0)
-    return np.asarray(ratio)
-
-
-def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """Count int (classes, classes): rows are the true class, columns the predicted one.
+def confusion_matrix(truth: NDArray[Any], predicted: NDArray[Any], classes: int) -> NDArray[np.int64]:
+    """Return int (classes, classes): rows are the true class, columns the predicted one.
 
     Raises:
         ValueError: the two differ in length, or hold a class outside 0 to `classes` - 1.
@@ -34,50 +33,61 @@ def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, classes: int) -> 
     return np.bincount(truth * classes + predicted, minlength=classes * classes).reshape(classes, classes)
 
 
-def accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
-    """Share of predictions that are right: (TP + TN) / all."""
+def accuracy(truth: NDArray[Any], predicted: NDArray[Any]) -> float:
+    """Return the share of correct predictions; 0 of none."""
     truth = np.asarray(truth)
     return float(np.mean(truth == np.asarray(predicted))) if truth.size else 0.0
 
 
-def precision(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """TP / (TP + FP) of each class, float (classes,)."""
+def precision(truth: NDArray[Any], predicted: NDArray[Any], classes: int) -> Floats:
+    """Return TP / (TP + FP) of each class, float (classes,)."""
     matrix = confusion_matrix(truth, predicted, classes)
     return _ratio(np.diag(matrix), matrix.sum(axis=0))
 
 
-def recall(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """TP / (TP + FN) of each class, float (classes,)."""
+def recall(truth: NDArray[Any], predicted: NDArray[Any], classes: int) -> Floats:
+    """Return TP / (TP + FN) of each class, float (classes,)."""
     matrix = confusion_matrix(truth, predicted, classes)
     return _ratio(np.diag(matrix), matrix.sum(axis=1))
 
 
-def f1(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """2 TP / (2 TP + FP + FN) of each class, float (classes,): the harmonic mean of precision and recall."""
+def f1(truth: NDArray[Any], predicted: NDArray[Any], classes: int) -> Floats:
+    """Return 2 TP / (2 TP + FP + FN) of each class, float (classes,): the harmonic mean of precision and recall."""
+    return _f1(confusion_matrix(truth, predicted, classes))
+
+
+def macro_f1(truth: NDArray[Any], predicted: NDArray[Any], classes: int, *, of_truth: bool = False) -> float:
+    """Return the unweighted mean of `f1` over the classes that occur in either list, or in `truth` alone.
+
+    `of_truth` is for predictions that may be none of the classes, such as "no cell found": such a prediction counts
+    against the true class, but is no class with an F1 of its own.
+    """
     matrix = confusion_matrix(truth, predicted, classes)
+    occurs = matrix.sum(axis=1) if of_truth else matrix.sum(axis=0) + matrix.sum(axis=1)
+    return float(_f1(matrix)[occurs > 0].mean()) if occurs.any() else 0.0
+
+
+def _f1(matrix: NDArray[np.int64]) -> Floats:
     return _ratio(2 * np.diag(matrix), matrix.sum(axis=0) + matrix.sum(axis=1))
 
 
-def macro_f1(truth: np.ndarray, predicted: np.ndarray, classes: int) -> float:
-    """Unweighted mean of `f1` over the classes that occur in either list."""
-    matrix = confusion_matrix(truth, predicted, classes)
-    present = (matrix.sum(axis=0) + matrix.sum(axis=1)) > 0
-    return float(f1(truth, predicted, classes)[present].mean()) if present.any() else 0.0
+def _ratio(above: NDArray[np.int64], below: NDArray[np.int64]) -> Floats:
+    return np.divide(above, below, out=np.zeros(np.shape(below), np.float64), where=below != 0)
 
 
-def dice(truth: np.ndarray, predicted: np.ndarray, ignore: np.ndarray | None = None) -> float:
-    """2 |A and B| / (|A| + |B|) of two bool masks outside `ignore`; 1 when both are empty."""
+def dice(truth: NDArray[Any], predicted: NDArray[Any], ignore: NDArray[Any] | None = None) -> float:
+    """Return 2 |A and B| / (|A| + |B|) of two bool masks outside `ignore`; 1 when both are empty."""
     both, total, _ = _overlap(truth, predicted, ignore)
     return 2 * both / total if total else 1.0
 
 
-def iou(truth: np.ndarray, predicted: np.ndarray, ignore: np.ndarray | None = None) -> float:
-    """|A and B| / |A or B| of two bool masks outside `ignore`; 1 when both are empty."""
+def iou(truth: NDArray[Any], predicted: NDArray[Any], ignore: NDArray[Any] | None = None) -> float:
+    """Return |A and B| / |A or B| of two bool masks outside `ignore`; 1 when both are empty."""
     both, _, either = _overlap(truth, predicted, ignore)
     return both / either if either else 1.0
 
 
-def _overlap(truth: np.ndarray, predicted: np.ndarray, ignore: np.ndarray | None) -> tuple[int, int, int]:
+def _overlap(truth: NDArray[Any], predicted: NDArray[Any], ignore: NDArray[Any] | None) -> tuple[int, int, int]:
     truth, predicted = np.asarray(truth, bool), np.asarray(predicted, bool)
     if truth.shape != predicted.shape:
         raise ValueError(f"masks of shape {truth.shape} and {predicted.shape} cannot be compared")
@@ -88,8 +98,8 @@ def _overlap(truth: np.ndarray, predicted: np.ndarray, ignore: np.ndarray | None
     return both, total, total - both
 
 
-def match_objects(truth: np.ndarray, found: np.ndarray, least_iou: float = 0.5) -> tuple[int, int, int]:
-    """Return how many objects of two int label maps (h, w), 0 for ground, are matched, in `truth`, and in `found`.
+def match_objects(truth: NDArray[Any], found: NDArray[Any], least_iou: float = 0.5) -> tuple[int, int, int]:
+    """Return how many objects of two int label maps (h, w), background 0, match, are in `truth`, are in `found`.
 
     Two match at an intersection over union of more than `least_iou`; from 0.5 on no object matches two
     (Caicedo et al. 2019, "Nucleus segmentation across imaging experiments").
@@ -104,8 +114,8 @@ def match_objects(truth: np.ndarray, found: np.ndarray, least_iou: float = 0.5) 
     return int(matched.sum()), int((truths > 0).sum()), int((founds > 0).sum())
 
 
-def expected_calibration_error(truth: np.ndarray, probabilities: np.ndarray, bins: int = ECE_BINS) -> float:
-    """Mean gap between confidence and accuracy over `bins` equal bins, weighted by their counts.
+def expected_calibration_error(truth: NDArray[Any], probabilities: NDArray[Any], bins: int = ECE_BINS) -> float:
+    """Return the mean gap between confidence and accuracy over `bins` equal bins, weighted by their counts.
 
     `truth` is int (n,), `probabilities` float (n, classes). Guo et al. (2017), equation 3.
     """
@@ -114,10 +124,33 @@ def expected_calibration_error(truth: np.ndarray, probabilities: np.ndarray, bin
         return 0.0
     confidence = probabilities.max(axis=1)
     right = (probabilities.argmax(axis=1) == np.asarray(truth)).astype(np.float64)
-    # Bins are open below and closed above, as in the paper; a confidence of exactly 0 cannot occur.
-    which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gap = np.bincount(which, weights=right - confidence, minlength=bins)
+    gap = np.bincount(confidence_bins(confidence, bins), weights=right - confidence, minlength=bins)
     return float(np.abs(gap).sum() / len(probabilities))
+
+
+def confidence_bins(confidence: Floats, bins: int = ECE_BINS) -> NDArray[np.int64]:
+    """Return the bin of each confidence, int (n,) in 0 to `bins` - 1: open below and closed above, as in the paper.
+
+    A confidence of exactly 0 cannot occur: the best of k classes has at least 1 / k.
+    """
+    return np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+
+
+def risk_coverage(probabilities: NDArray[Any], truth: NDArray[Any]) -> tuple[Floats, Floats]:
+    """Return coverage and risk, float (n,) each: the share of wrong labels among the most confident share of fields.
+
+    `probabilities` is float (n, classes), `truth` int (n,).
+    """
+    order = np.argsort(-probabilities.max(axis=1), kind="stable")
+    wrong = probabilities.argmax(axis=1)[order] != truth[order]
+    counts = np.arange(1, len(truth) + 1)
+    return counts / len(truth), np.cumsum(wrong) / counts
+
+
+def softmax(logits: NDArray[Any]) -> NDArray[Any]:
+    """Return probabilities along the last axis."""
+    grown = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(grown / grown.sum(axis=-1, keepdims=True))
 
 
 def wilson_interval(successes: int, n: int) -> tuple[float, float]:
@@ -131,16 +164,16 @@ def wilson_interval(successes: int, n: int) -> tuple[float, float]:
 
 
 def bootstrap_interval(
-    values: np.ndarray,
-    groups: Sequence[object] | np.ndarray,
-    statistic: Callable[[np.ndarray], float],
+    values: NDArray[Any],
+    groups: Sequence[object] | NDArray[Any] | range,
+    statistic: Callable[[NDArray[Any]], float],
     seed: int,
     rounds: int = BOOTSTRAP_ROUNDS,
 ) -> tuple[float, float]:
     """Return the 95 % percentile interval of `statistic(values)`, resampling whole groups.
 
-    `values` is (n, ...), one row a picture; `groups` names the group of each row. Pictures of one group (re-shots
-    of one field) are not independent: drawing them one by one would promise too narrow an interval.
+    `values` is (n, ...), one row a picture; `groups` names the group of each row. Pictures of one group
+    (near-duplicates of one field) are not independent: drawing them one by one would give too narrow an interval.
 
     Raises:
         ValueError: there is nothing to resample, or `groups` has another length.

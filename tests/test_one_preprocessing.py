@@ -21,8 +21,8 @@ from smear.inference.pipeline import Pipeline
 from smear.inference.segmentation import segment
 from smear.synthetic import render
 from tests.tiny_bundle import CLASS_BIAS, CLASS_WEIGHTS, SEGMENT_BIAS, SEGMENT_WEIGHTS
-from train.data.crops import cut, shown
-from train.fitting.segmenter import segment_with
+from train.data.crops import cut_cells, on_neutral_background
+from train.networks.segmentation import segment_with
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +64,9 @@ def test_training_and_device_see_the_same(
     trained, ran = segment_with(segmenter)(view), segment(view, pipeline.segmenter, facts.segmenter)
     assert np.allclose(trained, ran, atol=1e-4)
 
-    pixels, say = cut(view, trained)
-    logits = np.asarray(classifier.predict_on_batch(shown(pixels).astype(np.float32) / 255.0))
-    expected = aggregate(logits, say, facts.classifier.temperature).probabilities
+    pixels, weights = cut_cells(view, trained)
+    logits = np.asarray(classifier.predict_on_batch(on_neutral_background(pixels).astype(np.float32) / 255.0))
+    expected = aggregate(logits, weights, facts.classifier.temperature).probabilities
     finding = processor.examine(Frame(image, "drawn"))
     assert len(finding.cells) >= len(pixels) > 0
     assert list(finding.probabilities.values()) == pytest.approx(expected.tolist(), abs=1e-4)

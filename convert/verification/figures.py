@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from smear.bundle.manifest import Figure
 from smear.classes import LABELS
 from smear.findings import CYTOPLASM, NUCLEUS, Finding
-from smear.metrics import bootstrap_interval, dice, expected_calibration_error, f1
+from smear.metrics import bootstrap_interval, dice, expected_calibration_error, macro_f1
 
 NO_CELL = len(LABELS)  # index predicted for a field in which no cell was found: always wrong
 
@@ -23,7 +23,7 @@ def of_labels(findings: Sequence[Finding], labels: Sequence[str], split: str, se
     refused = np.array([f.label is None for f in findings], float)
     found = {
         "accuracy": _figure(lambda i: float((top[i] == truth[i]).mean()), len(truth), split, seed),
-        "macro_f1": _figure(lambda i: _macro_f1(truth[i], top[i]), len(truth), split, seed),
+        "macro_f1": _figure(lambda i: macro_f1(truth[i], top[i], NO_CELL + 1, of_truth=True), len(truth), split, seed),
         "refusal_rate": _figure(lambda i: float(refused[i].mean()), len(truth), split, seed),
     }
     classified = [i for i, f in enumerate(findings) if f.probabilities]
@@ -47,11 +47,6 @@ def of_masks(pairs: Sequence[tuple[NDArray[np.bool_], NDArray[np.uint8]]], split
 def cell_dice(found: NDArray[np.bool_], drawn: NDArray[np.uint8]) -> float:
     """Return the Dice of bool (h, w) `found` against `drawn` (0 background, 128 ignored, 255 cell)."""
     return dice(drawn == NUCLEUS, found, ignore=drawn == CYTOPLASM)
-
-
-def _macro_f1(truth: NDArray[np.int64], top: NDArray[np.int64]) -> float:
-    """Return the mean F1 of the classes that occur; "no cell" can be predicted but is no class."""
-    return float(f1(truth, top, NO_CELL + 1)[np.unique(truth)].mean())
 
 
 def _figure(measure: Callable[[NDArray[np.int64]], float], n: int, split: str, seed: int) -> Figure:

@@ -1,13 +1,12 @@
 """What a slide shows, over its accepted, distinct fields: shares with intervals, never one field's label."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from smear.classes import FIELD_CLASSES, LABELS
 from smear.findings import Cell, Finding
+from smear.metrics import wilson_interval
 
-WILSON_Z = 1.959964  # two-sided 95 % of the normal distribution
 MIN_FIELDS = 10  # with fewer, even ten equal labels leave the 95 % interval wider than 0.28: no class may lead
 
 
@@ -23,13 +22,8 @@ class Share:
 
 
 def share_of(n: int, total: int) -> Share:
-    """Return `n` of `total` with the score interval of Wilson (1927); the whole 0 to 1 when `total` is 0."""
-    if total == 0:
-        return Share(n, total, 0.0, 0.0, 1.0)
-    p, z2 = n / total, WILSON_Z**2
-    centre = (p + z2 / (2 * total)) / (1 + z2 / total)
-    half = WILSON_Z / (1 + z2 / total) * math.sqrt(p * (1 - p) / total + z2 / (4 * total**2))
-    return Share(n, total, p, max(0.0, centre - half), min(1.0, centre + half))
+    """Return `n` of `total` with its interval; 0 with the whole 0 to 1 when `total` is 0."""
+    return Share(n, total, n / total if total else 0.0, *wilson_interval(n, total))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,34 +1,35 @@
-"""The folder a training run leaves behind: two Keras models and `run.json`, read and checked."""
+"""The folder of a training run: two Keras models, and `run.json` as training writes it and conversion reads it."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator
 
 from smear.bundle.manifest import Figure, InputScale, Shown, TrainingData
 from smear.classes import LABELS
 from smear.errors import ConversionError
+from smear.images import write_atomic
 
 RUN_FILE = "run.json"
 MODEL_FILES = {"segmenter": "segmenter.keras", "classifier": "classifier.keras"}
 
 
-class _Read(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())  # a run may note more than we read
+class _Facts(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())  # other versions may note more
 
 
-class TrainedSegmenter(_Read):
-    """What training says of its segmenter."""
+class TrainedSegmenter(_Facts):
+    """The segmenter of a run."""
 
     name: str
     output: Literal["logits", "probabilities"]
     figures: dict[str, Figure] = {}
 
 
-class TrainedClassifier(_Read):
-    """What training says of its classifier, and what it fitted for it."""
+class TrainedClassifier(_Facts):
+    """The classifier of a run, with the temperature and the thresholds that were fitted for it."""
 
     name: str
     shown: Shown
@@ -41,7 +42,7 @@ class TrainedClassifier(_Read):
     figures: dict[str, Figure] = {}
 
 
-class Picture(_Read):
+class Picture(_Facts):
     """One labelled picture of a split; `path` is relative to the data root."""
 
     path: str
@@ -56,8 +57,8 @@ class Picture(_Read):
         return value
 
 
-class RunFile(_Read):
-    """`run.json`."""
+class RunFile(_Facts):
+    """`run.json`: the one schema of it."""
 
     segmenter: TrainedSegmenter
     classifier: TrainedClassifier
@@ -66,11 +67,13 @@ class RunFile(_Read):
     train_images: tuple[Picture, ...] = Field(min_length=1)
     validation_images: tuple[Picture, ...] = Field(min_length=1)
     seed: int
+    calibration: dict[str, float] = {}  # what was fitted on the validation part, and the calibration error around it
+    git_revision: str = "unknown"
 
     @field_validator("train_images", "validation_images", mode="before")
     @classmethod
     def _pictures(cls, value: Any) -> Any:
-        """A bare path is a picture whose class is the folder it lies in, as the data set is laid out."""
+        """Accept a bare path as a picture whose class is the folder it lies in, as the data set is laid out."""
         if not isinstance(value, list):
             return value
         return [_bare(entry) if isinstance(entry, str) else entry for entry in value]
@@ -83,10 +86,15 @@ class RunFile(_Read):
                 raise ValueError(f"{picture.path} has no label")
         return value
 
+    @field_serializer("train_images", "validation_images")
+    def _bare_where_possible(self, pictures: tuple[Picture, ...]) -> list[str | dict[str, str]]:
+        return [picture.path if _bare(picture.path) == picture.model_dump() else picture.model_dump()
+                for picture in pictures]  # fmt: skip
+
 
 def _bare(path: str) -> dict[str, str]:
     folder = Path(path).parent.name
-    return {"path": path, "label": folder if folder in LABELS else ""}
+    return {"path": path, "label": folder if folder in LABELS else "", "session": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +109,16 @@ class Run:
         return self.path / MODEL_FILES[role]
 
 
-def read_run(path: Path) -> Run:
-    """Open the training run at `path`.
+def write_run(folder: Path, facts: RunFile) -> None:
+    """Write `facts` to `folder`/run.json, whole or not at all; the two Keras models lie beside it."""
+    write_atomic(folder / RUN_FILE, (facts.model_dump_json(indent=2) + "\n").encode())
+
+
+def read_facts(path: Path) -> RunFile:
+    """Return what `run.json` of the training run at `path` states; its models need not be there.
 
     Raises:
-        ConversionError: it is not a run folder, a file of it is missing, or `run.json` holds a wrong value.
+        ConversionError: there is no `run.json`, or it holds a wrong value.
     """
     file = path / RUN_FILE
     try:
@@ -115,15 +128,24 @@ def read_run(path: Path) -> Run:
     except (OSError, ValueError) as error:
         raise ConversionError(f"{file}: cannot be read ({error}); train again or restore the file") from error
     try:
-        facts = RunFile.model_validate(raw)
+        return RunFile.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ConversionError(f"{file}: {where}: {first['msg']}; mend it or train again") from error
+        raise ConversionError(f"{file}: {where}: {first['msg']}; correct it or train again") from error
+
+
+def read_run(path: Path) -> Run:
+    """Open the training run at `path`.
+
+    Raises:
+        ConversionError: it is not a run folder, a file of it is missing, or `run.json` holds a wrong value.
+    """
+    facts = read_facts(path)
     shared = {p.path for p in facts.train_images} & {p.path for p in facts.validation_images}
     if shared:
         raise ConversionError(
-            f"{file}: {min(shared)} is in both splits; figures on it would prove nothing: split again"
+            f"{path / RUN_FILE}: {min(shared)} is in both parts; figures on it would prove nothing: split again"
         )
     for name in MODEL_FILES.values():
         if not (path / name).is_file():

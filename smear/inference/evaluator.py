@@ -1,15 +1,13 @@
-"""A bundle judged through the device's own pipeline: what it says of pictures, as rows and as arrays.
-
-The only file of this room that imports `device`, and only when a bundle is opened: docs/decisions/0007.
-"""
+"""The answers of a bundle to a list of pictures, through the pipeline that the device runs, as rows and as arrays."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smear.bundle.manifest import Manifest, load_bundle
 from smear.classes import LABELS
@@ -18,15 +16,15 @@ from smear.inference.frame_processor import FrameProcessor
 from smear.inference.pipeline import Pipeline
 from smear.progress import progress
 
-NO_CELL = len(LABELS)  # index of what is said of a field in which no cell was found: no class, always wrong
+NO_CELL = len(LABELS)  # class index where no cell was found: none of the classes, so it counts as wrong
 LEAST = 1e-12  # least probability of which a logarithm is taken
 
 
-class Judge:
-    """The pipeline of a bundle at one level, as a device would open it."""
+class Evaluator:
+    """A bundle at one level, opened as on a device."""
 
     def __init__(self, bundle: Path, level: str = "int8") -> None:
-        """Open and prove the bundle.
+        """Open and verify the bundle.
 
         Raises:
             BundleError: it is damaged, or lacks `level`.
@@ -37,21 +35,21 @@ class Judge:
 
     @property
     def manifest(self) -> Manifest:
-        """The bundle's own account of itself."""
+        """The bundle's manifest."""
         return self._processor.pipeline.bundle.manifest
 
     @property
     def sha256(self) -> str:
-        """What names the bundle."""
+        """The checksum that identifies the bundle."""
         return self._processor.pipeline.bundle.sha256
 
     @property
     def identity(self) -> str:
-        """Sha256 of all in the manifest that can change an answer: stays when the model card is written anew."""
+        """Sha256 of everything in the manifest that can change an answer; a new model card leaves it as it is."""
         return hashlib.sha256(self.manifest.model_copy(update={"files": {}}).model_dump_json().encode()).hexdigest()
 
-    def examine(self, image: np.ndarray, source: str = "") -> Finding:
-        """Return what the device would conclude from RGB uint8 (H, W, 3), taken as one field of the data set."""
+    def examine(self, image: NDArray[np.uint8], source: str = "") -> Finding:
+        """Return the finding of the device for RGB uint8 (H, W, 3), taken as one field of the data set."""
         return self._processor.examine(Frame(image, source))
 
     def close(self) -> None:
@@ -59,7 +57,7 @@ class Judge:
         self._processor.close()
 
     def __enter__(self) -> Self:
-        """Return the judge itself."""
+        """Return the evaluator itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -67,19 +65,19 @@ class Judge:
         self.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One picture put before a bundle; `truth` is None where no label would be right."""
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledPicture:
+    """One picture to be answered; `truth` is None where any label would be wrong."""
 
     file: str
-    image: np.ndarray  # RGB uint8 (H, W, 3)
+    image: NDArray[np.uint8]  # RGB (H, W, 3)
     truth: str | None
-    group: str  # re-shots of one field share it
+    group: str  # shared by near-duplicates of one field
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a bundle said of one picture."""
+    """The answer of a bundle to one picture."""
 
     file: str
     truth: str | None
@@ -92,26 +90,9 @@ class Answer:
     ood_score: float | None
 
 
-def ask(judge: Judge, pictures: Iterable[Shown], text: str, quiet: bool = False, total: int | None = None) -> "Answers":
-    """Put every picture before `aggregate`, behind a progress bar called `text`."""
-    rows = []
-    for shown in progress(pictures, text, quiet, total):
-        rows.append(answer(shown, judge.examine(shown.image, shown.file)))
-    return Answers(tuple(rows))
-
-
-def answer(shown: Shown, finding: Finding) -> Answer:
-    """Return what `finding` says of `shown`."""
-    said = tuple(finding.probabilities[name] for name in LABELS) if finding.probabilities else ()
-    return Answer(
-        shown.file, shown.truth, shown.group, finding.label, finding.top, said, finding.refusals, len(finding.cells),
-        finding.quality.ood_score,
-    )  # fmt: skip
-
-
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a bundle said of a list of pictures."""
+    """The answers of a bundle to a list of pictures."""
 
     rows: tuple[Answer, ...]
 
@@ -124,22 +105,22 @@ class Answers:
         return [row.group for row in self.rows]
 
     @property
-    def truth(self) -> np.ndarray:
-        """Int (n,), index in LABELS; NO_CELL where no label would be right."""
+    def truth(self) -> NDArray[np.int64]:
+        """Int (n,), index in LABELS; NO_CELL where any label would be wrong."""
         return _indices(row.truth for row in self.rows)
 
     @property
-    def top(self) -> np.ndarray:
+    def top(self) -> NDArray[np.int64]:
         """Int (n,), index of the best class in LABELS; NO_CELL where no cell was found."""
         return _indices(row.top for row in self.rows)
 
     @property
-    def labelled(self) -> np.ndarray:
+    def labelled(self) -> NDArray[np.bool_]:
         """Bool (n,): not refused."""
         return np.array([row.label is not None for row in self.rows], bool)
 
     @property
-    def ood_scores(self) -> np.ndarray:
+    def ood_scores(self) -> NDArray[np.float64]:
         """Float (m,): the out-of-distribution scores of the rows that have one."""
         return np.array([row.ood_score for row in self.rows if row.ood_score is not None], float)
 
@@ -147,20 +128,39 @@ class Answers:
         """Return the rows in which a cell was found: those that have probabilities."""
         return Answers(tuple(row for row in self.rows if row.probabilities))
 
-    def probabilities(self, temperature: float = 1.0) -> np.ndarray:
-        """Return float (n, 4) of rows that all have cells; with the bundle's `temperature`, what it was divided by.
+    def probabilities(self, temperature: float = 1.0) -> NDArray[Any]:
+        """Return float (n, 4) of rows that all have cells; with the bundle's `temperature`, those before calibration.
 
-        The pipeline tells calibrated probabilities p = softmax(l / T) alone; softmax(T log p) = softmax(l).
+        A finding holds calibrated probabilities p = softmax(l / T) alone; softmax(T log p) = softmax(l).
         """
         log = np.log(np.maximum(np.array([row.probabilities for row in self.rows]).reshape(-1, len(LABELS)), LEAST))
         grown = np.exp((log - log.max(axis=1, keepdims=True)) * temperature)
         return np.asarray(grown / grown.sum(axis=1, keepdims=True))
 
 
-def _indices(names: Iterable[str | None]) -> np.ndarray:
+def _indices(names: Iterable[str | None]) -> NDArray[np.int64]:
     return np.array([NO_CELL if name is None else LABELS.index(name) for name in names], np.int64)
 
 
-def refused_for(answers: Sequence[Answer], code: RefusalCode) -> np.ndarray:
-    """Return bool (n,): refused with `code`, whatever else."""
+def collect_answers(
+    evaluator: Evaluator, pictures: Iterable[LabelledPicture], text: str, quiet: bool = False, total: int | None = None
+) -> Answers:
+    """Return the answers to `pictures`, behind a progress bar called `text`."""
+    rows = []
+    for picture in progress(pictures, text, quiet, total):
+        rows.append(answer_of(picture, evaluator.examine(picture.image, picture.file)))
+    return Answers(tuple(rows))
+
+
+def answer_of(picture: LabelledPicture, finding: Finding) -> Answer:
+    """Return the answer that `finding` gives to `picture`."""
+    probabilities = tuple(finding.probabilities[name] for name in LABELS) if finding.probabilities else ()
+    return Answer(
+        picture.file, picture.truth, picture.group, finding.label, finding.top, probabilities, finding.refusals,
+        len(finding.cells), finding.quality.ood_score,
+    )  # fmt: skip
+
+
+def refused_for(answers: Sequence[Answer], code: RefusalCode) -> NDArray[np.bool_]:
+    """Return bool (n,): refused for the reason `code`, among others or alone."""
     return np.array([any(refusal.code == code for refusal in row.refusals) for row in answers], bool)

@@ -70,3 +70,9 @@ def test_objects_match_by_overlap_and_never_twice() -> None:
     assert metrics.match_objects(truth, found, 0.7) == (0, 2, 4)
     assert metrics.match_objects(truth, truth) == (2, 2, 2)
     assert metrics.match_objects(truth * 0, found) == (0, 0, 4)
+
+
+def test_a_prediction_that_is_no_class_counts_against_the_true_class_alone() -> None:
+    truth, predicted = np.array([0, 0, 1, 1]), np.array([0, 2, 1, 1])  # 2: no cell found
+    assert metrics.macro_f1(truth, predicted, 3, of_truth=True) == pytest.approx((2 / 3 + 1) / 2)
+    assert metrics.macro_f1(truth, predicted, 3) == pytest.approx((2 / 3 + 1 + 0) / 3)

@@ -1,1 +1,1 @@
-"""Sub-commands of `smearscope train` that need Keras."""
+"""The sub-commands of `smearscope train`: options in, one call, results printed."""

@@ -1,41 +1,49 @@
-"""`smearscope train paper-masks`: a U-Net fitted to threshold masks, as the paper did, for its table 3."""
+"""`smearscope train paper-masks`: a network fitted to threshold masks, as in the paper, for its table 3."""
 
 from pathlib import Path
 
 import click
-import keras
 
-from train.data.dataset import read
-from train.data.splits import load
-from train.fitting.paper_protocol import EPOCHS, plain, run
-from train.fitting.training_loop import write_json
+from train.commands import options
+from train.commands.options import PATH
+from train.data.splits import load_split_data
+from train.networks.registry import segmenters
 
 FILE = "paper_masks.json"
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="Root of the training data.")
-@click.option("--fields", "folder", default="taleqani", show_default=True, help="Folder of the classes, below --data.")
-@click.option("--split", "split_file", type=click.Path(path_type=Path), required=True, help="Of 'train split': paper.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help=f"Folder that gets {FILE}.")
-@click.option("--model", type=click.Choice(["unet", "unet_light"]), default="unet", show_default=True)
-@click.option("--epochs", default=EPOCHS, show_default=True, help="Of 60 batches of 8 fields.")
-@click.option("--precision", type=click.Choice(["mixed_bfloat16", "mixed_float16", "float32"]), default="float32")
-@click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
+@options.data
+@options.fields
+@click.option("--split", type=PATH, required=True, help="File of 'train split --name paper'.")
+@click.option("--out", type=PATH, required=True, help=f"Folder for {FILE}.")
+@click.option(
+    "--model",
+    type=click.Choice([spec.name for spec in segmenters()]),
+    default="unet",
+    show_default=True,
+    help="The network.",
+)
+@click.option("--epochs", default=4, show_default=True, help="Of 60 batches of 8 fields.")
+@options.precision
+@options.resume
 def command(
-    data: Path, folder: str, split_file: Path, out: Path, model: str, epochs: int, precision: str, resume: bool
+    data: Path, fields: str, split: Path, out: Path, model: str, epochs: int, precision: str, resume: bool
 ) -> None:
-    """Fit to HSV-threshold masks, then score against such masks and against masks drawn by hand.
+    """Fit a network to HSV-threshold masks, then score it against such masks and against masks drawn by hand.
 
-    The first figure is the paper's own, and cannot see what the threshold misses; the second can.
+    The first score is the paper's own, and cannot show what the threshold misses; the second can.
     """
+    import keras  # here, so that --help does not wait for TensorFlow
+
+    from train.fitting.paper_protocol import as_json, run
+    from train.fitting.training_loop import write_json
+
     keras.mixed_precision.set_global_policy(precision)
-    fields = read(data / folder)
-    fold = load(split_file, fields.fingerprint).folds[0]
-    known = {record.file: record for record in fields.records}
-    train, test = ([known[file] for file in files] for files in (fold.train, fold.test))
-    found = run(data, train, test, out, model=model, epochs=epochs, resume=resume)
-    write_json(out / FILE, plain(found))
+    of = load_split_data(data, fields, split, None)
+    fold = of.fold(0)
+    found = run(data, of.records(fold.train), of.records(fold.test), out, model=model, epochs=epochs, resume=resume)
+    write_json(out / FILE, as_json(found))
     click.echo(f"against HSV masks: Dice {found.hsv_dice:.4f} ({found.hsv_low:.4f} to {found.hsv_high:.4f}), "
                f"pixel accuracy {found.hsv_accuracy:.4f}, n={found.hsv_n}")  # fmt: skip
     click.echo(f"against drawn masks: Dice {found.drawn_dice:.4f} ({found.drawn_low:.4f} to {found.drawn_high:.4f}), "

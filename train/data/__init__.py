@@ -1,1 +1,1 @@
-"""Labelled fields and masks: found, audited, split, augmented and batched."""
+"""Labelled fields and masks: read, audited, split, augmented and batched."""

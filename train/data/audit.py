@@ -1,4 +1,4 @@
-"""`smearscope train audit`: which fields are kin, and what besides the cells could give a class away."""
+"""An audit of the fields: near-duplicates, stain sessions, and what besides the cells could give a class away."""
 
 import csv
 import io
@@ -7,38 +7,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import cv2
 import numpy as np
-from rich.console import Console
+from numpy.typing import NDArray
 from rich.table import Table
 
 from smear.classes import LABELS
-from smear.errors import StoreError
-from smear.images import read_image, write_atomic
+from smear.images import read_image
 from smear.imaging.masking import SCALE_BAR_BOX
 from smear.imaging.resampling import FIELD_SIZE, to_model_scale
 from smear.progress import progress
 from train.data import near_duplicates, stain_sessions
-from train.data.dataset import Dataset, read
+from train.data.dataset import Dataset
 
 SCALE_BARS = ("red text", "black text", "white box", "none")
-DARK = 90  # of 255, all channels: the bar's ink; no nucleus is that dark and that grey
-GREY = 45  # largest difference of the channels of black ink after JPEG
+DARK = 90  # of 255, in all channels: the ink of a bar; no nucleus is as dark and as grey
+GREY = 45  # largest difference between the channels of black ink after JPEG
 LONG_INK_PX = 60  # black "200 px" or "500 px" has 90 to 130 dark pixels ...
-SHORT_INK_PX = 8  # ... black on a white box 12 to 30; nothing in between was seen in 2605 corners
-RED = (60, 40)  # how far red is above green and above blue in red ink
+SHORT_INK_PX = 8  # ... black on a white box has 12 to 30; none of 2605 corners had a number in between
+RED = (60, 40)  # by which red exceeds green and blue in red ink
 NO_PATIENTS = "A patient-wise split is impossible with these files: no file names a patient, a slide or a date."
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the audit says of one field; the first five are what splits read."""
+    """The audit of one field; splits read the first five columns."""
 
     file: str
     label: str
     sha256: str
-    group: str  # fields of one group show the same place: "g0001"
+    group: str  # "g0001": near-duplicates share it
     session: str  # "Benign-1"
     scale_bar: str  # one of SCALE_BARS
     sharpness: float  # variance of the Laplacian of the green channel
@@ -47,12 +45,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The whole of it, as the report shows it."""
+    """The audit of a data set."""
 
     data: Dataset
     rows: tuple[Row, ...]  # in the order of `data.records`
-    pairs: tuple[near_duplicates.Pair, ...]  # re-shots, by index into `rows`
-    duplicates: tuple[tuple[int, int], ...]  # the same bytes
+    pairs: tuple[near_duplicates.Pair, ...]  # near-duplicates, by index into `rows`
+    duplicates: tuple[tuple[int, int], ...]  # identical files, by index into `rows`
     silhouettes: dict[int, float]  # by number of sessions
 
     def groups(self) -> list[list[int]]:
@@ -67,15 +65,14 @@ def audit(data: Dataset, quiet: bool = False) -> Audit:
     """Examine every field of `data` at the models' scale.
 
     Raises:
-        ImageError: a picture that was readable no longer is.
+        ImageError: a picture can no longer be read.
     """
-    cv2.setNumThreads(1)  # the pictures are small: threads cost more than they bring
     images = [_field(r.path) for r in progress(data.records, "Opening fields", quiet)]
     labels = [r.label for r in data.records]
     same = near_duplicates.duplicates([r.sha256 for r in data.records])
     pairs = near_duplicates.find(images, labels, quiet)
     joined = near_duplicates.groups(len(images), same + [(p.first, p.second) for p in pairs])
-    colours = np.stack([stain_sessions.ground_colours(i) for i in progress(images, "Colours of the ground", quiet)])
+    colours = np.stack([stain_sessions.background_colours(i) for i in progress(images, "Background colours", quiet)])
     found = stain_sessions.find(colours, labels, joined)
     sharp = np.array([sharpness(image) for image in images])
     usual = {name: float(np.median(sharp[[s == name for s in found]])) for name in set(found)}
@@ -96,12 +93,12 @@ def audit(data: Dataset, quiet: bool = False) -> Audit:
     return Audit(data, rows, tuple(pairs), tuple(same), stain_sessions.silhouettes(colours, labels))
 
 
-def _field(path: Path) -> np.ndarray:
+def _field(path: Path) -> NDArray[np.uint8]:
     return to_model_scale(read_image(path)).pixels[:FIELD_SIZE, :FIELD_SIZE]
 
 
-def scale_bar(image: np.ndarray) -> str:
-    """Return which of `SCALE_BARS` is burned into the bottom right corner of an RGB uint8 (224, 224, 3) field."""
+def scale_bar(image: NDArray[np.uint8]) -> str:
+    """Return which of `SCALE_BARS` is drawn in the bottom right corner of an RGB uint8 (224, 224, 3) field."""
     corner = image[-SCALE_BAR_BOX[1] :, -SCALE_BAR_BOX[0] :].astype(int)
     high, low = corner.max(axis=2), corner.min(axis=2)
     ink = int(((high < DARK) & (high - low < GREY)).sum())
@@ -113,8 +110,8 @@ def scale_bar(image: np.ndarray) -> str:
     return "red text" if red.any() else "none"
 
 
-def sharpness(image: np.ndarray) -> float:
-    """Return the variance of the Laplacian of the green channel, clear of the ever sharp scale bar."""
+def sharpness(image: NDArray[np.uint8]) -> float:
+    """Return the variance of the Laplacian of the green channel, without the scale bar, which is always sharp."""
     edges = cv2.Laplacian(image[..., 1], cv2.CV_32F)
     return float(edges[: -SCALE_BAR_BOX[1] - 4].var())
 
@@ -130,7 +127,7 @@ def to_csv(rows: Sequence[Row]) -> bytes:
 
 
 def totals(found: Audit) -> list[str]:
-    """Return what the audit found, one sentence each."""
+    """Return the totals of the audit, one sentence each."""
     groups, members = found.groups(), found.data.counts()
     inside = sum(len(g) for g in groups)
     best = ", ".join(f"{count}: {score:.2f}" for count, score in found.silhouettes.items())
@@ -138,10 +135,10 @@ def totals(found: Audit) -> list[str]:
         f"{len(found.rows)} fields ({', '.join(f'{k} {v}' for k, v in members.items())}), {len(found.data.skipped)} "
         f"unreadable; fingerprint {found.data.fingerprint[:12]}",
         f"{len(found.duplicates)} files are exact copies of an earlier one",
-        f"{len(groups)} groups of re-shots cover {inside} fields ({inside / len(found.rows):.0%}), "
-        f"the largest {max(map(len, groups), default=0)}; proven pairs: {len(found.pairs)}",
-        f"sessions by colour of glass and red cells; mean silhouette by their number: {best}",
-        f"{sum(r.blurred for r in found.rows)} fields are less than half as sharp as their session",
+        f"{len(groups)} groups of near-duplicates cover {inside} fields ({inside / len(found.rows):.0%}), "
+        f"the largest {max(map(len, groups), default=0)}; matched pairs: {len(found.pairs)}",
+        f"sessions by the colour of glass and red cells; mean silhouette for each number of them: {best}",
+        f"{sum(r.blurred for r in found.rows)} fields are less than half as sharp as the median of their session",
         NO_PATIENTS,
     ]
 
@@ -155,29 +152,3 @@ def session_table(found: Audit) -> Table:
         sharp = float(np.median([r.sharpness for r in rows]))
         table.add_row(name, str(len(rows)), *(str(styles[s]) for s in SCALE_BARS), f"{sharp:.0f}")
     return table
-
-
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for audit.csv and audit.html.")
-def command(folder: Path, out: Path) -> None:
-    """Find duplicates, re-shots, stain sessions, scale-bar styles and blur in FOLDER.
-
-    Writes audit.csv, which the grouped and session splits read, and audit.html with example pairs. The report shows
-    pictures of the data set: keep it with the data.
-    """
-    from train.reporting.audit_page import page
-
-    found = audit(read(folder))
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"cannot make {out}: {error.strerror}; choose another folder") from error
-    write_atomic(out / "audit.csv", to_csv(found.rows))
-    write_atomic(out / "audit.html", page(found).encode())
-    for skipped in found.data.skipped:
-        click.echo(f"skipped: {skipped}", err=True)
-    Console().print(session_table(found))
-    for line in totals(found):
-        click.echo(line)
-    click.echo(f"wrote {out}/audit.csv and {out}/audit.html")

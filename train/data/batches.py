@@ -1,11 +1,14 @@
-"""What every source of endlessly varied batches has in common: how many, how large, and drawn the same again."""
+"""The common base of all batches that are drawn at random: their number, their size and their seed."""
 
 import keras
 import numpy as np
 
 
-class DrawnBatches(keras.utils.PyDataset):
-    """`steps` batches an epoch, each drawn at random from `seed`, the epoch and its own number alone."""
+class RandomBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
+    """`steps` batches an epoch, each drawn from `seed`, the epoch and its own number alone.
+
+    So a resumed run draws the batches that the interrupted one would have drawn.
+    """
 
     def __init__(self, steps: int, batch: int, seed: int) -> None:
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
@@ -15,5 +18,5 @@ class DrawnBatches(keras.utils.PyDataset):
         return self.steps
 
     def rng(self, step: int) -> np.random.Generator:
-        """Return what batch `step` of this epoch is drawn with."""
+        """Return the random generator of batch `step` of this epoch."""
         return np.random.default_rng((self.seed, self.epoch, step))

@@ -1,11 +1,10 @@
-"""The folder of labelled fields: found, read once, and given a fingerprint that every split and run carries."""
+"""The folder of labelled fields, read once, with a fingerprint that every split and run carries."""
 
 import csv
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from smear.classes import LABELS
 from smear.errors import DatasetError, ImageError
@@ -14,14 +13,12 @@ from smear.progress import progress
 
 FULL_SET = {"Benign": 504, "Early": 985, "Pre": 963, "Pro": 804}  # Aria et al. (2021), 3256 fields
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """One readable field."""
 
-    file: str  # relative to the folder of the classes, "Benign/WBC-Benign-001.jpg": its name everywhere else
+    file: str  # relative to the folder of the classes, "Benign/WBC-Benign-001.jpg": its name in all results
     label: str
     path: Path
     sha256: str  # of the file's bytes
@@ -29,7 +26,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """What a folder holds: `skipped` names, one sentence each, the pictures that cannot be read."""
+    """The readable fields of a folder; `skipped` holds one sentence on each picture that cannot be read."""
 
     root: Path
     records: tuple[Record, ...]  # sorted by file
@@ -37,7 +34,7 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """sha256 over the sorted sha256 of all records: the same pictures give the same, wherever they lie."""
+        """sha256 over the sorted sha256 of all records: equal for equal pictures, wherever they are stored."""
         return hashlib.sha256("".join(sorted(r.sha256 for r in self.records)).encode()).hexdigest()
 
     def counts(self) -> dict[str, int]:
@@ -65,10 +62,10 @@ def class_root(folder: Path) -> Path:
 
 
 def read(folder: Path, quiet: bool = False) -> Dataset:
-    """Return every field below `folder`, each opened once to know that it can be read.
+    """Return every field below `folder`, each opened once to check that it can be read.
 
     Raises:
-        DatasetError: the layout is another, or a class has no readable picture.
+        DatasetError: the layout is wrong, or a class has no readable picture.
     """
     root = class_root(folder)
     files = [(label, path) for label in LABELS for path in list_images(root / label)]

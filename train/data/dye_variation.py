@@ -1,15 +1,17 @@
-"""The two dyes of a smear: what more or less of each does to optical density."""
+"""The two dyes of a smear: how more or less of each changes optical density."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-# Optical density of azure B with haematoxylin-like nuclei, and of eosin, in R, G, B (Ruifrok and Johnston 2001, whose
-# haematoxylin stands for the blue dye here); the third direction is what neither explains, and is left alone.
+# Optical density of haematoxylin, which stands for azure B here, and of eosin, in R, G, B (Ruifrok and Johnston 2001,
+# "Quantification of histochemical staining by color deconvolution"). The third direction is what neither dye explains;
+# it is left unchanged.
 BLUE_DYE, EOSIN = (0.65, 0.70, 0.29), (0.07, 0.99, 0.11)
 _DYES = np.array([BLUE_DYE, EOSIN, np.cross(BLUE_DYE, EOSIN)])
 _DYES /= np.linalg.norm(_DYES, axis=1, keepdims=True)
-_APART = np.linalg.inv(_DYES)  # densities (..., 3) times it are amounts of each direction
+_AMOUNTS = np.linalg.inv(_DYES)  # densities (..., 3) @ this: the amount of each direction
 
 
-def dyed(blue: float, eosin: float) -> np.ndarray:
-    """Return float (3, 3): densities (..., 3) times it are those with so many times as much of each dye."""
-    return np.asarray(_APART @ np.diag([blue, eosin, 1.0]) @ _DYES)
+def dye_matrix(blue: float, eosin: float) -> NDArray[np.float64]:
+    """Return float (3, 3) M: `density @ M` is the optical density with `blue` and `eosin` times as much of each dye."""
+    return np.asarray(_AMOUNTS @ np.diag([blue, eosin, 1.0]) @ _DYES)

@@ -1,27 +1,24 @@
-"""`smearscope train fetch`: get the data set from Kaggle, or look at a folder of it, and say what is there."""
+"""The data set: downloaded from Kaggle, or located in a folder, and compared with the full set."""
 
 import hashlib
 from pathlib import Path
 
-import click
-from rich.console import Console
 from rich.table import Table
 
-from smear.classes import LABELS
 from smear.errors import DatasetError
-from train.data.dataset import FULL_SET, Dataset, class_root, read
+from train.data.dataset import FULL_SET, Dataset, class_root
 
 HANDLE = "mehradaria/leukemia"  # Aria et al. (2021), DOI 10.34740/KAGGLE/DSV/2175623; credit the authors
 
 
 def download() -> Path:
-    """Return the folder kagglehub keeps the data set in, downloading it where it is not there yet.
+    """Return the folder in which kagglehub keeps the data set, after downloading it unless it is there.
 
     Raises:
-        DatasetError: kagglehub is missing, or Kaggle does not answer or refuses.
+        DatasetError: kagglehub is not installed, or Kaggle does not answer or refuses.
     """
     try:
-        import kagglehub  # only this command needs it
+        import kagglehub  # needed by this function alone
         from kagglehub.exceptions import BackendError, CredentialError, DataCorruptionError, UnauthenticatedError
     except ModuleNotFoundError as error:
         raise DatasetError(f"fetching needs {error.name}; install it with: pip install 'smearscope[train]'") from error
@@ -36,10 +33,10 @@ def download() -> Path:
 
 
 def locate(folder: Path) -> Path:
-    """Return `folder`, or the one folder in it that has the layout: archives often wrap theirs.
+    """Return `folder`, or the first folder in it that holds the classes: archives often wrap their content.
 
     Raises:
-        DatasetError: none has it.
+        DatasetError: neither does.
     """
     try:
         class_root(folder)
@@ -55,7 +52,7 @@ def locate(folder: Path) -> Path:
 
 
 def table_of(data: Dataset) -> Table:
-    """Return what was found of each class beside the full set, with the start of the sha256 over its files."""
+    """Return the counts of each class beside those of the full set, with the start of the sha256 over its files."""
     table = Table("Class", "Found", "Full set", "sha256")
     for label, found in data.counts().items():
         sums = sorted(r.sha256 for r in data.records if r.label == label)
@@ -64,25 +61,9 @@ def table_of(data: Dataset) -> Table:
     return table
 
 
-def verdict(data: Dataset) -> str:
-    """Return in one sentence whether this is the full set."""
+def completeness(data: Dataset) -> str:
+    """Return one sentence on whether this is the full set."""
     found, full = len(data.records), sum(FULL_SET.values())
     if data.counts() == FULL_SET:
         return f"found {found} of {full} fields: the full set"
-    return f"found {found} of {full} fields: not the full set; figures will differ from those of the whole"
-
-
-@click.command()
-@click.argument("folder", required=False, type=click.Path(path_type=Path))
-def command(folder: Path | None) -> None:
-    """Get the data set from Kaggle, or check the copy in FOLDER; count it and print its checksums."""
-    data = read(locate(folder if folder is not None else download()))
-    Console().print(table_of(data))
-    for skipped in data.skipped:
-        click.echo(f"skipped: {skipped}", err=True)
-    if data.skipped:
-        click.echo(f"skipped {len(data.skipped)} pictures that cannot be read", err=True)
-    click.echo(verdict(data))
-    click.echo(f"fingerprint: {data.fingerprint}")
-    click.echo(f"folder: {data.root}")
-    click.echo(f"classes: {', '.join(LABELS)}; credit Aria et al. (2021), DOI 10.34740/KAGGLE/DSV/2175623")
+    return f"found {found} of {full} fields: not the full set; figures will differ from those of the full set"

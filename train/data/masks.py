@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from smear.classes import LABELS
 from smear.errors import DatasetError
@@ -14,10 +16,10 @@ from smear.images import read_image
 from smear.imaging.resampling import FIELD_SIZE, MODEL_PIXEL_SIZE_UM
 from smear.synthetic import render
 from train.data import augmentation
-from train.data.batches import DrawnBatches
+from train.data.batches import RandomBatches
 
 BG, CYTO, NUC, CELL, IGNORE = 0, 1, 2, 3, 255
-"""Codes of a target: CELL is leukocyte whose nucleus nobody drew, IGNORE counts in no loss and no score."""
+"""Codes of a target. CELL: leukocyte whose nucleus was not outlined. IGNORE: counts in no loss and no score."""
 
 PIXEL_SIZE_UM = {
     # estimated from red cells (7.2 um) where there are any, else from neutrophils (12 um)
@@ -26,24 +28,29 @@ PIXEL_SIZE_UM = {
     "bccd": 0.09,
     "sigtuple": 0.27,
 }
-REPAINTED = 0.6  # share of foreign pictures shown in the colours of our fields, where palettes are given
+RECOLOURED = 0.6  # share of foreign pictures shown in the colours of our fields, where palettes are given
 HELD_OUT_EVERY = 5  # every fifth picture of each foreign source is never trained on
+FIELD_ZOOM = (0.8, 1.25)  # of our own fields: the range of magnification errors that a model must tolerate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Masked:
+class MaskedImage:
     """One picture with its target."""
 
     name: str
     source: str
-    image: np.ndarray  # RGB uint8 (h, w, 3)
-    codes: np.ndarray  # uint8 (h, w)
-    zoom: tuple[float, float]  # factors that bring it to scales a model may meet
-    objects: np.ndarray | None = None  # int (h, w), one label for each intact cell, where somebody told them apart
+    image: NDArray[np.uint8]  # RGB (h, w, 3)
+    codes: NDArray[np.uint8]  # (h, w)
+    zoom: tuple[float, float]  # factors that bring it to the scales a model may be shown
+    objects: NDArray[Any] | None = None  # int (h, w), one label for each intact cell, where cells were outlined singly
 
 
-def foreign(root: Path, source: str, held_out: bool) -> list[Masked]:
-    """Return the pictures of `root`/wbc_masks/`source`: the held-out fifth, or the others."""
+def foreign_masks(root: Path, source: str, held_out: bool) -> list[MaskedImage]:
+    """Return the pictures of `root`/wbc_masks/`source`: the held-out fifth, or the others.
+
+    Raises:
+        DatasetError: a picture has no mask, or cannot be read.
+    """
     folder = root / "wbc_masks" / source
     found = []
     for index, path in enumerate(sorted((folder / "images").iterdir())):
@@ -52,54 +59,64 @@ def foreign(root: Path, source: str, held_out: bool) -> list[Masked]:
         mask = cv2.imread(str(folder / "masks" / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE)
         if mask is None:
             raise DatasetError(f"{folder}/masks: no mask for {path.name}; copy the data again")
-        parts = source != "sigtuple"
-        codes = np.where(mask > 192, NUC if parts else CELL, np.where(mask > 64, CYTO if parts else CELL, BG))
+        bgr = cv2.imread(str(path))  # not `read_image`: some are palette pictures or grey
+        if bgr is None:
+            raise DatasetError(f"{path}: cannot be read as a picture; copy the data again")
+        with_nucleus = source != "sigtuple"
+        cytoplasm, nucleus = (CYTO, NUC) if with_nucleus else (CELL, CELL)
+        codes = np.where(mask > 192, nucleus, np.where(mask > 64, cytoplasm, BG)).astype(np.uint8)
         physical = PIXEL_SIZE_UM[source] / MODEL_PIXEL_SIZE_UM
         whole = FIELD_SIZE / max(mask.shape)
-        image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)  # some are palette or grey-flagged
         zoom = (min(physical, whole) * 0.85, max(physical, min(whole, 2.2)) * 1.1)
-        found.append(Masked(path.stem, source, image, codes.astype(np.uint8), zoom))
+        image = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+        found.append(MaskedImage(path.stem, source, image, codes, zoom))
     return found
 
 
-def drawn(root: Path) -> list[Masked]:
-    """Return the fields of `root`/taleqani_masks: cells drawn whole, doubtful bodies ignored."""
+def hand_drawn_masks(root: Path) -> list[MaskedImage]:
+    """Return the fields of `root`/taleqani_masks: cells outlined whole, doubtful ones ignored.
+
+    Raises:
+        DatasetError: there are none, or one cannot be read.
+    """
     found = []
     for path in sorted((root / "taleqani_masks").glob("*/*.png")):
         if path.stem.endswith("_cells"):
             continue
         mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        if mask is None:
+            raise DatasetError(f"{path}: cannot be read as a mask; copy the data again")
         codes = np.where(mask == NUCLEUS, CELL, np.where(mask == CYTOPLASM, IGNORE, BG)).astype(np.uint8)
         image = read_image(root / "taleqani" / "Original" / path.parent.name / f"{path.stem}.jpg")
-        apart = cv2.imread(str(path.with_name(f"{path.stem}_cells.png")), cv2.IMREAD_UNCHANGED)
-        objects = None if apart is None else np.where(codes == CELL, apart.astype(int), 0)
-        found.append(Masked(path.stem, path.parent.name, image, codes, (0.8, 1.25), objects))
+        single = cv2.imread(str(path.with_name(f"{path.stem}_cells.png")), cv2.IMREAD_UNCHANGED)
+        objects = None if single is None else np.where(codes == CELL, single.astype(int), 0)
+        found.append(MaskedImage(path.stem, path.parent.name, image, codes, FIELD_ZOOM, objects))
     if not found:
         raise DatasetError(f"{root}/taleqani_masks: no masks found; give the folder that holds it")
     return found
 
 
-def rendered(count: int, seed: int) -> list[Masked]:
-    """Return drawn fields of all classes with their exact masks; `source` is the class."""
+def synthetic_masks(count: int, seed: int) -> list[MaskedImage]:
+    """Return rendered fields of all classes with their exact masks; `source` is the class."""
     fields = []
     for number in range(seed, seed + count):
         label = LABELS[(number - seed) % len(LABELS)]
         field = render(label, number)
         codes = np.select([field.mask.nucleus, field.mask.cell], [NUC, CYTO], BG).astype(np.uint8)
-        fields.append(Masked(f"rendered-{number}", label, field.image, codes, (0.8, 1.25)))
+        fields.append(MaskedImage(f"rendered-{number}", label, field.image, codes, FIELD_ZOOM))
     return fields
 
 
-class MaskedBatches(DrawnBatches):
-    """Endlessly augmented batches: x float32 (n, 224, 224, 3) in 0..1 and y uint8 (n, 224, 224) of codes.
+class MaskedBatches(RandomBatches):
+    """Augmented batches: x float32 (n, 224, 224, 3) in 0..1 and y uint8 (n, 224, 224) of codes.
 
-    `pools` is a list of (pictures, share of a batch), empty ones left out; the order depends on `seed` and the epoch
-    alone. `palettes` are those of the fields that the model is for.
+    `pools` is a list of (pictures, share of a batch), empty ones left out. `palettes` are those of the fields that the
+    model is for.
     """
 
     def __init__(
         self,
-        pools: Sequence[tuple[Sequence[Masked], float]],
+        pools: Sequence[tuple[Sequence[MaskedImage], float]],
         steps: int,
         batch: int,
         seed: int,
@@ -113,21 +130,21 @@ class MaskedBatches(DrawnBatches):
         self.shares = [share / total for _, share in pools]
         self.strength, self.palettes = strength, palettes
 
-    def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Return batch `step` of this epoch."""
         rng = self.rng(step)
         pairs = list(self._pairs(rng))
         return np.stack([x for x, _ in pairs]).astype(np.float32) / 255.0, np.stack([y for _, y in pairs])
 
-    def _pairs(self, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _pairs(self, rng: np.random.Generator) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
         for _ in range(self.batch):
             pool = self.pools[rng.choice(len(self.pools), p=self.shares)]
-            picked = pool[rng.integers(len(pool))]
-            image, codes = augmentation.move(picked.image, picked.codes, rng, FIELD_SIZE, picked.zoom)
-            if self.palettes and picked.source in PIXEL_SIZE_UM and rng.random() < REPAINTED:
-                image = augmentation.repainted(image, self.palettes[rng.integers(len(self.palettes))], rng)
+            picked = pool[int(rng.integers(len(pool)))]
+            image, codes = augmentation.random_crop(picked.image, picked.codes, rng, FIELD_SIZE, picked.zoom)
+            if self.palettes and picked.source in PIXEL_SIZE_UM and rng.random() < RECOLOURED:
+                image = augmentation.recolour(image, self.palettes[int(rng.integers(len(self.palettes)))], rng)
             if rng.random() < 0.8:
-                image = augmentation.restain(image, rng, self.strength)
+                image = augmentation.vary_stain(image, rng, self.strength)
             image = augmentation.degrade(image, rng)
             if rng.random() < 0.3:
                 image = augmentation.add_scale_bar(image, rng)

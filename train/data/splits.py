@@ -1,20 +1,16 @@
-"""Named, seeded divisions of the fields into train, validation and test, written once and used by every model."""
+"""Named, seeded splits of the fields into train, validation and test parts, written once and used by every model."""
 
 import csv
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import click
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 from sklearn.model_selection import StratifiedGroupKFold
 
 from smear.classes import LABELS
-from smear.errors import DatasetError, StoreError
+from smear.errors import DatasetError
 from smear.images import write_atomic
 from train.data.dataset import Dataset, Record, read
 
@@ -39,34 +35,34 @@ class NamedSplit:
 
     name: str
     seed: int
-    fingerprint: str  # of the data set it divides
+    fingerprint: str  # of the data set it splits
     folds: tuple[Fold, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Kin:
-    """What a field must not be parted from: the re-shots of it, and the session it was photographed in."""
+class Audited:
+    """What a split needs to know of one field: its near-duplicates, and its stain session."""
 
     sha256: str
-    group: str
+    group: str  # shared by near-duplicates
     session: str  # "Benign-1": the first session of that class
 
 
-def read_audit(path: Path) -> dict[str, Kin]:
-    """Return the kin of every file in an audit's CSV.
+def read_audit(path: Path) -> dict[str, Audited]:
+    """Return group and session of every file in an audit's CSV.
 
     Raises:
         DatasetError: it cannot be read or lacks a column.
     """
     try:
         with path.open(newline="", encoding="utf-8") as lines:
-            return {row["file"]: Kin(row["sha256"], row["group"], row["session"]) for row in csv.DictReader(lines)}
+            return {row["file"]: Audited(row["sha256"], row["group"], row["session"]) for row in csv.DictReader(lines)}
     except (OSError, KeyError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: not an audit ({error}); write one with 'smearscope train audit'") from error
 
 
-def make(name: str, data: Dataset, kin: Mapping[str, Kin], seed: int) -> NamedSplit:
-    """Divide `data`; the same name, seed, files and audit give the same split. `paper` needs no `kin`.
+def make(name: str, data: Dataset, audit: Mapping[str, Audited], seed: int) -> NamedSplit:
+    """Split `data`; the same name, seed, files and audit give the same split. `paper` needs no `audit`.
 
     Raises:
         DatasetError: no split has that name, or the audit is of other files.
@@ -75,13 +71,13 @@ def make(name: str, data: Dataset, kin: Mapping[str, Kin], seed: int) -> NamedSp
         raise DatasetError(f"no split is called {name!r}; choose one of {', '.join(NAMES)}")
     if name == "paper":
         return NamedSplit(name, seed, data.fingerprint, (_paper(data.records, seed),))
-    strangers = [r.file for r in data.records if r.file not in kin or kin[r.file].sha256 != r.sha256]
-    if strangers:
+    unknown = [r.file for r in data.records if r.file not in audit or audit[r.file].sha256 != r.sha256]
+    if unknown:
         raise DatasetError(
-            f"{len(strangers)} of {len(data.records)} fields are not in the audit as they are now, "
-            f"{strangers[0]} first; run 'smearscope train audit' on this folder again"
+            f"{len(unknown)} of {len(data.records)} fields are not in the audit or have changed since, "
+            f"{unknown[0]} first; run 'smearscope train audit' on this folder again"
         )
-    folds = (_grouped(data.records, kin, seed),) if name == "grouped" else _sessions(data.records, kin, seed)
+    folds = (_grouped(data.records, audit, seed),) if name == "grouped" else _sessions(data.records, audit, seed)
     return NamedSplit(name, seed, data.fingerprint, folds)
 
 
@@ -99,18 +95,18 @@ def _paper(records: Sequence[Record], seed: int) -> Fold:
     return Fold(*(tuple(sorted(part)) for part in parts))
 
 
-def _grouped(records: Sequence[Record], kin: Mapping[str, Kin], seed: int) -> Fold:
-    rest, test = _part(records, kin, seed)
-    train, validation = _part(rest, kin, seed)
+def _grouped(records: Sequence[Record], audit: Mapping[str, Audited], seed: int) -> Fold:
+    rest, test = _divide(records, audit, seed)
+    train, validation = _divide(rest, audit, seed)
     return Fold(_names(train), _names(validation), _names(test))
 
 
-def _sessions(records: Sequence[Record], kin: Mapping[str, Kin], seed: int) -> tuple[Fold, ...]:
-    """Return one fold for each number k: session k of every class is the test; the rest is divided by groups."""
-    numbers = sorted({_number(kin[r.file].session) for r in records})
+def _sessions(records: Sequence[Record], audit: Mapping[str, Audited], seed: int) -> tuple[Fold, ...]:
+    """Return one fold for each number k: session k of every class is the test part; the rest is divided by groups."""
+    numbers = sorted({_number(audit[r.file].session) for r in records})
     folds = []
     for number in numbers:
-        test = [r for r in records if _number(kin[r.file].session) == number]
+        test = [r for r in records if _number(audit[r.file].session) == number]
         missing = set(LABELS) - {r.label for r in test}
         if missing:
             raise DatasetError(
@@ -118,20 +114,20 @@ def _sessions(records: Sequence[Record], kin: Mapping[str, Kin], seed: int) -> t
                 "run 'smearscope train audit' again"
             )
         held_out = {r.file for r in test}
-        train, validation = _part([r for r in records if r.file not in held_out], kin, seed)
+        train, validation = _divide([r for r in records if r.file not in held_out], audit, seed)
         folds.append(Fold(_names(train), _names(validation), _names(test)))
     return tuple(folds)
 
 
-def _part(records: Sequence[Record], kin: Mapping[str, Kin], seed: int) -> tuple[list[Record], list[Record]]:
+def _divide(records: Sequence[Record], audit: Mapping[str, Audited], seed: int) -> tuple[list[Record], list[Record]]:
     """Return about four fifths and one fifth of `records`: classes in proportion, groups whole."""
     labels = [r.label for r in records]
-    groups = [kin[r.file].group for r in records]
+    groups = [audit[r.file].group for r in records]
     smallest = min(len({g for g, other in zip(groups, labels, strict=True) if other == label}) for label in set(labels))
     if smallest < PARTS:
         raise DatasetError(f"a class has only {smallest} groups of fields; at least {PARTS} are needed to divide it")
-    parting = StratifiedGroupKFold(PARTS, shuffle=True, random_state=seed)
-    large, small = next(parting.split(labels, labels, groups))
+    splitter = StratifiedGroupKFold(PARTS, shuffle=True, random_state=seed)
+    large, small = next(splitter.split(labels, labels, groups))
     return [records[i] for i in large], [records[i] for i in small]
 
 
@@ -150,10 +146,10 @@ def save(split: NamedSplit, path: Path) -> None:
 
 
 def load(path: Path, fingerprint: str | None = None) -> NamedSplit:
-    """Read what `save` wrote; with `fingerprint`, only if it divides that data set.
+    """Read what `save` wrote; with `fingerprint`, only if it is of that data set.
 
     Raises:
-        DatasetError: it cannot be read, or divides other data.
+        DatasetError: it cannot be read, or is of another data set.
     """
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
@@ -165,40 +161,48 @@ def load(path: Path, fingerprint: str | None = None) -> NamedSplit:
         raise DatasetError(f"{path}: not a split ({error}); write one with 'smearscope train split'") from error
     if fingerprint is not None and split.fingerprint != fingerprint:
         raise DatasetError(
-            f"{path}: divides a data set of fingerprint {split.fingerprint[:12]}, this one has {fingerprint[:12]}; "
-            "write the split anew with 'smearscope train split'"
+            f"{path}: splits a data set of fingerprint {split.fingerprint[:12]}, this one has {fingerprint[:12]}; "
+            "write the split again with 'smearscope train split'"
         )
     return split
 
 
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--name", type=click.Choice(NAMES), required=True, help="How to divide.")
-@click.option("--audit", type=click.Path(path_type=Path), help="CSV of 'smearscope train audit'; not for paper.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="JSON file to write.")
-@click.option("--seed", default=0, show_default=True)
-def command(folder: Path, name: str, audit: Path | None, out: Path, seed: int) -> None:
-    """Divide the fields of FOLDER into train, validation and test.
+@dataclass(frozen=True, slots=True)
+class SplitData:
+    """The fields of a data set with a stored split of them."""
 
-    paper: at random in the proportions of Reza et al., so re-shots of one field land on both sides. grouped: re-shots
-    stay together. session: one stain session of every class is held out, in turn.
+    root: Path  # of the training data
+    fields: Dataset
+    split: NamedSplit
+    groups: dict[str, str]  # file -> group of near-duplicates; empty without an audit
+
+    def fold(self, number: int) -> Fold:
+        """Return fold `number` of the split, counted from 0.
+
+        Raises:
+            DatasetError: there is none.
+        """
+        folds = self.split.folds
+        if not 0 <= number < len(folds):
+            raise DatasetError(f"split '{self.split.name}' has no fold {number}; it has {len(folds)}, counted from 0")
+        return folds[number]
+
+    def records(self, files: Sequence[str]) -> list[Record]:
+        """Return the records of `files`, in the order of `files`."""
+        known = {record.file: record for record in self.fields.records}
+        return [known[file] for file in files]
+
+    def groups_of(self, files: Sequence[str]) -> list[str]:
+        """Return the group of each of `files`; a file that the audit does not name is its own group."""
+        return [self.groups.get(file, file) for file in files]
+
+
+def load_split_data(root: Path, folder: str, split: Path, audit: Path | None, quiet: bool = False) -> SplitData:
+    """Read the fields of `root`/`folder`, their split and, if given, their audit.
+
+    Raises:
+        DatasetError: one of them cannot be read, or the split is of other data.
     """
-    if name != "paper" and audit is None:
-        raise click.UsageError(f"--name {name} needs --audit, the CSV that 'smearscope train audit' writes")
-    data = read(folder)
-    split = make(name, data, read_audit(audit) if audit else {}, seed)
-    try:
-        save(split, out)
-    except OSError as error:
-        raise StoreError(f"cannot write {out}: {error.strerror}; choose another folder") from error
-    table = Table(title=f"{name}, seed {seed}, data {split.fingerprint[:12]}")
-    for column in ("Fold", "Part", *LABELS, "Total"):
-        table.add_column(column)
-    for number, fold in enumerate(split.folds, 1):
-        for part, files in asdict(fold).items():
-            counts = Counter(file.split("/")[0] for file in files)
-            table.add_row(str(number), part, *(str(counts[label]) for label in LABELS), str(len(files)))
-    Console().print(table)
-    for skipped in data.skipped:
-        click.echo(f"skipped: {skipped}", err=True)
-    click.echo(f"wrote {out}")
+    fields = read(root / folder, quiet)
+    groups = {name: row.group for name, row in read_audit(audit).items()} if audit else {}
+    return SplitData(root, fields, load(split, fields.fingerprint), groups)

@@ -1,1 +1,1 @@
-"""What a bundle's accuracy is worth: scores, controls, corruptions, out-of-distribution pictures."""
+"""How good a bundle is: scores, shortcut controls, corruptions and out-of-distribution pictures."""

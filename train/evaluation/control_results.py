@@ -1,5 +1,6 @@
-"""What the controls found, as one JSON file: every figure and table of the report is drawn from it."""
+"""The results of the controls as one JSON file, from which every figure and table of the report is drawn."""
 
+import json
 import os
 import platform
 from dataclasses import dataclass
@@ -10,20 +11,23 @@ from pydantic import TypeAdapter, ValidationError
 from smear.errors import TrainingError
 from smear.images import write_atomic
 from smear.inference.evaluator import Answer, Answers
+from train.evaluation.former_results import from_schema_1
 from train.evaluation.occlusion import Occlusion
-from train.evaluation.shortcut_controls import Graded, Share
+from train.evaluation.shares import Share
+from train.evaluation.shortcut_controls import Graded
 from train.evaluation.threshold_masks import MaskScore
 
-SCHEMA = 1
+SCHEMA = 2
+FILE = "controls.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """The bundle that was judged, as far as the report needs it."""
+class EvaluatedBundle:
+    """The bundle that was evaluated, as far as the report needs it."""
 
     name: str
     sha256: str
-    identity: str  # see smear.inference.evaluator.Judge
+    identity: str  # see smear.inference.evaluator.Evaluator
     level: str
     segmenter: str
     classifier: str
@@ -34,61 +38,63 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Fields:
-    """The fields it was judged on."""
+class FieldCounts:
+    """The fields that it was evaluated on."""
 
     split: str
     seed: int
     fold: int
     fingerprint: str
     counts: dict[str, dict[str, int]]  # train, validation, test -> class -> fields
-    asked: int  # of the test fields, unless --limit asked fewer
-    trained_on: int | None  # of them, how many the bundle was trained on, itself or a re-shot; None: not known
+    evaluated: int  # of the test fields: all, unless --limit
+    trained_on: int | None  # of them, how many the bundle was trained on, or a near-duplicate; None: not known
 
 
 @dataclass(frozen=True, slots=True)
-class Strangers:
-    """Pictures of one source that must get no label."""
+class OutOfDistribution:
+    """The pictures of one source that must get no label."""
 
     source: str
     n: int
     ood_scores: tuple[float, ...]  # of those in which a cell was found
-    refusals: dict[str, int]  # refusal code -> how often it was given
+    refusals: dict[str, int]  # refusal code -> how many pictures were refused for it
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Everything that one run of the controls found."""
+    """Everything that one run of the controls measured."""
 
     schema: int
-    bundle: Judged
-    fields: Fields
+    bundle: EvaluatedBundle
+    fields: FieldCounts
     command: str
     made: str  # ISO 8601, UTC
     minutes: float
     machine: str
-    clean: tuple[Answer, ...]
-    validation: tuple[Answer, ...]  # what the temperature was fitted on, and a refit went on over
+    clean: tuple[Answer, ...]  # to the test fields as they are
+    validation: tuple[Answer, ...]  # to the fields that the temperature was fitted on, and a refit trained on
     forest: tuple[Share, ...]
     background: tuple[Share, ...]
     transplant: tuple[Share, ...]
     graded: tuple[Graded, ...]
-    bars: tuple[Share, ...]
-    strangers: tuple[Strangers, ...]
-    refused: tuple[Share, ...]  # by source of strangers, and what is kept of the test fields
+    scale_bars: tuple[Share, ...]
+    out_of_distribution: tuple[OutOfDistribution, ...]
+    refused: tuple[Share, ...]  # by source out of distribution, and the share of the test fields that got a label
     occlusion: tuple[Occlusion, ...]
-    looked_at: tuple[Share, ...]
+    occlusion_shares: tuple[Share, ...]
     masks: tuple[MaskScore, ...]
 
     @property
     def answers(self) -> Answers:
-        """What was said of the test fields as they are."""
+        """The answers to the test fields as they are."""
         return Answers(self.clean)
 
     @property
     def shares(self) -> tuple[Share, ...]:
         """Every control that has one figure, in the order of the report."""
-        return (*self.forest, *self.background, *self.transplant, *self.bars, *self.refused, *self.looked_at)
+        return (
+            *self.forest, *self.background, *self.transplant, *self.scale_bars, *self.refused, *self.occlusion_shares
+        )  # fmt: skip
 
 
 _ADAPTER = TypeAdapter(Outcome)
@@ -101,21 +107,24 @@ def save(outcome: Outcome, path: Path) -> None:
 
 
 def load(path: Path) -> Outcome:
-    """Read what `save` wrote.
+    """Read what `save` wrote, by this version or an earlier one.
 
     Raises:
-        TrainingError: it cannot be read, or another version wrote it.
+        TrainingError: it cannot be read, or a later version wrote it.
     """
+    again = "run 'smearscope train controls' again"
     try:
-        outcome = _ADAPTER.validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
-        raise TrainingError(f"{path}: not an outcome ({first}); run 'smearscope train controls' again") from error
-    if outcome.schema != SCHEMA:
-        raise TrainingError(f"{path}: schema {outcome.schema}, not {SCHEMA}; run 'smearscope train controls' again")
-    return outcome
+        content = json.loads(path.read_text(encoding="utf-8"))
+        schema = content["schema"]
+        if schema not in (1, SCHEMA):
+            raise TrainingError(f"{path}: schema {schema}, not {SCHEMA}; {again}")
+        return _ADAPTER.validate_python(from_schema_1(content) if schema == 1 else content)
+    except ValidationError as error:
+        raise TrainingError(f"{path}: not a result of the controls ({error.errors()[0]['msg']}); {again}") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"{path}: not a result of the controls ({error}); {again}") from error
 
 
 def machine() -> str:
-    """Say what this runs on, without its name."""
+    """Describe the machine, without its name."""
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}"

@@ -1,4 +1,4 @@
-"""All controls in one go: what `smearscope train controls` runs, and what each part costs nobody to leave out."""
+"""All controls in one run: what `smearscope train controls` measures."""
 
 import time
 from collections import Counter
@@ -7,68 +7,82 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from smear.bundle.training_run import read_facts
 from smear.classes import LABELS
-from smear.inference.evaluator import Answers, Judge, ask
+from smear.inference.evaluator import Answers, Evaluator, collect_answers
 from smear.progress import progress
-from train.data.dataset import Dataset
-from train.data.splits import Fold, NamedSplit
+from train.data.splits import Fold, SplitData
 from train.evaluation import out_of_distribution, shortcut_controls
-from train.evaluation.control_results import SCHEMA, Fields, Judged, Outcome, Strangers, machine
+from train.evaluation.control_results import (
+    SCHEMA,
+    EvaluatedBundle,
+    FieldCounts,
+    Outcome,
+    OutOfDistribution,
+    machine,
+)
 from train.evaluation.occlusion import Occlusion, occlude
-from train.evaluation.shortcut_controls import Share, TestFields, read_field, share
-from train.evaluation.threshold_masks import MaskScore, score_masks
+from train.evaluation.shares import Share, share
+from train.evaluation.shortcut_controls import EvaluatedFields, read_field
+from train.evaluation.threshold_masks import score_masks
 
-KEPT = 0.95  # of the fields like those it learnt, at least so many must get a label
-GRADED_FIELDS = 240  # of the test fields, disturbed in each of 21 ways: half of the time of all controls
+LABELLED = 0.95  # of fields like the training data, at least so many must get a label; of others, so many none
+GRADED_FIELDS = 240  # of the test fields, under each of 21 corruptions: half of the time of all controls
 OCCLUDED = 24  # fields, each examined 170 times
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to be judged, and how much of it."""
+    """The data that a bundle is evaluated on, and how much of it."""
 
-    root: Path  # of the training data
-    data: Dataset
-    split: NamedSplit
+    data: SplitData
     fold: int
-    groups: dict[str, str]
-    trained: frozenset[str] | None  # files the bundle was trained on; None: nobody told
-    limit: int | None  # of test fields
-    with_strangers: bool
-    with_masks: bool
-    command: str
+    trained_on: frozenset[str] | None = None  # files that the bundle was trained on; None: not known
+    limit: int | None = None  # of test fields
+    with_ood: bool = True
+    with_masks: bool = True
+    command: str = ""  # that repeats the run
     quiet: bool = False
 
 
-def run(judge: Judge, plan: Plan) -> Outcome:
-    """Run every control on the bundle that `aggregate` opened."""
+def trained_on(run_folder: Path) -> frozenset[str]:
+    """Return the fields that the run in `run_folder` was trained on, named as in splits.
+
+    Raises:
+        ConversionError: its run.json cannot be read.
+    """
+    paths = [Path(picture.path) for picture in read_facts(run_folder).train_images]
+    return frozenset(f"{path.parent.name}/{path.name}" for path in paths)
+
+
+def run(evaluator: Evaluator, plan: Plan) -> Outcome:
+    """Run every control on the bundle that `evaluator` opened.
+
+    Raises:
+        TrainingError: the split has no such fold.
+    """
     started = time.monotonic()
-    fold, quiet = plan.split.folds[plan.fold], plan.quiet
-    test = shortcut_controls.judged_on(plan.data, fold, plan.groups, plan.limit)
-    few = shortcut_controls.judged_on(plan.data, fold, plan.groups, min(plan.limit or GRADED_FIELDS, GRADED_FIELDS))
-    clean = shortcut_controls.clean(judge, test, quiet)
-    checked = Fold(fold.train, (), fold.validation)
-    validation = shortcut_controls.clean(
-        judge, shortcut_controls.judged_on(plan.data, checked, plan.groups, plan.limit), quiet
-    )
+    fold, quiet = plan.data.fold(plan.fold), plan.quiet
+    test, few = _select(plan, fold, plan.limit), _select(plan, fold, min(plan.limit or GRADED_FIELDS, GRADED_FIELDS))
+    clean = shortcut_controls.unchanged(evaluator, test, quiet)
+    validation_fields = _select(plan, Fold(fold.train, (), fold.validation), plan.limit)
+    validation = shortcut_controls.unchanged(evaluator, validation_fields, quiet)
     forest = shortcut_controls.colours(test, quiet)
-    _, background = shortcut_controls.background(judge, test, quiet)
-    pairs = (
-        shortcut_controls.PAIRS
-        if plan.limit is None
-        else max(1, min(shortcut_controls.PAIRS, plan.limit // len(LABELS)))
-    )
-    _, transplant = shortcut_controls.transplants(judge, test, quiet, pairs=pairs)
-    graded = [shortcut_controls.undisturbed(_of(clean, few)), *shortcut_controls.disturbed(judge, few, quiet)]
-    bars = shortcut_controls.bars_swapped(judge, test, clean, quiet)
-    strange, refused = _strangers(judge, plan)
-    maps, looked_at = _occlusion(judge, test, clean, quiet)
-    masks = score_masks(judge, plan.root) if plan.with_masks else list[MaskScore]()
+    _, background = shortcut_controls.background(evaluator, test, quiet)
+    _, transplant = shortcut_controls.transplants(evaluator, test, quiet, pairs=_pairs(plan.limit))
+    graded = [
+        shortcut_controls.uncorrupted(_of(clean, few)),
+        *shortcut_controls.corrupted(evaluator, few, quiet),
+    ]
+    scale_bars = shortcut_controls.bars_swapped(evaluator, test, clean, quiet)
+    ood, refused = _out_of_distribution(evaluator, plan)
+    maps, occlusion_shares = _occlusion(evaluator, test, clean, quiet)
     return Outcome(
         schema=SCHEMA,
-        bundle=_bundle(judge),
-        fields=_fields(plan, test),
+        bundle=_bundle(evaluator),
+        fields=_counts(plan, fold, test),
         command=plan.command,
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         minutes=(time.monotonic() - started) / 60.0,
@@ -79,69 +93,78 @@ def run(judge: Judge, plan: Plan) -> Outcome:
         background=tuple(background),
         transplant=tuple(transplant),
         graded=tuple(graded),
-        bars=tuple(bars),
-        strangers=strange,
-        refused=(share("test fields: labelled", clean.labelled, clean.groups, KEPT), *refused),
+        scale_bars=tuple(scale_bars),
+        out_of_distribution=ood,
+        refused=(share("test fields: labelled", clean.labelled, clean.groups, LABELLED), *refused),
         occlusion=maps,
-        looked_at=looked_at,
-        masks=tuple(masks),
+        occlusion_shares=occlusion_shares,
+        masks=tuple(score_masks(evaluator, plan.data.root)) if plan.with_masks else (),
     )
 
 
-def _of(answers: Answers, test: TestFields) -> Answers:
-    wanted = {record.file for record in test.records}
+def _select(plan: Plan, fold: Fold, limit: int | None) -> EvaluatedFields:
+    return shortcut_controls.select_fields(plan.data.fields, fold, plan.data.groups, limit)
+
+
+def _pairs(limit: int | None) -> int:
+    most = shortcut_controls.PAIRS
+    return most if limit is None else max(1, min(most, limit // len(LABELS)))
+
+
+def _of(answers: Answers, fields: EvaluatedFields) -> Answers:
+    wanted = {record.file for record in fields.records}
     return Answers(tuple(row for row in answers.rows if row.file in wanted))
 
 
-def _bundle(judge: Judge) -> Judged:
-    manifest = judge.manifest
+def _bundle(evaluator: Evaluator) -> EvaluatedBundle:
+    manifest = evaluator.manifest
     classifier = manifest.classifier
-    return Judged(
-        manifest.name, judge.sha256, judge.identity, judge.level, manifest.segmenter.name, classifier.name,
+    return EvaluatedBundle(
+        manifest.name, evaluator.sha256, evaluator.identity, evaluator.level, manifest.segmenter.name, classifier.name,
         classifier.shown, classifier.temperature, classifier.abstain_below, classifier.ood_above,
     )  # fmt: skip
 
 
-def _fields(plan: Plan, test: TestFields) -> Fields:
-    fold = plan.split.folds[plan.fold]
+def _counts(plan: Plan, fold: Fold, test: EvaluatedFields) -> FieldCounts:
+    split = plan.data.split
     counts = {
         name: {label: sum(file.startswith(f"{label}/") for file in getattr(fold, name)) for label in LABELS}
         for name in ("train", "validation", "test")
     }
-    known = None
-    if plan.trained is not None:
-        taught = {plan.groups.get(file, file) for file in plan.trained}
-        known = sum(plan.groups.get(record.file, record.file) in taught for record in test.records)
-    return Fields(plan.split.name, plan.split.seed, plan.fold, plan.split.fingerprint, counts, len(test.records), known)
+    seen = None
+    if plan.trained_on is not None:
+        groups = {plan.data.groups.get(file, file) for file in plan.trained_on}
+        seen = sum(test.group(record) in groups for record in test.records)
+    return FieldCounts(split.name, split.seed, plan.fold, split.fingerprint, counts, len(test.records), seen)
 
 
-def _strangers(judge: Judge, plan: Plan) -> tuple[tuple[Strangers, ...], tuple[Share, ...]]:
-    if not plan.with_strangers:
+def _out_of_distribution(evaluator: Evaluator, plan: Plan) -> tuple[tuple[OutOfDistribution, ...], tuple[Share, ...]]:
+    if not plan.with_ood:
         return (), ()
     found, shares = [], []
     for source in out_of_distribution.sources():
-        answers = ask(judge, out_of_distribution.pictures(source, plan.root), f"Strangers: {source}", plan.quiet)
+        pictures = out_of_distribution.pictures(source, plan.data.root)
+        answers = collect_answers(evaluator, pictures, f"Out of distribution: {source}", plan.quiet)
         reasons = Counter(str(refusal.code) for row in answers.rows for refusal in row.refusals)
         scores = tuple(float(score) for score in answers.ood_scores)
-        found.append(Strangers(source, len(answers), scores, dict(reasons.most_common())))
-        shares.append(share(f"{source}: refused", ~answers.labelled, answers.groups, KEPT))
+        found.append(OutOfDistribution(source, len(answers), scores, dict(reasons.most_common())))
+        shares.append(share(f"{source}: refused", ~answers.labelled, answers.groups, LABELLED))
     return tuple(found), tuple(shares)
 
 
 def _occlusion(
-    judge: Judge, test: TestFields, clean: Answers, quiet: bool
+    evaluator: Evaluator, test: EvaluatedFields, clean: Answers, quiet: bool
 ) -> tuple[tuple[Occlusion, ...], tuple[Share, ...]]:
-    """Map as many labelled fields of each class; how much of all change is made where cells lie."""
+    """Map equally many labelled fields of each class; return the maps, and the share of the change made on cells."""
     given = set({row.group: row.file for row in clean.rows if row.label is not None}.values())  # one of each group
-    maps: list[Occlusion] = []
     chosen = [
         record
         for label in LABELS
         for record in [r for r in test.records if r.label == label and r.file in given][: OCCLUDED // len(LABELS)]
     ]
+    maps: list[Occlusion] = []
     for record in progress(chosen, "Occlusion maps", quiet):
-        group = test.groups.get(record.file, record.file)
-        found = occlude(judge, read_field(record.path), record.file, record.label, group)
+        found = occlude(evaluator, read_field(record.path), record.file, record.label, test.group(record))
         if found is not None:
             maps.append(found)
     groups = [one.group for one in maps]
@@ -151,5 +174,5 @@ def _occlusion(
     )
 
 
-def _floats(maps: list[Occlusion], name: str) -> np.ndarray:
+def _floats(maps: list[Occlusion], name: str) -> NDArray[np.float64]:
     return np.array([getattr(one, name) for one in maps])

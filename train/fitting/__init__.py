@@ -1,1 +1,1 @@
-"""Fitting segmenter, classifier and the compared networks."""
+"""Fitting of networks: training loop, stages of each network, calibration."""

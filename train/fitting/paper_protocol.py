@@ -1,4 +1,4 @@
-"""The paper's own protocol for segmentation: fitted to masks of an HSV threshold, and what drawn masks say of it."""
+"""The paper's protocol for segmentation: a network fitted to masks of an HSV threshold, scored on two kinds of mask."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -6,27 +6,31 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from smear.images import read_image
 from smear.imaging.resampling import to_model_scale
 from smear.imaging.stain_normalization import hsv_mask
 from smear.metrics import bootstrap_interval
 from smear.progress import progress
+from train.data.crops import Segment
 from train.data.dataset import Record, masked_files
-from train.data.masks import BG, CELL, IGNORE, Masked, MaskedBatches, drawn
+from train.data.masks import BG, CELL, FIELD_ZOOM, IGNORE, MaskedBatches, MaskedImage, hand_drawn_masks
 from train.evaluation.threshold_masks import CELL as DRAWN_CELL
 from train.evaluation.threshold_masks import IGNORE as DRAWN_IGNORE
 from train.evaluation.threshold_masks import MaskScore, score
-from train.fitting.segmenter import Segment, build, cells_of, loss_of, segment_with
+from train.fitting.segmenter import loss_of
 from train.fitting.training_loop import fit
+from train.networks.registry import NETWORKS
+from train.networks.segmentation import masks_in_frame, segment_with
 
 EPOCHS, STEPS, BATCH, RATE = 4, 60, 8, 1e-3
-STRENGTH = 0.0  # of stain changes: the paper's augmentations are of shape and light alone
+STRENGTH = 0.0  # of the stain's variation: the paper's augmentations change shape and light alone
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """What the protocol says of itself, and what drawn masks say of it."""
+    """Scores against HSV masks, as in the paper, and against masks drawn by hand."""
 
     model: str
     epochs: int
@@ -42,13 +46,13 @@ class Protocol:
     drawn_n: int
 
 
-def hsv_masked(records: Sequence[Record], quiet: bool = False) -> list[Masked]:
-    """Return every field with the mask that the paper's threshold gives it, mistakes and all."""
+def hsv_masked(records: Sequence[Record], quiet: bool = False) -> list[MaskedImage]:
+    """Return every field with the mask that the paper's threshold gives it, errors included."""
     fields = []
     for record in progress(records, "HSV masks", quiet):
         image = to_model_scale(read_image(record.path)).pixels
         codes = np.where(hsv_mask(image), CELL, BG).astype(np.uint8)
-        fields.append(Masked(record.file, record.label, image, codes, (0.8, 1.25)))
+        fields.append(MaskedImage(record.file, record.label, image, codes, FIELD_ZOOM))
     return fields
 
 
@@ -63,45 +67,50 @@ def run(
     resume: bool = False,
     quiet: bool = False,
 ) -> Protocol:
-    """Fit `model` to the HSV masks of `train`, but for the fields with a drawn mask, and score it twice."""
+    """Fit `model` to the HSV masks of `train`, without the fields that have a mask drawn by hand, and score it."""
     left_out = set(masked_files(root / "taleqani_masks"))
-    taught = hsv_masked([record for record in train if record.file not in left_out], quiet)
-    network = build(model)
-    batches = MaskedBatches([(taught, 1.0)], STEPS, BATCH, seed=1, strength=STRENGTH)
-    fit(network, batches, loss_of(model), out, epochs=epochs, rate=RATE, resume=resume)
+    masked = hsv_masked([record for record in train if record.file not in left_out], quiet)
+    network = NETWORKS.find(model).create()
+    batches = MaskedBatches([(masked, 1.0)], STEPS, BATCH, seed=1, strength=STRENGTH)
+    fit(network, batches, loss_of(network), out, epochs=epochs, rate=RATE, resume=resume)
     network.save(out / "model.keras")
-    return judged(network, root, test, epochs, quiet)
+    return evaluate(network, root, test, epochs, quiet)
 
 
-def judged(network: keras.Model, root: Path, test: Sequence[Record], epochs: int, quiet: bool = False) -> Protocol:
-    """Score `network` on the HSV masks of `test` and on every drawn mask."""
+def evaluate(network: keras.Model, root: Path, test: Sequence[Record], epochs: int, quiet: bool = False) -> Protocol:
+    """Score `network` on the HSV masks of `test` and on every mask drawn by hand."""
     segment = segment_with(network)
-    own = _scores(segment, hsv_masked(test, quiet), quiet)
-    true = _scores(segment, drawn(root), quiet)
+    hsv = _scores(segment, hsv_masked(test, quiet), quiet)
+    drawn = _scores(segment, hand_drawn_masks(root), quiet)
     bounds = [
-        bootstrap_interval(np.array([s.dice for s in scores]), range(len(scores)), lambda drawn: float(drawn.mean()), 0)
-        for scores in (own, true)
+        bootstrap_interval(np.array([s.dice for s in scores]), range(len(scores)), _mean_of, 0)
+        for scores in (hsv, drawn)
     ]
     return Protocol(
         network.name, epochs,
-        _mean(own, "dice"), *bounds[0], _mean(own, "accuracy"), len(own),
-        _mean(true, "dice"), *bounds[1], _mean(true, "accuracy"), len(true),
+        _mean(hsv, "dice"), *bounds[0], _mean(hsv, "accuracy"), len(hsv),
+        _mean(drawn, "dice"), *bounds[1], _mean(drawn, "accuracy"), len(drawn),
     )  # fmt: skip
 
 
-def _scores(segment: Segment, fields: Sequence[Masked], quiet: bool) -> list[MaskScore]:
+def _scores(segment: Segment, fields: Sequence[MaskedImage], quiet: bool) -> list[MaskScore]:
     scores = []
     for masked in progress(fields, "Scoring", quiet):
-        found = cells_of(segment, to_model_scale(masked.image))
+        view = to_model_scale(masked.image)
+        found, _ = masks_in_frame(segment(view), view)
         truth = np.select([masked.codes == CELL, masked.codes == IGNORE], [DRAWN_CELL, DRAWN_IGNORE], 0)
-        scores.append(score("protocol", f"{masked.source}/{masked.name}", found, truth))
+        scores.append(score("protocol", f"{masked.source}/{masked.name}", found, truth.astype(np.uint8)))
     return scores
+
+
+def _mean_of(values: NDArray[np.float64]) -> float:
+    return float(values.mean())
 
 
 def _mean(scores: Sequence[MaskScore], name: str) -> float:
     return float(np.mean([getattr(one, name) for one in scores]))
 
 
-def plain(found: Protocol) -> dict[str, object]:
+def as_json(found: Protocol) -> dict[str, object]:
     """Return `found` as it is stored."""
     return dict(asdict(found))

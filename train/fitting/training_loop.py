@@ -1,9 +1,10 @@
-"""The training loop both models share: warm-up and cosine rate, averaged weights, checkpoints, logs, resume."""
+"""The training loop of all networks: warm-up and cosine rate, averaged weights, checkpoints, logs, resume."""
 
 import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,15 +13,18 @@ from smear.errors import TrainingError
 from smear.images import write_atomic
 from train.fitting import distributed
 
-WARM_UP_SHARE = 0.05  # of all steps: the first steps of Adam at full rate upset batch statistics
-AVERAGE_DECAY = 0.99  # of the moving average of weights that is kept: the last hundred steps or so
+WARM_UP_SHARE = 0.05  # of all steps: Adam's first steps at full rate would disturb the batch statistics
+AVERAGE_DECAY = 0.99  # of the moving average of weights: it covers about the last hundred steps
 WEIGHT_DECAY = 1e-4
+
+Loss = Any
+"""A loss as Keras takes it: its name, or a function of truth and output."""
 
 
 def fit(
     model: keras.Model,
     batches: keras.utils.PyDataset,
-    loss: object,
+    loss: Loss,
     folder: Path,
     *,
     epochs: int,
@@ -31,10 +35,10 @@ def fit(
     verbose: int | str = 2,
     settle: bool = True,
 ) -> keras.callbacks.History:
-    """Fit `model` and leave its averaged weights in it; checkpoints, CSV and TensorBoard logs go to `folder`.
+    """Fit `model` and set it to its averaged weights; checkpoints, CSV and TensorBoard logs go to `folder`.
 
     The last epoch's weights are kept, never the best epoch's: no epoch is picked on the data that scores it.
-    With `resume` a run that was killed goes on from its last whole epoch and ends after the same `epochs`.
+    With `resume`, an interrupted run continues after its last complete epoch and ends after the same `epochs`.
     Inside `train.fitting.distributed.replicas` it trains on all of them, without `validation` or `metrics`.
 
     Raises:
@@ -43,7 +47,7 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     backup = folder / "backup"
     if backup.exists() and not resume:
-        raise TrainingError(f"{folder}: an unfinished run is there; add --resume or choose another --out")
+        raise TrainingError(f"{folder}: holds an unfinished run; add --resume or choose another --out")
     steps = epochs * len(batches)
     schedule = keras.optimizers.schedules.CosineDecay(
         rate / 20, steps, warmup_target=rate, warmup_steps=max(1, int(steps * WARM_UP_SHARE)), alpha=0.01
@@ -55,7 +59,7 @@ def fit(
         keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
     ]
     strategy = distributed.in_use()
-    fitted = model if strategy is None else distributed.twin(model, strategy)
+    fitted = model if strategy is None else distributed.mirrored_copy(model, strategy)
     with nullcontext() if strategy is None else strategy.scope():
         optimizer = keras.optimizers.AdamW(
             schedule, weight_decay=WEIGHT_DECAY, global_clipnorm=1.0, use_ema=True, ema_momentum=AVERAGE_DECAY
@@ -69,7 +73,7 @@ def fit(
             epochs=epochs,
             validation_data=validation,
             verbose=verbose,
-            shuffle=False,  # drawn at random already; Keras would reorder them from a state no checkpoint holds
+            shuffle=False,  # random already; Keras would reorder them from a state that no checkpoint holds
             callbacks=callbacks,
         )
     with nullcontext() if strategy is None else strategy.scope():
@@ -84,7 +88,7 @@ def fit(
 def fit_once(
     build: Callable[[], keras.Model],
     draw: Callable[[], keras.utils.PyDataset],
-    loss: object,
+    loss_of: Callable[[keras.Model], Loss],
     folder: Path,
     *,
     epochs: int,
@@ -92,21 +96,21 @@ def fit_once(
     resume: bool = False,
     verbose: int | str = 2,
 ) -> keras.Model:
-    """Return the model that a finished run left in `folder` if `resume`; else `fit` what `build` gives, and save it.
+    """Return the model of a finished run in `folder` if `resume`; else `fit` the one that `build` returns, and save it.
 
-    Neither `build` nor `draw` is called for a run that is finished.
+    `draw` returns the batches, `loss_of` the loss of a model. None of the three is called for a finished run.
     """
     done = folder / "model.keras"
     if resume and done.exists():
         return keras.models.load_model(done, compile=False)
     model = build()
-    fit(model, draw(), loss, folder, epochs=epochs, rate=rate, resume=resume, verbose=verbose)
+    fit(model, draw(), loss_of(model), folder, epochs=epochs, rate=rate, resume=resume, verbose=verbose)
     model.save(done)
     return model
 
 
-class _EpochOfBatches(keras.callbacks.Callback):
-    """Tells the batches which epoch it is, so that a resumed run draws what the killed one would have."""
+class _EpochOfBatches(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Sets the epoch of the batches, so that a resumed run draws those that the interrupted one would have drawn."""
 
     def __init__(self, batches: keras.utils.PyDataset) -> None:
         super().__init__()
@@ -117,13 +121,13 @@ class _EpochOfBatches(keras.callbacks.Callback):
 
 
 def settle_batch_statistics(model: keras.Model, batches: keras.utils.PyDataset, steps: int = 50) -> None:
-    """Re-estimate the batch-normalisation statistics as inference meets them, over `steps` batches.
+    """Re-estimate the batch-normalisation statistics over `steps` batches, without dropout, as at inference.
 
-    Averaged weights have never seen their own statistics: those stored belong to the weights of each step. And
-    statistics taken under dropout do not hold without it: the paper's network with its dropout stays at chance on
-    whatever it is shown, however well it fits (Li et al. 2019, "Understanding the disharmony between dropout and
-    batch normalization by variance shift"). So dropout is off here, and the mean over the batches replaces the
-    exponential average (Izmailov et al. 2018).
+    The stored statistics belong to the weights of each step, not to the averaged weights. And statistics taken under
+    dropout do not hold without it: the paper's network with its dropout stays at chance level at inference, however
+    well it fits (Li et al. 2019, "Understanding the disharmony between dropout and batch normalization by variance
+    shift"). So dropout is off here, and the mean over the batches replaces the exponential average (Izmailov et al.
+    2018).
     """
     layers = list(model._flatten_layers())
     norms = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]

@@ -1,1 +1,1 @@
-"""Every network by name, and what they are built from."""
+"""Networks by name: what each is for, what it is built from, and how it answers."""

@@ -1,4 +1,4 @@
-"""Every network by name: the paper's pair as published, the compared networks, and our own light pair."""
+"""The paper's two networks as published, our own light pair, and what a network costs."""
 
 import math
 
@@ -8,15 +8,15 @@ from keras import layers
 from smear.classes import LABELS
 from smear.imaging.masking import CROP_SIZE
 from smear.imaging.resampling import FIELD_SIZE
-from train.networks.backbone import HIGHEST, efficientnet_lite0
+from train.networks.backbone import MAX_ACTIVATION, efficientnet_lite0
 
 SEGMENT_CHANNELS = 3  # background, cytoplasm, nucleus
-PAPER_DROPOUT = 0.8  # as published; see docs/decisions/0006 for what that does
+PAPER_DROPOUT = 0.8  # as published; docs/decisions/0006 says what that does
 UNET_BASE = 16  # filters of the first level; the paper does not state its own
 
 
-def paper_cnn(size: int = FIELD_SIZE, dropout: float = PAPER_DROPOUT) -> keras.Model:
-    """The custom CNN of Reza et al. (2025): float (n, size, size, 3) in 0..1 to softmax (n, 4).
+def paper_cnn(size: int = FIELD_SIZE, dropout: float = PAPER_DROPOUT, name: str = "paper_cnn") -> keras.Model:
+    """Return the custom CNN of Reza et al. (2025): float (n, size, size, 3) in 0..1 to softmax (n, 4).
 
     2,967,008 parameters at 224 pixels. `dropout` is the published 0.8 unless given.
     """
@@ -37,12 +37,12 @@ def paper_cnn(size: int = FIELD_SIZE, dropout: float = PAPER_DROPOUT) -> keras.M
             layers.Dropout(dropout),
             layers.Dense(len(LABELS), activation="softmax", dtype="float32"),
         ],
-        name="paper_cnn",
+        name=name,
     )
 
 
 def unet(size: int = FIELD_SIZE, base: int = UNET_BASE, channels: int = SEGMENT_CHANNELS) -> keras.Model:
-    """The paper's U-Net: two 3x3 convolutions a level, transposed-convolution decoder, 1x1 convolution, softmax.
+    """Return the paper's U-Net: two 3x3 convolutions a level, transposed-convolution decoder, 1x1 convolution, softmax.
 
     Float (n, size, size, 3) in 0..1 to (n, size, size, channels).
     """
@@ -70,10 +70,10 @@ UP_FILTERS = (40, 24, 16)  # of the decoder of `unet_light`, from 1/8 of the edg
 
 
 def unet_light(size: int = FIELD_SIZE, channels: int = SEGMENT_CHANNELS) -> keras.Model:
-    """Our U-Net for the device: EfficientNet-Lite0 down, resize and separable convolutions up, logits out.
+    """Return our U-Net for the device: EfficientNet-Lite0 down, resize and separable convolutions up, logits out.
 
-    Only operations an Edge TPU maps; a twelfth of `unet`'s multiply-adds. Float (n, size, size, 3) in 0..1 to
-    logits (n, size/2, size/2, channels): the last doubling costs as much time as all the rest and draws no better
+    Only operations that an Edge TPU maps; a twelfth of `unet`'s multiply-adds. Float (n, size, size, 3) in 0..1 to
+    logits (n, size/2, size/2, channels): a last upsampling would cost as much time as all the rest and give no better
     outline than logits interpolated to full size, which is how it is trained; see docs/decisions/0010.
     """
     inputs = keras.Input((size, size, 3))
@@ -88,10 +88,10 @@ def unet_light(size: int = FIELD_SIZE, channels: int = SEGMENT_CHANNELS) -> kera
 
 
 def smearnet(size: int = FIELD_SIZE, dropout: float = 0.3) -> keras.Model:
-    """Our classifier of cells on neutral ground: float (n, size, size, 3) in 0..1 to logits (n, size/16, size/16, 5).
+    """Return our classifier of masked fields: float (n, size, size, 3) in 0..1 to logits (n, size/16, size/16, 5).
 
-    A map, so that each cell has an opinion of its own, formed with its neighbours in sight; they are pooled
-    outside, see `smear.inference.aggregation`. The fifth logit is "other": a body that is no cell of the four classes.
+    Each place of the map classifies the cells there with their neighbours in its receptive field; the map is pooled
+    outside, see `smear.inference.aggregation`. The fifth logit is "other": no cell of the four classes.
     """
     inputs = keras.Input((size, size, 3))
     x = _conv(efficientnet_lite0(inputs, last_blocks=2)[-1], 192, kernel=1)
@@ -101,7 +101,7 @@ def smearnet(size: int = FIELD_SIZE, dropout: float = 0.3) -> keras.Model:
 
 
 def cellnet(size: int = CROP_SIZE, dropout: float = 0.2) -> keras.Model:
-    """A classifier of one cell on neutral ground, to compare with: float (n, size, size, 3) to logits (n, 5)."""
+    """Return a classifier of one cell on a neutral background: float (n, size, size, 3) in 0..1 to logits (n, 5)."""
     inputs = keras.Input((size, size, 3))
     x = _conv(inputs, 24)
     x = _conv(x, 32, strides=2)
@@ -117,7 +117,7 @@ def cellnet(size: int = CROP_SIZE, dropout: float = 0.2) -> keras.Model:
 
 def _conv(x: keras.KerasTensor, filters: int, kernel: int = 3, strides: int = 1) -> keras.KerasTensor:
     x = layers.Conv2D(filters, kernel, strides=strides, padding="same", use_bias=False)(x)
-    return layers.ReLU(HIGHEST)(layers.BatchNormalization(momentum=0.9)(x))
+    return layers.ReLU(MAX_ACTIVATION)(layers.BatchNormalization(momentum=0.9)(x))
 
 
 def _separable(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
@@ -137,8 +137,8 @@ def multiply_adds(model: keras.Model) -> int:
             weights = sum(math.prod(kernel.shape) for kernel in (layer.depthwise_kernel, layer.pointwise_kernel))
             total += weights * math.prod(layer.output.shape[1:3])
         elif isinstance(layer, layers.MultiHeadAttention):
-            _, places, width = layer.output.shape
-            total += 4 * places * width**2 + 2 * places**2 * width
+            _, positions, width = layer.output.shape
+            total += 4 * positions * width**2 + 2 * positions**2 * width
         elif isinstance(layer, layers.Dense):
-            total += math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1])  # once for each place
+            total += math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:-1])  # once for each position
     return int(total)

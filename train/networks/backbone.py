@@ -1,8 +1,9 @@
-"""EfficientNet-Lite0's first stages, with the weights that ImageNet left in them.
+"""EfficientNet-Lite0's first stages, with ImageNet weights.
 
 Tan and Le 2019 (EfficientNet); the Lite variant drops squeeze-and-excitation and swish for ReLU6, so that every
-operation quantizes and an Edge TPU maps it. Both of our networks stand on it: 32 drawn masks and 2605 fields of
-unknown patients teach a fresh network the stain sessions sooner than the cells, see docs/decisions/0007.
+operation can be quantised and runs on an Edge TPU. Both of our networks build on it: from 32 hand-drawn masks and 2605
+fields of unknown patients, a network with random weights learns the stain sessions before the cells; see
+docs/decisions/0008.
 """
 
 import pickle
@@ -15,6 +16,7 @@ import keras
 import numpy as np
 from keras import layers
 from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
 
 from smear.errors import TrainingError
 
@@ -25,8 +27,8 @@ STAGES = (  # blocks, kernel, stride of the first, expansion, filters out
     (2, 5, 2, 6, 40),
     (3, 3, 2, 6, 80),
 )
-FROZEN_STAGES = 2  # what edges and colours look like needs no relearning, and costs two thirds of each step
-HIGHEST = 6.0  # cap of every activation: 8 bits spread over a rare outlier blur all the rest
+FROZEN_STAGES = 2  # edges and colours need no retraining, which would take two thirds of each step
+MAX_ACTIVATION = 6.0  # of every ReLU: a rare outlier would leave 8-bit activations too coarse for all others
 _STEM = "lite0_stem"
 _EPSILON = 1e-3
 
@@ -34,8 +36,8 @@ _EPSILON = 1e-3
 def efficientnet_lite0(inputs: keras.KerasTensor, last_blocks: int = STAGES[-1][0]) -> list[keras.KerasTensor]:
     """Return the features of `inputs`, float (n, s, s, 3) in 0..1, after each stage, `last_blocks` of the last.
 
-    At 1/2, 1/4, 1/8 and 1/16 of its edge, with 16, 24, 40 and 80 channels. Weights are random until
-    `load_imagenet` puts the trained ones in.
+    At 1/2, 1/4, 1/8 and 1/16 of its edge, with 16, 24, 40 and 80 channels. Weights are random until `load_imagenet`
+    loads the trained ones.
     """
     x = layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False, name=_STEM)(inputs)
     x = _activated(x, f"{_STEM}_norm")
@@ -51,7 +53,7 @@ def efficientnet_lite0(inputs: keras.KerasTensor, last_blocks: int = STAGES[-1][
 def _block(
     x: keras.KerasTensor, name: str, kernel: int, stride: int, expansion: int, filters: int
 ) -> keras.KerasTensor:
-    """Inverted bottleneck: widen, filter each channel, narrow; added to its input where the shapes allow."""
+    """Inverted bottleneck: expand, filter each channel, project; added to its input where the shapes allow."""
     y = x
     if expansion > 1:
         y = layers.Conv2D(x.shape[-1] * expansion, 1, use_bias=False, name=f"{name}_expand")(y)
@@ -68,18 +70,18 @@ def _norm(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
 
 
 def _activated(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    return layers.ReLU(HIGHEST)(_norm(x, name))
+    return layers.ReLU(MAX_ACTIVATION)(_norm(x, name))
 
 
 def load_imagenet(model: keras.Model) -> None:
-    """Put the weights of the package `PACKAGE` into the backbone of `model` and freeze its first stages.
+    """Load the weights of the package `PACKAGE` into the backbone of `model` and freeze its first stages.
 
-    They were trained on inputs from -1 to 1; that is folded into the stem, so that `model` takes 0 to 1.
+    They were trained on inputs in -1..1; the change of range is folded into the stem, so that `model` takes 0..1.
 
     Raises:
         TrainingError: the package is not installed.
     """
-    weights = _read(_weights_file())
+    weights = read_tensors(_weights_file())
     theirs = {_STEM: "_conv_stem", f"{_STEM}_norm": "_bn0"}
     number = 0
     for blocks, _, _, expansion, _ in STAGES:
@@ -107,7 +109,7 @@ def load_imagenet(model: keras.Model) -> None:
 
 
 def freeze(model: keras.Model) -> None:
-    """Keep the stem and the first `FROZEN_STAGES` of the backbone in `model` as they are, statistics too."""
+    """Freeze the stem and the first `FROZEN_STAGES` of the backbone in `model`, batch statistics included."""
     blocks = sum(stage[0] for stage in STAGES[:FROZEN_STAGES])
     kept = (_STEM, *(f"lite0_{number}_" for number in range(blocks)))
     for layer in model.layers:
@@ -127,23 +129,23 @@ def _weights_file() -> Path:
 
 
 class _Tensor(NamedTuple):
-    """Where one tensor lies in its storage, counted in elements."""
+    """The position of one tensor in its storage, in elements."""
 
     key: str
     offset: int
     shape: tuple[int, ...]
-    strides: tuple[int, ...]  # not always those of its shape: these weights were transposed when they were saved
+    strides: tuple[int, ...]  # not always those of its shape: these weights were saved transposed
 
 
 class _Unpickler(pickle.Unpickler):
-    """Reads tensors and nothing else, so that no code in the file runs; PyTorch would be 200 MB for this one file."""
+    """Reads tensors and nothing else, so that no code in the file runs; PyTorch itself would be 200 MB for one file."""
 
     def __init__(self, file: IO[bytes], storages: dict[str, str]) -> None:
         super().__init__(file)
         self.storages = storages
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return what stands in for a class that tensors are made of; refuse every other."""
+        """Return a replacement for a class that tensors consist of; refuse every other."""
         known = {
             ("collections", "OrderedDict"): OrderedDict,
             ("torch._utils", "_rebuild_tensor_v2"): lambda *parts: _Tensor(*parts[:4]),
@@ -161,8 +163,12 @@ class _Unpickler(pickle.Unpickler):
         return pid[2]
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
-    """Return the tensors of a PyTorch file as written before version 1.6: four pickles, then the storages."""
+def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the tensors of a PyTorch file in the format from before version 1.6: four pickles, then the storages.
+
+    Raises:
+        TrainingError: the file holds something other than tensors.
+    """
     storages: dict[str, str] = {}
     with path.open("rb") as file:
         for _ in range(3):  # magic number, version, machine

@@ -1,4 +1,4 @@
-"""Losses that learn from masks whose nucleus was drawn and from masks where it was not."""
+"""Losses for masks with outlined nuclei and for masks without."""
 
 import keras
 from keras import ops
@@ -7,9 +7,9 @@ from train.data.masks import BG, CELL, CYTO, IGNORE, NUC
 
 
 def mask_loss(codes: keras.KerasTensor, outputs: keras.KerasTensor) -> keras.KerasTensor:
-    """Cross-entropy plus Dice loss of the cell and, where it was drawn, of the nucleus.
+    """Return cross-entropy plus Dice loss of the cell and, where it was outlined, of the nucleus.
 
-    A pixel coded CELL is judged by the sum of its cytoplasm and nucleus probabilities; IGNORE by nothing.
+    For a pixel coded CELL the probabilities of cytoplasm and nucleus are added; one coded IGNORE costs nothing.
 
     Args:
         codes: uint8 (n, h, w), see `train.data.masks`.
@@ -32,7 +32,7 @@ def mask_loss(codes: keras.KerasTensor, outputs: keras.KerasTensor) -> keras.Ker
 
 
 def mask_loss_of_softmax(codes: keras.KerasTensor, outputs: keras.KerasTensor) -> keras.KerasTensor:
-    """`mask_loss` for a model whose outputs are probabilities already, as the paper's U-Net."""
+    """Return `mask_loss` for a model whose outputs are probabilities already, such as the paper's U-Net."""
     return mask_loss(codes, ops.log(ops.cast(outputs, "float32") + 1e-6))
 
 

@@ -5,15 +5,15 @@ from keras import layers
 
 from smear.classes import LABELS
 
-PATCH, WIDTH, DEPTH, HEADS = 16, 192, 6, 3  # half as deep as ViT-Ti/16: 1669 fields feed no more
+PATCH, WIDTH, DEPTH, HEADS = 16, 192, 6, 3  # half as deep as ViT-Ti/16: 1669 fields are too few for more
 _EPSILON = 1e-6  # of the layer normalisation, as published
 
 
 def vit(size: int) -> keras.Model:
-    """Pre-norm blocks and the mean over patches: float (n, size, size, 3) in 0..1 to softmax (n, 4)."""
+    """Return pre-norm blocks and the mean over patches: float (n, size, size, 3) in 0..1 to softmax (n, 4)."""
     inputs = keras.Input((size, size, 3))
     x = layers.Conv2D(WIDTH, PATCH, strides=PATCH)(layers.Rescaling(2.0, -1.0)(inputs))
-    x = Places()(layers.Reshape(((size // PATCH) ** 2, WIDTH))(x))
+    x = PositionEmbedding()(layers.Reshape(((size // PATCH) ** 2, WIDTH))(x))
     for _ in range(DEPTH):
         y = layers.LayerNormalization(epsilon=_EPSILON)(x)
         x = layers.Add()([x, layers.MultiHeadAttention(HEADS, WIDTH // HEADS)(y, y)])
@@ -25,12 +25,12 @@ def vit(size: int) -> keras.Model:
     return keras.Model(inputs, outputs, name="vit")
 
 
-@keras.saving.register_keras_serializable("smearscope")
-class Places(layers.Layer):
-    """Adds a learned vector to each place of the sequence."""
+@keras.saving.register_keras_serializable("smearscope", name="Places")  # the name in models saved before
+class PositionEmbedding(layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """Adds a learned vector to each position of the sequence."""
 
     def build(self, shape: tuple[int | None, ...]) -> None:
-        """Make one vector for each place."""
+        """Create one vector for each position."""
         self.places = self.add_weight(shape=shape[1:], initializer=keras.initializers.RandomNormal(stddev=0.02))
 
     def call(self, x: keras.KerasTensor) -> keras.KerasTensor:

@@ -1,1 +1,1 @@
-"""Figures, tables and pages about a bundle and its data."""
+"""Figures, tables and pages about a bundle and its data; `templates` holds the HTML."""

@@ -1,9 +1,8 @@
-"""The audit as one HTML page that needs no other file: figures, example pairs, sessions and scale bars."""
+"""The audit as one HTML page that needs no other file: totals, example pairs, sessions and scale bars."""
 
-import base64
 from collections import Counter
 from collections.abc import Callable, Sequence
-from html import escape
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,99 +11,113 @@ from smear.classes import LABELS
 from smear.images import encode, read_image
 from smear.imaging.masking import SCALE_BAR_BOX
 from train.data.audit import SCALE_BARS, Audit, Row, totals
-from train.data.near_duplicates import MIN_INLIERS
+from train.data.near_duplicates import MIN_INLIERS, Pair
+from train.reporting.page import Table
+from train.reporting.templating import render
 
-PAIRS = 24  # shown: half drawn at random, half those proven most narrowly, which err first
+TITLE = "Audit of the fields"
+PAIRS = 24  # shown: half with the fewest inliers, where errors would be, half drawn at random
 PER_SESSION = 10  # fields shown of each session
-THUMBNAIL_PX = 112
-STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:1250px;margin:2em auto;padding:0 1em;color:#222}"
-    "img{margin:2px;vertical-align:top}figure{display:inline-block;margin:6px}figcaption{font-size:12px;color:#555}"
-    "table{border-collapse:collapse}td,th{border:1px solid #ccc;padding:3px 9px;text-align:right}"
-    "td:first-child,th:first-child{text-align:left}"
-)
+THUMBNAIL_PX, PAIR_PX = 112, 168
+WIDTH_PX = 1250
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A small picture of a field, or of its corner."""
+
+    name: str
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PairView:
+    """Two near-duplicates side by side."""
+
+    names: str
+    evidence: str
+    pictures: tuple[Thumbnail, Thumbnail]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Fields with something in common, and examples of them."""
+
+    name: str
+    fields: int
+    counts: str  # by class
+    pictures: tuple[Thumbnail, ...]
 
 
 def page(found: Audit) -> str:
-    """Return the report as HTML; it holds thumbnails of the fields, so it belongs beside the data."""
-    sections = [
-        "<h1>Audit of the fields</h1>",
-        "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in totals(found)) + "</ul>",
-        "<h2>Fields by class</h2>",
-        _class_table(found),
-        "<h2>Pairs that show the same place</h2>",
-        f"<p>Proven by at least {MIN_INLIERS} matched points under one similarity transform. First the pairs proven "
-        "most narrowly, then some drawn at random.</p>",
-        _pairs(found),
-        "<h2>Sessions</h2><p>Fields of a class, clustered by the colour of glass and red cells. No file names a slide: "
-        "a session is a guess from colour.</p>",
-        _shelves(found, lambda row: row.session),
-        "<h2>Scale bars</h2><p>The style alone tells classes apart, so no model may see the corner.</p>",
-        _shelves(found, lambda row: row.scale_bar, corner=True),
-        "<h2>Least sharp</h2>",
-        _thumbnails(found, sorted(range(len(found.rows)), key=lambda i: found.rows[i].sharpness)[:PER_SESSION]),
-    ]
-    head = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Audit of the fields</title><style>{STYLE}</style>'
+    """Return the audit as HTML; it holds thumbnails of the fields, so it must stay with the data."""
+    least_sharp = sorted(range(len(found.rows)), key=lambda i: found.rows[i].sharpness)[:PER_SESSION]
+    return render(
+        "audit.html",
+        title=TITLE,
+        width=WIDTH_PX,
+        totals=totals(found),
+        classes=_classes(found),
+        min_inliers=MIN_INLIERS,
+        pairs=[_pair(found, pair) for pair in _example_pairs(found)],
+        sessions=_groups(found, lambda row: row.session),
+        scale_bars=_groups(found, lambda row: row.scale_bar, corner=True),
+        least_sharp=_thumbnails(found, least_sharp),
     )
-    return head + "\n".join(sections) + "</html>\n"
 
 
-def _class_table(found: Audit) -> str:
+def _classes(found: Audit) -> Table:
     head = ["Class", "Fields", "In groups", "Groups", "Exact copies", *SCALE_BARS, "Blurred"]
-    lines = ["".join(f"<th>{escape(text)}</th>" for text in head)]
     groups = found.groups()
     copies = Counter(found.rows[second].label for _, second in found.duplicates)
+    lines = []
     for label in LABELS:
         rows = [r for r in found.rows if r.label == label]
         own = [g for g in groups if found.rows[g[0]].label == label]
         styles = Counter(r.scale_bar for r in rows)
-        cells = [len(rows), sum(map(len, own)), len(own), copies[label], *(styles[s] for s in SCALE_BARS)]
-        cells.append(sum(r.blurred for r in rows))
-        lines.append(f"<td>{label}</td>" + "".join(f"<td>{cell}</td>" for cell in cells))
-    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+        counts = [len(rows), sum(map(len, own)), len(own), copies[label], *(styles[s] for s in SCALE_BARS)]
+        lines.append([label, *map(str, counts), str(sum(r.blurred for r in rows))])
+    return Table("", head, lines)
 
 
-def _pairs(found: Audit) -> str:
-    narrow = sorted(found.pairs, key=lambda p: p.inliers)
-    rest = narrow[PAIRS // 2 :]
-    drawn = [rest[i] for i in np.random.default_rng(0).permutation(len(rest))[: PAIRS // 2]]
-    figures = []
-    for pair in narrow[: PAIRS // 2] + drawn:
-        names = " and ".join(escape(found.rows[i].file) for i in (pair.first, pair.second))
-        caption = (
-            f"{names}<br>{pair.inliers} points, zoom {pair.zoom:.2f}, "
-            f"shift {pair.shift[0]:.0f}, {pair.shift[1]:.0f} px, correlation {pair.correlation:.2f}"
-        )
-        shown = _image(found, pair.first, 168) + _image(found, pair.second, 168)
-        figures.append(f"<figure>{shown}<figcaption>{caption}</figcaption></figure>")
-    return "".join(figures) or "<p>None found.</p>"
+def _example_pairs(found: Audit) -> list[Pair]:
+    weakest_first = sorted(found.pairs, key=lambda pair: pair.inliers)
+    rest = weakest_first[PAIRS // 2 :]
+    sample = [rest[i] for i in np.random.default_rng(0).permutation(len(rest))[: PAIRS // 2]]
+    return weakest_first[: PAIRS // 2] + sample
 
 
-def _shelves(found: Audit, key: Callable[[Row], str], corner: bool = False) -> str:
-    shelves: dict[str, list[int]] = {}
+def _pair(found: Audit, pair: Pair) -> PairView:
+    evidence = (
+        f"{pair.inliers} points, zoom {pair.zoom:.2f}, shift {pair.shift[0]:.0f}, {pair.shift[1]:.0f} px, "
+        f"correlation {pair.correlation:.2f}"
+    )
+    first, second = (_thumbnail(found, index, PAIR_PX) for index in (pair.first, pair.second))
+    return PairView(f"{first.name} and {second.name}", evidence, (first, second))
+
+
+def _groups(found: Audit, key: Callable[[Row], str], corner: bool = False) -> list[Group]:
+    members: dict[str, list[int]] = {}
     for index, row in enumerate(found.rows):
-        shelves.setdefault(key(row), []).append(index)
-    parts = []
-    for name in sorted(shelves):
-        rows = shelves[name]
+        members.setdefault(key(row), []).append(index)
+    groups = []
+    for name in sorted(members):
+        rows = members[name]
         some = sorted(np.random.default_rng(0).permutation(rows)[:PER_SESSION].tolist())
         counts = Counter(found.rows[i].label for i in rows)
-        told = ", ".join(f"{label} {counts[label]}" for label in LABELS if counts[label])
-        parts.append(f"<h3>{escape(name)}: {len(rows)} fields ({told})</h3>{_thumbnails(found, some, corner)}")
-    return "".join(parts)
+        by_class = ", ".join(f"{label} {counts[label]}" for label in LABELS if counts[label])
+        groups.append(Group(name, len(rows), by_class, _thumbnails(found, some, corner)))
+    return groups
 
 
-def _thumbnails(found: Audit, rows: Sequence[int], corner: bool = False) -> str:
-    return "".join(_image(found, i, THUMBNAIL_PX, corner) for i in rows)
+def _thumbnails(found: Audit, rows: Sequence[int], corner: bool = False) -> tuple[Thumbnail, ...]:
+    return tuple(_thumbnail(found, i, THUMBNAIL_PX, corner) for i in rows)
 
 
-def _image(found: Audit, index: int, size: int, corner: bool = False) -> str:
+def _thumbnail(found: Audit, index: int, size: int, corner: bool = False) -> Thumbnail:
     image = read_image(found.data.records[index].path)
     if corner:
         image = image[-SCALE_BAR_BOX[1] :, -SCALE_BAR_BOX[0] :]
     scale = size / max(image.shape[:2])
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    data = base64.b64encode(encode(small, ".jpg", quality=80)).decode()
-    name = escape(found.rows[index].file)
-    return f'<img alt="{name}" title="{name}" src="data:image/jpeg;base64,{data}">'
+    return Thumbnail(found.rows[index].file, encode(np.asarray(small, np.uint8), ".jpg", quality=80))

@@ -1,4 +1,4 @@
-"""Tables of other people's runs: approaches with mean and spread over seeds and folds, and networks side by side."""
+"""Tables of runs: approaches with mean and spread over seeds and folds, and networks side by side."""
 
 import csv
 import json
@@ -14,12 +14,12 @@ from smear.errors import TrainingError
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """One approach on one split, over every run of it: no run is left out, none is picked."""
+    """One approach on one split, over all its runs: none is left out or picked."""
 
     approach: str
     split: str
     runs: int
-    macro_f1: tuple[float, float, float, float]  # mean, standard deviation, least, most
+    macro_f1: tuple[float, float, float, float]  # mean, standard deviation, minimum, maximum
     accuracy: tuple[float, float, float, float]
     epochs: str
     n: str
@@ -30,7 +30,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     """Return the rows of a JSON file (a list, or an object with "rows") or of a CSV, or of every such file in a folder.
 
     Raises:
-        TrainingError: a file is neither.
+        TrainingError: a file is none of these.
     """
     if path.is_dir():
         return [row for file in sorted(path.iterdir()) if file.suffix in {".json", ".csv"} for row in read_rows(file)]
@@ -51,7 +51,7 @@ def spreads(rows: Sequence[dict[str, Any]]) -> list[Spread]:
     A row holds approach, split, macro_f1, accuracy, and if known fold, seed, epochs, n and remark.
 
     Raises:
-        TrainingError: a row lacks what is needed.
+        TrainingError: a row lacks a required column.
     """
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
@@ -61,7 +61,7 @@ def spreads(rows: Sequence[dict[str, Any]]) -> list[Spread]:
             )
         except (KeyError, ValueError, TypeError) as error:
             raise TrainingError(
-                f"a run of the approaches lacks {error}; give approach, split, accuracy and macro_f1"
+                f"a run in the table of approaches lacks {error}; give approach, split, accuracy and macro_f1"
             ) from error
     return [
         Spread(

@@ -9,56 +9,59 @@ from smear.images import write_atomic
 from train.evaluation.control_results import Outcome
 from train.evaluation.scores import Evaluation
 from train.reporting import tables
-from train.reporting.page import Block, Command, Heading, Text, to_markdown
+from train.reporting.page import Block, Command, Heading, Text, blocks_to_markdown
 
 FILE = "MODEL_CARD.md"
-BEGIN = "<!-- written by 'smearscope train report'; all below is replaced by the next one -->"
+BEGIN = "<!-- written by 'smearscope train report'; all below is replaced by the next one -->"  # in cards on disk
 
 
 def blocks(outcome: Outcome, found: Evaluation) -> list[Block]:
-    """Return what the card says of the controls."""
-    known = outcome.fields.trained_on
-    leak = {None: "Whether any of them was trained on was not checked.", 0: "None of them was trained on."}.get(
-        known, f"{known} of them were trained on, themselves or a re-shot: read every figure here as too good."
+    """Return the part of the card about the controls."""
+    fields = outcome.fields
+    seen = fields.trained_on
+    leak = {None: "It was not checked whether any of them was trained on.", 0: "None of them was trained on."}.get(
+        seen, f"{seen} of them, or a near-duplicate, were trained on: every figure here is too optimistic."
     )
     return [
-        Heading("Judged by the controls"),
+        Heading("Controls"),
         Text(
-            f"Level {outcome.bundle.level}, through the device's own pipeline, {outcome.made[:10]}: "
-            f"{outcome.fields.asked} test fields of split '{outcome.fields.split}' (fold {outcome.fields.fold}). {leak}"
+            f"Level {outcome.bundle.level}, through the pipeline of the device, {outcome.made[:10]}: "
+            f"{fields.evaluated} test fields of split '{fields.split}' (fold {fields.fold}). {leak}"
         ),
         tables.headline(outcome, found),
         tables.by_class(found),
         tables.shares(
-            "Controls: what decides is the cells, or it is not",
-            (*outcome.background, *outcome.transplant, *outcome.bars, *outcome.looked_at),
+            "Controls: do the cells decide?",
+            (*outcome.background, *outcome.transplant, *outcome.scale_bars, *outcome.occlusion_shares),
         ),
-        tables.shares("Strangers", outcome.refused),
+        tables.shares("Out-of-distribution pictures, and the test fields", outcome.refused),
         tables.graded(outcome),
         Command(without_folders(outcome.command)),
     ]
 
 
 def without_folders(command: str) -> str:
-    """Return `command` with each path cut to its last part: a card travels, and the folders of a machine do not."""
+    """Return `command` with each path cut to its last part: a card is published, the folders of a machine are not."""
     return shlex.join(Path(word).name if "/" in word else word for word in shlex.split(command))
 
 
 def extend(bundle: Path, outcome: Outcome, found: Evaluation) -> Path:
-    """Write the controls' part into the card of `bundle` and renew its checksum.
+    """Write the part about the controls into the card of `bundle` and update its checksum.
 
     Raises:
         BundleError: the bundle is damaged.
-        TrainingError: it is signed, or holds no card.
+        TrainingError: it is signed, or has no card.
     """
     opened = load_bundle(bundle)
     if (bundle / SIGNATURE).exists():
-        raise TrainingError(f"bundle {bundle}: it is signed, and a new card would break that; remove {SIGNATURE} first")
+        raise TrainingError(
+            f"bundle {bundle}: it is signed, and a new card would invalidate the signature; remove {SIGNATURE} first"
+        )
     card = bundle / FILE
     if FILE not in opened.manifest.files:
-        raise TrainingError(f"bundle {bundle}: it holds no {FILE}; make it again with 'smearscope convert'")
+        raise TrainingError(f"bundle {bundle}: it has no {FILE}; create it again with 'smearscope convert'")
     kept = card.read_text(encoding="utf-8").partition(BEGIN)[0].rstrip()
-    added = to_markdown("", blocks(outcome, found)).partition("\n\n")[2]
+    added = blocks_to_markdown(blocks(outcome, found))
     write_atomic(card, f"{kept}\n\n{BEGIN}\n\n{added}".encode())
     files = opened.manifest.files | {FILE: sha256_of(card)}
     write_manifest(bundle, opened.manifest.model_copy(update={"files": files}))

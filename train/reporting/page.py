@@ -1,23 +1,20 @@
-"""A report as blocks, written once and rendered twice: one HTML page that needs no other file, and Markdown."""
+"""A report as a list of blocks, rendered as one HTML page that needs no other file, and as Markdown."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+from typing import ClassVar
 
-STYLE = (
-    "body{font:16px/1.55 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222}"
-    "h2{margin-top:2.2em;border-bottom:1px solid #ddd}figure{margin:1.2em 0}img{max-width:100%}"
-    "figcaption,caption{font-size:14px;color:#555;text-align:left;padding:.3em 0}"
-    "table{border-collapse:collapse;margin:1em 0;font-size:15px}td,th{border:1px solid #ccc;padding:3px 9px}"
-    "td{text-align:right}td:first-child,th{text-align:left}pre{background:#f4f4f4;padding:.7em;overflow-x:auto}"
-)
+from smear import RESEARCH_USE_ONLY
+from train.reporting.templating import render
+
+WIDTH_PX = 1080
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
     """The title of a section."""
 
+    kind: ClassVar[str] = "heading"
     text: str
 
 
@@ -25,13 +22,15 @@ class Heading:
 class Text:
     """One paragraph."""
 
+    kind: ClassVar[str] = "text"
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command that regenerates what stands around it."""
+    """A command that reproduces what is reported around it."""
 
+    kind: ClassVar[str] = "command"
     text: str
 
 
@@ -39,6 +38,7 @@ class Command:
 class Table:
     """Rows of the same length as `head`."""
 
+    kind: ClassVar[str] = "table"
     caption: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -48,6 +48,7 @@ class Table:
 class Picture:
     """A figure: PNG bytes, and its name as a file."""
 
+    kind: ClassVar[str] = "picture"
     name: str
     caption: str
     png: bytes
@@ -58,31 +59,17 @@ Block = Heading | Text | Command | Table | Picture
 
 def to_html(title: str, blocks: Sequence[Block]) -> str:
     """Return one page that holds its pictures."""
-    body = "\n".join(map(_html, blocks))
-    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
-    return f'<!doctype html><html lang="en"><head>{head}</head><body><h1>{escape(title)}</h1>\n{body}\n</body></html>\n'
-
-
-def _html(block: Block) -> str:
-    if isinstance(block, Heading):
-        return f"<h2>{escape(block.text)}</h2>"
-    if isinstance(block, Text):
-        return f"<p>{escape(block.text)}</p>"
-    if isinstance(block, Command):
-        return f"<pre>{escape(block.text)}</pre>"
-    if isinstance(block, Picture):
-        data = base64.b64encode(block.png).decode()
-        image = f'<img alt="{escape(block.caption)}" src="data:image/png;base64,{data}">'
-        return f"<figure>{image}<figcaption>{escape(block.caption)}</figcaption></figure>"
-    lines = ["".join(f"<th>{escape(cell)}</th>" for cell in block.head)]
-    lines += ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in block.rows]
-    rows = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f"<table><caption>{escape(block.caption)}</caption>{rows}</table>"
+    return render("report.html", title=title, blocks=blocks, width=WIDTH_PX)
 
 
 def to_markdown(title: str, blocks: Sequence[Block], pictures: str = "figures") -> str:
     """Return the same as Markdown; its pictures are expected as `pictures`/NAME.png."""
-    return "\n\n".join([f"# {title}", *(_markdown(block, pictures) for block in blocks)]) + "\n"
+    return f"# {title}\n\n**{RESEARCH_USE_ONLY}**\n\n{blocks_to_markdown(blocks, pictures)}"
+
+
+def blocks_to_markdown(blocks: Sequence[Block], pictures: str = "figures") -> str:
+    """Return `blocks` as Markdown without a title."""
+    return "\n\n".join(_markdown(block, pictures) for block in blocks) + "\n"
 
 
 def _markdown(block: Block, pictures: str) -> str:

@@ -1,4 +1,4 @@
-"""What the paper states, to stand beside ours: Reza et al., IJEECS 38(2), 2025."""
+"""The figures that the paper states, for comparison with ours: Reza et al., IJEECS 38(2), 2025."""
 
 CITATION = "Reza et al., Indonesian Journal of Electrical Engineering and Computer Science 38(2), 2025"
 DATA = "Aria et al. 2021, DOI 10.34740/KAGGLE/DSV/2175623"
@@ -13,7 +13,7 @@ TEST_ACCURACY = {  # its table 4, random split, test
 
 
 def network(name: str) -> str | None:
-    """Return the paper's name of the network that we call `name`, or None where its table has no figure of it."""
+    """Return the paper's name of the network called `name` here, or None where its table has no figure for it."""
     plain = "".join(letter for letter in name.lower() if letter.isalnum())
     if "papercnn" in plain:
         return "custom CNN"

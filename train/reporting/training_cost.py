@@ -1,10 +1,11 @@
-"""What a training run cost and how it went, from the files it left: epochs, minutes, curves."""
+"""The epochs, minutes and curves of a training run, from its log files."""
 
 import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 EPOCHS = "epochs.csv"
 
@@ -15,8 +16,8 @@ class Stage:
 
     name: str  # its folder, below the run's
     epochs: int
-    minutes: float | None  # None: no TensorBoard log tells
-    curves: dict[str, np.ndarray]  # column of epochs.csv -> float (epochs,), NaN where it was not measured
+    minutes: float | None  # None: there is no TensorBoard log
+    curves: dict[str, NDArray[np.float64]]  # column of epochs.csv -> (epochs,), NaN where it was not measured
 
 
 def stages(run: Path) -> list[Stage]:
@@ -31,7 +32,7 @@ def stages(run: Path) -> list[Stage]:
     return found
 
 
-def _curves(file: Path) -> dict[str, np.ndarray]:
+def _curves(file: Path) -> dict[str, NDArray[np.float64]]:
     with file.open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     names = [name for name in (rows[0] if rows else {}) if name and name != "epoch"]
@@ -42,18 +43,18 @@ def _curves(file: Path) -> dict[str, np.ndarray]:
 def _number(text: str | None) -> float:
     try:
         return float(text or "nan")
-    except ValueError:  # Keras writes NA for what it did not measure
+    except ValueError:  # Keras writes NA where it did not measure
         return float("nan")
 
 
 def _minutes(folder: Path) -> float | None:
-    """Return the minutes that the TensorBoard logs of `folder` span, resumed parts added up."""
+    """Return the minutes that the TensorBoard logs of `folder` cover, resumed parts added up."""
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
     seconds = [0.0]
     for log in sorted((folder / "tensorboard").rglob("events.out.tfevents.*")):
         if "validation" in log.parts:
-            continue  # written in the same time as the one of training
+            continue  # covers the same time as the log of training
         times = [event.wall_time for event in EventFileLoader(str(log)).Load()]
         seconds.append(max(times) - min(times) if times else 0.0)
     return sum(seconds) / 60.0 if len(seconds) > 1 else None

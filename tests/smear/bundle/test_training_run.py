@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from smear.bundle.training_run import Picture, find_picture, read_run
+from smear.bundle.training_run import Picture, RunFile, find_picture, read_facts, read_run, write_run
 from smear.errors import ConversionError
 from tests.convert.tiny import run_facts
 
@@ -47,7 +47,7 @@ def test_a_picture_may_name_its_stain_session(folder):
         (lambda f: f.update(validation_images=[{"path": "x.png", "label": "Lymphoma"}]), "Lymphoma"),
         (lambda f: f.update(validation_images=[{"path": "x.png"}]), "x.png has no label"),
         (lambda f: f.update(train_images=[]), "train_images"),
-        (lambda f: f.update(train_images=[f["validation_images"][0]["path"]]), "both splits"),
+        (lambda f: f.update(train_images=[f["validation_images"][0]["path"]]), "both parts"),
     ],
 )
 def test_one_wrong_value_is_named(folder, change, named):
@@ -77,3 +77,19 @@ def test_a_run_file_that_is_not_json_is_named(folder):
 def test_a_missing_picture_is_named_with_the_option_to_set(tmp_path):
     with pytest.raises(ConversionError, match=r"a\.png.*--data"):
         find_picture(tmp_path, Picture(path="a.png"))
+
+
+def test_what_training_writes_is_what_conversion_reads(folder):
+    facts = RunFile.model_validate(run_facts())
+    write_run(folder, facts)
+
+    assert read_run(folder).facts == read_facts(folder) == facts
+
+
+def test_a_picture_whose_folder_is_its_class_is_stored_as_a_bare_path(folder):
+    pictures = [Picture(path="taleqani/Pro/1.jpg", label="Pro"), Picture(path="a.jpg", label="Pre", session="Pre-1")]
+    facts = RunFile.model_validate(run_facts()).model_copy(update={"train_images": tuple(pictures)})
+    write_run(folder, facts)
+
+    stored = json.loads((folder / "run.json").read_text())["train_images"]
+    assert stored == ["taleqani/Pro/1.jpg", {"path": "a.jpg", "label": "Pre", "session": "Pre-1"}]

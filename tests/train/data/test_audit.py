@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from smear.classes import LABELS
 from smear.images import write_image
 from tests.train.data.test_near_duplicates import field, shot
+from train.cli import command
 from train.data import audit, dataset
 
 
@@ -70,7 +71,7 @@ def test_copies_and_second_shots_share_a_group_and_a_session(folder: Path) -> No
 
 
 def test_the_command_writes_a_csv_and_a_page_that_needs_no_other_file(folder: Path, tmp_path: Path) -> None:
-    done = CliRunner().invoke(audit.command, [str(folder), "--out", str(tmp_path / "out")], catch_exceptions=False)
+    done = CliRunner().invoke(command, ["audit", str(folder), "--out", str(tmp_path / "out")], catch_exceptions=False)
     assert done.exit_code == 0
     assert "patient-wise split is impossible" in done.output
     assert "1 unreadable" in done.output
@@ -83,6 +84,7 @@ def test_the_command_writes_a_csv_and_a_page_that_needs_no_other_file(folder: Pa
     assert 'src="data:image/jpeg;base64,' in html
     assert "http:" not in html
     assert "https:" not in html
+    assert "Research use only" in html
 
 
 def test_the_audit_of_the_same_folder_is_the_same(folder: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from smear.imaging.masking import SCALE_BAR_BOX
 from smear.metrics import iou
 from smear.synthetic import render
-from train.data.augmentation import add_scale_bar, degrade, move, other_hue, palette_of, repainted, restain
+from train.data.augmentation import add_scale_bar, degrade, palette_of, random_crop, recolour, shift_hue, vary_stain
 
 SEEDS = st.integers(0, 10_000)
 VIOLET, GLASS = (110, 50, 150), (240, 235, 215)
@@ -24,7 +24,7 @@ def disc(size: int = 224, radius: int = 40) -> tuple[np.ndarray, np.ndarray]:
 @given(SEEDS, st.sampled_from([96, 224]))
 def test_the_mask_moves_with_the_picture(seed: int, size: int) -> None:
     image, mask = disc()
-    moved, codes = move(image, mask, np.random.default_rng(seed), size, (0.8, 1.25))
+    moved, codes = random_crop(image, mask, np.random.default_rng(seed), size, (0.8, 1.25))
     assert moved.shape == (size, size, 3)
     assert codes.shape == (size, size)
     violet = np.abs(moved.astype(int) - VIOLET).sum(axis=-1) < np.abs(moved.astype(int) - GLASS).sum(axis=-1)
@@ -37,14 +37,14 @@ def test_the_mask_moves_with_the_picture(seed: int, size: int) -> None:
 def test_codes_are_never_mixed(seed: int) -> None:
     mask = np.random.default_rng(seed).choice(np.array([0, 1, 2, 3, 255], np.uint8), (100, 120))
     image = np.zeros((100, 120, 3), np.uint8)
-    _, codes = move(image, mask, np.random.default_rng(seed), 96, (0.3, 3.0))
+    _, codes = random_crop(image, mask, np.random.default_rng(seed), 96, (0.3, 3.0))
     assert set(np.unique(codes)) <= {0, 1, 2, 3, 255}
 
 
 @pytest.mark.parametrize("zoom", [1.0, 1.5, 2.0])
 def test_a_zoom_keeps_the_size_it_promises(zoom: float) -> None:
     image, mask = disc(radius=20)
-    _, codes = move(image, mask, np.random.default_rng(0), round(224 * zoom), (zoom, zoom))
+    _, codes = random_crop(image, mask, np.random.default_rng(0), round(224 * zoom), (zoom, zoom))
     assert np.count_nonzero(codes) == pytest.approx(np.count_nonzero(mask) * zoom**2, rel=0.05)
 
 
@@ -52,7 +52,7 @@ def test_a_zoom_keeps_the_size_it_promises(zoom: float) -> None:
 @given(SEEDS)
 def test_another_stain_keeps_what_is_dark_dark(seed: int) -> None:
     image, mask = disc(64, 15)
-    changed = restain(image, np.random.default_rng(seed))
+    changed = vary_stain(image, np.random.default_rng(seed))
     assert changed.shape == image.shape
     assert changed.dtype == np.uint8
     assert changed[mask == 3].mean() < changed[mask == 0].mean()
@@ -60,7 +60,7 @@ def test_another_stain_keeps_what_is_dark_dark(seed: int) -> None:
 
 def test_without_strength_the_stain_stays_but_for_rounding() -> None:
     image = render("Pre", 1).image
-    assert np.abs(restain(image, np.random.default_rng(0), strength=0.0).astype(int) - image).max() <= 2
+    assert np.abs(vary_stain(image, np.random.default_rng(0), strength=0.0).astype(int) - image).max() <= 2
 
 
 @settings(deadline=None, max_examples=25)
@@ -86,16 +86,16 @@ def test_a_scale_bar_stays_in_its_corner(seed: int) -> None:
 def test_the_same_seed_gives_the_same_picture() -> None:
     image, mask = disc()
     first, second = (
-        degrade(restain(move(image, mask, rng, 96, (0.8, 1.2))[0], rng), rng)
+        degrade(vary_stain(random_crop(image, mask, rng, 96, (0.8, 1.2))[0], rng), rng)
         for rng in (np.random.default_rng(4), np.random.default_rng(4))
     )
     assert (first == second).all()
 
 
-def test_a_repainted_picture_takes_the_glass_of_the_other() -> None:
+def test_a_recoloured_picture_takes_the_glass_of_the_other() -> None:
     rng = np.random.default_rng(3)
-    own, other = render("Pre", 1).image, other_hue(render("Benign", 2).image, rng)
+    own, other = render("Pre", 1).image, shift_hue(render("Benign", 2).image, rng)
     wanted = palette_of(other)
-    painted = palette_of(repainted(own, wanted, rng))
+    painted = palette_of(recolour(own, wanted, rng))
     assert np.abs(painted.glass - wanted.glass).max() <= 3
     assert np.abs(painted.glass - wanted.glass).sum() < np.abs(palette_of(own).glass - wanted.glass).sum()

@@ -13,7 +13,17 @@ from smear.classes import LABELS
 from smear.imaging.masking import CROP_SIZE, NEUTRAL
 from smear.imaging.resampling import ModelFrame, to_model_scale
 from smear.synthetic import render
-from train.data.crops import BAG, CUT_SIZE, CropBatches, Crops, Variation, cut, joined, shown, vary
+from train.data.crops import (
+    BAG,
+    CUT_SIZE,
+    CropBatches,
+    Crops,
+    Variation,
+    cut_cells,
+    joined,
+    on_neutral_background,
+    vary,
+)
 
 STILL = Variation(gain=0, mixing=0, tint=0, zoom=0, edge_px=0, blur=0)
 
@@ -27,7 +37,7 @@ def field(label: str, seed: int) -> tuple[ModelFrame, np.ndarray]:
 
 def crops_of(seeds: range = range(3)) -> Crops:
     return joined([
-        Crops.of_field(f"{label}/{seed}", number, *cut(*field(label, seed)))
+        Crops.of_field(f"{label}/{seed}", number, *cut_cells(*field(label, seed)))
         for number, label in enumerate(LABELS) for seed in seeds
     ])  # fmt: skip
 
@@ -45,8 +55,8 @@ def test_every_cell_is_cut_with_its_mask_in_the_middle(crops: Crops) -> None:
     assert ((crops.weight > 0) & (crops.weight <= 1)).all()
 
 
-def test_a_classifier_is_shown_the_cell_on_neutral_ground(crops: Crops) -> None:
-    pictures = shown(crops.pixels)
+def test_a_classifier_is_shown_the_cell_on_a_neutral_background(crops: Crops) -> None:
+    pictures = on_neutral_background(crops.pixels)
     assert pictures.shape[1:] == (CROP_SIZE, CROP_SIZE, 3)
     border = (CUT_SIZE - CROP_SIZE) // 2
     outside = crops.pixels[:, border:-border, border:-border, 3] == 0
@@ -58,9 +68,9 @@ def test_a_field_without_a_cell_gives_none() -> None:
     view = to_model_scale(np.full((224, 224, 3), 230, np.uint8))
     nothing = np.zeros((224, 224, 3), np.float32)
     nothing[..., 0] = 1
-    pixels, say = cut(view, nothing)
-    assert len(pixels) == len(say) == 0
-    assert len(joined([Crops.of_field("a", 0, pixels, say), crops_of(range(1))]).files) == 5
+    pixels, weights = cut_cells(view, nothing)
+    assert len(pixels) == len(weights) == 0
+    assert len(joined([Crops.of_field("a", 0, pixels, weights), crops_of(range(1))]).files) == 5
 
 
 def test_what_is_saved_is_read_back(crops: Crops, tmp_path: Path) -> None:
@@ -94,7 +104,7 @@ def test_batches_are_balanced_bags_of_one_field_and_the_same_for_the_same_seed(c
     assert not (batches[0][0] == x).all()
 
 
-def test_the_ground_stays_neutral_however_the_cell_is_varied(crops: Crops) -> None:
+def test_the_background_stays_neutral_however_the_cell_is_varied(crops: Crops) -> None:
     varied = vary(crops.pixels[:BAG], np.random.default_rng(0), Variation())
     corners = varied[:, [0, 0, -1, -1], [0, -1, 0, -1]]
     assert np.median(corners) == pytest.approx(NEUTRAL / 255)

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from smear.classes import LABELS
 from smear.errors import DatasetError
 from smear.images import write_image
+from train.cli import command
 from train.data import dataset, fetch
 
 
@@ -19,7 +20,7 @@ def make(root: Path) -> Path:
 
 def test_a_given_folder_is_counted_against_the_full_set(tmp_path: Path) -> None:
     make(tmp_path)
-    outcome = CliRunner().invoke(fetch.command, [str(tmp_path)])
+    outcome = CliRunner().invoke(command, ["fetch", str(tmp_path)])
     assert outcome.exit_code == 0, outcome.output
     assert "found 4 of 3256 fields: not the full set" in outcome.output
     assert dataset.read(tmp_path, quiet=True).fingerprint in outcome.output
@@ -28,7 +29,7 @@ def test_a_given_folder_is_counted_against_the_full_set(tmp_path: Path) -> None:
 def test_unreadable_pictures_are_named_and_counted(tmp_path: Path) -> None:
     make(tmp_path)
     (tmp_path / "Original" / "Pre" / "bad.jpg").write_bytes(b"")
-    outcome = CliRunner().invoke(fetch.command, [str(tmp_path)])
+    outcome = CliRunner().invoke(command, ["fetch", str(tmp_path)])
     assert "bad.jpg" in outcome.output
     assert "skipped 1 pictures" in outcome.output
 
@@ -52,4 +53,4 @@ def test_the_full_set_is_known_by_its_counts(tmp_path: Path) -> None:
         for label, count in dataset.FULL_SET.items()
         for n in range(count)
     )
-    assert fetch.verdict(dataset.Dataset(tmp_path, records)) == "found 3256 of 3256 fields: the full set"
+    assert fetch.completeness(dataset.Dataset(tmp_path, records)) == "found 3256 of 3256 fields: the full set"

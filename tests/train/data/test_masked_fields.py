@@ -1,4 +1,4 @@
-"""Fields on neutral ground are what the device shows, batches are balanced, and a few steps tell colours apart."""
+"""Masked fields are what the device shows, batches are balanced, and a few steps separate colours."""
 
 import os
 from dataclasses import replace
@@ -22,27 +22,27 @@ from smear.inference.aggregation import MAP_STRIDE, aggregate, class_probabiliti
 from smear.inference.classification import classify
 from smear.synthetic import render
 from train.data.masked_fields import (
-    _SPOILT,
+    NEGATIVES,
     STAIN,
-    NeutralBatches,
-    NeutralFields,
+    MaskedFieldBatches,
+    MaskedFields,
     Variation,
-    levelled,
-    moved,
-    neutral_field,
-    on_white,
-    restained,
+    mask_field,
+    normalize_stain,
+    on_neutral_background,
+    transform,
+    vary_stain,
 )
-from train.data.masks import BG, CELL, Masked, rendered
+from train.data.masks import BG, CELL, MaskedImage, synthetic_masks
 from train.fitting import classifier as module
-from train.fitting.classifier import fit_neutral, map_loss, score_neutral
+from train.fitting.classifier import fit_masked, map_loss, score_masked
 from train.networks import architectures
 
-COLOURS = tuple((150, 110, blue) for blue in (20, 90, 160, 250))  # levelling leaves red and green alike
+COLOURS = tuple((150, 110, blue) for blue in (20, 90, 160, 250))  # stain normalisation makes red and green equal
 STILL = Variation(dyes=0, mixing=0, gain=0, tint=0, zoom=0, edge_px=0, blur=0, jpeg=0)
 
 
-def coloured(each: int = 3) -> NeutralFields:
+def coloured(each: int = 3) -> MaskedFields:
     """Two discs a field, in the colour of its class."""
     y, x = np.mgrid[:FIELD_SIZE, :FIELD_SIZE]
     label = np.repeat(np.arange(4, dtype=np.int32), each)
@@ -53,35 +53,37 @@ def coloured(each: int = 3) -> NeutralFields:
         for cx, cy in ((80, 90), (150, 140)):
             pixels[row][(x - cx) ** 2 + (y - cy) ** 2 < 18**2] = (*COLOURS[number], 255)
             cells.append((row, cx, cy, 1.0))
-    return NeutralFields(pixels, label, np.array(cells, np.float32), tuple(f"{row}" for row in range(len(label))))
+    return MaskedFields(pixels, label, np.array(cells, np.float32), tuple(f"{row}" for row in range(len(label))))
 
 
-def purple_elsewhere() -> list[Masked]:
+def purple_elsewhere() -> list[MaskedImage]:
     image = np.full((FIELD_SIZE, FIELD_SIZE, 3), 240, np.uint8)
     codes = np.full((FIELD_SIZE, FIELD_SIZE), BG, np.uint8)
     image[60:160, 60:160], codes[60:160, 60:160] = (150, 30, 170), CELL
-    return [Masked("elsewhere", "elsewhere", image, codes, (0.8, 1.25))]
+    return [MaskedImage("elsewhere", "elsewhere", image, codes, (0.8, 1.25))]
 
 
 def test_a_few_steps_tell_four_colours_and_a_fifth_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "NEUTRAL_STEPS", 20)
-    monkeypatch.setattr(module, "NEUTRAL_BATCH", 12)
-    monkeypatch.setattr(module, "NEUTRAL_RATE", 4e-3)
+    monkeypatch.setattr(module, "MASKED_STEPS", 20)
+    monkeypatch.setattr(module, "MASKED_BATCH", 12)
+    monkeypatch.setattr(module, "MASKED_RATE", 4e-3)
     fields = coloured()
-    model = fit_neutral(fields, purple_elsewhere(), [], tmp_path, weights="none", epochs=3, variation=STILL, verbose=0)
+    model = fit_masked(
+        architectures.smearnet, fields, purple_elsewhere(), [], tmp_path, epochs=3, variation=STILL, verbose=0
+    )
     assert (tmp_path / "model.keras").is_file()
-    scores = score_neutral(model, fields)
+    scores = score_masked(model, fields)
     assert scores.files == fields.files
     assert scores.accuracy > 0.9
-    assert scores.strangeness.shape == (len(fields.files),)
+    assert scores.ood_scores.shape == (len(fields.files),)
 
 
-def test_going_on_changes_the_model_that_was_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "NEUTRAL_STEPS", 2)
-    monkeypatch.setattr(module, "NEUTRAL_BATCH", 4)
+def test_continuing_changes_the_model_that_was_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MASKED_STEPS", 2)
+    monkeypatch.setattr(module, "MASKED_BATCH", 4)
     begun = architectures.smearnet()
     before = [weight.copy() for weight in begun.get_weights()]
-    model = fit_neutral(coloured(1), purple_elsewhere(), [], tmp_path, begun=begun, epochs=1, verbose=0)
+    model = fit_masked(lambda: begun, coloured(1), purple_elsewhere(), [], tmp_path, epochs=1, verbose=0)
     assert model is begun
     moved_by = [float(np.abs(a - b).max()) for a, b in zip(before, model.get_weights(), strict=True)]
     assert max(moved_by) > 0
@@ -96,8 +98,8 @@ def test_the_device_reads_of_a_field_what_training_does() -> None:
     inputs = keras.Input((FIELD_SIZE, FIELD_SIZE, 3))
     pooled = keras.layers.AveragePooling2D(MAP_STRIDE)(inputs)
     network = keras.Model(inputs, keras.layers.Conv2D(5, 1)(pooled))
-    field, cells = neutral_field(view, probabilities)
-    answer = np.asarray(network.predict_on_batch(on_white(field[np.newaxis])))[0]
+    field, cells = mask_field(view, probabilities)
+    answer = np.asarray(network.predict_on_batch(on_neutral_background(field[np.newaxis])))[0]
 
     found = find_cells(probabilities, view)
     facts = Classifier(
@@ -129,16 +131,16 @@ def test_the_map_is_read_between_its_places() -> None:
 
 def test_recompression_keeps_the_colours() -> None:
     field = coloured(1).pixels[0]
-    again = moved(field, np.random.default_rng(1), replace(STILL, jpeg=1.0))
-    plain = moved(field, np.random.default_rng(1), STILL)
+    again = transform(field, np.random.default_rng(1), replace(STILL, jpeg=1.0))
+    plain = transform(field, np.random.default_rng(1), STILL)
     inside = plain[..., 3] > 127
     assert (again != plain).any()
     assert np.abs(again[inside].mean(axis=0) - plain[inside].mean(axis=0)).max() < 12
 
 
 def test_batches_hold_every_class_and_the_other_and_are_the_same_for_the_same_seed() -> None:
-    def batches() -> NeutralBatches:
-        return NeutralBatches(coloured(), purple_elsewhere(), rendered(4, 20_000), 2, 64, 3, Variation())
+    def batches() -> MaskedFieldBatches:
+        return MaskedFieldBatches(coloured(), purple_elsewhere(), synthetic_masks(4, 20_000), 2, 64, 3, Variation())
 
     x, y = batches()[0]
     assert x.shape == (64, FIELD_SIZE, FIELD_SIZE, 3)
@@ -153,19 +155,19 @@ def test_batches_hold_every_class_and_the_other_and_are_the_same_for_the_same_se
     assert (later[0][0] != x).any()
 
 
-def test_ground_is_neutral_unless_it_is_asked_for() -> None:
-    field, rng = levelled(coloured(1).pixels[0], np.full(3, 250.0)), np.random.default_rng(0)
+def test_the_background_is_neutral_unless_it_is_asked_for() -> None:
+    field, rng = normalize_stain(coloured(1).pixels[0], np.full(3, 250.0)), np.random.default_rng(0)
     outside = field[..., 3] == 0
-    assert (restained(field, rng, Variation())[outside] == 1).all()
-    assert (restained(field, rng, Variation(ground=True))[outside] < 1).any()
-    same = restained(field, rng, STILL)
-    assert np.abs(same - on_white(field[np.newaxis])[0]).max() < 0.01
+    assert (vary_stain(field, rng, Variation())[outside] == 1).all()
+    assert (vary_stain(field, rng, Variation(background=True))[outside] < 1).any()
+    same = vary_stain(field, rng, STILL)
+    assert np.abs(same - on_neutral_background(field[np.newaxis])[0]).max() < 0.01
 
 
-def test_more_or_less_of_a_dye_is_levelled_again() -> None:
+def test_more_or_less_of_a_dye_is_normalised_again() -> None:
     field = coloured(1).pixels[2]
     field[..., :3] = np.where(np.arange(FIELD_SIZE)[:, np.newaxis] % 8 < 4, (120, 70, 190), (200, 190, 225))
-    changed = [restained(field, np.random.default_rng(seed), replace(STILL, dyes=0.4)) for seed in range(5)]
+    changed = [vary_stain(field, np.random.default_rng(seed), replace(STILL, dyes=0.4)) for seed in range(5)]
     inside = field[..., 3] > 0
     for image in changed:
         assert -np.log(image[inside][:, :2]).mean(axis=0) == pytest.approx(STAIN, abs=0.01)
@@ -174,18 +176,18 @@ def test_more_or_less_of_a_dye_is_levelled_again() -> None:
 
 def test_a_moved_field_keeps_the_share_of_cell_it_had() -> None:
     field = coloured(1).pixels[0]
-    turned = moved(field, np.random.default_rng(1), STILL)
+    turned = transform(field, np.random.default_rng(1), STILL)
     assert (turned[..., 3] > 127).sum() == pytest.approx((field[..., 3] > 127).sum(), rel=0.05)
 
 
-@pytest.mark.parametrize("spoil", _SPOILT, ids=lambda f: f.__name__)
-def test_what_is_spoilt_still_has_the_form_of_a_field_but_not_its_look(spoil) -> None:
+@pytest.mark.parametrize("make", NEGATIVES, ids=lambda f: f.__name__)
+def test_a_negative_has_the_form_of_a_field_but_another_look(make) -> None:
     field = coloured(1).pixels[2]
     field[..., :3] -= np.random.default_rng(0).integers(0, 40, field[..., :3].shape, dtype=np.uint8)  # grain
-    changed = spoil(field, np.random.default_rng(5))
+    changed = make(field, np.random.default_rng(5))
     assert changed.shape == field.shape
     assert changed.dtype == np.uint8
-    assert (on_white(changed[np.newaxis]) != on_white(field[np.newaxis])).any()
+    assert (on_neutral_background(changed[np.newaxis]) != on_neutral_background(field[np.newaxis])).any()
 
 
 def test_a_map_whose_mean_is_right_costs_less_than_one_whose_mean_is_wrong() -> None:
@@ -199,7 +201,7 @@ def test_a_map_whose_mean_is_right_costs_less_than_one_whose_mean_is_wrong() -> 
 def test_fields_are_chosen_by_name_with_their_cells(tmp_path: Path) -> None:
     fields = coloured()
     fields.save(tmp_path / "fields.npz")
-    kept = NeutralFields.load(tmp_path / "fields.npz").of({"4", "7"})
+    kept = MaskedFields.load(tmp_path / "fields.npz").of({"4", "7"})
     assert kept.files == ("4", "7")
     assert kept.cells[:, 0].tolist() == [0, 0, 1, 1]
     assert (kept.pixels[1] == fields.pixels[7]).all()

@@ -11,8 +11,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("tensorflow", reason="training needs the extra 'train'")
 
 from smear.errors import DatasetError
-from smear.synthetic import render
-from train.data.masks import BG, CELL, CYTO, HELD_OUT_EVERY, IGNORE, NUC, Masked, MaskedBatches, drawn, foreign
+from train.data.masks import (
+    BG,
+    CELL,
+    CYTO,
+    HELD_OUT_EVERY,
+    IGNORE,
+    NUC,
+    MaskedBatches,
+    foreign_masks,
+    hand_drawn_masks,
+    synthetic_masks,
+)
 
 
 def make(root: Path, source: str, count: int = 10) -> Path:
@@ -29,13 +39,14 @@ def make(root: Path, source: str, count: int = 10) -> Path:
 
 def test_every_picture_is_either_trained_on_or_held_out(tmp_path: Path) -> None:
     make(tmp_path, "bccd")
-    kept, held = ([m.name for m in foreign(tmp_path, "bccd", held_out)] for held_out in (False, True))
+    pictures = {held_out: foreign_masks(tmp_path, "bccd", held_out) for held_out in (False, True)}
+    kept, held = ([m.name for m in pictures[held_out]] for held_out in (False, True))
     assert sorted(kept + held) == [f"{i:02}" for i in range(10)]
     assert len(held) == 10 // HELD_OUT_EVERY
 
 
 def test_expert_masks_keep_their_parts_and_pictures_become_rgb(tmp_path: Path) -> None:
-    (first, *_) = foreign(make(tmp_path, "bccd"), "bccd", held_out=False)
+    (first, *_) = foreign_masks(make(tmp_path, "bccd"), "bccd", held_out=False)
     assert set(np.unique(first.codes)) == {BG, CYTO, NUC}
     assert first.codes[30, 40] == NUC
     assert first.image[0, 0].tolist() == [40, 30, 200]  # OpenCV wrote BGR
@@ -44,7 +55,7 @@ def test_expert_masks_keep_their_parts_and_pictures_become_rgb(tmp_path: Path) -
 
 
 def test_binary_masks_become_cells_without_parts(tmp_path: Path) -> None:
-    (first, *_) = foreign(make(tmp_path, "sigtuple"), "sigtuple", held_out=False)
+    (first, *_) = foreign_masks(make(tmp_path, "sigtuple"), "sigtuple", held_out=False)
     assert set(np.unique(first.codes)) == {BG, CELL}
 
 
@@ -52,16 +63,16 @@ def test_a_picture_without_its_mask_is_named(tmp_path: Path) -> None:
     make(tmp_path, "bccd")
     (tmp_path / "wbc_masks" / "bccd" / "masks" / "03.png").unlink()
     with pytest.raises(DatasetError, match=r"no mask for 03\.png"):
-        foreign(tmp_path, "bccd", held_out=False)
+        foreign_masks(tmp_path, "bccd", held_out=False)
 
 
 def test_without_drawn_masks_the_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="taleqani_masks: no masks found"):
-        drawn(tmp_path)
+        hand_drawn_masks(tmp_path)
 
 
-def test_the_drawn_masks_are_cells_ground_and_doubt(data_dir: Path) -> None:
-    fields = drawn(data_dir)
+def test_the_drawn_masks_are_cells_background_and_doubt(data_dir: Path) -> None:
+    fields = hand_drawn_masks(data_dir)
     assert len(fields) == 32
     assert {masked.source for masked in fields} == {"Benign", "Early", "Pre", "Pro"}
     for masked in fields:
@@ -71,8 +82,7 @@ def test_the_drawn_masks_are_cells_ground_and_doubt(data_dir: Path) -> None:
 
 
 def test_batches_are_tensors_of_a_model_with_whole_codes_and_follow_the_seed() -> None:
-    fields = [Masked(str(seed), "drawn", f.image, np.where(f.mask.nucleus, NUC, np.where(f.mask.cell, CYTO, BG)).astype(
-        np.uint8), (0.8, 1.25)) for seed in range(3) for f in [render("Pre", seed)]]  # fmt: skip
+    fields = synthetic_masks(3, 0)
     batches = MaskedBatches([(fields[:2], 0.7), (fields[2:], 0.3)], steps=2, batch=4, seed=5)
     x, y = batches[0]
     assert len(batches) == 2

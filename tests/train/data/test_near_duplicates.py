@@ -6,7 +6,7 @@ from train.data import near_duplicates
 
 
 def field(seed: int, size: int = 300) -> np.ndarray:
-    """A ground of grey rings with some dark violet bodies, larger than one field."""
+    """A background of grey rings with some dark violet cells, larger than one field."""
     rng = np.random.default_rng(seed)
     image = np.full((size, size, 3), (250, 250, 245), np.uint8)
     for x, y, radius in rng.integers((0, 0, 5), (size, size, 9), (220, 3)).tolist():
@@ -44,7 +44,7 @@ def test_other_places_of_one_slide_are_not_taken_for_second_shots() -> None:
     assert pairs_of(*(shot(field(seed)) for seed in range(6))) == []
 
 
-def test_the_move_is_told_in_pixels() -> None:
+def test_the_shift_is_given_in_pixels() -> None:
     place = field(1)
     (pair,) = near_duplicates.find([shot(place, 30, 30), shot(place, 62, 15)], ["Pre", "Pre"], quiet=True)
     assert pair.shift == pytest.approx((-32, 15), abs=0.5)

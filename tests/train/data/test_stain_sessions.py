@@ -20,7 +20,7 @@ def test_every_second_class_counts_from_its_smallest_session_so_that_folds_are_e
     assert found == ["Early-2"] * 20 + ["Early-3"] * 40 + ["Early-1"] * 10
 
 
-def test_a_group_of_reshots_never_straddles_sessions() -> None:
+def test_a_group_of_near_duplicates_never_straddles_sessions() -> None:
     groups = list(range(70))
     groups[18] = groups[19] = groups[20] = groups[0]  # 20 is of the second colour
     found = stain_sessions.find(colours((20, 40, 10)), ["Benign"] * 70, groups)
@@ -35,8 +35,8 @@ def test_the_right_number_of_sessions_has_the_best_silhouette() -> None:
 def test_glass_and_red_cells_are_told_apart() -> None:
     image = np.full((224, 224, 3), (245, 250, 230), np.uint8)
     image[40:100, 40:160] = (150, 160, 190)
-    image[140:180, 40:80] = (120, 50, 190)  # a leukocyte, which is no ground
-    glass, red = stain_sessions.ground_colours(image).reshape(2, 3)
+    image[140:180, 40:80] = (120, 50, 190)  # a leukocyte, which is no background
+    glass, red = stain_sessions.background_colours(image).reshape(2, 3)
     assert glass[0] > 95
     assert glass[2] > 0  # yellowish
     assert red[0] < 70
@@ -45,4 +45,4 @@ def test_glass_and_red_cells_are_told_apart() -> None:
 
 def test_a_field_full_of_cells_still_has_colours() -> None:
     violet = np.full((224, 224, 3), (120, 60, 190), np.uint8)
-    assert np.isfinite(stain_sessions.ground_colours(violet)).all()
+    assert np.isfinite(stain_sessions.background_colours(violet)).all()

@@ -7,17 +7,17 @@ from smear.classes import LABELS
 from smear.imaging.masking import SCALE_BAR_BOX
 from smear.synthetic import render
 from train.evaluation.background_swaps import paint_out, swap_bar, transplant
-from train.evaluation.corruptions import all_disturbances
+from train.evaluation.corruptions import all_corruptions
 from train.evaluation.occlusion import overlay
 
 
 @pytest.mark.parametrize("label", LABELS)
-def test_a_painted_out_field_keeps_its_ground_and_loses_its_cells(label: str) -> None:
+def test_a_painted_out_field_keeps_its_background_and_loses_its_cells(label: str) -> None:
     field = render(label, 3, cells=4)
     cell = field.mask.cell
     painted = paint_out(field.image, cell, np.random.default_rng(0))
-    ground = np.median(field.image[~cell], axis=0)
-    before, after = (np.abs(np.median(image[cell], axis=0) - ground).max() for image in (field.image, painted))
+    background = np.median(field.image[~cell], axis=0)
+    before, after = (np.abs(np.median(image[cell], axis=0) - background).max() for image in (field.image, painted))
     assert after < 0.4 * before
     assert np.abs(painted.astype(int) - field.image)[~cell].mean() < 0.2 * np.abs(painted.astype(int) - field.image)[
         cell].mean()  # fmt: skip
@@ -36,7 +36,7 @@ def test_no_hole_is_filled_with_the_scale_bar() -> None:
     assert (painted[-height + 2 :, -width + 2 :] == (0, 160, 0)).all()
 
 
-def test_a_field_without_ground_is_still_painted_out() -> None:
+def test_a_field_without_background_is_still_painted_out() -> None:
     violet = np.full((224, 224, 3), (110, 50, 150), np.uint8)
     painted = paint_out(violet, np.ones((224, 224), bool), np.random.default_rng(0))
     assert painted.shape == violet.shape
@@ -60,10 +60,10 @@ def test_only_the_corner_of_the_scale_bar_is_swapped() -> None:
     assert (swapped[:, : -width - 8] == 255).all()
 
 
-def test_a_harsher_disturbance_changes_a_field_more() -> None:
+def test_a_stronger_corruption_changes_a_field_more() -> None:
     image = render("Early", 0).image
     by_kind: dict[str, list[float]] = {}
-    for one in all_disturbances():
+    for one in all_corruptions():
         changed = one.apply(image)
         assert changed.dtype == np.uint8
         assert changed.shape == image.shape

@@ -1,14 +1,14 @@
-"""Honest numbers, on answers whose figures are known."""
+"""Scores, on answers whose figures are known."""
 
 import numpy as np
 import pytest
 
 from smear.classes import LABELS
 from smear.inference.evaluator import Answer, Answers
-from train.evaluation.scores import evaluate, right_at
+from train.evaluation.scores import at_threshold, evaluate
 
 
-def said(truth: str, top: str | None, sure: float = 0.97, *, refused: bool = False, group: str = "") -> Answer:
+def answer(truth: str, top: str | None, sure: float = 0.97, *, refused: bool = False, group: str = "") -> Answer:
     rest = (1.0 - sure) / 3
     chances = tuple(sure if name == top else rest for name in LABELS) if top else ()
     label = None if refused else top
@@ -18,8 +18,8 @@ def said(truth: str, top: str | None, sure: float = 0.97, *, refused: bool = Fal
 
 @pytest.fixture
 def answers() -> Answers:
-    rows = [said(label, label, group=f"{label}{i}") for label in LABELS for i in range(9)]
-    rows += [said("Pro", "Pre", 0.6, refused=True, group="x"), said("Early", None, group="y")]
+    rows = [answer(label, label, group=f"{label}{i}") for label in LABELS for i in range(9)]
+    rows += [answer("Pro", "Pre", 0.6, refused=True, group="x"), answer("Early", None, group="y")]
     return Answers(tuple(rows))
 
 
@@ -50,8 +50,8 @@ def test_calibration_is_measured_before_and_after(answers: Answers) -> None:
 
 
 def test_what_is_refused_below_a_threshold_leaves_no_error(answers: Answers) -> None:
-    assert right_at(answers, 0.9) == pytest.approx((36 / 38, 0.0))
-    assert right_at(answers, 0.5) == pytest.approx((37 / 38, 1 / 37))
+    assert at_threshold(answers, 0.9) == pytest.approx((36 / 38, 0.0))
+    assert at_threshold(answers, 0.5) == pytest.approx((37 / 38, 1 / 37))
     assert found_risk(answers) == pytest.approx(1 / 37)
 
 

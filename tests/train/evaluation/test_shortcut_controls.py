@@ -1,4 +1,4 @@
-"""The controls on a small bundle and drawn fields: what is measured, stored, reported and written into the card."""
+"""The controls on a small bundle and drawn fields: measured, stored, reported and written into the card."""
 
 import json
 import shutil
@@ -8,20 +8,21 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-pytest.importorskip("ai_edge_litert", reason="the controls judge through the device: they need the extra 'device'")
+pytest.importorskip("ai_edge_litert", reason="the controls run the device's pipeline: they need the extra 'device'")
 
 from smear.bundle.manifest import SIGNATURE, load_bundle, sha256_of, write_manifest
 from smear.classes import LABELS
 from smear.errors import TrainingError
 from smear.images import write_image
 from smear.synthetic import render
+from tests.convert.tiny import run_facts
 from train.cli import command
 from train.data import splits
 from train.data.dataset import read
 from train.evaluation import control_results, control_suite, occlusion
 from train.evaluation.control_results import Outcome
 from train.evaluation.scores import evaluate
-from train.evaluation.shortcut_controls import Share, share
+from train.evaluation.shares import Share, share
 from train.reporting import model_card
 
 EACH = 5
@@ -43,7 +44,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     splits.save(split, root / "split.json")
     trained = [f"taleqani/{file}" for file in (*parts[0], parts[2][0])]
     (root / "run").mkdir()
-    (root / "run" / "run.json").write_text(json.dumps({"train_images": trained}))
+    (root / "run" / "run.json").write_text(json.dumps(run_facts() | {"train_images": trained}))
     (root / "run" / "epochs.csv").write_text("epoch,loss\n0,2.0\n1,1.0\n")
     return root
 
@@ -108,7 +109,7 @@ def test_a_patch_off_all_cells_changes_little(found: Outcome) -> None:
     assert all(0 <= one.share_on_cells <= 1 for one in found.occlusion)
 
 
-def test_a_share_of_nothing_promises_nothing() -> None:
+def test_a_share_of_nothing_has_the_widest_interval() -> None:
     assert share("none", np.array([], bool), []) == Share("none", 0.0, 0.0, 1.0, 0)
     assert Share("some", 0.9, 0.8, 1.0, 10, 0.95).passed is False
     assert Share("some", 0.9, 0.8, 1.0, 10).passed is None
@@ -118,7 +119,7 @@ def test_the_report_stands_alone_and_leaves_out_what_was_not_given(found: Outcom
     result = run("report", place, bundle)
     assert result.exit_code == 0, result.output
     page = (place / "out" / "report.html").read_text()
-    for word in ("What it is worth", "Table 1", "Table 3", "Table 4", "colour forest", "Conversion", "1 of the 8"):
+    for word in ("Accuracy", "Table 1", "Table 3", "Table 4", "colour forest", "Conversion", "1 of the 8"):
         assert word in page
     assert "Approaches compared" not in page
     text = (place / "out" / "report.md").read_text()
@@ -134,7 +135,7 @@ def test_a_card_is_extended_once_however_often_it_is_written(found: Outcome, bun
     model_card.extend(bundle, found, worth)
     assert (bundle / model_card.FILE).read_text() == first
     assert first.startswith("# Model card: tiny\n\nAs converted.\n")
-    assert first.count("## Judged by the controls") == 1
+    assert first.count("## Controls") == 1
     load_bundle(bundle)
 
 

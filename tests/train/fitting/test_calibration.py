@@ -1,25 +1,24 @@
-"""Temperature and thresholds do on made-up scores what they promise."""
+"""Temperature and thresholds, on random scores with a known calibration."""
 
 import numpy as np
 import pytest
 
+from smear.metrics import risk_coverage, softmax
 from train.fitting.calibration import (
-    KEEP_FAMILIAR,
+    KEEP_IN_DISTRIBUTION,
     KEEP_SURE,
     MAX_RISK,
     MIN_ABSTAIN,
     abstention_threshold,
     calibrate,
     fit_temperature,
-    risk_coverage,
-    softmax,
 )
 
 N = 4000
 
 
 def scores(seed: int = 0, sharpness: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Log-probabilities that are true for `sharpness` 1, too bold above it, and the classes drawn from them."""
+    """Log-probabilities that are calibrated for `sharpness` 1, overconfident above, and classes drawn from them."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 2, (N, 4))
     truth = (softmax(logits).cumsum(axis=1) > rng.random((N, 1))).argmax(axis=1)
@@ -27,11 +26,11 @@ def scores(seed: int = 0, sharpness: float = 1.0) -> tuple[np.ndarray, np.ndarra
 
 
 @pytest.mark.parametrize("sharpness", [0.5, 1.0, 3.0])
-def test_the_temperature_undoes_boldness_and_shyness(sharpness: float) -> None:
+def test_the_temperature_undoes_over_and_underconfidence(sharpness: float) -> None:
     assert fit_temperature(*scores(sharpness=sharpness)) == pytest.approx(sharpness, rel=0.1)
 
 
-def test_calibration_lowers_the_error_of_bold_words() -> None:
+def test_calibration_lowers_the_error_of_overconfident_scores() -> None:
     logits, truth = scores(sharpness=3.0)
     fitted = calibrate(logits, truth, np.zeros(N))
     assert fitted.ece_after < 0.03 < fitted.ece_before
@@ -44,7 +43,7 @@ def test_risk_and_coverage_go_from_the_surest_field_to_all() -> None:
     assert risk.tolist() == pytest.approx([0, 0, 0, 0.25])
 
 
-def test_nobody_is_told_a_label_at_less_than_even_odds() -> None:
+def test_no_label_is_given_at_less_than_even_odds() -> None:
     probabilities = np.tile([0.4, 0.3, 0.2, 0.1], (50, 1))
     assert abstention_threshold(probabilities, np.zeros(50, int)) == MIN_ABSTAIN
 
@@ -64,8 +63,8 @@ def test_the_threshold_keeps_the_risk_or_refuses_as_many_as_it_may() -> None:
     assert wrong <= MAX_RISK or threshold == MIN_ABSTAIN or given.mean() <= KEEP_SURE + 1 / N
 
 
-def test_few_of_the_familiar_fields_are_called_strange() -> None:
+def test_few_fields_like_the_training_data_exceed_the_threshold() -> None:
     logits, truth = scores()
-    strangeness = np.random.default_rng(1).random(N)
-    called = (strangeness > calibrate(logits, truth, strangeness).ood_above).mean()
-    assert called == pytest.approx(1 - KEEP_FAMILIAR, abs=0.002)
+    ood_scores = np.random.default_rng(1).random(N)
+    refused = (ood_scores > calibrate(logits, truth, ood_scores).ood_above).mean()
+    assert refused == pytest.approx(1 - KEEP_IN_DISTRIBUTION, abs=0.002)

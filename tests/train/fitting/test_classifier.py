@@ -18,12 +18,13 @@ from train.data.crops import BAG, CUT_SIZE, Crops, Variation
 from train.data.whole_fields import paper_augmentation, whole_field
 from train.fitting import classifier as module
 from train.fitting.classifier import cell_loss, fit_cells, score_cells, score_fields
+from train.networks import architectures
 
 COLOURS = ((200, 60, 60), (60, 200, 60), (60, 60, 200), (190, 190, 60), (60, 60, 60))
 
 
 def coloured(fields: int = 4) -> Crops:
-    """Discs whose colour is their class; the fifth class is OTHER."""
+    """Discs whose colour is their class; the fifth class is "other"."""
     y, x = np.mgrid[:CUT_SIZE, :CUT_SIZE] - CUT_SIZE // 2
     inside = x**2 + y**2 < 12**2
     label = np.repeat(np.arange(5, dtype=np.int32), fields * BAG)
@@ -36,11 +37,11 @@ def coloured(fields: int = 4) -> Crops:
     return Crops(pixels, field, label, np.ones(len(label), np.float32), files)
 
 
-def test_a_few_steps_tell_four_colours_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_few_steps_separate_four_colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CELL_STEPS", 12)
     monkeypatch.setattr(module, "CELL_BATCH", 40)
     crops = coloured()
-    model = fit_cells(crops, tmp_path, epochs=3, variation=Variation(blur=0), verbose=0)
+    model = fit_cells(architectures.cellnet, crops, tmp_path, epochs=3, variation=Variation(blur=0), verbose=0)
     assert (tmp_path / "model.keras").is_file()
     known = crops.of(set(crops.files[:16]))
     scores = score_cells(model, known)
@@ -49,7 +50,7 @@ def test_a_few_steps_tell_four_colours_apart(tmp_path: Path, monkeypatch: pytest
     assert scores.accuracy > 0.9
     assert scores.macro_f1 > 0.85
     others = score_cells(model, crops.of(set(crops.files[16:])))
-    assert others.strangeness.min() > 0.5 > scores.strangeness.max()
+    assert others.ood_scores.min() > 0.5 > scores.ood_scores.max()
 
 
 def test_a_bag_whose_mean_is_right_costs_less_than_one_whose_mean_is_wrong() -> None:

@@ -1,6 +1,7 @@
-"""What the segmenter is taught: masks with room for doubt, and what a teacher is sure of."""
+"""The masks that a segmenter is fitted to: thresholds with a margin, and a teacher's pseudo-labels."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,8 +12,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 pytest.importorskip("tensorflow", reason="training needs the extra 'train'")
 
 from smear.synthetic import render
-from train.data.masks import BG, CELL, CYTO, IGNORE, NUC, Masked, drawn
-from train.fitting.segmenter import FOLDS, folds, label_own, score, thresholded
+from train.data.masks import BG, CELL, CYTO, IGNORE, NUC, hand_drawn_masks
+from train.evaluation.segmenter_scores import score
+from train.fitting.mask_pools import FOLDS, folds, threshold_masks
+from train.fitting.pseudo_labels import pseudo_label
 from train.networks import architectures
 
 
@@ -32,8 +35,8 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_around_a_thresholded_cell_nothing_is_said(root: Path) -> None:
-    fields = thresholded(root, {"Pre-0", "Benign-0"})
+def test_around_a_thresholded_cell_pixels_are_ignored(root: Path) -> None:
+    fields = threshold_masks(root, {"Pre-0", "Benign-0"})
     assert {masked.name for masked in fields} <= {f"{label}-{n}" for label in ("Benign", "Pre") for n in (1, 2, 3)}
     for masked in fields:
         beside = cv2.dilate((masked.codes == CELL).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
@@ -43,7 +46,7 @@ def test_around_a_thresholded_cell_nothing_is_said(root: Path) -> None:
 
 
 def test_a_teacher_labels_only_fields_that_nobody_drew(root: Path) -> None:
-    labelled = label_own(architectures.unet_light(), root)
+    labelled = pseudo_label(architectures.unet_light(), root)
     names = {masked.name for masked in labelled}
     assert {name for name in names if name.startswith("Benign")} == {"Benign-1", "Benign-2", "Benign-3"}
     assert "Pre-0" not in names
@@ -54,13 +57,12 @@ def test_a_teacher_labels_only_fields_that_nobody_drew(root: Path) -> None:
 
 
 def test_every_drawn_field_is_left_out_once_and_its_cells_are_counted(root: Path) -> None:
-    fields = [Masked(f"{m.name}-{k}", m.source, m.image, m.codes, m.zoom, m.objects) for m in drawn(root)
-              for k in range(FOLDS)]  # fmt: skip
+    fields = [replace(m, name=f"{m.name}-{k}") for m in hand_drawn_masks(root) for k in range(FOLDS)]
     tests = [masked.name for _, test in folds(fields) for masked in test]
     assert sorted(tests) == sorted(masked.name for masked in fields)
     assert all(not {m.name for m in train} & {m.name for m in test} for train, test in folds(fields))
     (scored,) = score(architectures.unet_light(), fields[:1])
     assert scored.objects is not None
-    matched, told, found = scored.objects
-    assert told == len(np.unique(fields[0].objects)) - 1
-    assert 0 <= matched <= min(told, found)
+    matched, outlined, found = scored.objects
+    assert outlined == len(np.unique(fields[0].objects)) - 1
+    assert 0 <= matched <= min(outlined, found)

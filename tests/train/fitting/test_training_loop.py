@@ -58,7 +58,9 @@ def test_it_learns_and_leaves_its_log(tmp_path: Path) -> None:
 def test_a_finished_run_is_loaded_and_not_fitted_again(tmp_path: Path) -> None:
     def once(resume: bool) -> tuple[float, int]:
         batches = Line()
-        model = fit_once(model_of, lambda: batches, "mse", tmp_path, epochs=2, rate=0.2, resume=resume, verbose=0)
+        model = fit_once(
+            model_of, lambda: batches, lambda _: "mse", tmp_path, epochs=2, rate=0.2, resume=resume, verbose=0
+        )
         return float(np.asarray(model.layers[-1].kernel)[0, 0]), len(batches.seen)
 
     first, drawn = once(resume=False)
@@ -78,7 +80,7 @@ def test_a_killed_run_goes_on_and_ends_where_an_unbroken_one_does(tmp_path: Path
     learn(unbroken, Line(), tmp_path / "unbroken")
     with pytest.raises(tf.errors.OpError, match="killed"):
         learn(broken, Line(dies_in=3), tmp_path / "broken")
-    with pytest.raises(TrainingError, match=r"an unfinished run is there; add --resume or choose another --out"):
+    with pytest.raises(TrainingError, match=r"holds an unfinished run; add --resume or choose another --out"):
         learn(model_of(), Line(), tmp_path / "broken")
     resumed, batches = model_of(), Line()
     learn(resumed, batches, tmp_path / "broken", resume=True)

@@ -92,7 +92,7 @@ def test_a_tensor_that_was_transposed_when_it_was_saved_is_read_as_it_was(
         Pickler(out).dump({"a": Tensor()})
         pickle.dump(["7"], out)
         out.write(np.int64(7).tobytes() + values.tobytes())
-    assert (backbone._read(file)["a"] == values[1:].reshape(2, 3).T).all()
+    assert (backbone.read_tensors(file)["a"] == values[1:].reshape(2, 3).T).all()
 
 
 def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "weights.pth"
     file.write_bytes(b"".join(pickle.dumps(part) for part in (1, 2, {}, Harmful())))
     with pytest.raises(TrainingError, match="not a file of tensors"):
-        backbone._read(file)
+        backbone.read_tensors(file)
 
 
 def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

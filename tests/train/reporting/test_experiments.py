@@ -16,7 +16,7 @@ ROWS = [
 ]  # fmt: skip
 
 
-def test_an_approach_is_told_by_mean_and_spread_of_all_its_runs(tmp_path: Path) -> None:
+def test_an_approach_is_described_by_mean_and_spread_of_all_its_runs(tmp_path: Path) -> None:
     (tmp_path / "runs.json").write_text(json.dumps({"rows": ROWS}))
     (found,) = spreads(read_rows(tmp_path / "runs.json"))
     assert (found.approach, found.split, found.runs, found.epochs, found.n) == (

@@ -1,4 +1,4 @@
-"""One list of blocks gives a page that stands alone and the same in Markdown."""
+"""One list of blocks gives a page that needs no other file, and the same in Markdown."""
 
 from train.reporting.page import Command, Heading, Picture, Table, Text, to_html, to_markdown
 
@@ -18,11 +18,12 @@ def test_html_holds_everything_and_asks_for_no_other_file() -> None:
     assert "data:image/png;base64," in page
     assert "<td>3</td>" in page
     assert 'src="figures' not in page
+    assert "Research use only" in page
 
 
 def test_markdown_names_its_pictures_and_keeps_its_columns() -> None:
     text = to_markdown("Title", BLOCKS)
-    assert text.startswith("# Title\n")
+    assert text.startswith("# Title\n\n**Research use only")
     assert "![A map](figures/map.png)" in text
     assert "| Pre/B | 3 |" in text
     assert "```\nsmearscope train report --out a\n```" in text

@@ -4,9 +4,9 @@ import pytest
 
 from smear.classes import LABELS
 from smear.inference.evaluator import Answer
-from train.evaluation.control_results import SCHEMA, Fields, Judged, Outcome
+from train.evaluation.control_results import SCHEMA, EvaluatedBundle, FieldCounts, Outcome
 from train.evaluation.scores import evaluate
-from train.evaluation.shortcut_controls import Share
+from train.evaluation.shares import Share
 from train.evaluation.threshold_masks import MaskScore
 from train.reporting import paper, tables
 from train.reporting.experiments import Spread
@@ -19,9 +19,9 @@ def outcome() -> Outcome:
     clean = tuple(Answer(f"{x}/1", x, x, x, x, sure[x], (), 3, 0.1) for x in LABELS)
     share = Share("colour forest, background: accuracy", 0.98, 0.9, 1.0, 4)
     counts = {part: dict.fromkeys(LABELS, 1) for part in ("train", "validation", "test")}
-    bundle = Judged("tiny", "0" * 64, "1" * 64, "int8", "unet_light", "smearnet", "crops", 1.0, 0.5, None)
+    bundle = EvaluatedBundle("tiny", "0" * 64, "1" * 64, "int8", "unet_light", "smearnet", "crops", 1.0, 0.5, None)
     masks = tuple(MaskScore("Otsu", f"{x}/1.jpg", x, 0.9, 0.8, 0.95, 0.85) for x in LABELS[:3])
-    fields = Fields("grouped", 0, 0, "f", counts, 4, 0)
+    fields = FieldCounts("grouped", 0, 0, "f", counts, 4, 0)
     return Outcome(
         SCHEMA, bundle, fields, "smearscope", "2026-01-01T00:00:00+00:00", 1.0, "here",
         clean, clean, (share,), (), (), (), (), (), (), (), (), masks,

@@ -1,0 +1,75 @@
+"""Options that several commands of `smearscope train` share, and what they do with them."""
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from smear.errors import TrainingError
+from train.fitting.strategies import STRATEGIES
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+PATH = click.Path(path_type=Path)
+EXISTING = click.Path(path_type=Path, exists=True)
+PRECISIONS = ("mixed_bfloat16", "mixed_float16", "float32")
+
+data = click.option("--data", type=EXISTING, required=True, help="Root of the training data.")
+fields = click.option("--fields", default="taleqani", show_default=True, help="Folder of the classes, below --data.")
+split = click.option("--split", type=PATH, required=True, help="File of 'train split'.")
+fold = click.option("--fold", default=0, show_default=True, help="Fold of the split, counted from 0.")
+audit = click.option(
+    "--audit", type=PATH, help="File of 'train audit': intervals are then resampled by group of near-duplicates."
+)
+quiet = click.option("--quiet", is_flag=True, help="No progress bars.")
+resume = click.option("--resume", is_flag=True, help="Continue an interrupted run.")
+precision = click.option(
+    "--precision", type=click.Choice(PRECISIONS), default="float32", show_default=True, help="Of the arithmetic."
+)
+strategy = click.option(
+    "--strategy", type=click.Choice(STRATEGIES), default="auto", show_default=True,
+    help="Over all GPUs, or all machines of TF_CONFIG; see docs/distributed.md.",
+)  # fmt: skip
+network_settings = click.option(
+    "--setting", "network", multiple=True, metavar="NAME=VALUE",
+    help="A setting of the network, see 'train networks --list'; may be given several times.",
+)  # fmt: skip
+
+
+class RenamedOption(click.Option):
+    """An option whose former names still work, but are not shown in its help."""
+
+    def __init__(self, *args: Any, former: Sequence[str] = (), **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.shown = list(self.opts)
+        self.opts += former
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the help under the present name."""
+        every, self.opts = self.opts, self.shown
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.opts = every
+
+
+def parsed_settings(words: Sequence[str]) -> dict[str, object]:
+    """Return `NAME=VALUE` words as settings of a network.
+
+    Raises:
+        TrainingError: a word is not of that form.
+    """
+    settings: dict[str, object] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not (name and equals):
+            raise TrainingError(f"--setting {word}: write NAME=VALUE, such as dropout=0.3")
+        settings[name] = value
+    return settings
+
+
+def command_line() -> str:
+    """Return the command line of this run, as it can be typed again."""
+    return shlex.join(["smearscope", *sys.argv[1:]])
