@@ -12,6 +12,7 @@ from device.cameras.base import Camera
 from device.cameras.registry import CAMERAS, camera_kind, open_camera
 from device.screen.displays import DISPLAYS
 from device.settings import CONFIG_VARIABLE, DATA_VARIABLE, Settings, data_folder, load_settings
+from device.system.process import quiet_native_stderr
 from smear.bundle.levels import LEVELS, Level, level_spec
 from smear.bundle.manifest import load_bundle
 from smear.inference.runtime import Runtime
@@ -111,14 +112,15 @@ def open_processor(
     if settings.model.require_signature is not None:
         check_signature(path, settings.model.require_signature)
     runtime, level = choice.runtime or settings.model.runtime, choice.level or settings.model.level
-    pipeline = Pipeline(
-        load_bundle(path),
-        level,
-        runtime,
-        choice.threads or settings.model.threads,
-        wrap,
-        settings.model.delegate if level_spec(level).needs_delegate else None,
-    )
+    with quiet_native_stderr():
+        pipeline = Pipeline(
+            load_bundle(path),
+            level,
+            runtime,
+            choice.threads or settings.model.threads,
+            wrap,
+            settings.model.delegate if level_spec(level).needs_delegate else None,
+        )
     return FrameProcessor(pipeline, settings.gate.limits(), hysteresis=hysteresis)
 
 

@@ -1,6 +1,10 @@
 """Settings of the whole process, made once by the command's entry, before a library that reads them is imported."""
 
-from collections.abc import Mapping, MutableMapping
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 
 
 def set_process_defaults(environment: MutableMapping[str, str]) -> None:
@@ -15,6 +19,32 @@ def set_process_defaults(environment: MutableMapping[str, str]) -> None:
 def has_desktop(environment: Mapping[str, str]) -> bool:
     """Return whether this process runs under X or Wayland."""
     return bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
+
+
+@contextmanager
+def quiet_native_stderr() -> Iterator[None]:
+    """Discard what native libraries write to stderr meanwhile, such as LiteRT's line about its delegate at each start.
+
+    Nothing is touched while another thread could write a line that would be lost, nor in a service, whose journal
+    should have everything.
+    """
+    if threading.active_count() > 1 or "NOTIFY_SOCKET" in os.environ:
+        yield
+        return
+    sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:  # closed: there is nothing to discard
+        yield
+        return
+    silent = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(silent, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(silent)
 
 
 _DEFAULTS = {

@@ -1,11 +1,13 @@
 """Settings of the whole process, made before the libraries that read them are imported."""
 
+import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
-from device.system.process import set_process_defaults
+from device.system.process import quiet_native_stderr, set_process_defaults
 
 
 def test_what_the_user_has_set_stands() -> None:
@@ -57,3 +59,28 @@ def test_loading_a_pipeline_or_a_display_leaves_the_process_alone() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "True []"
+
+
+def say(text: str) -> None:
+    os.write(2, text.encode())
+
+
+def test_native_lines_are_discarded_while_nobody_else_can_write(capfd):
+    with quiet_native_stderr():
+        say("INFO: a delegate was created\n")
+    say("after\n")
+    assert capfd.readouterr().err == "after\n"
+
+
+def test_nothing_is_discarded_beside_another_thread_or_in_a_service(capfd, monkeypatch):
+    done = threading.Event()
+    other = threading.Thread(target=done.wait)
+    other.start()
+    with quiet_native_stderr():
+        say("beside another thread\n")
+    done.set()
+    other.join()
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/notify")
+    with quiet_native_stderr():
+        say("in a service\n")
+    assert capfd.readouterr().err == "beside another thread\nin a service\n"
