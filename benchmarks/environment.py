@@ -3,7 +3,6 @@
 import importlib.metadata
 import os
 import platform
-import subprocess
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import psutil
 from benchmarks.schema import Board, Environment
 from device.system.health import read_health, throttle_words
 from smear.bundle.manifest import Bundle
+from smear.revision import git_revision
 
 LIBRARIES = (
     "ai-edge-litert",
@@ -73,7 +73,7 @@ def environment(
         kernel=platform.release(),
         python=platform.python_version(),
         versions=_versions() | versions,
-        git_revision=_git_revision(),
+        git_revision=git_revision(),
         bundle=bundle.manifest.name,
         bundle_sha256=bundle.sha256,
         before=before,
@@ -148,19 +148,6 @@ def _versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
-
-
-def _git_revision() -> str:
-    """Return the revision of the checkout this runs from; "" in an installed package."""
-    root = Path(__file__).parent.parent
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-    except OSError:
-        return ""
-    return done.stdout.strip()
 
 
 def _read(path: Path) -> str:

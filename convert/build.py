@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convert import examples
 from convert.bundle_writer import replace_bundle, write_bundle
-from convert.export import edgetpu
+from convert.export import edgetpu, edgetpu_compiler
 from convert.export.onnx import export_onnx
 from convert.export.tflite import convert_levels, convert_with_ranges
 from convert.options import BASELINE, ROLES, Options
@@ -246,16 +246,16 @@ class _Steps:
             prediction = edgetpu.predict(files[role]["int8"])
             share = Figure(value=prediction.share, split=edgetpu.PREDICTED, n=len(prediction.operations))
             results.figures[role]["int8"] |= {"edgetpu_predicted_share": share}
-        if edgetpu.compiler() is None:
+        if edgetpu_compiler.compiler() is None:
             return
         try:
-            compiled = {role: edgetpu.compile_model(files[role]["int8"], self.work) for role in ROLES}
+            compiled = {role: edgetpu_compiler.compile_model(files[role]["int8"], self.work) for role in ROLES}
         except ConversionError as error:
             results.left_out["edgetpu"] = str(error)
             return
         for role, made in compiled.items():
             files[role]["edgetpu"] = made.file
-            share = Figure(value=made.share, split=edgetpu.COMPILER, n=made.on_tpu + made.on_cpu)
+            share = Figure(value=made.share, split=edgetpu_compiler.COMPILER, n=made.on_tpu + made.on_cpu)
             results.figures[role]["edgetpu"] = {"mapped_share": share}
 
     def export_onnx(self, out: Path) -> dict[Role, Path]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from convert.export import edgetpu
+from convert.export import edgetpu_compiler
 from convert.reporting import conversion_record
 from convert.reporting.comparison import COLUMNS, Row
 from convert.results import Conversion
@@ -45,8 +45,8 @@ def print_conversion(conversion: Conversion, console: Console) -> None:
         console.print(f"Edge TPU, {role}: {prediction.lines()[-1]}")
         for line in prediction.lines()[:-1]:
             console.print(f"  {line}")
-    if conversion.predictions and edgetpu.compiler() is None:
-        console.print(edgetpu.WHERE_TO_GET_IT)
+    if conversion.predictions and edgetpu_compiler.compiler() is None:
+        console.print(edgetpu_compiler.WHERE_TO_GET_IT)
     size = conversion_record.size_of(conversion.bundle)
     if size > conversion_record.MAX_SHIPPED:
         console.print(f"{size:,} bytes: over {conversion_record.MAX_SHIPPED:,}, so it does not ship")
