@@ -30,10 +30,8 @@ class VideoFile:
         self._came = 0
         codec = int(self._capture.get(cv2.CAP_PROP_FOURCC)) if self.readable else 0
         # FFmpeg shows half a JPEG with grey below as a frame like any other; the strict reader does not.
-        self._packets = (
-            codec & 0xFFFFFFFF == int.from_bytes(_MOTION_JPEG, "little")
-            and jpeg.STRICT
-            and self._capture.set(cv2.CAP_PROP_FORMAT, _AS_STORED)
+        self._packets = codec & 0xFFFFFFFF == int.from_bytes(_MOTION_JPEG, "little") and self._capture.set(
+            cv2.CAP_PROP_FORMAT, _AS_STORED
         )
 
     def next(self) -> np.ndarray | None:

@@ -3,13 +3,9 @@
 from typing import Any
 
 import numpy as np
+import simplejpeg
 
 from smear.errors import ImageError
-
-try:
-    import simplejpeg
-except ModuleNotFoundError:  # an environment from before it was among the pins: made again by `make`
-    simplejpeg = None
 
 MAX_BYTES = 100_000_000  # two bytes a pixel of the largest picture
 # Every scan of a progressive file passes over all blocks: encoders write 10 to 20, and 400 kB of empty ones took 55 s.
@@ -21,8 +17,6 @@ _START_OF_SCAN, _END = b"\xff\xda", b"\xff\xd9"
 # happens to decode to the right number of blocks, so that the decoder has nothing to say.
 _STANDARD_DC_LENGTHS = bytes([0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0])
 _HOLE = bytes(64)
-
-STRICT = simplejpeg is not None
 
 
 def require_few_scans(data: bytes, pixels: int) -> None:

@@ -161,7 +161,7 @@ def _decoded(picture: ImageFile.ImageFile, kind: str, file: IO[bytes]) -> Pictur
 
 def _pixels(picture: ImageFile.ImageFile, kind: str, file: IO[bytes], bits: int) -> tuple[np.ndarray, ToRgb]:
     ways = to_rgb(picture, bits)
-    if kind == "JPEG" and jpeg.STRICT:
+    if kind == "JPEG":
         file.seek(0)
         data = file.read(jpeg.MAX_BYTES)
         jpeg.require_few_scans(data, picture.size[0] * picture.size[1])

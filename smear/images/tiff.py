@@ -53,7 +53,7 @@ def require_sound_parts(picture: TiffImageFile, file: IO[bytes], max_pixels: int
     width, height = _part_size(picture)
     if min(width, height) < 1 or width * height > max_pixels:
         raise ImageError(f"its parts of {width}x{height} are larger than {max_pixels:,} pixels; save it without tiles")
-    if picture.tag_v2.get(_COMPRESSION) != _JPEG or not jpeg.STRICT:
+    if picture.tag_v2.get(_COMPRESSION) != _JPEG:
         return
     tables = picture.tag_v2.get(_JPEG_TABLES, b"")
     for part in _parts(picture, file, (width, height)):
