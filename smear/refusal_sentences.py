@@ -18,7 +18,8 @@ _BY_SENTENCE = {
     "not steady yet": RefusalCode.UNSTEADY,
     "this record is damaged": RefusalCode.DAMAGED_RECORD,
 }
-"""What stood before the first bracket or colon of a refusal that was stored as a sentence: by the store up to schema 2, by training's controls in schema 1."""
+"""What stood before the first bracket or colon of a refusal that was stored as a sentence: by the store up to schema 2,
+by the controls of training in schema 1."""
 
 
 def code_of(sentence: str) -> RefusalCode:
