@@ -6,6 +6,7 @@ from pathlib import Path
 
 from convert.reporting import model_card
 from convert.results import LevelResults, ModelFiles
+from smear.bundle.files import sha256_of
 from smear.bundle.levels import Level
 from smear.bundle.manifest import (
     Bundle,
@@ -15,7 +16,6 @@ from smear.bundle.manifest import (
     Role,
     Segmenter,
     load_bundle,
-    sha256_of,
     write_manifest,
 )
 from smear.bundle.training_run import Run

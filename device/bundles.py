@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smear.bundle.manifest import Bundle, load_bundle, read_manifest
-from smear.bundle.signing import check_signature
+from smear.bundle.signing import load_signed_bundle
 from smear.errors import BundleError
 from smear.inference.verification import verify
 
@@ -78,9 +78,7 @@ def activate(models: Path, name: str, *, public_key: Path | None = None, step: S
     if Path(name).name != name or not home.is_dir():
         have = ", ".join(entry.path.name for entry in installed(models)) or "none"
         raise BundleError(f"no installed bundle is called {name}; installed: {have}")
-    if public_key is not None:
-        check_signature(home, public_key)
-    load_bundle(home)
+    load_signed_bundle(home, public_key)
     old = target(models, CURRENT)
     if old == home:
         return home
@@ -102,9 +100,7 @@ def rollback(models: Path, *, public_key: Path | None = None, step: Step = lambd
     current, previous = target(models, CURRENT), target(models, PREVIOUS)
     if previous is None or previous == current:
         raise BundleError(f"{models}: no previous bundle to go back to; install one with 'smearscope model install'")
-    if public_key is not None:
-        check_signature(previous, public_key)
-    load_bundle(previous)
+    load_signed_bundle(previous, public_key)
     step("switch to the previous bundle")
     _point(models / CURRENT, previous.name)
     if current is not None:

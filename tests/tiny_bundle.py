@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from smear.bundle.files import sha256_of
 from smear.bundle.manifest import (
     Bundle,
     Classifier,
@@ -14,7 +15,6 @@ from smear.bundle.manifest import (
     Segmenter,
     TrainingData,
     load_bundle,
-    sha256_of,
     write_manifest,
 )
 from smear.classes import LABELS

@@ -27,7 +27,8 @@ class InvokeTimer:
     def wrap(self, role: Role, model: Runtime) -> Runtime:
         """Return the same file as `model` under the default runtime, timed; for the `wrap` of a pipeline."""
         model.close()
-        return TFLiteModel(_timed(AI_EDGE_LITERT, self._spans[role]), self._bundle.model(role, self._level))
+        kind, content = _timed(AI_EDGE_LITERT, self._spans[role]), self._bundle.read_model(role, self._level)
+        return TFLiteModel(kind, content, self._bundle.model(role, self._level).name)
 
     def take(self) -> dict[Role, list[Span]]:
         """Return what was timed since the last call."""

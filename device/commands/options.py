@@ -14,7 +14,6 @@ from device.screen.displays import DISPLAYS
 from device.settings import CONFIG_VARIABLE, DATA_VARIABLE, Settings, data_folder, load_settings
 from device.system.process import quiet_native_stderr
 from smear.bundle.levels import LEVELS, Level, level_spec
-from smear.bundle.manifest import load_bundle
 from smear.inference.runtime import Runtime
 from smear.inference.tflite import RUNTIMES
 from smear.registry import Registry
@@ -104,17 +103,15 @@ def open_processor(
     `wrap` may put something between the pipeline and each of its models; `hysteresis` is for a live camera.
     """
     # Here, so that commands which only look into the store start without an inference runtime.
-    from smear.bundle.signing import check_signature
+    from smear.bundle.signing import load_signed_bundle
     from smear.inference.frame_processor import FrameProcessor
     from smear.inference.pipeline import Pipeline
 
     path = bundle_path(settings, data, choice.bundle)
-    if settings.model.require_signature is not None:
-        check_signature(path, settings.model.require_signature)
     runtime, level = choice.runtime or settings.model.runtime, choice.level or settings.model.level
     with quiet_native_stderr():
         pipeline = Pipeline(
-            load_bundle(path),
+            load_signed_bundle(path, settings.model.require_signature),
             level,
             runtime,
             choice.threads or settings.model.threads,

@@ -4,14 +4,16 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from smear.bundle.files import MAX_TEXT_BYTES, MISSING, FileFault, check_files, inside, read_file
 from smear.bundle.levels import Level
+from smear.bundle.ranges import Count, Density, Edge, Name, PixelSize, Probability, Sha256, Temperature
 from smear.classes import LABELS
 from smear.errors import BundleError
-from smear.images import write_atomic
+from smear.output_files import printable, write_atomic
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
@@ -24,12 +26,8 @@ Shown = Literal["field", "cells", "crops"]
 MEND = "re-run 'smearscope convert' or 'smearscope model rollback'"
 
 
-Density = Annotated[float, Field(gt=0)]
-"""Optical density, natural logarithm."""
-
-
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
 
 class Figure(_Strict):
@@ -37,7 +35,7 @@ class Figure(_Strict):
 
     value: float
     split: str  # name of the split, or "cross-validated"
-    n: int  # pictures it was measured on
+    n: Count  # pictures it was measured on
     low: float | None = None  # bounds of the 95 % bootstrap interval
     high: float | None = None
     background_only: float | None = None  # the same measure for a model that sees no cell
@@ -46,9 +44,9 @@ class Figure(_Strict):
 class ModelFile(_Strict):
     """One converted model."""
 
-    file: str
-    sha256: str
-    bytes: int
+    file: Name
+    sha256: Sha256
+    bytes: Count
     figures: dict[str, Figure] = {}  # accuracy, macro_f1, ece, refusal_rate, dice, agreement, max_difference ...
 
 
@@ -66,13 +64,13 @@ class Classifier(_Strict):
 
     name: str
     shown: Shown
-    input_size: int  # edge of its input in model pixels
+    input_size: Edge  # of its input in model pixels
     output: Literal["logits", "probabilities"]
     other: bool = False  # one more output after the labels: a body that is no cell of these classes
-    temperature: float = Field(gt=0)  # divides the pooled logits; fitted on the validation split
-    abstain_below: float = Field(ge=0, le=1)  # refuse a label whose calibrated probability is lower
+    temperature: Temperature  # divides the pooled logits; fitted on the validation split
+    abstain_below: Probability  # refuse a label whose calibrated probability is lower
     stain: tuple[Density, Density] | None = None  # mean of red and green to which the cells shown are stained first
-    ood_above: float | None = None  # refuse a field whose out-of-distribution score is higher; None: not fitted
+    ood_above: Probability | None = None  # refuse a field whose out-of-distribution score is higher; None: not fitted
     levels: dict[Level, ModelFile]
     figures: dict[str, Figure] = {}  # of the trained model before any conversion
 
@@ -86,8 +84,8 @@ class Classifier(_Strict):
 class InputScale(_Strict):
     """What both models were made for."""
 
-    size: int
-    pixel_size_um: float = Field(gt=0)
+    size: Edge
+    pixel_size_um: PixelSize
     scaling: Literal["0..1"] = "0..1"
 
 
@@ -95,7 +93,7 @@ class TrainingData(_Strict):
     """What the weights came from."""
 
     fingerprint: str  # sha256 over the sorted sha256 of every training picture
-    n: int
+    n: Count
     split: str
     sources: tuple[str, ...] = ()
 
@@ -103,8 +101,8 @@ class TrainingData(_Strict):
 class Manifest(_Strict):
     """`manifest.json`: everything about a bundle that is not in its model files."""
 
-    schema_version: int = SCHEMA_VERSION
-    name: str
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=1)
+    name: Name
     created: str  # ISO 8601, UTC
     labels: tuple[str, ...]
     input: InputScale
@@ -113,7 +111,7 @@ class Manifest(_Strict):
     training_data: TrainingData
     git_revision: str
     left_out: dict[str, str] = {}  # level -> why it is not in the bundle
-    files: dict[str, str] = {}  # other files (golden.npz, MODEL_CARD.md, ...) -> sha256
+    files: dict[Name, Sha256] = {}  # other files (golden.npz, MODEL_CARD.md, ...) -> sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,23 +128,51 @@ class Bundle:
         Raises:
             BundleError: the bundle does not carry that level.
         """
+        return self.path / self._entry(role, level).file
+
+    def read_model(self, role: Role, level: str) -> bytes:
+        """Return the content of the model for `role` at `level`: the bytes that have its checksum, and no others.
+
+        Raises:
+            BundleError: the bundle does not carry that level, or the file was altered since.
+        """
+        entry = self._entry(role, level)
+        return self._read(entry.file, entry.sha256)
+
+    def read(self, name: str) -> bytes:
+        """Return the content of the file `name`, one of `manifest.files`; see `read_model`.
+
+        Raises:
+            BundleError: it is not in the manifest, or was altered since.
+        """
+        if name not in self.manifest.files:
+            raise BundleError(f"{name} is not in the manifest")
+        return self._read(name, self.manifest.files[name])
+
+    def _entry(self, role: Role, level: str) -> ModelFile:
         part = self.manifest.segmenter if role == "segmenter" else self.manifest.classifier
         found = next((entry for name, entry in part.levels.items() if name == level), None)
-        if found is None:
-            why = self.manifest.left_out.get(level)
-            have = ", ".join(part.levels)
-            raise BundleError(
-                f"bundle {self.path}: no {role} at level {level!r}"
-                + (f" ({why})" if why else "")
-                + f"; choose one of {have}"
-            )
-        return self.path / found.file
+        if found is not None:
+            return found
+        why = self.manifest.left_out.get(level)
+        have = ", ".join(part.levels)
+        raise BundleError(
+            f"bundle {self.path}: no {role} at level {level!r}"
+            + (f" ({why})" if why else "")
+            + f"; choose one of {have}"
+        )
 
-
-def sha256_of(path: Path) -> str:
-    """Return the hexadecimal sha256 of the file at `path`."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    def _read(self, name: str, sha256: str) -> bytes:
+        fault, content = "", b""
+        try:
+            content = read_file(self.path / inside(name))
+        except FileFault as error:
+            fault = str(error)
+        if not fault and hashlib.sha256(content).hexdigest() != sha256:
+            fault = "does not match its checksum"
+        if fault:
+            raise BundleError(f"bundle {self.path}: {printable(name)} {fault}; {MEND}")
+        return content
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -155,14 +181,34 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         BundleError: it is missing, not valid, or of a newer schema.
     """
-    file = path / MANIFEST
+    return parse_manifest(path, manifest_bytes(path))
+
+
+def manifest_bytes(path: Path) -> bytes:
+    """Return `path`/manifest.json as it is: what is parsed, compared with its checksum and with its signature.
+
+    Raises:
+        BundleError: it is missing, no regular file or far too large.
+    """
     try:
-        raw = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BundleError(
-            f"bundle {path}: no {MANIFEST}; give the folder of a bundle, or make one with 'smearscope convert'"
-        ) from None
-    except (OSError, ValueError, RecursionError) as error:
+        return read_file(path / MANIFEST, MAX_TEXT_BYTES)
+    except FileFault as error:
+        if str(error) == MISSING:
+            raise BundleError(
+                f"bundle {path}: no {MANIFEST}; give the folder of a bundle, or make one with 'smearscope convert'"
+            ) from None
+        raise BundleError(f"bundle {path}: {MANIFEST} {error}; install the bundle again") from error
+
+
+def parse_manifest(path: Path, content: bytes) -> Manifest:
+    """Return what the manifest `content` of the bundle at `path` says.
+
+    Raises:
+        BundleError: it is not valid, or of a newer schema.
+    """
+    try:
+        raw = json.loads(content.decode())
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"bundle {path}: {MANIFEST} cannot be read ({error}); install the bundle again") from error
     version = raw.get("schema_version") if isinstance(raw, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
@@ -174,7 +220,7 @@ def read_manifest(path: Path) -> Manifest:
         manifest = Manifest.model_validate_json(json.dumps(raw))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = printable(".".join(str(part) for part in first["loc"]))
         raise BundleError(f"bundle {path}: {MANIFEST}: {where}: {first['msg']}; install the bundle again") from error
     if manifest.labels != LABELS:
         raise BundleError(
@@ -184,48 +230,60 @@ def read_manifest(path: Path) -> Manifest:
     return manifest
 
 
-def find_faults(path: Path, manifest: Manifest) -> list[str]:
-    """Return what is wrong with the files of the bundle at `path`, each starting with the file's name."""
+def find_faults(path: Path, manifest: Manifest, content: bytes | None = None) -> list[str]:
+    """Return what is wrong with the files of the bundle at `path`, each starting with the file's name.
+
+    `content` is its manifest.json, where that was read already.
+    """
     expected = dict(manifest.files)
     for part in (manifest.segmenter, manifest.classifier):
         expected |= {entry.file: entry.sha256 for entry in part.levels.values()}
-    faults = _manifest_faults(path)
-    for name, sha256 in expected.items():
-        file = path / name
-        if file.name != name or not file.is_file():
-            faults.append(f"{name} is missing")
-        elif sha256_of(file) != sha256:
-            faults.append(f"{name} does not match its checksum")
-    extra = {p.name for p in path.iterdir()} - set(expected) - {MANIFEST, CHECKSUM, SIGNATURE}
-    return faults + [f"{name} does not belong to it" for name in sorted(extra)]
+    faults = _manifest_faults(path, manifest_bytes(path) if content is None else content)
+    return faults + check_files(path, expected, known=(MANIFEST, CHECKSUM, SIGNATURE))
 
 
-def _manifest_faults(path: Path) -> list[str]:
+def _manifest_faults(path: Path, content: bytes) -> list[str]:
     try:
-        stated = (path / CHECKSUM).read_bytes()
-    except OSError:
-        return [f"{CHECKSUM} is missing"]
-    return [] if stated == _checksum_line(path) else [f"{MANIFEST} does not match its checksum in {CHECKSUM}"]
+        stated = read_file(path / CHECKSUM, MAX_TEXT_BYTES)
+    except FileFault as error:
+        return [f"{CHECKSUM} {error}"]
+    return [] if stated == _checksum_line(content) else [f"{MANIFEST} does not match its checksum in {CHECKSUM}"]
 
 
-def _checksum_line(path: Path) -> bytes:
-    return f"{sha256_of(path / MANIFEST)}  {MANIFEST}\n".encode()
+def _checksum_line(content: bytes) -> bytes:
+    return f"{hashlib.sha256(content).hexdigest()}  {MANIFEST}\n".encode()
 
 
-def load_bundle(path: Path) -> Bundle:
+def open_manifest(path: Path, content: bytes | None = None) -> Bundle:
+    """Return the bundle at `path` by its manifest alone, read once; `load_bundle` looks at the other files too.
+
+    `content` is its manifest.json, where that was read already.
+
+    Raises:
+        BundleError: see `read_manifest`.
+    """
+    content = manifest_bytes(path) if content is None else content
+    return Bundle(path, parse_manifest(path, content), hashlib.sha256(content).hexdigest())
+
+
+def load_bundle(path: Path, content: bytes | None = None) -> Bundle:
     """Open the bundle at `path` and check every file in it against its sha256.
+
+    `content` is its manifest.json, where that was read already.
 
     Raises:
         BundleError: something is missing, altered or extra; the message names the file.
     """
-    manifest = read_manifest(path)
-    faults = find_faults(path, manifest)
+    content = manifest_bytes(path) if content is None else content
+    bundle = open_manifest(path, content)
+    faults = find_faults(path, bundle.manifest, content)
     if faults:
         raise BundleError(f"bundle {path}: {'; '.join(faults)}; {MEND}")
-    return Bundle(path, manifest, sha256_of(path / MANIFEST))
+    return bundle
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write `manifest` and its checksum into the folder `path`, each atomically."""
-    write_atomic(path / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
-    write_atomic(path / CHECKSUM, _checksum_line(path))
+    content = (manifest.model_dump_json(indent=2) + "\n").encode()
+    write_atomic(path / MANIFEST, content)
+    write_atomic(path / CHECKSUM, _checksum_line(content))

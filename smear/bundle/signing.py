@@ -1,12 +1,19 @@
 """Optional Ed25519 signatures of a bundle's manifest, which holds the checksum of everything else in it."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from smear.bundle.manifest import MANIFEST, SIGNATURE
+from smear.bundle.files import MAX_TEXT_BYTES, MISSING, FileFault, read_file
+from smear.bundle.manifest import MANIFEST, SIGNATURE, Bundle, load_bundle, manifest_bytes
 from smear.errors import BundleError, SettingsError
-from smear.images import write_atomic
+from smear.output_files import write_atomic
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 PRIVATE_MODE = 0o600
+SIGNATURE_BYTES = 64
+GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493  # of edwards25519, RFC 8032
 
 
 def make_keys(private: Path, public: Path) -> None:
@@ -52,38 +59,50 @@ def sign(path: Path, private: Path) -> None:
         ) from error
     if not isinstance(key, Ed25519PrivateKey):
         raise SettingsError(f"{private}: not an Ed25519 key; make one with 'smearscope model keygen'")
-    write_atomic(path / SIGNATURE, key.sign(_manifest(path)))
+    write_atomic(path / SIGNATURE, key.sign(manifest_bytes(path)))
 
 
-def check_signature(path: Path, public: Path) -> None:
-    """Check that the bundle at `path` was signed by the owner of `public`.
+def load_signed_bundle(path: Path, public: Path | None) -> Bundle:
+    """Open the bundle at `path` as `load_bundle` does; with the key `public`, only if its owner signed it.
 
     Raises:
-        BundleError: unsigned, or signed by another key, or altered since.
+        BundleError: as `load_bundle` and `check_signature`.
         SettingsError: `public` is not an Ed25519 public key.
     """
-    _need_cryptography()
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+    manifest = manifest_bytes(path)
+    check_signature(path, manifest, public)
+    return load_bundle(path, manifest)
 
+
+def check_signature(path: Path, manifest: bytes, public: Path | None) -> None:
+    """Check the signature of the bundle at `path`, whose manifest.json was read as `manifest`.
+
+    Without a key a bundle need not be signed; one whose signature is none is refused all the same.
+
+    Raises:
+        BundleError: malformed; or, with the key `public`, unsigned, signed by another key, or altered since.
+        SettingsError: `public` is not an Ed25519 public key.
+    """
+    key = None if public is None else _public_key(public)
     try:
-        key = load_pem_public_key(public.read_bytes())
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"{public}: not a public key ({error}); give the file made by 'smearscope model keygen'"
-        ) from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise SettingsError(f"{public}: not an Ed25519 key; give the file made by 'smearscope model keygen'")
-    try:
-        signature = (path / SIGNATURE).read_bytes()
-    except OSError:
+        signature = read_file(path / SIGNATURE, MAX_TEXT_BYTES)
+    except FileFault as error:
+        if str(error) != MISSING:
+            raise BundleError(f"bundle {path}: {SIGNATURE} {error}; sign it with 'smearscope model sign'") from error
+        if key is None:
+            return
         raise BundleError(
             f"bundle {path}: {SIGNATURE} is missing and this device takes signed bundles only; "
             "sign it with 'smearscope model sign'"
         ) from None
+    if not is_well_formed(signature):
+        raise BundleError(f"bundle {path}: {SIGNATURE} is no Ed25519 signature; sign it with 'smearscope model sign'")
+    if key is None or public is None:
+        return
+    from cryptography.exceptions import InvalidSignature
+
     try:
-        key.verify(signature, _manifest(path))
+        key.verify(signature, manifest)
     except InvalidSignature:
         raise BundleError(
             f"bundle {path}: {SIGNATURE} does not fit {MANIFEST} and {public.name}; it was altered, "
@@ -91,11 +110,26 @@ def check_signature(path: Path, public: Path) -> None:
         ) from None
 
 
-def _manifest(path: Path) -> bytes:
+def is_well_formed(signature: bytes) -> bool:
+    """Tell whether `signature` can be one of Ed25519: 64 bytes, the last 32 a number below the group's order."""
+    return len(signature) == SIGNATURE_BYTES and int.from_bytes(signature[32:], "little") < GROUP_ORDER
+
+
+def _public_key(public: Path) -> "Ed25519PublicKey":
+    _need_cryptography()
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
     try:
-        return (path / MANIFEST).read_bytes()
-    except OSError as error:
-        raise BundleError(f"bundle {path}: no {MANIFEST}; give the folder of a bundle") from error
+        key = load_pem_public_key(read_file(public, MAX_TEXT_BYTES, follow=True))
+    except (FileFault, ValueError, UnsupportedAlgorithm) as error:
+        raise SettingsError(
+            f"{public}: not a public key ({error}); give the file made by 'smearscope model keygen'"
+        ) from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise SettingsError(f"{public}: not an Ed25519 key; give the file made by 'smearscope model keygen'")
+    return key
 
 
 def _need_cryptography() -> None:

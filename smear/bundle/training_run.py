@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator
 
 from smear.bundle.manifest import Figure, InputScale, Shown, TrainingData
+from smear.bundle.ranges import Density, Edge, Probability, Temperature
 from smear.classes import LABELS
 from smear.errors import ConversionError
 from smear.images import write_atomic
@@ -16,8 +17,8 @@ RUN_FILE = "run.json"
 MODEL_FILES = {"segmenter": "segmenter.keras", "classifier": "classifier.keras"}
 
 
-class _Facts(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())  # other versions may note more
+class _Facts(BaseModel):  # other versions may note more
+    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
 
 class TrainedSegmenter(_Facts):
@@ -33,12 +34,12 @@ class TrainedClassifier(_Facts):
 
     name: str
     shown: Shown
-    input_size: int = Field(gt=0)
+    input_size: Edge
     output: Literal["logits", "probabilities"]
-    temperature: float = Field(gt=0)
-    abstain_below: float = Field(ge=0, le=1)
-    stain: tuple[float, float] | None = None
-    ood_above: float | None = None
+    temperature: Temperature
+    abstain_below: Probability
+    stain: tuple[Density, Density] | None = None
+    ood_above: Probability | None = None
     figures: dict[str, Figure] = {}
 
 
@@ -125,7 +126,7 @@ def read_facts(path: Path) -> RunFile:
         raw = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConversionError(f"{path}: no {RUN_FILE}; give the folder that 'smearscope train' wrote") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConversionError(f"{file}: cannot be read ({error}); train again or restore the file") from error
     try:
         return RunFile.model_validate(raw)

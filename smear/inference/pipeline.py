@@ -14,7 +14,7 @@ from smear.imaging.masking import background_of
 from smear.imaging.resampling import ModelFrame, to_model_scale
 from smear.inference.aggregation import FieldOpinion
 from smear.inference.classification import classify
-from smear.inference.runtime import Runtime
+from smear.inference.runtime import Runtime, RuntimeKind
 from smear.inference.segmentation import segment
 from smear.inference.stopwatch import Stopwatch
 from smear.inference.tflite import choose_runtime
@@ -57,8 +57,8 @@ class Pipeline:
         """
         kind = choose_runtime(runtime)
         self.bundle, self.level, self.runtime = bundle, level, kind.name
-        self.segmenter = kind.open(bundle.model("segmenter", level), threads, delegate)
-        self.classifier = kind.open(bundle.model("classifier", level), threads, delegate)
+        self.segmenter = _opened(kind, bundle, "segmenter", level, threads, delegate)
+        self.classifier = _opened(kind, bundle, "classifier", level, threads, delegate)
         answer_stride(self.segmenter.input_shape, self.segmenter.output_shape)
         self._prove()
         self.segmenter = wrap("segmenter", self.segmenter)
@@ -114,6 +114,11 @@ class Pipeline:
         """Free both models."""
         self.segmenter.close()
         self.classifier.close()
+
+
+def _opened(kind: RuntimeKind, bundle: Bundle, role: Role, level: str, threads: int, delegate: str | None) -> Runtime:
+    """Load a model from the very bytes that were compared with the manifest's checksum."""
+    return kind.open(bundle.read_model(role, level), bundle.model(role, level).name, threads, delegate)
 
 
 def _view_of(frame: Frame, facts: InputScale) -> ModelFrame:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
@@ -40,7 +39,9 @@ class Runtime(Protocol):
 class RuntimeKind(Spec):
     """One inference runtime: the module it needs, and how it loads a model."""
 
-    open: Callable[[Path, int, str | None], Runtime]  # model file, threads, library of a delegate
+    # Content of a model file, its name for messages, threads, library of a delegate. Not a path: what was compared with
+    # its checksum is what is loaded.
+    open: Callable[[bytes, str, int, str | None], Runtime]
     module: str = ""  # imported only when the runtime is used; empty: it needs none of its own
     extra: str = ""  # of smearscope, which installs the module
 

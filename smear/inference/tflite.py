@@ -1,4 +1,4 @@
-"""TFLite models by path and runtime name; quantization happens here and nowhere else."""
+"""TFLite models by content and runtime name; quantization happens here and nowhere else."""
 
 import ctypes
 from pathlib import Path
@@ -7,10 +7,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from smear.bundle.files import FileFault, read_file
 from smear.errors import BundleError, InferenceError, RuntimeUnavailableError
 from smear.imaging.resampling import to_tensor
 from smear.inference.runtime import Runtime, RuntimeKind
 from smear.registry import Registry
+
+IDENTIFIER = b"TFL3"  # of the flatbuffer schema, at byte 4; any other file can crash the interpreter
 
 
 def choose_runtime(name: str | None = None) -> RuntimeKind:
@@ -33,7 +36,7 @@ def choose_runtime(name: str | None = None) -> RuntimeKind:
 
 
 def open_runtime(path: Path, runtime: str | None = None, threads: int = 1, delegate: str | None = None) -> Runtime:
-    """Load the model at `path` with the runtime that `choose_runtime` returns.
+    """Load the model file at `path`, which is in no bundle yet, with the runtime that `choose_runtime` returns.
 
     `delegate` is a shared library such as libedgetpu.so.1.
 
@@ -41,21 +44,28 @@ def open_runtime(path: Path, runtime: str | None = None, threads: int = 1, deleg
         BundleError: the file is not a TFLite model, or is damaged.
         RuntimeUnavailableError: the runtime or the delegate is not installed.
     """
-    return choose_runtime(runtime).open(path, threads, delegate)
+    try:
+        content = read_file(path)
+    except FileFault as error:
+        raise BundleError(f"{path}: {error}; install the bundle again") from error
+    return choose_runtime(runtime).open(content, str(path), threads, delegate)
 
 
 class TFLiteModel:
     """One interpreter with a static batch of 1, float32 in and out whatever it holds."""
 
-    def __init__(self, kind: RuntimeKind, path: Path, threads: int = 1, delegate: str | None = None) -> None:
-        """Load the model; see `open_runtime`.
+    def __init__(
+        self, kind: RuntimeKind, content: bytes, model: str, threads: int = 1, delegate: str | None = None
+    ) -> None:
+        """Load the model file with this `content`; `model` is its name, for messages. See `open_runtime`.
 
         The runtime writes a line of its own to stderr, once in a process. It offers no way to stop that, and
         redirecting stderr meanwhile would swallow what other threads log.
         """
         self.name = kind.name
-        self._path = path
-        content = _read_model(path)
+        self._model = model
+        if content[4:8] != IDENTIFIER:
+            raise BundleError(f"{model}: not a TFLite model; install the bundle again")
         module: Any = kind.load()
         delegates = [_load_delegate(module, delegate)] if delegate else []
         try:
@@ -65,7 +75,7 @@ class TFLiteModel:
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BundleError(
-                f"{path}: {self.name} cannot load it ({_short(error)}); install the bundle again"
+                f"{model}: {self.name} cannot load it ({_short(error)}); install the bundle again"
             ) from error
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
@@ -82,14 +92,14 @@ class TFLiteModel:
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
         """Return the float32 output for a uint8 picture or float32 tensor of `input_shape`."""
         if tensor.shape != self.input_shape:
-            raise InferenceError(f"{self._path.name} takes {self.input_shape}, not {tensor.shape}; check the bundle")
+            raise InferenceError(f"{self._model} takes {self.input_shape}, not {tensor.shape}; check the bundle")
         try:
             self._write_input(tensor)
             self._interpreter.invoke()
             return self._read_output()
         except (ValueError, RuntimeError) as error:
             raise InferenceError(
-                f"{self._path.name} failed with {self.name} ({_short(error)}); choose another runtime or level"
+                f"{self._model} failed with {self.name} ({_short(error)}); choose another runtime or level"
             ) from error
 
     def _write_input(self, tensor: np.ndarray) -> None:
@@ -111,16 +121,6 @@ class TFLiteModel:
     def close(self) -> None:
         """Free the interpreter."""
         self._interpreter = None
-
-
-def _read_model(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"{path}: cannot be read ({error.strerror}); install the bundle again") from error
-    if content[4:8] != b"TFL3":  # the identifier of the flatbuffer schema; any other file can crash the interpreter
-        raise BundleError(f"{path}: not a TFLite model; install the bundle again")
-    return content
 
 
 def _load_delegate(module: Any, delegate: str) -> Any:
@@ -161,20 +161,20 @@ AI_EDGE_LITERT: RuntimeKind = RuntimeKind(
     help="Google's present TFLite runtime",
     module="ai_edge_litert.interpreter",
     extra="device",
-    open=lambda path, threads, delegate: TFLiteModel(AI_EDGE_LITERT, path, threads, delegate),
+    open=lambda content, name, threads, delegate: TFLiteModel(AI_EDGE_LITERT, content, name, threads, delegate),
 )
 TFLITE_RUNTIME: RuntimeKind = RuntimeKind(
     name="tflite-runtime",
     help="the older TFLite runtime, for Python 3.11 and NumPy 1",
     module="tflite_runtime.interpreter",
     extra="tflite",
-    open=lambda path, threads, delegate: TFLiteModel(TFLITE_RUNTIME, path, threads, delegate),
+    open=lambda content, name, threads, delegate: TFLiteModel(TFLITE_RUNTIME, content, name, threads, delegate),
 )
 AUTOMATIC = (AI_EDGE_LITERT, TFLITE_RUNTIME)
 AUTO = RuntimeKind(
     name="auto",
     help=f"the first of {' and '.join(kind.name for kind in AUTOMATIC)} that is installed",
-    open=lambda path, threads, delegate: open_runtime(path, None, threads, delegate),
+    open=lambda content, name, threads, delegate: choose_runtime().open(content, name, threads, delegate),
 )
 RUNTIMES = Registry(
     "smearscope.runtimes", RuntimeKind, (AUTO, *AUTOMATIC), what="runtime", error=RuntimeUnavailableError

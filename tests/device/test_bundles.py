@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from device import bundles
 from device.commands.model import command
 from smear.bundle import signing
-from smear.bundle.manifest import CHECKSUM, MANIFEST, SIGNATURE, load_bundle, read_manifest, sha256_of, write_manifest
+from smear.bundle.files import sha256_of
+from smear.bundle.manifest import CHECKSUM, MANIFEST, SIGNATURE, load_bundle, read_manifest, write_manifest
 from smear.errors import BundleError, SettingsError
 from smear.inference import verification
 from tests.convert.tiny import classifier, make_bundle, make_run

@@ -25,7 +25,7 @@ KIND = RuntimeKind(
     name="other-runtime",
     help="another runtime",
     module="ai_edge_litert.interpreter",
-    open=lambda path, threads, delegate: TFLiteModel(KIND, path, threads, delegate),
+    open=lambda content, name, threads, delegate: TFLiteModel(KIND, content, name, threads, delegate),
 )
 """
 DISPLAY = """

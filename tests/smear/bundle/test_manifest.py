@@ -1,6 +1,7 @@
 """A bundle is trusted whole or refused with the name of the bad file."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from smear.bundle.files import sha256_of
 from smear.bundle.levels import LEVELS
 from smear.bundle.manifest import (
     CHECKSUM,
@@ -16,7 +18,6 @@ from smear.bundle.manifest import (
     SIGNATURE,
     load_bundle,
     read_manifest,
-    sha256_of,
     write_manifest,
 )
 from smear.errors import BundleError
@@ -157,3 +158,84 @@ def test_what_is_written_is_read_back(bundle: Path) -> None:
     assert read_manifest(bundle) == manifest
     assert set(manifest.segmenter.levels) <= set(LEVELS)
     load_bundle(bundle)
+
+
+def numbers(value: Any, place: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """Return where in a manifest there is a number."""
+    if isinstance(value, dict):
+        return [found for key, inner in value.items() for found in numbers(inner, (*place, key))]
+    if isinstance(value, list):
+        return [found for key, inner in enumerate(value) for found in numbers(inner, (*place, key))]
+    return [place] if isinstance(value, int | float) and not isinstance(value, bool) else []
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), -1e300])
+def test_no_number_in_a_manifest_may_be_anything_but_finite_and_in_its_range(bundle: Path, value: float) -> None:
+    raw = json.loads((bundle / MANIFEST).read_text())
+    raw["classifier"] |= {"stain": [0.4, 0.5], "shown": "cells"}
+    raw["classifier"]["figures"] = {
+        "ece": {"value": 0.1, "split": "x", "n": 5, "low": 0.0, "high": 1.0, "background_only": 0.5}
+    }
+    places = numbers(raw)
+    assert {"temperature", "abstain_below", "ood_above"} <= {str(place[-1]) for place in places}
+    measured = {"value", "low", "high", "background_only"}  # may be negative
+    for place in places:
+        if value == -1e300 and place[-1] in measured:
+            continue
+        changed = json.loads(json.dumps(raw))
+        parent = changed
+        for key in place[:-1]:
+            parent = parent[key]
+        parent[place[-1]] = value
+        rewrite(bundle, changed)
+        with pytest.raises(BundleError, match=r"manifest\.json: ") as refused:
+            load_bundle(bundle)
+        assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"temperature": 5e-324}, "classifier.temperature"),
+        ({"temperature": 1e6}, "classifier.temperature"),
+        ({"abstain_below": 1.01}, "classifier.abstain_below"),
+        ({"ood_above": 2.0}, "classifier.ood_above"),
+        ({"input_size": 10**9}, "classifier.input_size"),
+        ({"stain": [20, 0.5]}, "classifier.stain"),
+    ],
+)
+def test_a_threshold_that_would_let_everything_pass_is_refused(
+    bundle: Path, change: dict[str, Any], where: str
+) -> None:
+    rewrite(bundle, {"classifier": json.loads((bundle / MANIFEST).read_bytes())["classifier"] | change})
+    with pytest.raises(BundleError, match=where):
+        load_bundle(bundle)
+
+
+def test_a_file_altered_after_it_was_checked_is_not_handed_out(bundle: Path) -> None:
+    loaded = load_bundle(bundle)
+    assert loaded.read_model("segmenter", "float32") == (bundle / "segmenter.float32.tflite").read_bytes()
+    flip(bundle / "segmenter.float32.tflite", 100)
+    with pytest.raises(BundleError, match=r"segmenter\.float32\.tflite does not match its checksum"):
+        loaded.read_model("segmenter", "float32")
+    flip(bundle / "golden.npz", 100)
+    with pytest.raises(BundleError, match=r"golden\.npz does not match its checksum"):
+        loaded.read("golden.npz")
+
+
+@pytest.mark.parametrize("name", [MANIFEST, CHECKSUM, "segmenter.float32.tflite", "golden.npz"])
+def test_a_bundle_with_a_link_or_a_pipe_in_place_of_a_file_is_refused_at_once(bundle: Path, name: str) -> None:
+    (bundle / name).rename(bundle.parent / name)
+    (bundle / name).symlink_to(bundle.parent / name)
+    with pytest.raises(BundleError, match=f"{name} is a symbolic link"):
+        load_bundle(bundle)
+    (bundle / name).unlink()
+    os.mkfifo(bundle / name)
+    with pytest.raises(BundleError, match=f"{name} is no regular file"):
+        load_bundle(bundle)
+
+
+def test_a_manifest_larger_than_any_is_not_read_into_memory(bundle: Path) -> None:
+    os.truncate(bundle / MANIFEST, 10**9)  # sparse
+    with pytest.raises(BundleError, match=r"manifest\.json has more than 2000000 bytes"):
+        load_bundle(bundle)

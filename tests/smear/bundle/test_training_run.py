@@ -42,6 +42,12 @@ def test_a_picture_may_name_its_stain_session(folder):
     [
         (lambda f: f.pop("seed"), "seed"),
         (lambda f: f["classifier"].update(temperature=0), "classifier.temperature"),
+        (lambda f: f["classifier"].update(temperature=float("nan")), "classifier.temperature"),
+        (lambda f: f["classifier"].update(abstain_below=float("nan")), "classifier.abstain_below"),
+        (lambda f: f["classifier"].update(ood_above=float("inf")), "classifier.ood_above"),
+        (lambda f: f["classifier"].update(stain=[float("nan"), 0.5]), "classifier.stain"),
+        (lambda f: f["classifier"]["figures"]["accuracy"].update(value=float("nan")), "figures.accuracy.value"),
+        (lambda f: f["input"].update(pixel_size_um=1e30), "input.pixel_size_um"),
         (lambda f: f["classifier"].update(shown="faces"), "classifier.shown"),
         (lambda f: f["segmenter"].pop("output"), "segmenter.output"),
         (lambda f: f.update(validation_images=[{"path": "x.png", "label": "Lymphoma"}]), "Lymphoma"),

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from smear.bundle.manifest import Bundle, load_bundle, read_manifest, sha256_of, write_manifest
+from smear.bundle.files import sha256_of
+from smear.bundle.manifest import Bundle, load_bundle, read_manifest, write_manifest
 from smear.classes import LABELS
 from smear.errors import BundleError, RuntimeUnavailableError
 from smear.findings import Finding, Frame

@@ -141,7 +141,7 @@ def test_what_is_no_model_is_refused_before_it_can_do_harm(tmp_path: Path, conte
 
 
 def test_a_missing_model_file_is_a_bundle_error(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="cannot be read"):
+    with pytest.raises(BundleError, match="is missing; install the bundle again"):
         open_runtime(tmp_path / "nothing.tflite")
 
 
@@ -165,6 +165,8 @@ def test_a_line_that_another_thread_logs_while_a_model_loads_is_not_lost(
     module = ModuleType("a_runtime")
     module.Interpreter = Interpreter  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "a_runtime", module)
-    kind = RuntimeKind(name="test", help="a test", module="a_runtime", open=lambda *_: TFLiteModel(kind, classifier))
-    kind.open(classifier, 1, None).invoke(np.zeros((1, 48, 48, 3), np.float32))
+    kind = RuntimeKind(
+        name="test", help="a test", module="a_runtime", open=lambda content, name, *_: TFLiteModel(kind, content, name)
+    )
+    kind.open(classifier.read_bytes(), "c.tflite", 1, None).invoke(np.zeros((1, 48, 48, 3), np.float32))
     assert "logged meanwhile" in capfd.readouterr().err
