@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from smear.images import write_atomic
 from train.commands import options
@@ -27,10 +25,9 @@ def list_networks(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     """Print every network with its settings, and leave."""
     if not value:
         return
-    table = Table("network", "for", "is shown", "settings", "what it is")
     for spec in NETWORKS.all():
-        table.add_row(spec.name, spec.task, spec.shown, ", ".join(spec.settings.model_fields), spec.help)
-    Console().print(table)
+        settings = ", ".join(spec.settings.model_fields)
+        click.echo(f"{spec.name}: {spec.help} ({spec.task}, shown: {spec.shown}; settings: {settings})")
     for problem in NETWORKS.problems():
         click.echo(problem.text, err=True)
     ctx.exit()
