@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from device.cameras.registry import CAMERAS, camera_kind
 from device.screen.displays import DISPLAYS, display_kind
 from device.settings_faults import Fault, faults_of, line_of, schema_extra
 from device.store.retention import MEGABYTE, Retention
+from device.user_paths import UserPath, expand_given
 from smear.bundle.levels import LEVELS, Level
 from smear.errors import RuntimeUnavailableError, SettingsError, SmearscopeError
 from smear.inference.quality_gate import Limits
@@ -65,7 +66,21 @@ class CameraSettings(_Section):
     width: int | None = Field(
         default=None, ge=224, le=8192, description="requested from the camera; its own choice when left out"
     )
-    height: int | None = Field(default=None, ge=224, le=8192, description="as `width`")
+    height: int | None = Field(
+        default=None, ge=224, le=8192, description="as `width`; give both or neither", validate_default=True
+    )
+
+    @field_validator("height")
+    @classmethod
+    def _with_width(cls, height: int | None, info: ValidationInfo) -> int | None:
+        if "width" in info.data and (height is None) != (info.data["width"] is None):
+            raise ValueError("camera.width and camera.height belong together: give both, or neither")
+        return height
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height to ask the camera for; None: its own choice."""
+        return (self.width, self.height) if self.width and self.height else None
 
 
 class DisplaySettings(_Section):
@@ -77,8 +92,10 @@ class DisplaySettings(_Section):
 class ModelSettings(_Section):
     """The models, and what runs them."""
 
-    bundle: Path | None = Field(default=None, description="folder of the model bundle; the installed one when left out")
-    require_signature: Path | None = Field(
+    bundle: UserPath | None = Field(
+        default=None, description="folder of the model bundle; the installed one when left out"
+    )
+    require_signature: UserPath | None = Field(
         default=None, description="public key file; only bundles signed with its private key are used"
     )
     level: Level = _choice("int8", "how the weights are stored", lambda: LEVELS, closed=True)
@@ -124,7 +141,7 @@ class SlideSettings(_Section):
 class StoreSettings(_Section):
     """Where records are kept, and for how long."""
 
-    folder: Path | None = Field(
+    folder: UserPath | None = Field(
         default=None, description="data folder; see 'smearscope config show' for the one in use"
     )
     min_free_mb: int = Field(default=500, ge=0, description="megabytes of the disk that always stay free")
@@ -151,9 +168,9 @@ class Settings(_Section):
 def settings_file(given: Path | None = None) -> Path | None:
     """Return the file to read: `given`, $SMEARSCOPE_CONFIG, /etc/smearscope/config.toml, or None for the defaults."""
     if given is not None:
-        return given
+        return expand_given(given, "--config")
     if named := os.environ.get(CONFIG_VARIABLE):
-        return Path(named)
+        return expand_given(Path(named), f"${CONFIG_VARIABLE}")
     return SYSTEM_FILE if SYSTEM_FILE.exists() else None
 
 
@@ -212,19 +229,40 @@ def unknown_names(settings: Settings, text: str) -> list[Fault]:
 
 
 def data_folder(settings: Settings, given: Path | None = None) -> Path:
-    """Return the data folder: --data, $SMEARSCOPE_DATA_DIR, that of the settings, of the service, or of the user."""
+    """Return the data folder; see `find_data_folder`.
+
+    Raises:
+        SettingsError: none is named, and this user has no home to put one in.
+    """
+    found = find_data_folder(settings, given)
+    if found is None:
+        raise SettingsError(
+            f"this user has no home folder for the records; give a data folder with --data or ${DATA_VARIABLE}"
+        )
+    return found
+
+
+def find_data_folder(settings: Settings, given: Path | None = None) -> Path | None:
+    """Return the data folder: --data, $SMEARSCOPE_DATA_DIR, that of the settings, of the service, or of the user.
+
+    None: none is named, and this user has no home to put one in.
+    """
     if given is not None:
-        return given
+        return expand_given(given, "--data")
     if named := os.environ.get(DATA_VARIABLE):
-        return Path(named)
+        return expand_given(Path(named), f"${DATA_VARIABLE}")
     if settings.store.folder is not None:
         return settings.store.folder
     if state := os.environ.get("STATE_DIRECTORY"):  # systemd's, for a unit with StateDirectory=
         return Path(state.split(":", 1)[0])
     if os.access(SERVICE_DATA, os.W_OK):  # this user may maintain the records of the service
         return SERVICE_DATA
-    home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
-    return home / "smearscope"
+    if shared := os.environ.get("XDG_DATA_HOME"):
+        return Path(shared) / "smearscope"
+    try:
+        return Path.home() / ".local/share/smearscope"
+    except RuntimeError:
+        return None
 
 
 def to_toml(settings: Settings) -> str:

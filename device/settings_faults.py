@@ -46,6 +46,8 @@ def _describe(fault: ErrorDetails, model: type[BaseModel]) -> str:
     if fault["type"] == "extra_forbidden":
         return _unknown(where, model)
     own = str(fault["ctx"]["error"]) if fault["type"] == "value_error" else ""  # of a validator of ours
+    if own and fault["input"] is None:
+        return own  # of a key that is left out
     given = json.dumps(fault["input"], default=str)
     return f"{'.'.join(where)} = {given} is not allowed; {own or _allowed(where, model) or fault['msg']}"
 

@@ -17,8 +17,8 @@ from device.commands.options import (
     data_option,
     model_options,
     open_processor,
-    settings_and_data,
 )
+from device.settings import find_data_folder, load_settings
 from smear import RESEARCH_USE_ONLY
 from smear.errors import ImageError, SmearscopeError
 from smear.findings import CellMask, Finding, Frame, Quality, Refusal, RefusalCode
@@ -68,7 +68,8 @@ def command(
     A picture that cannot be read is named on stderr (and in its JSON line); the others are still examined, and
     the exit code is 1. No file is replaced but masks and overlays of an earlier run.
     """
-    settings, data = settings_and_data(config_path, data_path)
+    settings = load_settings(config_path)
+    data = find_data_folder(settings, data_path)  # only its models are used, and it may be missing
     inputs = _inputs(paths)
     names = output_names(inputs.pictures)
     with AnalysisOutputs(masks, overlays) as outputs:

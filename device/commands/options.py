@@ -93,7 +93,7 @@ def model_options(command: F) -> Callable[..., Any]:
 
 def open_processor(
     settings: Settings,
-    data: Path,
+    data: Path | None,
     choice: ModelChoice = NO_CHOICE,
     wrap: Callable[[str, Runtime], Runtime] = lambda role, model: model,
     hysteresis: "Hysteresis | None" = None,
@@ -121,11 +121,16 @@ def open_processor(
     return FrameProcessor(pipeline, settings.gate.limits(), hysteresis=hysteresis)
 
 
-def bundle_path(settings: Settings, data: Path, bundle: Path | None) -> Path:
-    """Return the folder of the bundle in use: the one named, the settings' one, or the current one."""
-    from device.bundles import MODELS, current_bundle
+def bundle_path(settings: Settings, data: Path | None, bundle: Path | None) -> Path:
+    """Return the folder of the bundle in use: the one named, the settings' one, or the current one.
 
-    return bundle or settings.model.bundle or current_bundle(data / MODELS)
+    Without a data folder, as for a user without a home, it is the one that ships.
+    """
+    from device.bundles import MODELS, current_bundle, shipped_bundle
+
+    if found := bundle or settings.model.bundle:
+        return found
+    return shipped_bundle() if data is None else current_bundle(data / MODELS)
 
 
 def settings_and_data(config: Path | None, data: Path | None) -> tuple[Settings, Path]:
@@ -137,8 +142,7 @@ def settings_and_data(config: Path | None, data: Path | None) -> tuple[Settings,
 def open_source(settings: Settings, camera: str | None, controls: dict[str, Any] | None = None) -> Camera:
     """Open the camera that `--camera` or the settings name, with the fixed `controls` of a calibration."""
     wanted = settings.camera
-    size = (wanted.width, wanted.height) if wanted.width and wanted.height else None
-    return open_camera(camera or wanted.name, pixel_size_um=wanted.pixel_size_um, size=size, controls=controls)
+    return open_camera(camera or wanted.name, pixel_size_um=wanted.pixel_size_um, size=wanted.size, controls=controls)
 
 
 def settle(source: Camera, settings: Settings) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from device.screen.display import DEFAULT_PNG, DEFAULT_SIZE, DisplayKind, DisplayRequest
+from device.user_paths import expand_given
 from smear.errors import DisplayError, SmearscopeError
 from smear.images import write_image
 
@@ -47,7 +48,8 @@ class PngDisplay:
 
 
 def _open(request: DisplayRequest) -> PngDisplay:
-    return PngDisplay(Path(request.target) if request.target else request.png_path, request.size)
+    path = expand_given(Path(request.target), "--display") if request.target else request.png_path
+    return PngDisplay(path, request.size)
 
 
 KIND = DisplayKind(

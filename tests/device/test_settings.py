@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.cli import cli
-from device.settings import GateSettings, Settings, data_folder, load_settings, parse_settings, to_toml
+from device.screen.displays import open_display
+from device.settings import GateSettings, Settings, data_folder, load_settings, parse_settings, settings_file, to_toml
 from device.settings_faults import Fault
 from smear.errors import SettingsError
+from smear.images import write_image
 from smear.inference.quality_gate import Limits
+from smear.synthetic import render
 
 
 def test_defaults_work_without_a_file(monkeypatch):
@@ -89,6 +92,69 @@ def test_the_data_folder_is_taken_from_the_nearest_source(monkeypatch, tmp_path)
     monkeypatch.setenv("SMEARSCOPE_DATA_DIR", "/env")
     assert data_folder(chosen) == Path("/env")
     assert data_folder(chosen, tmp_path) == tmp_path
+
+
+def test_a_tilde_is_the_home_wherever_a_folder_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", "/home/x")
+    monkeypatch.delenv("SMEARSCOPE_DATA_DIR", raising=False)
+    chosen = parse_settings('[store]\nfolder = "~/smears"\n[model]\nbundle = "~/b"\nrequire_signature = "~/k.pem"\n')
+    assert isinstance(chosen, Settings)
+    assert data_folder(chosen) == Path("/home/x/smears")
+    assert (chosen.model.bundle, chosen.model.require_signature) == (Path("/home/x/b"), Path("/home/x/k.pem"))
+    assert data_folder(Settings(), Path("~/given")) == Path("/home/x/given")  # --data=~/given: no shell expands that
+    monkeypatch.setenv("SMEARSCOPE_DATA_DIR", "~/env")
+    assert data_folder(chosen) == Path("/home/x/env")
+    monkeypatch.setenv("SMEARSCOPE_CONFIG", "~/c.toml")
+    assert settings_file() == Path("/home/x/c.toml")
+
+
+def test_the_pictures_of_the_screen_go_to_the_home_and_not_to_a_folder_called_tilde(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    open_display("png:~/screens/s.png", png_path=tmp_path / "other.png").close()
+    assert [path.name for path in tmp_path.iterdir()] == ["screens"]
+
+
+def test_the_home_of_nobody_is_a_fault_with_its_line_and_never_a_folder_called_so(monkeypatch):
+    faults = parse_settings('[store]\nfolder = "~nobody-of-this-name/x"\n')
+    assert isinstance(faults, list)
+    assert (faults[0].line, "no home folder is known for ~nobody-of-this-name" in faults[0].text) == (2, True)
+    monkeypatch.setenv("SMEARSCOPE_DATA_DIR", "~nobody-of-this-name/x")
+    with pytest.raises(SettingsError, match=r"\$SMEARSCOPE_DATA_DIR ~nobody.*: no home folder is known"):
+        data_folder(Settings())
+
+
+@pytest.fixture
+def homeless(monkeypatch):
+    """A user of whom the system knows no home, as the uid of a container."""
+    for name in ("HOME", "XDG_DATA_HOME", "SMEARSCOPE_DATA_DIR", "STATE_DIRECTORY", "SMEARSCOPE_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("device.settings.SERVICE_DATA", Path("/nowhere"))
+    monkeypatch.setattr("os.getuid", lambda: 54321)
+
+
+def test_without_a_home_one_line_says_to_give_a_data_folder(homeless):
+    done = CliRunner().invoke(cli, ["status"])
+    assert done.exit_code == 1
+    assert done.stderr.splitlines() == [
+        "smearscope: this user has no home folder for the records; give a data folder with --data or "
+        "$SMEARSCOPE_DATA_DIR"
+    ]
+
+
+def test_analyze_needs_no_home(homeless, tmp_path):
+    write_image(tmp_path / "field.png", render("Pre", 1).image)
+    done = CliRunner().invoke(cli, ["analyze", str(tmp_path / "field.png")], catch_exceptions=False)
+    assert done.exit_code == 0, done.stderr
+    assert "field.png" in done.stdout
+
+
+@pytest.mark.parametrize(("given", "line"), [("width = 1920", 1), ("height = 1080", 2)])
+def test_width_without_height_is_a_fault(tmp_path, given, line):
+    code, said = check(tmp_path, f"[camera]\n{given}\n")
+    assert code == 1
+    assert f"config.toml:{line}: " in said
+    assert "camera.width and camera.height belong together: give both, or neither" in said
 
 
 @given(st.text())
