@@ -32,7 +32,7 @@ def start(strategy: str, out: Path, task: int = 0, addresses: tuple[str, ...] = 
 
 def weights_of(worker: subprocess.Popen[str], out: Path) -> tuple[list[np.ndarray], int]:
     """Return the weights it ended with, and how many of them are those of the model without chance."""
-    said, _ = worker.communicate(timeout=100)
+    said, _ = worker.communicate(timeout=400)  # s; a fraction of it on an idle machine
     assert worker.returncode == 0, said
     with np.load(out / "end.npz") as stored:
         assert list(stored["epochs"]) == list(range(EPOCHS))
