@@ -19,7 +19,9 @@ from smear.inference.tflite import RUNTIMES
 from smear.registry import Registry
 
 if TYPE_CHECKING:
+    from smear.bundle.manifest import Bundle
     from smear.inference.frame_processor import FrameProcessor, Hysteresis
+    from smear.inference.proof import Use
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -97,8 +99,12 @@ def open_processor(
     choice: ModelChoice = NO_CHOICE,
     wrap: Callable[[str, Runtime], Runtime] = lambda role, model: model,
     hysteresis: "Hysteresis | None" = None,
+    path: Path | None = None,
+    prove: "Callable[[Bundle], object] | None" = None,
 ) -> "FrameProcessor":
     """Open what `choice` asks for, and the settings where it asks for nothing.
+
+    `path` is the folder of the bundle, where that was looked up already; `prove` runs it before this process does.
 
     `wrap` may put something between the pipeline and each of its models; `hysteresis` is for a live camera.
     """
@@ -107,11 +113,13 @@ def open_processor(
     from smear.inference.frame_processor import FrameProcessor
     from smear.inference.pipeline import Pipeline
 
-    path = bundle_path(settings, data, choice.bundle)
+    bundle = load_signed_bundle(path or bundle_path(settings, data, choice.bundle), settings.model.require_signature)
+    if prove is not None:
+        prove(bundle)
     runtime, level = choice.runtime or settings.model.runtime, choice.level or settings.model.level
     with quiet_native_stderr():
         pipeline = Pipeline(
-            load_signed_bundle(path, settings.model.require_signature),
+            bundle,
             level,
             runtime,
             choice.threads or settings.model.threads,
@@ -119,6 +127,20 @@ def open_processor(
             settings.model.delegate if level_spec(level).needs_delegate else None,
         )
     return FrameProcessor(pipeline, settings.gate.limits(), hysteresis=hysteresis)
+
+
+def use_of(settings: Settings, choice: ModelChoice = NO_CHOICE) -> "Use":
+    """Return how this device runs a bundle, for `smear.inference.proof`."""
+    from smear.inference.proof import Use
+
+    level = choice.level or settings.model.level
+    return Use(
+        level=level,
+        runtime=choice.runtime or settings.model.runtime,
+        threads=choice.threads or settings.model.threads,
+        delegate=settings.model.delegate if level_spec(level).needs_delegate else None,
+        cpu_fallback=settings.model.cpu_fallback,
+    )
 
 
 def bundle_path(settings: Settings, data: Path | None, bundle: Path | None) -> Path:

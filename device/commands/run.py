@@ -15,6 +15,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from device import bundles
 from device.cameras import calibration
 from device.cameras.calibration import Corrector
 from device.commands.options import (
@@ -28,6 +29,7 @@ from device.commands.options import (
     open_processor,
     open_source,
     settings_and_data,
+    use_of,
 )
 from device.commands.tables import SIMULATED, field_table, slide_summary
 from device.screen.displays import open_display
@@ -53,6 +55,7 @@ from device.system.health import read_health
 from device.system.memory import share_one_heap
 from device.system.systemd import Journal, Notifier
 from smear.errors import SmearscopeError
+from smear.inference.proof import prove
 from smear.output_files import printable
 
 INTERRUPTED = 130  # 128 + SIGINT: ended before the fields asked for were examined
@@ -87,8 +90,15 @@ def command(
     deadline = InvokeDeadline(deadlines(settings, notifier))
     hysteresis = LabelHysteresis() if settings.slide.count_once else None
     loader = ModelLoader(
-        lambda other: open_processor(
-            settings, data, replace(choice, level=other or choice.level), deadline.wrap, hysteresis
+        lambda: bundle_path(settings, data, choice.bundle),
+        lambda path, other, proven: open_processor(
+            settings,
+            data,
+            replace(choice, level=other or choice.level),
+            deadline.wrap,
+            hysteresis,
+            path,
+            (lambda bundle: prove(bundle, use_of(settings, choice))) if proven else None,
         ),
         choice.level or settings.model.level,
         settings.model.cpu_fallback,
@@ -97,7 +107,7 @@ def command(
     with ExitStack() as opened:
         opened.callback(notifier.close)
         processors = ProcessorSlot(loader.load, Corrector(calibration.load(data)))
-        processors.replace(loader.load())
+        processors.replace(loader.load(prove=bundles.is_foreign(loader.find(), data / bundles.MODELS)))
         feed = CameraWorker(
             camera or settings.camera.name,
             lambda: open_source(settings, camera, calibration.load(data).controls or None),
@@ -126,7 +136,7 @@ def command(
         recorder.start_slide(printable(slide_name) if slide_name else date_name())
         screen = LiveScreen(shown, clock, board, feed, screen_actions(recorder), settings.camera.timeout_s)
         desk = ControlHandlers(feed, examiner, recorder, board, data, clock)
-        watch = BundleWatch(lambda: bundle_path(settings, data, choice.bundle), loader, processors, board)
+        watch = BundleWatch(loader, processors, board)
         parts = other_parts(desk, watch, data)
         heartbeat = Heartbeat(notifier, clock, feed, examiner)
         with stopping(notifier) as stop, progress(console, fields) as on_examined:

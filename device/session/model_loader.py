@@ -6,43 +6,52 @@ from pathlib import Path
 from device.session.inference_worker import Processor, ProcessorSlot
 from device.session.supervisor import Board, Turn
 from smear.bundle.levels import Level, level_spec
-from smear.errors import InferenceError, RuntimeUnavailableError, SmearscopeError
+from smear.errors import BundleError, InferenceError, RuntimeUnavailableError, SmearscopeError
 
 BUNDLE = "bundle"
 ACCELERATOR = "accelerator"
 _LOOK_S = 2.0
 
-Open = Callable[[Level | None], Processor]
-"""Opens a processor at a level; None: the one that options and settings ask for."""
+Open = Callable[[Path, Level | None, bool], Processor]
+"""Opens a processor with the bundle in a folder, at a level (None: the one that options and settings ask for); when
+True, only after the bundle was proven in a process of its own."""
 
 
 class ModelLoader:
     """Opens processors for one session."""
 
-    def __init__(self, open_processor: Open, wanted: Level, cpu_fallback: bool, board: Board) -> None:
+    def __init__(
+        self, find: Callable[[], Path], open_processor: Open, wanted: Level, cpu_fallback: bool, board: Board
+    ) -> None:
+        """`find` returns the folder of the bundle that is chosen now."""
+        self.find = find
+        self.tried: tuple[object, ...] = ()  # fingerprint of the bundle last loaded, whatever came of it
         self._open = open_processor
         self._cpu_level = level_spec(wanted).cpu_level  # None: the wanted level needs no accelerator
         self._cpu_fallback = cpu_fallback
         self._board = board
         self._on_cpu = False
 
-    def load(self, failed: Exception | None = None) -> Processor:
-        """Open a processor; `failed` is what ended the one before.
+    def load(self, failed: Exception | None = None, *, prove: bool = False) -> Processor:
+        """Open a processor; `failed` is what ended the one before. `prove` is for a bundle that is new here.
 
         Raises:
+            BundleError: the chosen bundle is gone, damaged or not proven.
             RuntimeUnavailableError: its accelerator is missing, and the settings do not allow the CPU.
             SmearscopeError: it cannot be opened.
         """
+        path = self.find()
+        self.tried = fingerprint(path)  # before it is read: a swap meanwhile is noticed as one
         if self._cpu_level is None:
-            return self._open(None)
+            return self._open(path, None, prove)
         if isinstance(failed, InferenceError):
             self._give_up(failed)
         if not self._on_cpu:
             try:
-                return self._open(None)
+                return self._open(path, None, prove)
             except RuntimeUnavailableError as error:
                 self._give_up(error)
-        return self._open(self._cpu_level)
+        return self._open(path, self._cpu_level, prove)
 
     def _give_up(self, error: SmearscopeError) -> None:
         """Go on on the CPU where the settings allow it, never without saying so."""
@@ -61,35 +70,39 @@ class ModelLoader:
 class BundleWatch:
     """Notices another bundle under the path in use, and hands it over once it is proven; `work` is one part."""
 
-    def __init__(
-        self,
-        find: Callable[[], Path],
-        loader: ModelLoader,
-        processors: ProcessorSlot,
-        board: Board,
-        look_s: float = _LOOK_S,
-    ) -> None:
-        self._find = find
+    def __init__(self, loader: ModelLoader, processors: ProcessorSlot, board: Board, look_s: float = _LOOK_S) -> None:
         self._loader = loader
         self._processors = processors
         self._board = board
         self._look_s = look_s
-        self._known = fingerprint(find())
+        self._gone = False
 
     def work(self, turn: Turn) -> None:
         """Look every two seconds until told to stop."""
         while not turn.stop.wait(self._look_s):
-            now = fingerprint(self._find())
-            if now == self._known:
-                continue
-            self._known = now  # whatever comes of it: the same faulty bundle is not tried again and again
-            try:
-                processor = self._loader.load()
-            except SmearscopeError as error:
-                self._board.put(BUNDLE, f"the new bundle is refused, the old one goes on: {error}")
-            else:
-                self._processors.replace(processor)
+            self.look()
+
+    def look(self) -> None:
+        """Compare the chosen bundle with the one last loaded; the same faulty one is not tried again and again."""
+        try:
+            now = fingerprint(self._loader.find())
+        except BundleError as error:
+            self._gone = True
+            self._board.put(BUNDLE, f"the bundle loaded before goes on until the next start: {error}")
+            return
+        if now == self._loader.tried:
+            if self._gone:  # and is back
+                self._gone = False
                 self._board.clear(BUNDLE)
+            return
+        self._gone = False
+        try:
+            processor = self._loader.load(prove=True)
+        except SmearscopeError as error:
+            self._board.put(BUNDLE, f"the new bundle is refused, the old one goes on: {error}")
+        else:
+            self._processors.replace(processor)
+            self._board.clear(BUNDLE)
 
 
 def fingerprint(bundle: Path) -> tuple[object, ...]:
@@ -99,4 +112,7 @@ def fingerprint(bundle: Path) -> tuple[object, ...]:
         files = sorted((file.name, file.stat()) for file in home.iterdir())
     except OSError:
         return (str(bundle),)
-    return (str(home), *((name, facts.st_size, facts.st_mtime_ns, facts.st_ino) for name, facts in files))
+    return (
+        str(home),
+        *((name, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino) for name, facts in files),
+    )

@@ -131,23 +131,33 @@ class Bundle:
         return self.path / self._entry(role, level).file
 
     def read_model(self, role: Role, level: str) -> bytes:
-        """Return the content of the model for `role` at `level`: the bytes that have its checksum, and no others.
+        """Return the content of the model for `role` at `level`; see `read`.
 
         Raises:
             BundleError: the bundle does not carry that level, or the file was altered since.
         """
-        entry = self._entry(role, level)
-        return self._read(entry.file, entry.sha256)
+        return self.read(self._entry(role, level).file)
 
     def read(self, name: str) -> bytes:
-        """Return the content of the file `name`, one of `manifest.files`; see `read_model`.
+        """Return the content of the file `name`, one of `checksums`: the bytes that have its checksum, and no others.
 
         Raises:
             BundleError: it is not in the manifest, or was altered since.
         """
-        if name not in self.manifest.files:
+        if name not in self.checksums:
             raise BundleError(f"{name} is not in the manifest")
-        return self._read(name, self.manifest.files[name])
+        try:
+            content = read_file(self.path / inside(name))
+            if hashlib.sha256(content).hexdigest() != self.checksums[name]:
+                raise FileFault("does not match its checksum")
+        except FileFault as error:
+            raise BundleError(f"bundle {self.path}: {printable(name)} {error}; {MEND}") from error
+        return content
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """The sha256 of every file but the manifest's own, by name."""
+        return _checksums(self.manifest)
 
     def _entry(self, role: Role, level: str) -> ModelFile:
         part = self.manifest.segmenter if role == "segmenter" else self.manifest.classifier
@@ -161,18 +171,6 @@ class Bundle:
             + (f" ({why})" if why else "")
             + f"; choose one of {have}"
         )
-
-    def _read(self, name: str, sha256: str) -> bytes:
-        fault, content = "", b""
-        try:
-            content = read_file(self.path / inside(name))
-        except FileFault as error:
-            fault = str(error)
-        if not fault and hashlib.sha256(content).hexdigest() != sha256:
-            fault = "does not match its checksum"
-        if fault:
-            raise BundleError(f"bundle {self.path}: {printable(name)} {fault}; {MEND}")
-        return content
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -235,11 +233,13 @@ def find_faults(path: Path, manifest: Manifest, content: bytes | None = None) ->
 
     `content` is its manifest.json, where that was read already.
     """
-    expected = dict(manifest.files)
-    for part in (manifest.segmenter, manifest.classifier):
-        expected |= {entry.file: entry.sha256 for entry in part.levels.values()}
     faults = _manifest_faults(path, manifest_bytes(path) if content is None else content)
-    return faults + check_files(path, expected, known=(MANIFEST, CHECKSUM, SIGNATURE))
+    return faults + check_files(path, _checksums(manifest), known=(MANIFEST, CHECKSUM, SIGNATURE))
+
+
+def _checksums(manifest: Manifest) -> dict[str, str]:
+    models = [*manifest.segmenter.levels.values(), *manifest.classifier.levels.values()]
+    return manifest.files | {entry.file: entry.sha256 for entry in models}
 
 
 def _manifest_faults(path: Path, content: bytes) -> list[str]:

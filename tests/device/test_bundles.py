@@ -1,7 +1,9 @@
 """What a device does with bundles: it finds every kind of damage by file name, and survives a kill at every step."""
 
 import json
+import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from device import bundles
-from device.commands.model import command
+from device.commands.model import command, differences
 from smear.bundle import signing
 from smear.bundle.files import sha256_of
 from smear.bundle.manifest import CHECKSUM, MANIFEST, SIGNATURE, load_bundle, read_manifest, write_manifest
@@ -18,6 +20,9 @@ from smear.inference import verification
 from tests.convert.tiny import classifier, make_bundle, make_run
 from tests.device.killed import kill_at
 
+install, activate, rollback = (
+    partial(action, prove=lambda bundle: None) for action in (bundles.install, bundles.activate, bundles.rollback)
+)
 pytest.importorskip("tensorflow", reason="bundles for these tests are converted here; install the extra 'convert'")
 
 
@@ -170,8 +175,8 @@ def test_a_bundle_of_a_newer_schema_says_what_to_upgrade(bundle):
 
 def test_an_installed_bundle_is_current_and_the_one_before_is_previous(made, tmp_path):
     folder = tmp_path / "models"
-    first = bundles.install(made[0], folder)
-    second = bundles.install(made[1], folder)
+    first = install(made[0], folder)
+    second = install(made[1], folder)
 
     assert first.name.startswith("first-")
     assert bundles.target(folder, bundles.CURRENT) == second == bundles.current_bundle(folder)
@@ -181,23 +186,23 @@ def test_an_installed_bundle_is_current_and_the_one_before_is_previous(made, tmp
 
 def test_rollback_swaps_and_a_second_one_swaps_back(made, tmp_path):
     folder = tmp_path / "models"
-    first, second = (bundles.install(path, folder) for path in made)
+    first, second = (install(path, folder) for path in made)
 
-    assert bundles.rollback(folder) == first
+    assert rollback(folder) == first
     assert bundles.target(folder, bundles.PREVIOUS) == second
-    assert bundles.rollback(folder) == second
+    assert rollback(folder) == second
 
 
 def test_rollback_with_nothing_before_says_so(made, tmp_path):
-    bundles.install(made[0], tmp_path)
+    install(made[0], tmp_path)
 
     with pytest.raises(BundleError, match="no previous bundle"):
-        bundles.rollback(tmp_path)
+        rollback(tmp_path)
 
 
 def test_installing_the_current_bundle_again_changes_nothing(made, tmp_path):
-    first, second = (bundles.install(path, tmp_path) for path in made)
-    bundles.install(made[1], tmp_path)
+    first, second = (install(path, tmp_path) for path in made)
+    install(made[1], tmp_path)
 
     assert bundles.target(tmp_path, bundles.PREVIOUS) == first
     assert bundles.target(tmp_path, bundles.CURRENT) == second
@@ -205,33 +210,33 @@ def test_installing_the_current_bundle_again_changes_nothing(made, tmp_path):
 
 def test_a_damaged_bundle_is_not_installed_and_the_old_one_stays(made, bundle, tmp_path):
     folder = tmp_path / "models"
-    first = bundles.install(made[1], folder)
+    first = install(made[1], folder)
     (bundle / "segmenter.int8.tflite").write_bytes(b"")
 
     with pytest.raises(BundleError, match=r"segmenter\.int8\.tflite"):
-        bundles.install(bundle, folder)
+        install(bundle, folder)
     assert bundles.target(folder, bundles.CURRENT) == first
 
 
 def test_a_bundle_damaged_on_disk_is_mended_by_installing_it_again(made, tmp_path):
-    home = bundles.install(made[0], tmp_path)
+    home = install(made[0], tmp_path)
     (home / "MODEL_CARD.md").write_text("gone")
     assert bundles.installed(tmp_path)[0].fault is not None
 
-    assert bundles.install(made[0], tmp_path) == home
+    assert install(made[0], tmp_path) == home
     assert bundles.installed(tmp_path)[0].fault is None
 
 
 def test_activate_refuses_a_name_that_is_not_installed(made, tmp_path):
-    bundles.install(made[0], tmp_path)
+    install(made[0], tmp_path)
 
     for name in ("nobody", "../made", ".lock"):
         with pytest.raises(BundleError, match="no installed bundle is called"):
-            bundles.activate(tmp_path, name)
+            activate(tmp_path, name)
 
 
 def test_the_manifest_fields_in_which_two_bundles_differ_are_shown(made):
-    changed = {field for field, _, _ in bundles.differences(*made)}
+    changed = {field for field, _, _ in differences(*made)}
 
     assert "name" in changed
     assert "labels" not in changed
@@ -241,13 +246,13 @@ def test_a_kill_at_every_step_of_install_leaves_the_old_or_the_new_bundle_active
     steps = []
     for number in range(40):
         folder = tmp_path / str(number)
-        old = bundles.install(made[0], folder)
+        old = install(made[0], folder)
         name = kill_at(number, "install", folder, made[1], tmp_path / "log")
         active = bundles.target(folder, bundles.CURRENT)
         assert active is not None
         verification.verify(active)
         assert active == old or active.name.startswith("second-")
-        new = bundles.install(made[1], folder)  # what the kill left behind is no hindrance
+        new = install(made[1], folder)  # what the kill left behind is no hindrance
         assert bundles.target(folder, bundles.CURRENT) == new
         assert bundles.target(folder, bundles.PREVIOUS) == old
         assert not list(folder.glob(".incoming-*"))
@@ -263,7 +268,7 @@ def test_a_kill_at_every_step_of_install_leaves_the_old_or_the_new_bundle_active
 def test_a_kill_at_every_step_of_rollback_leaves_one_of_the_two_active_and_valid(made, tmp_path):
     for number in range(10):
         folder = tmp_path / str(number)
-        both = {bundles.install(path, folder) for path in made}
+        both = {install(path, folder) for path in made}
         name = kill_at(number, "rollback", folder, made[0], tmp_path / "log")
         active = bundles.target(folder, bundles.CURRENT)
         assert active in both
@@ -277,9 +282,9 @@ def test_two_installations_at_once_are_refused(made, tmp_path):
     def second_one(name):
         if name == "verify the copy":
             with pytest.raises(BundleError, match="another installation is at work"):
-                bundles.install(made[0], tmp_path)
+                install(made[0], tmp_path)
 
-    bundles.install(made[0], tmp_path, step=second_one)
+    install(made[0], tmp_path, step=second_one)
 
 
 @pytest.fixture
@@ -292,7 +297,7 @@ def test_a_signed_bundle_is_accepted_where_signatures_are_required(bundle, keys,
     signing.sign(bundle, keys[0])
 
     verification.verify(bundle, public_key=keys[1])
-    home = bundles.install(bundle, tmp_path / "models", public_key=keys[1])
+    home = install(bundle, tmp_path / "models", public_key=keys[1])
     assert (home / SIGNATURE).is_file()
 
 
@@ -334,3 +339,156 @@ def test_the_command_verifies_installs_lists_and_rolls_back(made, tmp_path):
     assert ask("rollback").startswith("current: first-")
     assert "name" in ask("diff", str(made[0]), str(made[1]))
     assert CHECKSUM in {file.name for file in bundles.target(tmp_path / "models", "current").iterdir()}
+
+
+def test_a_device_whose_chosen_bundle_is_gone_takes_no_other(made, tmp_path):
+    home = install(made[0], tmp_path)
+    assert bundles.current_bundle(tmp_path) == home
+    home.rename(tmp_path / "elsewhere")
+
+    with pytest.raises(BundleError, match=r"current leads to no bundle, so nothing is labelled; .*model activate NAME"):
+        bundles.current_bundle(tmp_path)
+    assert bundles.current_bundle(tmp_path / "nothing installed") == bundles.shipped_bundle()
+
+
+@pytest.mark.parametrize("link", ["../made", "/etc", ".", "..", ""])
+def test_a_current_link_out_of_the_folder_is_no_bundle(tmp_path, link):
+    (tmp_path / "made").mkdir()
+    models = tmp_path / "models"
+    models.mkdir()
+    if not link:
+        (models / "a").symlink_to(tmp_path / "made")
+    (models / "current").symlink_to(link or "a")
+
+    with pytest.raises(BundleError, match="leads to no bundle"):
+        bundles.current_bundle(models)
+
+
+def test_a_bundle_that_is_not_proven_under_the_settings_is_not_made_current(made, tmp_path):
+    first, second = install(made[0], tmp_path), install(made[1], tmp_path)
+    proven = []
+
+    def refuse(bundle):
+        proven.append(bundle.path.name)
+        raise BundleError("the device cannot start it")
+
+    def change_nothing(action, *words):
+        with pytest.raises(BundleError, match="cannot start it"):
+            action(*words, prove=refuse)
+        assert bundles.target(tmp_path, bundles.CURRENT) == second
+        assert bundles.target(tmp_path, bundles.PREVIOUS) == first
+
+    change_nothing(bundles.activate, tmp_path, first.name)
+    change_nothing(bundles.rollback, tmp_path)
+    change_nothing(bundles.install, made[0], tmp_path)
+    third = tmp_path.with_name("third")
+    shutil.copytree(made[0], third)
+    write_manifest(third, read_manifest(third).model_copy(update={"name": "third"}))
+    change_nothing(bundles.install, third, tmp_path)
+    assert len(proven) == 4
+    assert not list(tmp_path.glob("third*"))
+
+
+def test_the_command_proves_under_the_level_of_the_settings(made, bundle, tmp_path):
+    manifest = read_manifest(bundle)
+    classifier, segmenter = (
+        part.model_copy(update={"levels": {"float32": part.levels["float32"]}})
+        for part in (manifest.classifier, manifest.segmenter)
+    )
+    write_manifest(bundle, manifest.model_copy(update={"classifier": classifier, "segmenter": segmenter}))
+    for file in bundle.glob("*.tflite"):
+        if "float32" not in file.name:
+            file.unlink()
+    settings = tmp_path / "config.toml"
+    settings.write_text('[model]\nlevel = "int8"\n')
+
+    def ask(*words):
+        return CliRunner().invoke(command, ["--config", str(settings), "--data", str(tmp_path), *words])
+
+    refused = ask("install", str(bundle))
+    assert isinstance(refused.exception, BundleError)
+    assert "no segmenter at level 'int8'; choose one of float32" in str(refused.exception)
+    assert not list((tmp_path / "models").glob("[!.]*"))
+    settings.write_text('[model]\nlevel = "float32"\n')
+    assert ask("install", str(bundle)).exit_code == 0
+    settings.write_text('[model]\nlevel = "int8"\n')
+    for words in (("verify", str(bundle)), ("activate", bundles.target(tmp_path / "models", "current").name)):
+        assert isinstance(ask(*words).exception, BundleError)
+
+
+def test_the_unsigned_twin_of_a_signed_bundle_gets_its_signature(bundle, keys, tmp_path):
+    models = tmp_path / "models"
+    home = install(bundle, models)
+    assert not (home / SIGNATURE).exists()
+    signing.sign(bundle, keys[0])
+
+    assert install(bundle, models, public_key=keys[1]) == home
+    assert (home / SIGNATURE).read_bytes() == (bundle / SIGNATURE).read_bytes()
+    (bundle / SIGNATURE).unlink()
+    install(bundle, models)
+    assert (home / SIGNATURE).exists()
+
+
+@pytest.mark.parametrize("signature", [b"", b"of somebody", bytes(63), bytes(65), b"\xff" * 64])
+def test_what_is_no_signature_is_a_fault_also_where_none_is_required(made, bundle, tmp_path, signature):
+    home = install(made[0], tmp_path)
+    for path in (bundle, home):
+        (path / SIGNATURE).write_bytes(signature)
+
+    assert "manifest.sig is no Ed25519 signature" in fault(bundle)
+    for action in (lambda: install(bundle, tmp_path), lambda: activate(tmp_path, home.name)):
+        with pytest.raises(BundleError, match="is no Ed25519 signature"):
+            action()
+    assert "is no Ed25519 signature" in bundles.installed(tmp_path)[0].fault
+    assert install(made[0], tmp_path) == home  # puts it right
+    assert not (home / SIGNATURE).exists()
+
+
+def test_links_and_pipes_in_place_of_lock_and_signature_are_refused_without_waiting(made, bundle, keys, tmp_path):
+    models = tmp_path / "models"
+    models.mkdir()
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (models / ".lock").symlink_to(victim)
+    with pytest.raises(BundleError, match=r"\.lock: cannot be opened"):
+        install(made[0], models)
+    assert victim.read_text() == "mine"
+    (models / ".lock").unlink()
+    os.mkfifo(models / ".lock")
+    with pytest.raises(BundleError, match=r"\.lock: no regular file"):
+        install(made[0], models)
+    os.mkfifo(bundle / SIGNATURE)
+    for key in (None, keys[1]):
+        assert "manifest.sig is no regular file" in fault(bundle, public_key=key)
+    (bundle / SIGNATURE).unlink()
+    (bundle / SIGNATURE).symlink_to(victim)
+    assert "manifest.sig is a symbolic link" in fault(bundle)
+
+
+def test_only_what_was_neither_shipped_nor_installed_is_foreign(made, tmp_path):
+    home = install(made[0], tmp_path / "models")
+    assert not bundles.is_foreign(home, tmp_path / "models")
+    assert not bundles.is_foreign(tmp_path / "models" / "current", tmp_path / "models")
+    assert not bundles.is_foreign(bundles.shipped_bundle(), tmp_path / "models")
+    assert bundles.is_foreign(made[0], tmp_path / "models")
+
+
+def test_list_and_diff_fit_eighty_columns_and_show_no_control_characters(made, bundle, tmp_path):
+    write_manifest(bundle, read_manifest(bundle).model_copy(update={"git_revision": "\x1b[31m" + "a" * 40}))
+    data = tmp_path / "data"
+    install(made[0], data / "models")
+    (install(made[1], data / "models") / "MODEL_CARD.md").write_text("damaged")
+
+    def lines(*words):
+        done = CliRunner().invoke(command, ["--data", str(data), *words], catch_exceptions=False)
+        assert done.exit_code == 0
+        assert "\x1b" not in done.output
+        return done.output.splitlines()
+
+    shown = lines("list")
+    assert any("first-" in line and "(previous)" in line for line in shown)
+    assert any("MODEL_CARD.md does not match its checksum" in line for line in shown)
+    assert all(len(line) <= 80 for line in shown if "not usable" not in line)
+    changed = lines("diff", str(made[0]), str(bundle))
+    assert "git_revision" in changed
+    assert max(len(line) for line in changed[2:]) <= 80

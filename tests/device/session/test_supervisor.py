@@ -304,15 +304,15 @@ def test_a_bundle_swapped_while_running_is_taken_over_and_a_faulty_one_is_refuse
     content.write_text("Pre")
     opened: list[Models] = []
 
-    def open_it(level):
+    def open_it(path, level, prove):
         if content.read_text() == "broken":
             raise BundleError("manifest.json does not match its checksum")
         opened.append(Models(content.read_text()))
         return opened[-1]
 
     def parts(bench):
-        loader = ModelLoader(open_it, "int8", False, bench.board)
-        return [Part("bundle", BundleWatch(lambda: bundle, loader, bench.processors, bench.board, 0.02).work)]
+        loader = ModelLoader(lambda: bundle, open_it, "int8", False, bench.board)
+        return [Part("bundle", BundleWatch(loader, bench.processors, bench.board, 0.02).work)]
 
     with Bench(tmp_path / "data", parts=parts) as bench:
         bench.fields()
@@ -327,26 +327,26 @@ def test_a_bundle_swapped_while_running_is_taken_over_and_a_faulty_one_is_refuse
     kept(bench)
 
 
-def test_an_accelerator_that_is_missing_or_dies_is_replaced_only_where_it_may_be():
+def test_an_accelerator_that_is_missing_or_dies_is_replaced_only_where_it_may_be(tmp_path):
     from device.session.supervisor import Board
     from device.system.systemd import Journal
 
     levels: list[object] = []
 
-    def open_it(level):
+    def open_it(path, level, prove):
         levels.append(level)
         if level is None and len(levels) > 1:
             raise RuntimeUnavailableError("delegate libedgetpu.so.1 cannot be loaded")
         return Models()
 
     board = Board(Journal({}))
-    strict = ModelLoader(open_it, "edgetpu", False, board)
+    strict = ModelLoader(lambda: tmp_path, open_it, "edgetpu", False, board)
     strict.load()
     with pytest.raises(RuntimeUnavailableError, match="cpu_fallback"):
         strict.load()
     with pytest.raises(RuntimeUnavailableError, match="cpu_fallback"):
         strict.load(InferenceError("the Edge TPU went away"))
-    lenient = ModelLoader(open_it, "edgetpu", True, board)
+    lenient = ModelLoader(lambda: tmp_path, open_it, "edgetpu", True, board)
     lenient.load()
     assert levels[-1] == "int8"
     assert "slow: on the CPU with int8" in board.faults["accelerator"]
