@@ -15,7 +15,7 @@ from device.cameras.registry import CAMERAS, camera_kind, open_camera
 from device.screen.displays import AUTO as DISPLAY_AUTO
 from device.screen.displays import DISPLAYS, PNG, choose_display, display_kind
 from device.settings import Settings
-from device.store.database import writer_is_alive
+from device.store.database import DATABASE, LOCK, Writer, not_ours, writer_of
 from device.store.retention import MEGABYTE, free_bytes_of
 from device.system.health import read_health, throttle_words
 from smear.bundle.manifest import load_bundle
@@ -146,7 +146,14 @@ def check_disk(settings: Settings, data: Path) -> Check:
     if free < wanted:
         text = f"{data}: {free:.0f} MB free, {wanted} MB must stay free; delete slides or lower store.min_free_mb"
         return Check("data folder", False, text)
-    busy = ", a smearscope is recording into it" if writer_is_alive(data) else ""
+    for name in (LOCK, DATABASE):
+        if fault := not_ours(data / name):
+            return Check("data folder", False, f"{data}: {fault}")
+    writer = writer_of(data)
+    if writer is Writer.UNKNOWN:
+        text = f"{data}: its file system cannot lock files; give a folder on another disk with --data"
+        return Check("data folder", False, text)
+    busy = ", a smearscope is recording into it" if writer is Writer.ANOTHER else ""
     return Check("data folder", True, f"{data}: {free / 1000:.1f} GB free{busy}")
 
 

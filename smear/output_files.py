@@ -4,14 +4,19 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePath
 from types import TracebackType
+from typing import IO
 
 from smear.errors import StoreError
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS})  # FAT on some kernels, FUSE, network shares
+
+_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+_MODE = 0o666  # before the umask
 
 Replaceable = Callable[[bytes], bool]
 """Tells from the first `HEAD_BYTES` of an existing file whether it may be replaced."""
@@ -67,26 +72,29 @@ class OutputFolder:
         Raises:
             StoreError: as `write`, but for a full disk.
         """
-        *folders, last = self._parts(name)
-        parent = os.dup(self._descriptor)
         try:
-            for folder in folders:
-                try:
-                    inner = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
-                except FileNotFoundError:
-                    return
-                os.close(parent)
-                parent = inner
-            self._require_regular(parent, last, name, may_replace)
+            with self._inside(name) as (parent, last):
+                self._require_regular(parent, last, name, may_replace)
+        except FileNotFoundError:
+            return
         except OSError as error:
             raise self._cannot(name, error) from error
-        finally:
-            os.close(parent)
 
-    def write(self, name: PurePath | str, data: bytes, may_replace: Replaceable | None = None) -> None:
-        """Write `data` to `name`, a relative path whose folders are made where they are missing.
+    def write(
+        self, name: PurePath | str, data: bytes, may_replace: Replaceable | None = None, mode: int = _MODE
+    ) -> None:
+        """Write `data` to `name`; see `writing`."""
+        with self.writing(name, may_replace, mode) as file:
+            file.write(data)
+
+    @contextmanager
+    def writing(
+        self, name: PurePath | str, may_replace: Replaceable | None = None, mode: int = _MODE
+    ) -> Iterator[IO[bytes]]:
+        """Open `name`, a relative path whose folders are made where they are missing, to be written from its beginning.
 
         The file appears by write, fsync, rename and fsync of its folder: a power cut leaves the old one or the new one.
+        The umask takes from `mode`; folders that are made get the same with the right to enter.
 
         Raises:
             StoreError: the disk is full or read-only; `name` leads out of the folder or over a symbolic link; or it is
@@ -97,17 +105,65 @@ class OutputFolder:
         part = f".{os.getpid()}-{secrets.token_hex(8)}.part"  # without `last`, which may be as long as names can be
         try:
             for folder in folders:
-                parent = _entered(parent, folder)
+                parent = _entered(parent, folder, mode)
             self._require_regular(parent, last, name, may_replace)
             try:
-                _write_synced(parent, part, data)
+                with _new_file(parent, part, mode) as file:
+                    yield file
+                    file.flush()
+                    os.fsync(file.fileno())
                 os.rename(part, last, src_dir_fd=parent, dst_dir_fd=parent)
-            except OSError:
+            except BaseException:
                 _remove(parent, part)
                 raise
             _sync_folder(parent)
         except OSError as error:
             raise self._cannot(name, error) from error
+        finally:
+            os.close(parent)
+
+    def read(self, name: PurePath | str) -> bytes | None:
+        """Return what is in the regular file `name`; None where there is none, or a symbolic link on the way.
+
+        Raises:
+            StoreError: `name` leads out of the folder, or the file cannot be read.
+        """
+        try:
+            with self._inside(name) as (parent, last):
+                descriptor = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+                with os.fdopen(descriptor, "rb") as file:
+                    return file.read() if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+        except OSError as error:
+            if error.errno in _NOT_THERE:
+                return None
+            raise StoreError(f"cannot read {printable(self.path / name)}: {_reason(error)}") from error
+
+    def remove(self, name: PurePath | str) -> bool:
+        """Remove the file `name`, or the symbolic link that stands there; return False where there is none.
+
+        Raises:
+            StoreError: `name` leads out of the folder, or the file cannot be removed.
+        """
+        try:
+            with self._inside(name) as (parent, last):
+                os.unlink(last, dir_fd=parent)
+        except OSError as error:
+            if error.errno in _NOT_THERE:
+                return False
+            raise StoreError(f"cannot remove {printable(self.path / name)}: {_reason(error)}") from error
+        return True
+
+    @contextmanager
+    def _inside(self, name: PurePath | str) -> Iterator[tuple[int, str]]:
+        """Give a descriptor of the folder of `name`, and the last part of `name`."""
+        *folders, last = self._parts(name)
+        parent = os.dup(self._descriptor)
+        try:
+            for folder in folders:
+                inner = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
+                os.close(parent)
+                parent = inner
+            yield parent, last
         finally:
             os.close(parent)
 
@@ -153,10 +209,19 @@ def write_atomic(path: Path, data: bytes) -> None:
         folder.write(path.name, data)
 
 
-def _entered(parent: int, folder: str) -> int:
+def sync_folder(path: Path) -> None:
+    """Make the names in `path` survive a power cut, where the file system can do that."""
+    descriptor = os.open(path, _FOLDER)
+    try:
+        _sync_folder(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _entered(parent: int, folder: str, mode: int) -> int:
     """Return a descriptor of `folder` in `parent`, made where it is missing, and close `parent`."""
     try:
-        os.mkdir(folder, dir_fd=parent)
+        os.mkdir(folder, mode | (mode & 0o444) >> 2, dir_fd=parent)
     except FileExistsError:
         made = False
     else:
@@ -168,12 +233,9 @@ def _entered(parent: int, folder: str) -> int:
     return inner
 
 
-def _write_synced(parent: int, name: str, data: bytes) -> None:
+def _new_file(parent: int, name: str, mode: int) -> IO[bytes]:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(name, flags, 0o666, dir_fd=parent), "wb") as file:  # the umask says who may read it
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    return os.fdopen(os.open(name, flags, mode, dir_fd=parent), "wb")
 
 
 def _sync_folder(folder: int) -> None:

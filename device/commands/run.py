@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from types import FrameType
 
@@ -31,7 +30,17 @@ from device.commands.options import (
     settings_and_data,
     use_of,
 )
-from device.commands.tables import SIMULATED, field_table, slide_summary
+from device.commands.recording import (
+    begin_slide,
+    circumstances,
+    close_slide,
+    date_is_known,
+    date_name,
+    open_store,
+    start_over,
+    sum_up,
+)
+from device.commands.tables import SIMULATED
 from device.screen.displays import open_display
 from device.screen.layout import Button
 from device.screen.live_screen import LiveScreen, PatientDisplay
@@ -43,23 +52,19 @@ from device.session.invoke_deadline import Deadlines, InvokeDeadline
 from device.session.label_hysteresis import LabelHysteresis
 from device.session.model_loader import BundleWatch, ModelLoader
 from device.session.results import Examined
+from device.session.retention_worker import RETENTION, RetentionWorker
 from device.session.session import Heartbeat, run_session
 from device.session.supervisor import Board, Part, Supervisor
 from device.settings import Settings
-from device.store import Circumstances, Store
-from device.store.database import move_aside
 from device.store.duplicate_fields import FieldTracker
 from device.store.recorder import Recorder
-from device.system.clock import Clock, SystemClock, boot_id, clock_synced
-from device.system.health import read_health
+from device.system.clock import Clock, SystemClock
 from device.system.memory import share_one_heap
 from device.system.systemd import Journal, Notifier
 from smear.errors import SmearscopeError
 from smear.inference.proof import prove
-from smear.output_files import printable
 
 INTERRUPTED = 130  # 128 + SIGINT: ended before the fields asked for were examined
-TABLE_ROWS = 30  # a terminal page; the rest is in 'smearscope slides show'
 
 
 @click.command()
@@ -133,24 +138,26 @@ def command(
         opened.callback(examiner.close)
         if feed.simulated:
             console.print(SIMULATED, style="bold yellow", markup=False)
-        recorder.start_slide(printable(slide_name) if slide_name else date_name())
+        begin_slide(recorder, slide_name, feed.simulated, console)
         screen = LiveScreen(shown, clock, board, feed, screen_actions(recorder), settings.camera.timeout_s)
         desk = ControlHandlers(feed, examiner, recorder, board, data, clock)
         watch = BundleWatch(loader, processors, board)
-        parts = other_parts(desk, watch, data)
+        parts = other_parts(desk, watch, RetentionWorker(recorder, board, date_is_known), data)
         heartbeat = Heartbeat(notifier, clock, feed, examiner)
-        with stopping(notifier) as stop, progress(console, fields) as on_examined:
+        with stopping(notifier) as (stop, hung_up), progress(console, fields) as on_examined:
             failure = end_of(
                 lambda: run_session(
                     Supervisor(clock, board), feed, examiner, screen, heartbeat, stop, on_examined, parts
                 ),
                 stop,
             )
-            recorder.end_slide()
-        sum_up(recorder, data, shown)
+            not_closed = close_slide(recorder, leave_open=hung_up.is_set())
+        sum_up(recorder, data)
+        if shown.path:
+            click.echo(f"Screen: {shown.path}")
     if failure is not None:
         raise failure
-    finish(examiner, recorder, interrupted=fields is not None and stop.is_set())
+    finish(examiner, recorder, not_closed, interrupted=fields is not None and stop.is_set())
 
 
 def end_of(session: Callable[[], None], stop: threading.Event) -> SmearscopeError | None:
@@ -164,10 +171,14 @@ def end_of(session: Callable[[], None], stop: threading.Event) -> SmearscopeErro
     return None
 
 
-def other_parts(desk: ControlHandlers, watch: BundleWatch, data: Path) -> list[Part]:
+def other_parts(desk: ControlHandlers, watch: BundleWatch, retention: RetentionWorker, data: Path) -> list[Part]:
     """Return what runs beside camera and inference; without it the fields go on, so its faults end nothing."""
     server = ControlServer(socket_path(data), desk.answers())
-    return [Part("control", server.work, patient=True), Part("bundle", watch.work, patient=True)]
+    return [
+        Part("control", server.work, patient=True),
+        Part("bundle", watch.work, patient=True),
+        Part(RETENTION, retention.work, patient=True),
+    ]
 
 
 def deadlines(settings: Settings, notifier: Notifier) -> Deadlines:
@@ -182,43 +193,6 @@ def screen_of(name: str, data: Path, board: Board, clock: Clock, patient: bool) 
     return PatientDisplay(lambda: open_display(name, png_path=data / "screen.png"), board, clock, closable=not patient)
 
 
-def start_over(settings: Settings, data: Path, console: Console) -> Store:
-    """Move a store that was found damaged while it was open aside, and open a new one."""
-    aside = move_aside(data, SystemClock().wall_s())
-    console.print(
-        f"the store was damaged; it was moved to {aside} and a new one was started", style="yellow", markup=False
-    )
-    return open_store(settings, data, console)
-
-
-def open_store(settings: Settings, data: Path, console: Console) -> Store:
-    """Open the store for recording, say what it found, and forget what is too old."""
-    store = Store.record(data, settings.store.retention(), busy_timeout_s=settings.store.busy_timeout_s)
-    for notice in store.notices:
-        console.print(notice, style="yellow", markup=False)
-    if clock_synced():  # else a wrong date could make everything look old
-        store.forget_old()
-    return store
-
-
-def circumstances(simulated: bool, calibration_id: str | None) -> Circumstances:
-    """Return what is true of the machine now."""
-    health = read_health()
-    return Circumstances(
-        simulated=simulated,
-        calibration_id=calibration_id,
-        boot_id=boot_id(),
-        clock_synced=clock_synced(),
-        throttled=health.throttled,
-        temperature_c=health.temperature_c,
-    )
-
-
-def date_name() -> str:
-    """Return a slide's name for who gives none: the local date and time."""
-    return datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
 def screen_actions(recorder: Recorder) -> dict[Button, Callable[[], object]]:
     """Return what each button on the screen does."""
     return {
@@ -229,23 +203,30 @@ def screen_actions(recorder: Recorder) -> dict[Button, Callable[[], object]]:
 
 
 @contextmanager
-def stopping(notifier: Notifier) -> Iterator[threading.Event]:
-    """Let Ctrl-C and SIGTERM set an event, so that the field under examination is finished and recorded.
+def stopping(notifier: Notifier) -> Iterator[tuple[threading.Event, threading.Event]]:
+    """Let Ctrl-C, SIGTERM and SIGHUP set an event, so that the field under examination is finished and recorded.
 
+    The second event is set by SIGHUP: the terminal is gone, perhaps with the network, and nobody asked for an end.
     A second Ctrl-C interrupts at once.
     """
-    stop = threading.Event()
+    stop, hung_up = threading.Event(), threading.Event()
 
     def on_interrupt(number: int, frame: FrameType | None) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    def on_hang_up(number: int, frame: FrameType | None) -> None:
+        hung_up.set()
+        stop.set()
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     signal.signal(signal.SIGINT, on_interrupt)
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
+    if before[signal.SIGHUP] is not signal.SIG_IGN:  # nohup
+        signal.signal(signal.SIGHUP, on_hang_up)
     try:
-        yield stop
+        yield stop, hung_up
     finally:
         notifier.stopping()
         for number, handler in before.items():
@@ -265,28 +246,17 @@ def progress(console: Console, fields: int | None) -> Iterator[Callable[[Examine
         yield on_examined
 
 
-def sum_up(recorder: Recorder, data: Path, shown: PatientDisplay) -> None:
-    """Print the table of fields, the summary of each slide, and where everything is."""
-    console, store = Console(), recorder.store
-    for number in recorder.slides:
-        record = store.slide(number)
-        if latest := store.latest_fields(number, TABLE_ROWS)[::-1]:
-            console.print(field_table(latest, record))
-        console.print(slide_summary(record, recorder.seen_before_in.get(number, 0)))
-        click.echo(f"Stored: slide {number} in {data} (again: smearscope slides show {number})")
-    if shown.path:
-        click.echo(f"Screen: {shown.path}")
-
-
-def finish(examiner: InferenceWorker, recorder: Recorder, interrupted: bool) -> None:
+def finish(examiner: InferenceWorker, recorder: Recorder, not_closed: str | None, interrupted: bool) -> None:
     """Exit with what the session came to: 0 when all is well."""
-    for text in examiner.unreadable:
+    for text in examiner.unreadable_reasons:
         click.echo(f"smearscope: {text}", err=True)
     if examiner.unreadable:
-        click.echo(f"smearscope: {len(examiner.unreadable)} pictures could not be read", err=True)
+        click.echo(f"smearscope: {examiner.unreadable} pictures could not be read", err=True)
     if recorder.not_stored:
         click.echo(f"smearscope: {recorder.not_stored} fields were not stored: {recorder.last_fault}", err=True)
+    if not_closed:
+        click.echo(f"smearscope: the slide could not be ended: {not_closed}", err=True)
     if interrupted:
         sys.exit(INTERRUPTED)
-    if examiner.unreadable or recorder.not_stored:
+    if examiner.unreadable or recorder.not_stored or not_closed:
         sys.exit(1)

@@ -1,10 +1,14 @@
 """`smearscope slides`: look at, take out and mark what was recorded."""
 
+import functools
+import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 import click
 from rich.console import Console
@@ -12,10 +16,19 @@ from rich.progress import Progress
 
 from device.commands.options import config_option, data_option, settings_and_data
 from device.commands.tables import field_table, slide_summary, slide_table
-from device.store import Store
+from device.store import SlideRecord, Store
 from device.store.export import slide_json, write_csv, write_json, write_training_folder, write_zip
+from device.store.rows import NONE_OF_THEM
 from smear.classes import LABELS
 from smear.errors import StoreError
+from smear.output_files import OutputFolder, printable
+
+FIELD = click.IntRange(1, 2**63 - 1)  # the numbers that a database can hold
+FORMATS = ("csv", "json", "zip", "training")
+STREAM = "-"
+
+Export = Callable[[IO[bytes], Callable[[], None]], None]
+"""Writes a file; calls its second argument after each field."""
 
 
 @click.group()
@@ -23,26 +36,34 @@ from smear.errors import StoreError
 @config_option
 @click.pass_context
 def command(ctx: click.Context, data_path: Path | None, config_path: Path | None) -> None:
-    """List, show, export, review, keep or delete recorded slides."""
-    settings, data = settings_and_data(config_path, data_path)
+    """List, show, export, review, keep or delete recorded slides. SLIDE is the number of a slide, or its name."""
+    ctx.obj = data_path, config_path
 
-    def open_store() -> Store:  # only when a sub-command asks, so that its --help works without a store
-        return ctx.with_resource(Store.read(data, settings.store.busy_timeout_s))
 
-    ctx.obj = open_store
+def with_store(function: Callable[..., None]) -> Callable[..., Any]:
+    """Give the command the store that --data names, here or after 'slides'; opened when the command runs."""
+
+    @functools.wraps(function)
+    def opened(*, data_path: Path | None, config_path: Path | None, **values: Any) -> None:
+        group_data, group_config = click.get_current_context().obj
+        settings, data = settings_and_data(config_path or group_config, data_path or group_data)
+        with Store.read(data, settings.store.busy_timeout_s) as store:
+            function(store, **values)
+
+    return data_option(config_option(opened))
 
 
 @command.command(name="list")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Newest slides to list.")
-@click.option("--before", type=int, metavar="SLIDE", help="Only slides older than this one.")
+@click.option("--limit", type=FIELD, default=20, show_default=True, help="Newest slides to list.")
+@click.option("--before", type=FIELD, metavar="SLIDE", help="Only slides older than this one.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.pass_obj
-def list_(open_store: Callable[[], Store], limit: int, before: int | None, as_json: bool) -> None:
+@with_store
+def list_(store: Store, limit: int, before: int | None, as_json: bool) -> None:
     """List the slides, newest first."""
-    slides = open_store().slides(limit, before)
+    slides = store.slides(limit, before)
     if as_json:
         for slide in slides:
-            click.echo(json.dumps(slide_json(slide), ensure_ascii=False))
+            click.echo(json.dumps(_json(store, slide), ensure_ascii=False))
     elif slides:
         Console().print(slide_table(slides))
     else:
@@ -50,103 +71,105 @@ def list_(open_store: Callable[[], Store], limit: int, before: int | None, as_js
 
 
 @command.command()
-@click.argument("slide_id", metavar="SLIDE", type=int)
-@click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="Fields to show.")
-@click.option("--after", type=int, default=0, metavar="FIELD", help="Only fields recorded after this one.")
+@click.argument("slide_name", metavar="SLIDE")
+@click.option("--limit", type=click.IntRange(0, 2**63 - 1), default=20, show_default=True, help="Fields to show.")
+@click.option(
+    "--after",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    metavar="FIELD",
+    help="Only fields recorded after this one.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@click.pass_obj
-def show(open_store: Callable[[], Store], slide_id: int, limit: int, after: int, as_json: bool) -> None:
+@with_store
+def show(store: Store, slide_name: str, limit: int, after: int, as_json: bool) -> None:
     """Sum up one slide and list its fields."""
-    store = open_store()
-    slide, fields = store.slide(slide_id), store.fields(slide_id, limit, after)
+    slide = store.slide_called(slide_name)
+    fields = store.fields(slide.id, limit, after)
     if as_json:
-        shown = slide_json(slide) | {"fields": [record.to_json() for record in fields]}
+        shown = _json(store, slide) | {"fields": [record.to_json() for record in fields]}
         click.echo(json.dumps(shown, ensure_ascii=False))
         return
     console = Console()
     if fields:
         console.print(field_table(fields, slide))
-    console.print(slide_summary(slide))
+    console.print(slide_summary(slide, store.reviewed_counts(slide.id)))
     if fields and len(fields) == limit:
-        click.echo(f"more fields: smearscope slides show {slide_id} --after {fields[-1].id}")
+        click.echo(f"more fields: smearscope slides show {slide.id} --after {fields[-1].id}")
 
 
 @command.command()
-@click.argument("slide_id", metavar="[SLIDE]", type=int, required=False)
+@click.argument("slide_name", metavar="[SLIDE]", required=False)
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(["csv", "json", "zip", "training"]),
+    type=click.Choice(FORMATS),
     default="zip",
     show_default=True,
     help="training: every reviewed field of all slides, as 'smearscope train' reads them.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="File or folder to write.  [default: slide-N.<format>]")
-@click.pass_obj
-def export(open_store: Callable[[], Store], slide_id: int | None, kind: str, out: Path | None) -> None:
-    """Write a slide as CSV, JSON or a zip with photographs and checksums; '--out -' writes to the terminal."""
-    store = open_store()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="File to write, a folder for it, or '-' for standard output.  [default: slide-N.<format>]",
+)
+@with_store
+def export(store: Store, slide_name: str | None, kind: str, out: Path | None) -> None:
+    """Write a slide as CSV, JSON or a zip with photographs and checksums; '--out -' writes to standard output."""
     if kind == "training":
-        folder = out or Path("reviewed")
-        with _bar(sum(1 for _ in store.reviewed())) as step:
-            written = write_training_folder(store, folder, step)
-        click.echo(f"{folder}: " + ", ".join(f"{n} {name}" for name, n in written.items()))
+        _export_training(store, out)
         return
-    if slide_id is None:
+    if slide_name is None:
         raise click.UsageError("which slide? 'smearscope slides list' shows them; then: slides export SLIDE")
-    total = store.slide(slide_id).tally.total
-    if kind in {"csv", "json"} and str(out) == "-":
-        (write_csv if kind == "csv" else write_json)(store, slide_id, sys.stdout)
+    slide = store.slide_called(slide_name)
+    write = _writer(store, slide.id, kind)
+    if str(out) == STREAM:
+        if kind == "zip" and sys.stdout.isatty():
+            raise click.UsageError("a zip is no text for a terminal; add '> slide.zip', or give a file with --out")
+        write(sys.stdout.buffer, lambda: None)
         return
-    path = out or Path(f"slide-{slide_id}.{kind}")
-    with _bar(total) as step:
-        if kind == "zip":
-            write_zip(store, slide_id, path, step)
-        else:
-            _write_text(store, slide_id, path, kind, step)
-    click.echo(f"wrote {path}")
+    path = out or Path()
+    if path.is_dir() or str(out or "").endswith(os.sep):
+        path /= f"slide-{slide.id}.{kind}"
+    with _bar(slide.tally.total) as step, OutputFolder(path.parent) as folder, folder.writing(path.name) as file:
+        write(file, step)
+    click.echo(f"wrote {printable(path)}")
 
 
 @command.command()
-@click.argument("field_id", metavar="[FIELD]", type=int, required=False)
-@click.option("--label", type=click.Choice(LABELS), help="What it is.")
+@click.argument("field_id", metavar="[FIELD]", type=FIELD, required=False)
+@click.option("--label", type=click.Choice(LABELS, case_sensitive=False), help="What it is.")
 @click.option("--none", "none_of_them", is_flag=True, help="It is none of the classes.")
 @click.option("--ask", is_flag=True, help="Put it into the queue.")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Fields to list.")
-@click.pass_obj
-def review(
-    open_store: Callable[[], Store],
-    field_id: int | None,
-    label: str | None,
-    none_of_them: bool,
-    ask: bool,
-    limit: int,
-) -> None:
+@click.option("--limit", type=FIELD, default=20, show_default=True, help="Fields to list.")
+@with_store
+def review(store: Store, field_id: int | None, label: str | None, none_of_them: bool, ask: bool, limit: int) -> None:
     """List the fields that wait for a person, or say what FIELD is."""
-    store = open_store()
     if field_id is None:
+        if label is not None or none_of_them or ask:
+            raise click.UsageError("which field? 'smearscope slides review' lists those that wait")
         waiting = store.to_review(limit)
         for record in waiting:
             why = "; ".join(map(str, record.refusals)) or "asked for"
-            click.echo(f"field {record.id}  slide {record.slide_id}  {store.image_path(record)}  {why}")
+            photograph = printable(store.image_path(record) or "no photograph")
+            click.echo(f"field {record.id}  slide {record.slide_id}  {photograph}  {why}")
         click.echo(f"{len(waiting)} waiting" + ("; say: smearscope slides review FIELD --label Pre" if waiting else ""))
         return
     if (label is not None) + none_of_them + ask != 1:
         raise click.UsageError("say one of --label CLASS, --none or --ask")
     store.field(field_id)  # a clear error where there is none
-    store.set_review(field_id, wanted=ask, label="" if none_of_them else label)
+    store.set_review(field_id, wanted=ask, label=NONE_OF_THEM if none_of_them else label)
     click.echo(f"field {field_id}: " + ("waits for review" if ask else f"reviewed as {label or 'none of the classes'}"))
 
 
 @command.command()
-@click.argument("slide_id", metavar="SLIDE", type=int)
-@click.option("--field", "field_id", type=int, help="Only this field of it.")
+@click.argument("slide_name", metavar="SLIDE")
+@click.option("--field", "field_id", type=FIELD, help="Only this field of it.")
 @click.option("--off", is_flag=True, help="Take the mark away.")
-@click.pass_obj
-def keep(open_store: Callable[[], Store], slide_id: int, field_id: int | None, off: bool) -> None:
+@with_store
+def keep(store: Store, slide_name: str, field_id: int | None, off: bool) -> None:
     """Mark a slide, or one field, so that it is never removed to make room."""
-    store = open_store()
-    store.slide(slide_id)
+    slide_id = store.slide_called(slide_name).id
     if field_id is None:
         store.set_keep(not off, slide_id=slide_id)
     elif store.field(field_id).slide_id == slide_id:
@@ -158,28 +181,44 @@ def keep(open_store: Callable[[], Store], slide_id: int, field_id: int | None, o
 
 
 @command.command()
-@click.argument("slide_id", metavar="SLIDE", type=int)
+@click.argument("slide_name", metavar="SLIDE")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.pass_obj
-def delete(open_store: Callable[[], Store], slide_id: int, yes: bool) -> None:
+@with_store
+def delete(store: Store, slide_name: str, yes: bool) -> None:
     """Remove a slide with all its fields and photographs for good."""
-    store = open_store()
-    slide = store.slide(slide_id)
+    slide = store.slide_called(slide_name)
     if not yes:
-        click.confirm(f"delete slide {slide_id} ({slide.name}) with {slide.tally.total} fields?", abort=True)
-    store.delete_slide(slide_id)
-    click.echo(f"slide {slide_id} is deleted")
+        click.confirm(f"delete slide {slide.id} ({slide.name}) with {slide.tally.total} fields?", abort=True)
+    store.delete_slide(slide.id)
+    click.echo(f"slide {slide.id} is deleted")
 
 
-def _write_text(store: Store, slide_id: int, path: Path, kind: str, step: Callable[[], None]) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="") as out:
-            (write_csv if kind == "csv" else write_json)(store, slide_id, out, step)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise StoreError(f"cannot write {path}: {error.strerror}; free some space or choose another folder") from error
+def _json(store: Store, slide: SlideRecord) -> dict[str, Any]:
+    return slide_json(slide, store.reviewed_counts(slide.id))
+
+
+def _writer(store: Store, slide_id: int, kind: str) -> Export:
+    def write(out: IO[bytes], step: Callable[[], None]) -> None:
+        if kind == "zip":
+            write_zip(store, slide_id, out, step)
+            return
+        text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
+        if kind == "csv":
+            write_csv(store, slide_id, text, step)
+        else:
+            write_json(store, slide_id, text, step)
+        text.detach()  # else the stream would be closed with it
+
+    return write
+
+
+def _export_training(store: Store, out: Path | None) -> None:
+    if str(out) == STREAM:
+        raise click.UsageError("the format training is a folder, and no stream; give one with --out")
+    path = out or Path("reviewed")
+    with OutputFolder(path, create=True) as folder, _bar(sum(1 for _ in store.reviewed())) as step:
+        written = write_training_folder(store, folder, step)
+    click.echo(f"{printable(path)}: " + ", ".join(f"{n} {name}" for name, n in written.items()))
 
 
 @contextmanager

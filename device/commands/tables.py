@@ -1,6 +1,6 @@
 """Slides and fields as tables for a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from rich.box import SIMPLE
@@ -32,20 +32,19 @@ def colour_of(name: str) -> str:
 
 
 def slide_table(slides: Sequence[SlideRecord]) -> Table:
-    """List slides, a line each."""
-    table = Table(box=SIMPLE)
-    for title, side in (("slide", "right"), ("name", "left"), ("started", "left"), ("fields", "right"),
-                        ("accepted", "right"), ("refused", "right"), ("cells", "right"), ("leading", "left"),
-                        ("marks", "left")):  # fmt: skip
-        table.add_column(title, justify="right" if side == "right" else "left", overflow="fold")
+    """List slides, a line each in 80 columns where the names are short; the rest is in `slides show`."""
+    table = Table(box=SIMPLE, padding=0, show_edge=False)
+    for title in ("slide", "name", "started", "fields", "accepted", "leading", "marks"):
+        right = title in {"slide", "fields", "accepted"}
+        table.add_column(title, justify="right" if right else "left", overflow="fold",
+                         no_wrap=title == "started", max_width=9 if title == "marks" else None)  # fmt: skip
     for slide in slides:
         tally = slide.tally
         marks = [word for word, on in (("open", slide.ended_s is None), ("simulated", slide.simulated),
                                        ("keep", slide.keep)) if on]  # fmt: skip
-        numbers = (tally.total, tally.accepted, tally.refused, tally.cells)
         table.add_row(
-            str(slide.id), Text(slide.name), local_time(slide.started_s), *map(str, numbers),
-            _class_text(tally.leading()), ", ".join(marks),
+            str(slide.id), Text(slide.name), local_time(slide.started_s)[:16], str(tally.total), str(tally.accepted),
+            _class_text(tally.leading()), " ".join(marks),
         )  # fmt: skip
     return table
 
@@ -53,7 +52,8 @@ def slide_table(slides: Sequence[SlideRecord]) -> Table:
 def field_table(fields: Sequence[FieldRecord], slide: SlideRecord) -> Table:
     """List fields, a line each."""
     table = Table(box=SIMPLE, title=Text(f"Slide {slide.id}: {slide.name}"), title_justify="left")
-    for title in ("field", "time", "label", "p", "cells", "focus", "ms", "refused because"):
+    reviewed = ["reviewed"] if any(record.reviewed_label is not None for record in fields) else []
+    for title in ("field", "time", "label", "p", "cells", "focus", "ms", *reviewed, "refused because"):
         table.add_column(title, justify="right" if title in {"field", "p", "cells", "focus", "ms"} else "left")
     for record in fields:
         best = max(record.probabilities.values(), default=None)
@@ -65,13 +65,17 @@ def field_table(fields: Sequence[FieldRecord], slide: SlideRecord) -> Table:
             str(record.cell_count),
             f"{record.focus:.2f}",
             f"{record.timing_ms.get('total', 0.0):.0f}",
+            *([_reviewed_text(record.reviewed_label)] if reviewed else []),
             Text("; ".join(map(str, record.refusals))),
         )
     return table
 
 
-def slide_summary(slide: SlideRecord, seen_before: int = 0) -> Group:
-    """Sum one slide up: shares with intervals over its accepted fields, cells, refusals."""
+def slide_summary(slide: SlideRecord, reviewed: Mapping[str, int]) -> Group:
+    """Sum one slide up: shares with intervals over its accepted fields, cells, refusals, and what people answered.
+
+    `reviewed` is how many fields of it a person gave each label to.
+    """
     tally = slide.tally
     table = Table(box=SIMPLE)
     for title in ("class", "fields", "share", "95 % interval"):
@@ -81,8 +85,9 @@ def slide_summary(slide: SlideRecord, seen_before: int = 0) -> Group:
         table.add_row(Text(each.title, style=colour_of(each.name)), str(share.n), *_share_texts(share))
     lines = [
         f"Slide {slide.id} ({slide.name}): {tally.total} distinct fields, {tally.accepted} accepted, "
-        f"{tally.refused} refused, {tally.empty} empty; {seen_before} seen again and not counted",
-        f"{tally.cells} leukocytes in accepted fields" + _blast_text(tally.blast_share()),
+        f"{tally.refused} refused, {tally.empty} empty; {tally.seen_again} seen again and not counted",
+        f"{tally.cells} leukocytes in accepted fields",
+        *_reviewed_lines(reviewed),
         *(f"refused {n} x: {why}" for why, n in sorted(tally.refusals.items(), key=lambda item: -item[1])),
         _verdict(slide),
         *([SIMULATED] if slide.simulated else []),
@@ -106,10 +111,17 @@ def _share_texts(share: Share) -> tuple[str, str]:
     return f"{share.share:.1%}", f"{share.low:.1%} to {share.high:.1%}"
 
 
-def _blast_text(share: Share | None) -> str:
-    if share is None:
-        return ""
-    return f"; {share.n} of {share.total} classified ones resemble blasts ({share.share:.1%})"
+def _reviewed_lines(reviewed: Mapping[str, int]) -> list[str]:
+    if not reviewed:
+        return []
+    answers = ", ".join(f"{n} {label or 'none of the classes'}" for label, n in reviewed.items())
+    return [f"reviewed by a person: {answers}"]
+
+
+def _reviewed_text(label: str | None) -> Text:
+    if label is None:
+        return Text("")
+    return _class_text(label) if label else Text("none")
 
 
 def _class_text(name: str | None) -> Text:

@@ -13,6 +13,7 @@ from device.session.inference_worker import STORE
 from device.session.results import Examined
 from device.session.session import Rate
 from device.session.supervisor import Board, Policy
+from device.store.recorder import SeenAgain
 from device.system.clock import Clock
 from smear.errors import DisplayError, StoreError
 from smear.findings import Finding, Frame
@@ -206,6 +207,8 @@ def _warnings(examined: Examined) -> tuple[str, ...]:
     warnings = list(examined.warnings)
     if recorded.slide is None:
         warnings.append("no slide is open: nothing is recorded")
-    elif recorded.seen_before:
+    elif recorded.seen_again is SeenAgain.COUNTED:
         warnings.append("this field is counted already: move the stage")
+    elif recorded.seen_again is SeenAgain.REFUSED:
+        warnings.append("this field was refused before: it counts once it gets a label")
     return tuple(warnings)

@@ -4,6 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from device.cameras.base import Camera
 from device.cameras.latest_slot import LatestSlot
@@ -27,6 +28,7 @@ class CameraWorker:
         self.newest: Frame | None = None  # for a live picture between two findings; None: there is none to trust
         self.camera: Camera | None = None  # the open one
         self.opened = 0  # how often
+        self.opened_s = 0.0  # when it was opened last, on the clock of the boot
         self._open_camera = open_camera
         self._timeout_s = timeout_s
         self._board = board
@@ -46,6 +48,8 @@ class CameraWorker:
     def take(self, timeout_s: float) -> Frame:
         """Return the newest frame not taken yet; never one that no longer shows what is under the objective.
 
+        A camera that steps by itself waits with its next field: that is taken now, and its times say so.
+
         Raises:
             TimeoutError: none came within `timeout_s`.
             ImageError: this picture cannot be read; the next call goes on with the next one.
@@ -55,7 +59,7 @@ class CameraWorker:
         self._wanted.set()
         if isinstance(got, ImageError):
             raise got
-        return got
+        return replace(got, monotonic_s=time.monotonic(), wall_time_s=time.time()) if self.stepped else got
 
     def next(self, before: Frame | None, timeout_s: float) -> Frame:
         """Return a frame other than `before`, as the camera gives it, for whoever asks beside the examiner.
@@ -127,6 +131,7 @@ class CameraWorker:
             camera, self._first = self._first or self._open_camera(), None
         if turn.stop.is_set():
             return camera
+        self.opened_s = time.monotonic()
         self.camera = camera
         self._learn(camera.name, camera)
         self.opened += 1

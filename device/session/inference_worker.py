@@ -1,5 +1,6 @@
 """The inference worker: takes frames, has them processed, records them, and publishes the newest result."""
 
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -18,6 +19,7 @@ POLL_S = 0.1  # how soon a stop is noticed, and how often an idle screen looks f
 MODEL = "model"
 STORE = "store"
 PICTURE = "picture"
+_REASONS_KEPT = 20  # of pictures that cannot be read: a page at the end of a run, however long it was
 
 
 class Processor(Protocol):
@@ -46,6 +48,7 @@ class ProcessorSlot:
         self._current: Processor | None = None
         self._successor: Processor | None = None
         self._fault: Exception | None = None
+        self.changed_s = 0.0  # when calibration or models changed last, on the clock of the boot
 
     @property
     def corrector(self) -> Corrector:
@@ -55,6 +58,7 @@ class ProcessorSlot:
     @corrector.setter
     def corrector(self, corrector: Corrector) -> None:
         self._corrector = corrector
+        self.changed_s = time.monotonic()
         if self._current is not None:
             self._current.use(corrector)
 
@@ -67,6 +71,7 @@ class ProcessorSlot:
         if self._successor is not None:
             self._close(self._current)
             self._current, self._successor = self._successor, None
+            self.changed_s = time.monotonic()
             self._current.use(self._corrector)
         if self._current is None:
             with pulse.doing("loading the models", load_s):
@@ -107,7 +112,8 @@ class InferenceWorker:
         self.processors = processors
         self.results = Results()
         self.examined = 0
-        self.unreadable: list[str] = []  # why pictures were not examined, each reason once in a row
+        self.unreadable = 0  # pictures that were not examined; a live camera gives the same again and again
+        self.unreadable_reasons: list[str] = []  # each once, the first `_REASONS_KEPT`
         self.pulse: Pulse | None = None
         self._camera = camera
         self._recorder = recorder
@@ -154,6 +160,8 @@ class InferenceWorker:
         except ImageError as error:
             self._leave_out(str(error))
             return
+        if self._is_outdated(raw):
+            return
         corrector = self.processors.corrector
         try:
             with pulse.doing("examining a field", limits.field_s):
@@ -161,20 +169,29 @@ class InferenceWorker:
         except ImageError as error:  # what its pixel size would make of it; no model is at fault
             self._leave_out(str(error))
             return
+        if self._is_outdated(raw) and not self._camera.stepped:
+            return  # calibrated meanwhile: it was corrected by what no longer holds
         self._board.clear(PICTURE)
         frame, finding = processed.frame, processed.finding
         with pulse.doing("recording a field", limits.record_s):
             view = self._hysteresis.view if self._hysteresis is not None else None
-            recorded = self._recorder.record(frame, finding, view)
+            recorded = self._recorder.record(frame, finding, view, exposed_s=raw.monotonic_s or None)
         self._report(recorded)
         self.examined += 1
         warnings = corrector.warnings(raw, finding)
         self.results.publish(Examined(frame, finding, recorded, self.examined, warnings))
 
+    def _is_outdated(self, raw: Frame) -> bool:
+        """Return whether `raw` was taken before the camera came back, or before calibration or models changed."""
+        return 0.0 < raw.monotonic_s < max(self._camera.opened_s, self.processors.changed_s)
+
     def _leave_out(self, reason: str) -> None:
         self._board.put(PICTURE, reason)
-        if reason not in self.unreadable[-1:]:  # a live camera gives the same again and again
-            self.unreadable.append(reason)
+        if reason in self.unreadable_reasons:
+            return
+        self.unreadable += 1
+        if len(self.unreadable_reasons) < _REASONS_KEPT:
+            self.unreadable_reasons.append(reason)
 
     def _report(self, recorded: Recorded) -> None:
         self._board.clear(MODEL)

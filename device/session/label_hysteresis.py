@@ -32,8 +32,9 @@ class LabelHysteresis:
             self._known = False
         self._field = FieldTracker(memory=1)
         self._field.remember(view)
-        if finding.label is None and not any(refusal.code in DOUBTS for refusal in finding.refusals):
-            return finding
+        codes = {refusal.code for refusal in finding.refusals}
+        if finding.label is None and (not codes or codes - DOUBTS):
+            return finding  # doubt about a field that is also blurred or dark is doubt about the picture
         if not self._known:
             self._known, self._label, self._agreed = True, finding.label, AGREE
             return finding

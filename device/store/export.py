@@ -1,4 +1,7 @@
-"""Slides leaving the device: CSV, JSON, a zip with checksums, and reviewed fields as a training folder."""
+"""Slides leaving the device: CSV, JSON, a zip with checksums, and reviewed fields as a training folder.
+
+Each export answers from one moment, whatever is recorded or deleted meanwhile.
+"""
 
 import csv
 import dataclasses
@@ -6,17 +9,16 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import PurePath
 from typing import IO, Any, cast
 
-from device.store.reader import Reader
 from device.store.records import CellRecord, FieldRecord, SlideRecord
+from device.store.store import Store
 from smear import RESEARCH_USE_ONLY, __version__
 from smear.classes import LABELS
-from smear.errors import StoreError
-from smear.images import write_atomic
+from smear.output_files import OutputFolder
 
 Step = Callable[[], None]
 """Called after each field, for a progress bar."""
@@ -35,56 +37,82 @@ _FIELD_COLUMNS = tuple(
 )  # fmt: skip
 
 
-def write_csv(store: Reader, slide_id: int, out: IO[str], step: Step = lambda: None) -> None:
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A text that begins so is a formula to a spreadsheet, which may run programs."""
+
+
+def write_csv(store: Store, slide_id: int, out: IO[str], step: Step = lambda: None) -> None:
     """Write the fields of a slide, a line each, under a header."""
-    writer = csv.DictWriter(out, _FIELD_COLUMNS)
-    writer.writeheader()
-    for record in store.all_fields(slide_id):
-        writer.writerow(_field_cells(record))
-        step()
+    with store.snapshot():
+        _write_fields(store, slide_id, out, lambda record: record.image, step)
 
 
-def write_json(store: Reader, slide_id: int, out: IO[str], step: Step = lambda: None) -> None:
+def write_json(store: Store, slide_id: int, out: IO[str], step: Step = lambda: None) -> None:
     """Write the slide with its fields and their cells as one JSON object, field by field."""
-    head = json.dumps(slide_json(store.slide(slide_id)), ensure_ascii=False, indent=1)
-    out.write(head[: head.rindex("\n}")] + ',\n "fields": [')
-    for number, record in enumerate(store.all_fields(slide_id)):
-        whole = record.to_json() | {"cells": [cell.to_json() for cell in store.cells(record.id)]}
-        out.write((",\n" if number else "\n") + json.dumps(whole, ensure_ascii=False))
-        step()
-    out.write("\n]}\n")
+    with store.snapshot():
+        head = json.dumps(
+            slide_json(store.slide(slide_id), store.reviewed_counts(slide_id)), ensure_ascii=False, indent=1
+        )
+        out.write(head[: head.rindex("\n}")] + ',\n "fields": [')
+        for number, record in enumerate(store.all_fields(slide_id)):
+            whole = record.to_json() | {"cells": [cell.to_json() for cell in store.cells(record.id)]}
+            out.write((",\n" if number else "\n") + json.dumps(whole, ensure_ascii=False))
+            step()
+        out.write("\n]}\n")
 
 
-def write_zip(store: Reader, slide_id: int, path: Path, step: Step = lambda: None) -> None:
-    """Write photographs, tables and a manifest with the sha256 of each; the file appears only when whole.
+def write_zip(store: Store, slide_id: int, out: IO[bytes], step: Step = lambda: None) -> None:
+    """Write photographs, tables and a manifest with the sha256 of each to `out`, which need not be seekable.
 
-    Raises:
-        StoreError: `path` cannot be written.
+    The column `image` of fields.csv names the photograph in the zip; it is empty where that was removed.
     """
-    part = path.with_name(f".{path.name}.part")
     sums: dict[str, str] = {}
-    missing = 0
-    try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as bundle:
-            with _entry(bundle, "fields.csv", sums) as out:
-                write_csv(store, slide_id, out)
-            with _entry(bundle, "cells.csv", sums) as out:
-                _write_cells(store, slide_id, out)
-            for record in store.all_fields(slide_id):
-                photograph = store.image_path(record)
-                if photograph is not None and photograph.is_file():
-                    name, data = f"photographs/{record.id:08d}.jpg", photograph.read_bytes()
-                    bundle.writestr(name, data, zipfile.ZIP_STORED)  # JPEG does not get smaller
-                    sums[name] = hashlib.sha256(data).hexdigest()
-                else:
-                    missing += 1
-                step()
-            about = slide_json(store.slide(slide_id)) | {"photographs_removed": missing, "files": sums}
-            bundle.writestr("manifest.json", json.dumps(about, ensure_ascii=False, indent=1))
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise StoreError(f"cannot write {path}: {error.strerror}; free some space or choose another folder") from error
+    names: dict[int, str] = {}  # by field
+    with store.snapshot(), zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for record in store.all_fields(slide_id):
+            photograph = store.photographs.read(record.image)
+            if photograph is not None:
+                names[record.id] = name = f"photographs/{record.id:08d}.jpg"
+                bundle.writestr(name, photograph, zipfile.ZIP_STORED)  # JPEG does not get smaller
+                sums[name] = hashlib.sha256(photograph).hexdigest()
+            step()
+        with _entry(bundle, "fields.csv", sums) as text:
+            _write_fields(store, slide_id, text, lambda record: names.get(record.id))
+        with _entry(bundle, "cells.csv", sums) as text:
+            _write_cells(store, slide_id, text)
+        slide = store.slide(slide_id)
+        about = slide_json(slide, store.reviewed_counts(slide_id)) | {
+            "photographs_removed": sum(1 for _ in store.all_fields(slide_id)) - len(names),
+            "files": sums,
+        }
+        bundle.writestr("manifest.json", json.dumps(about, ensure_ascii=False, indent=1))
+
+
+def write_training_folder(store: Store, folder: OutputFolder, step: Step = lambda: None) -> dict[str, int]:
+    """Copy every reviewed photograph to Original/<class> in `folder`, as `smearscope train` reads it.
+
+    Fields of simulated slides go to simulated/Original/<class>, since no network should learn from them by accident.
+    A name holds the store's id, the slide and the field: stores of several devices can be written to one folder.
+    Returns how many each class got; fields reviewed as none of the classes are left out.
+    """
+    written = dict.fromkeys(LABELS, 0)
+    simulated: dict[int, bool] = {}  # by slide
+    with store.snapshot():
+        for record in store.reviewed():
+            photograph = store.photographs.read(record.image) if record.reviewed_label else None
+            if photograph is None or not record.reviewed_label:
+                continue
+            if record.slide_id not in simulated:
+                simulated[record.slide_id] = store.slide(record.slide_id).simulated
+            top = PurePath("simulated") if simulated[record.slide_id] else PurePath()
+            name = f"{store.store_id()}-{record.slide_id:06d}-{record.id:08d}.jpg"
+            for label in LABELS:
+                if label != record.reviewed_label:
+                    folder.remove(top / "Original" / label / name)  # a person has corrected the answer
+            folder.write(top / "Original" / record.reviewed_label / name, photograph)
+            written[record.reviewed_label] += 1
+            step()
+    return written
 
 
 @contextmanager
@@ -116,32 +144,38 @@ class _Hashing(io.RawIOBase):
         return self._out.write(data)
 
 
-def _write_cells(store: Reader, slide_id: int, out: IO[str]) -> None:
+def _write_fields(
+    store: Store,
+    slide_id: int,
+    out: IO[str],
+    image: Callable[[FieldRecord], str | None],
+    step: Step = lambda: None,
+) -> None:
+    writer = csv.DictWriter(out, _FIELD_COLUMNS)
+    writer.writeheader()
+    for record in store.all_fields(slide_id):
+        writer.writerow(_without_formulas(_field_cells(record) | {"image": image(record)}))
+        step()
+
+
+def _write_cells(store: Store, slide_id: int, out: IO[str]) -> None:
     writer = csv.DictWriter(out, _CELL_COLUMNS)
     writer.writeheader()
     for record in store.all_fields(slide_id):
         writer.writerows(_cell_cells(cell) for cell in store.cells(record.id))
 
 
-def write_training_folder(store: Reader, folder: Path, step: Step = lambda: None) -> dict[str, int]:
-    """Copy every reviewed photograph to `folder`/Original/<class>, as `smearscope train` reads it.
-
-    Returns how many each class got; fields reviewed as none of the classes are left out.
-    """
-    written = dict.fromkeys(LABELS, 0)
-    for record, photograph in _reviewed_photographs(store):
-        assert record.reviewed_label is not None
-        target = folder / "Original" / record.reviewed_label / f"{record.bundle_sha256[:8]}-{record.id:08d}.jpg"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(target, photograph.read_bytes())
-        written[record.reviewed_label] += 1
-        step()
-    return written
+def _without_formulas(cells: dict[str, Any]) -> dict[str, Any]:
+    """Put an apostrophe before what a spreadsheet would take for a formula."""
+    return {
+        name: f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+        for name, value in cells.items()
+    }
 
 
-def slide_json(slide: SlideRecord) -> dict[str, Any]:
-    """Return a slide with its summary as JSON types."""
-    tally, blasts = slide.tally, slide.tally.blast_share()
+def slide_json(slide: SlideRecord, reviewed: Mapping[str, int]) -> dict[str, Any]:
+    """Return a slide with its summary as JSON types; `reviewed` is `Store.reviewed_counts` of it."""
+    tally = slide.tally
     return {
         "notice": RESEARCH_USE_ONLY,
         "smearscope": __version__,
@@ -155,19 +189,13 @@ def slide_json(slide: SlideRecord) -> dict[str, Any]:
         "fields_accepted": tally.accepted,
         "fields_refused": tally.refused,
         "fields_empty": tally.empty,
+        "seen_again": tally.seen_again,
         "refusals": dict(tally.refusals),
         "classes": {name: dataclasses.asdict(share) for name, share in tally.class_shares().items()},
         "leading": tally.leading(),
         "cells": tally.cells,
-        "blast_share": dataclasses.asdict(blasts) if blasts else None,
+        "reviewed": {label or "none": n for label, n in reviewed.items()},
     }
-
-
-def _reviewed_photographs(store: Reader) -> Iterator[tuple[FieldRecord, Path]]:
-    for record in store.reviewed():
-        photograph = store.image_path(record)
-        if record.reviewed_label and photograph is not None and photograph.is_file():
-            yield record, photograph
 
 
 def _field_cells(record: FieldRecord) -> dict[str, Any]:

@@ -1,18 +1,25 @@
-"""From a finding to the slide's record: each field once, stored before it is counted."""
+"""From a finding to the slide's record: each field once, in its best view, stored before it is counted."""
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from device.store import Circumstances, Store
 from device.store.database import DamagedStoreError
-from device.store.duplicate_fields import MEMORY, FieldTracker, View, describe
+from device.store.duplicate_fields import MEMORY, FieldTracker, View, describe, describe_photograph
+from device.store.records import REVIEW_CODES, SlideRecord
 from device.store.slide_summary import SlideTally
-from smear.errors import StoreError
-from smear.findings import Finding, Frame, RefusalCode
+from device.system.clock import Clock, SystemClock
+from smear.errors import SmearscopeError
+from smear.findings import Finding, Frame
 
-REVIEW_CODES = frozenset({RefusalCode.UNCERTAIN, RefusalCode.OUT_OF_DISTRIBUTION, RefusalCode.NOT_THESE_CLASSES})
-"""Refusals that a person may decide by looking; the others ask for another picture instead."""
+
+class SeenAgain(StrEnum):
+    """What the slide has of a field that a frame shows again."""
+
+    COUNTED = "counted"  # it carries a label, and counts
+    REFUSED = "refused"  # it carries none; a view of it that does takes its place
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +28,17 @@ class Recorded:
 
     slide: str | None = None  # the open slide's name; None: no slide is open, nothing is recorded
     tally: SlideTally = field(default_factory=SlideTally)  # of the slide so far
-    field_id: int | None = None  # its record; None when it was seen before or could not be stored
-    seen_before: bool = False
+    field_id: int | None = None  # its record; None when the slide has the field, or it could not be stored
+    seen_again: SeenAgain | None = None
     fault: str | None = None  # why it could not be stored; it is tried again when it is seen again
+
+
+@dataclass(slots=True)
+class _Known:
+    """A remembered field of the slide."""
+
+    field_id: int
+    accepted: bool
 
 
 class Recorder:
@@ -36,45 +51,84 @@ class Recorder:
         make_tracker: Callable[[], FieldTracker] | None = FieldTracker,
         review_doubtful: bool = True,
         start_over: Callable[[], Store] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.store = store
         self.slide_id: int | None = None
-        self.slides: list[int] = []  # all that this recorder started
-        self.seen_before_in: dict[int, int] = {}  # by slide: frames that showed a field counted already
-        self.not_stored = 0  # since the start: a session that lost one must say so
+        self.slides: list[int] = []  # all that this recorder started or went on with
+        self.not_stored = 0  # fields, since the start: a session that lost one must say so
         self.last_fault: str | None = None
         self._circumstances = circumstances
         self._make_tracker = make_tracker  # None: every frame is a field of its own
         self._review_doubtful = review_doubtful
         self._start_over = start_over  # moves a damaged store aside and opens a new one
+        self._clock = clock or SystemClock()
         self._lock = threading.RLock()
         self._forget()
 
     def _forget(self) -> None:
         self._name: str | None = None
         self._tally = SlideTally()
+        self._seen_again_unsaved = 0  # written with the next field, since each write wears the card
+        self._began_s = 0.0  # on the clock of the boot
         self._tracker = self._make_tracker() if self._make_tracker else None
-        self._accepted: set[int] = set()  # remembered fields that carry a label already
+        self._known: dict[int, _Known] = {}  # by the tracker's key
         self._latest: int | None = None
 
     def start_slide(self, name: str) -> int:
-        """Start a slide; an open one is ended first."""
+        """Start a slide; an open one is ended first. Frames that were taken before do not belong to it.
+
+        Raises:
+            StoreError: the name cannot be shown in a line, or the disk failed.
+        """
         with self._lock:
             self.end_slide()
             self.slide_id = self.store.start_slide(name, self._circumstances().simulated)
-            self._name = name
+            self._name = self.store.slide(self.slide_id).name
+            self._began_s = self._clock.monotonic_s()
             self.slides.append(self.slide_id)
             return self.slide_id
 
-    def end_slide(self) -> int | None:
-        """End the open slide and return its number; None when none was open."""
+    def resume_slide(self, slide: SlideRecord) -> None:
+        """Go on with a slide that a killed run left open: with its tally, and its last fields recognised again."""
         with self._lock:
-            ended = self.slide_id
+            self._forget()
+            self.slide_id, self._name, self._tally = slide.id, slide.name, slide.tally
+            self._began_s = self._clock.monotonic_s()
+            self.slides.append(slide.id)
+            for record in self.store.latest_fields(slide.id, MEMORY)[::-1] if self._tracker else []:
+                photograph = self.store.photographs.read(record.image)
+                view = describe_photograph(photograph, (record.height, record.width)) if photograph else None
+                if self._tracker and view:
+                    self._known[self._tracker.remember(view)] = _Known(record.id, record.label is not None)
+                self._latest = record.id
+
+    def end_slide(self) -> int | None:
+        """End the open slide and return its number; None when none was open.
+
+        Raises:
+            StoreError: the disk failed; the slide is no longer recorded, and stays open in the store.
+        """
+        with self._lock:
+            ended, seen_again = self.slide_id, self._seen_again_unsaved
             if ended is not None:
-                self.store.end_slide(ended)
                 self.slide_id = None
                 self._forget()
+                self.store.end_slide(ended, seen_again)
             return ended
+
+    def leave_open(self) -> None:
+        """Stop recording, with the slide open in the store so that the next run goes on with it.
+
+        Raises:
+            StoreError: the disk failed.
+        """
+        with self._lock:
+            left, seen_again = self.slide_id, self._seen_again_unsaved
+            if left is not None:
+                self.slide_id = None
+                self._forget()
+                self.store.count_seen_again(left, seen_again)
 
     def keep_latest(self) -> int | None:
         """Mark the field recorded last so that retention never removes it; return its number."""
@@ -88,37 +142,63 @@ class Recorder:
         """True: a field seen again is not recorded again."""
         return self._make_tracker is not None
 
-    def record(self, frame: Frame, finding: Finding, view: View | None = None) -> Recorded:
-        """Store and count the field unless the slide has it; a refused one counts again once it is accepted.
+    def record(
+        self, frame: Frame, finding: Finding, view: View | None = None, exposed_s: float | None = None
+    ) -> Recorded:
+        """Store and count the field unless the slide has it; one that was refused is replaced by a view with a label.
 
-        `view` is what the tracker keeps of `frame`, for who has it already.
+        `view` is what the tracker keeps of `frame`, for who has it already. `exposed_s` is when the frame was taken, on
+        the clock of the boot: one from before the slide was started is not recorded. None: it is no camera's.
         """
         with self._lock:
             if self.slide_id is None:
                 return Recorded()
-            accepted = finding.label is not None
-            view = view or (describe(frame.image) if self._tracker else None)
-            known = self._tracker.find(view) if self._tracker and view else None
-            if known is not None and (known in self._accepted or not accepted):
-                self.seen_before_in[self.slide_id] = self.seen_before_in.get(self.slide_id, 0) + 1
-                return Recorded(self._name, self._tally, seen_before=True)
-            review = self._review_doubtful and any(each.code in REVIEW_CODES for each in finding.refusals)
+            if exposed_s is not None and exposed_s < self._began_s:
+                return Recorded(self._name, self._tally)
             try:
-                self._latest = self.store.add_field(self.slide_id, frame, finding, self._circumstances(), review)
-            except StoreError as error:
-                if isinstance(error, DamagedStoreError) and self._start_over is not None:
-                    self._begin_again(self._start_over)
-                    return self.record(frame, finding, view)
-                self.not_stored += 1
-                self.last_fault = str(error)
-                return Recorded(self._name, self._tally, fault=str(error))
-            self._tally = self._tally.add(finding)
-            if self._tracker and view:
-                key = known if known is not None else self._tracker.remember(view)
-                if accepted:
-                    self._accepted.add(key)
-                self._accepted.discard(key - MEMORY)  # forgotten by the tracker: a slide may have no end
-            return Recorded(self._name, self._tally, self._latest)
+                return self._record(self.slide_id, frame, finding, view)
+            except DamagedStoreError as error:
+                if self._start_over is None:
+                    return self._lost(str(error))
+                self._begin_again(self._start_over)
+                return self.record(frame, finding, view)
+            except SmearscopeError as error:
+                return self._lost(str(error))
+            except Exception as error:  # noqa: BLE001 - the field's boundary: it is counted as lost, the others go on
+                return self._lost(f"{type(error).__name__}: {error}; please report this")
+
+    def _record(self, slide_id: int, frame: Frame, finding: Finding, view: View | None) -> Recorded:
+        accepted = finding.label is not None
+        view = view or (describe(frame.image) if self._tracker else None)
+        key = self._tracker.find(view) if self._tracker and view else None
+        known = self._known.get(key) if key is not None else None
+        if known is not None and (known.accepted or not accepted):
+            self._seen_again_unsaved += 1
+            self._tally = replace(self._tally, seen_again=self._tally.seen_again + 1)
+            again = SeenAgain.COUNTED if known.accepted else SeenAgain.REFUSED
+            return Recorded(self._name, self._tally, seen_again=again)
+        field_id = self.store.add_field(
+            slide_id,
+            frame,
+            finding,
+            self._circumstances(),
+            review=self._review_doubtful and any(each.code in REVIEW_CODES for each in finding.refusals),
+            instead_of=known.field_id if known else None,
+            seen_again=self._seen_again_unsaved,
+        )
+        self._seen_again_unsaved, self._latest = 0, field_id
+        # A worse view took its counts along, unless it was kept: the store knows.
+        self._tally = self.store.slide(slide_id).tally if known else self._tally.add(finding)
+        if self._tracker and view:
+            key = self._tracker.remember(view) if key is None else self._tracker.replace(key, view)
+            self._known[key] = _Known(field_id, accepted)
+            self._known.pop(key - MEMORY, None)  # forgotten by the tracker: a slide may have no end
+        return Recorded(self._name, self._tally, field_id)
+
+    def _lost(self, fault: str) -> Recorded:
+        self.not_stored += 1
+        self.last_fault = fault
+        return Recorded(self._name, self._tally, fault=fault)
 
     def _begin_again(self, start_over: Callable[[], Store]) -> None:
         """Go on in a new store with a slide of the same name; the damaged one was moved aside whole."""
@@ -126,6 +206,6 @@ class Recorder:
         self.store.close()
         self.store = start_over()
         self.slide_id = None
-        self.slides, self.seen_before_in = [], {}
+        self.slides = []
         self._forget()
         self.start_slide(name)

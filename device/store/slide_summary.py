@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from smear.classes import FIELD_CLASSES, LABELS
-from smear.findings import Cell, Finding
+from smear.classes import LABELS
+from smear.findings import Finding
 from smear.metrics import wilson_interval
 
 MIN_FIELDS = 10  # with fewer, even ten equal labels leave the 95 % interval wider than 0.28: no class may lead
@@ -35,8 +35,7 @@ class SlideTally:
     refused: int = 0  # refused fields
     empty: int = 0  # fields with nothing to label and nothing wrong
     cells: int = 0  # leukocytes in accepted fields
-    cells_classified: int = 0  # of those, the ones with probabilities of their own
-    blasts: int = 0  # of those, the ones whose best class is malignant
+    seen_again: int = 0  # frames that showed a field of the slide again; they count nowhere else
 
     @property
     def accepted(self) -> int:
@@ -60,17 +59,12 @@ class SlideTally:
             self.refused + other.refused,
             self.empty + other.empty,
             self.cells + other.cells,
-            self.cells_classified + other.cells_classified,
-            self.blasts + other.blasts,
+            self.seen_again + other.seen_again,
         )
 
     def class_shares(self) -> dict[str, Share]:
         """Return the share of each class among the accepted fields, in the order of LABELS."""
         return {name: share_of(self.labels.get(name, 0), self.accepted) for name in LABELS}
-
-    def blast_share(self) -> Share | None:
-        """Return the share of malignant cells among the classified ones; None when cells were not classified."""
-        return share_of(self.blasts, self.cells_classified) if self.cells_classified else None
 
     def leading(self) -> str | None:
         """Return the class whose interval lies above every other's; None when the fields do not decide it."""
@@ -84,21 +78,10 @@ class SlideTally:
 def tally_of(finding: Finding) -> SlideTally:
     """Return the tally of one field alone."""
     if finding.label is not None:
-        classified = [cell for cell in finding.cells if cell.probabilities]
-        return SlideTally(
-            labels={finding.label: 1},
-            cells=len(finding.cells),
-            cells_classified=len(classified),
-            blasts=sum(_is_blast(cell) for cell in classified),
-        )
+        return SlideTally(labels={finding.label: 1}, cells=len(finding.cells))
     if finding.refusals:
         return SlideTally(refusals=dict.fromkeys((str(refusal.code) for refusal in finding.refusals), 1), refused=1)
     return SlideTally(empty=1)
-
-
-def _is_blast(cell: Cell) -> bool:
-    best = max(range(len(cell.probabilities)), key=cell.probabilities.__getitem__)
-    return FIELD_CLASSES[best].malignant
 
 
 def _sum(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:

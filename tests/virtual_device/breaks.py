@@ -43,7 +43,7 @@ BREAKS = {
         f"{DEVICE}/test_service.py::test_a_healthy_service_outlives_its_watchdog",
     ),
     "sync": Break(
-        "device/store/database.py",
+        "device/store/database/connection.py",
         "PRAGMA synchronous = FULL",
         "PRAGMA synchronous = OFF",
         "tests/device/store/test_store.py::test_the_database_syncs_every_commit_and_writes_ahead",

@@ -15,7 +15,7 @@ from device.session.results import Examined
 from device.session.session import Heartbeat, run_session
 from device.session.supervisor import Board, Policy, Supervisor
 from device.store import Circumstances, Store
-from device.store.recorder import Recorder
+from device.store.recorder import Recorder, SeenAgain
 from device.system.clock import SystemClock
 from device.system.systemd import Journal, Notifier
 from smear.errors import ImageError, InferenceError, SmearscopeError
@@ -125,7 +125,8 @@ def test_a_refused_field_counts_once_it_is_accepted(store, folder):
     blurred = finding(None, (OUT_OF_FOCUS,))
     pipeline = Labels(blurred, blurred, finding(), finding())
     slide, _, _ = session(store, open_camera(f"files:{one}?loop=1"), pipeline, fields=4)
-    assert (slide.tally.accepted, slide.tally.refused) == (1, 1)
+    assert (slide.tally.accepted, slide.tally.refused, slide.tally.seen_again) == (1, 0, 2)
+    assert [record.label for record in store.all_fields(slide.id)] == ["Pre"]
 
 
 def test_doubtful_fields_wait_for_review_and_blurred_ones_do_not(store, folder):
@@ -141,8 +142,8 @@ def test_an_unreadable_picture_is_named_and_the_others_are_done(store, folder):
     (folder / "2.png").write_bytes(b"no picture")
     slide, examiner, _ = session(store, open_camera(f"files:{folder}"), Labels(finding()))
     assert slide.tally.accepted == 4
-    assert len(examiner.unreadable) == 1
-    assert "2.png" in examiner.unreadable[0]
+    assert examiner.unreadable == 1
+    assert "2.png" in examiner.unreadable_reasons[0]
 
 
 def test_a_picture_that_its_pixel_size_makes_too_large_is_named_once_and_the_others_are_done(store, folder):
@@ -155,7 +156,7 @@ def test_a_picture_that_its_pixel_size_makes_too_large_is_named_once_and_the_oth
 
     slide, examiner, _ = session(store, open_camera(f"files:{folder}"), Giants(finding()))
     assert slide.tally.accepted == 3
-    assert [text[-16:] for text in examiner.unreadable] == ["1.png: too large", "2.png: too large"]
+    assert [text[-16:] for text in examiner.unreadable_reasons] == ["1.png: too large", "2.png: too large"]
 
 
 def test_a_stop_ends_it_with_everything_stored(store, folder):
@@ -221,7 +222,7 @@ def test_a_field_that_could_not_be_stored_is_recorded_when_it_is_seen_again(tmp_
         assert failed.tally.accepted == 0
         free[0] = 100
         assert recorder.record(frame, finding()).field_id is not None
-        assert recorder.record(frame, finding()).seen_before
+        assert recorder.record(frame, finding()).seen_again is SeenAgain.COUNTED
         assert recorder.not_stored == 1
         assert store.slide(slide).tally.accepted == 1
         assert store.slide(slide).simulated

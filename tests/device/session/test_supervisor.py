@@ -20,6 +20,7 @@ from device.store import Retention, Store
 from device.store.database import DATABASE, move_aside
 from device.system.systemd import Notifier
 from smear.errors import BundleError, CameraError, DisplayError, InferenceError, RuntimeUnavailableError
+from smear.output_files import write_atomic
 from tests.device.faults import DEADLINE_S, Bench, Microscope, Models, picture
 from tests.device.findings import TOO_DARK, finding
 
@@ -262,7 +263,7 @@ def test_a_store_damaged_while_it_is_open_is_moved_aside_and_a_new_one_begun(tmp
         bench.fields(2)
         bench.camera.plugged = False
         bench.until(lambda: bench.feed.lost)
-        connection = bench.recorder.store._connection
+        connection = bench.recorder.store._database._connection
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         with (data / DATABASE).open("r+b") as file:
             file.seek(4096)  # all pages but the first, which holds the schema
@@ -316,11 +317,11 @@ def test_a_bundle_swapped_while_running_is_taken_over_and_a_faulty_one_is_refuse
 
     with Bench(tmp_path / "data", parts=parts) as bench:
         bench.fields()
-        content.write_text("broken")
+        write_atomic(content, b"broken")
         bench.until(lambda: "the old one goes on" in bench.board.faults.get("bundle", ""))
         bench.fields(2)
         assert bench.seen[-1].finding.label == "Pre"
-        content.write_text("Early")
+        write_atomic(content, b"Early")
         bench.until(lambda: bench.seen[-1].finding.label == "Early")
         assert "bundle" not in bench.board.faults
         assert bench.models.closed

@@ -21,7 +21,6 @@ def test_shares_have_wilson_intervals(n, total, low, high):
 def test_no_fields_leave_every_share_open():
     share = share_of(0, 0)
     assert (share.low, share.high) == (0.0, 1.0)
-    assert SlideTally().blast_share() is None
     assert SlideTally().leading() is None
 
 
@@ -53,8 +52,6 @@ def test_refused_fields_count_by_code_and_not_by_label():
     assert tally.labels == {"Early": 1}
 
 
-def test_blasts_are_counted_over_classified_cells_of_accepted_fields():
-    tally = tally_of(finding("Pre", cells=(cell("Pre"), cell("Benign"), cell(None))))
-    assert (tally.cells, tally.cells_classified, tally.blasts) == (3, 2, 1)
-    assert tally.blast_share().share == 0.5
+def test_cells_are_counted_in_accepted_fields_alone():
+    assert tally_of(finding("Pre", cells=(cell("Pre"), cell("Benign"), cell(None)))).cells == 3
     assert tally_of(finding("Pre", (TOO_DARK,))).cells == 0

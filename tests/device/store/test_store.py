@@ -15,8 +15,9 @@ from click.testing import CliRunner
 
 from device.cli import cli
 from device.store import Circumstances, DamagedStoreError, Retention, Store
-from device.store.database import DATABASE, PHOTOGRAPHS
-from device.store.schema import MIGRATIONS
+from device.store.database import DATABASE
+from device.store.database.schema import MIGRATIONS
+from device.store.photographs import PHOTOGRAPHS
 from device.system.clock import ManualClock
 from smear.errors import StoreError
 from smear.findings import Refusal, RefusalCode
@@ -52,7 +53,7 @@ def test_a_recorded_field_comes_back_whole(store):
 
 
 def test_the_database_syncs_every_commit_and_writes_ahead(store):
-    ask = store._connection.execute
+    ask = store._database._connection.execute
     assert ask("PRAGMA journal_mode").fetchone()[0] == "wal"
     assert ask("PRAGMA synchronous").fetchone()[0] == 2  # FULL
 
@@ -65,7 +66,7 @@ def test_a_slide_counts_its_fields_by_label_and_reason(store):
     tally = store.slide(slide).tally
     assert tally.labels == {"Pre": 1, "Pro": 1}
     assert tally.refusals == {"out_of_focus": 1}
-    assert (tally.accepted, tally.refused, tally.cells, tally.blasts) == (2, 1, 4, 4)
+    assert (tally.accepted, tally.refused, tally.cells) == (2, 1, 4)
 
 
 def test_starting_a_slide_ends_the_one_a_killed_run_left_open(store):
@@ -123,7 +124,7 @@ def test_a_database_of_version_1_is_brought_forward_with_its_records(tmp_path):
         record = store.field(9)
         assert (record.label, record.boot_id, record.clock_synced, record.keep) == ("Pro", "", None, False)
         assert store.slide(7).name == "old"
-        assert store._connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
+        assert store._database._connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
 
 
 def test_a_database_of_version_2_gets_codes_for_its_refusals_and_keeps_their_sentences(tmp_path):
@@ -153,10 +154,32 @@ def test_a_database_of_version_2_gets_codes_for_its_refusals_and_keeps_their_sen
         assert (tally.labels, tally.refused) == ({"Pro": 1}, 5)
 
 
+def test_a_database_of_version_3_gets_an_identity_and_loses_the_uncalibrated_counts(tmp_path):
+    with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as old:
+        for migration in MIGRATIONS[:3]:
+            if callable(migration):
+                migration(old)
+            else:
+                old.executescript(migration)
+        old.execute("PRAGMA user_version = 3")
+        old.execute("INSERT INTO slides VALUES (7, 'old', 1.0, NULL, 0, 0)")
+        counts = [("label", "Pro", 2), ("count", "cells", 9), ("count", "cells_classified", 9), ("count", "blasts", 8)]
+        old.executemany("INSERT INTO slide_counts VALUES (7, ?, ?, ?)", counts)
+    with Store.record(tmp_path) as store:
+        tally = store.open_slide().tally
+        assert (tally.labels, tally.cells, tally.total) == ({"Pro": 2}, 9, 2)
+        assert len(store.store_id()) == 8
+        identity = store.store_id()
+        store.add_field(7, frame(1), finding("Pro"), seen_again=3)
+        assert (store.slide(7).tally.accepted, store.slide(7).tally.seen_again) == (3, 3)
+    with Store.read(tmp_path) as store:
+        assert store.store_id() == identity
+
+
 def test_a_migration_that_fails_leaves_the_old_version_untouched(tmp_path, monkeypatch):
     Store.record(tmp_path).close()
     broken = (*MIGRATIONS, "CREATE TABLE extra (a);\nCREATE TABLE slides (b);\n")
-    monkeypatch.setattr("device.store.schema.MIGRATIONS", broken)
+    monkeypatch.setattr("device.store.database.schema.MIGRATIONS", broken)
     with pytest.raises(StoreError, match="already exists"):
         Store.record(tmp_path)
     connection = sqlite3.connect(tmp_path / DATABASE)
@@ -195,9 +218,9 @@ def test_damage_inside_is_found_after_an_unclean_end(tmp_path):
     slide = store.start_slide("E")
     for number in range(40):
         store.add_field(slide, frame(number), finding())
-    store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    store._connection.close()
-    os.close(store._writer_lock._file)  # as a kill leaves it: the lock is gone, its file still says open
+    store._database._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    store._database.close()
+    os.close(store._lock._file)  # as a kill leaves it: the lock is gone, its file still says open
     with (tmp_path / DATABASE).open("r+b") as file:
         file.seek(4096 * 4)
         file.write(b"\xff" * 4096 * 3)

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 
-from device.store.refusal_codes import code_refusals
+from device.store.database.refusal_codes import code_refusals
 from smear.errors import StoreError
 
 _VERSION_1 = """
@@ -72,9 +72,16 @@ CREATE INDEX fields_by_time ON fields (wall_time_s);
 CREATE TABLE doomed (image TEXT PRIMARY KEY) WITHOUT ROWID; -- photographs to unlink; the record is gone already
 """
 
+_VERSION_4 = """
+CREATE TABLE store_identity (id TEXT NOT NULL); -- names exported files, so that those of two devices never collide
+INSERT INTO store_identity VALUES (lower(hex(randomblob(4))));
+CREATE INDEX fields_reviewed_by_slide ON fields (slide_id, reviewed_label) WHERE reviewed_label IS NOT NULL;
+DELETE FROM slide_counts WHERE kind = 'count' AND name IN ('blasts', 'cells_classified'); -- not calibrated, and gone
+"""
+
 Migration = str | Callable[[sqlite3.Connection], None]
 
-MIGRATIONS: tuple[Migration, ...] = (_VERSION_1, _VERSION_2, code_refusals)
+MIGRATIONS: tuple[Migration, ...] = (_VERSION_1, _VERSION_2, code_refusals, _VERSION_4)
 """MIGRATIONS[n] brings a database of version n to n + 1; an entry is never changed once released."""
 
 

@@ -1,0 +1,193 @@
+"""Between the rows of the database and what is recorded: reading tells what the disk has damaged."""
+
+import json
+import sqlite3
+from types import NoneType
+from typing import Any
+
+from device.store.database.refusal_codes import refusals_of, refusals_text
+from device.store.photographs import is_photograph
+from device.store.records import CellRecord, Circumstances, FieldRecord, SlideRecord
+from device.store.slide_summary import SlideTally
+from smear.classes import LABELS
+from smear.findings import Cell, Finding, Frame, Refusal, RefusalCode
+from smear.output_files import printable
+
+PROBABILITY_COLUMNS = tuple(f"p_{name.lower()}" for name in LABELS)
+_NUMBERS = (
+    "wall_time_s", "monotonic_s", "width", "height", "cell_count", "focus", "clipped", "brightness", "cell_share",
+    "colour_drift",
+)  # fmt: skip
+_MAYBE_NUMBERS = ("pixel_size_um", "ood_score", "throttled", "temperature_c", *PROBABILITY_COLUMNS)
+_TEXTS = ("boot_id", "source", "bundle_sha256", "level", "runtime", "calibration_id")
+_LABELS = frozenset({None, *LABELS})
+_COUNTS = ("refused", "empty", "cells", "seen_again")  # of `SlideTally`, stored as kind "count"
+NONE_OF_THEM = ""
+"""The reviewed label of a field that is none of the classes."""
+_CELL_NUMBERS = ("x", "y", "width", "height", "area_px", "nc_ratio", "circularity")
+
+
+def slide_of(row: sqlite3.Row, counts: list[sqlite3.Row]) -> SlideRecord:
+    """Read one row of `slides` with its rows of `slide_counts`."""
+    return SlideRecord(
+        id=row["id"],
+        name=printable(str(row["name"])),
+        started_s=row["started_s"],
+        ended_s=row["ended_s"],
+        simulated=bool(row["simulated"]),
+        keep=bool(row["keep"]),
+        tally=tally_of_rows(counts),
+    )
+
+
+def field_of(row: sqlite3.Row) -> FieldRecord:
+    """Read one row of `fields`; where the disk has damaged it, the rest is given with what is damaged, and no label."""
+    values = dict(row)
+    damaged = _repair(values, _NUMBERS, _MAYBE_NUMBERS)
+    for name in ("boot_id", "source", "bundle_sha256", "level", "runtime"):
+        _repair_one(values, name, str, "", damaged)
+    for name in ("calibration_id", "image", "reviewed_label"):
+        _repair_one(values, name, (str, NoneType), None, damaged)
+    for name, allowed in (("label", _LABELS), ("top", _LABELS), ("reviewed_label", {*_LABELS, NONE_OF_THEM})):
+        if values[name] not in allowed:
+            values[name] = None
+            damaged.append(name)
+    if values["image"] is not None and not is_photograph(values["image"]):
+        values["image"] = None  # it would name a file elsewhere
+        damaged.append("image")
+    for name in _TEXTS:
+        values[name] = printable(values[name]) if values[name] is not None else None
+    probabilities = _probabilities(values)
+    for name in ("review", "keep", "clock_synced"):
+        values[name] = None if values[name] is None else bool(values[name])
+    refusals = tuple(
+        Refusal(each.code, printable(each.advice)) for each in refusals_of(_unpacked(values, "refusals", list, damaged))
+    )
+    values["timing_ms"] = _unpacked(values, "timing_ms", dict, damaged)
+    if damaged:
+        advice = f"this record is damaged ({', '.join(damaged)}): look at its photograph"
+        refusals = (*refusals, Refusal(RefusalCode.DAMAGED_RECORD, advice))
+        values["label"] = None
+    values["refusals"] = refusals
+    return FieldRecord(probabilities=probabilities, **values)
+
+
+def cell_of(row: sqlite3.Row) -> CellRecord:
+    """Read one row of `cells`; numbers that the disk has damaged are 0."""
+    values = dict(row)
+    _repair(values, _CELL_NUMBERS, ("area_um2", *PROBABILITY_COLUMNS))
+    probabilities = _probabilities(values)
+    bbox = (values.pop("x"), values.pop("y"), values.pop("width"), values.pop("height"))
+    values["touches_edge"] = bool(values["touches_edge"])
+    return CellRecord(probabilities=probabilities, bbox=bbox, **values)
+
+
+def _repair(values: dict[str, Any], numbers: tuple[str, ...], maybe: tuple[str, ...]) -> list[str]:
+    """Put 0 or None in the place of what is no number; return the names of such columns."""
+    damaged: list[str] = []
+    for name in numbers:
+        _repair_one(values, name, (int, float), 0, damaged)
+    for name in maybe:
+        _repair_one(values, name, (int, float, NoneType), None, damaged)
+    return damaged
+
+
+def _repair_one(
+    values: dict[str, Any], name: str, kind: type | tuple[type, ...], instead: object, damaged: list[str]
+) -> None:
+    # SQLite keeps any type in any column, and has no checksums: a flipped bit in a row's header changes a type.
+    if not isinstance(values[name], kind):
+        values[name] = instead
+        damaged.append(name)
+
+
+def _unpacked(values: dict[str, Any], name: str, kind: type, damaged: list[str]) -> Any:
+    try:
+        found = json.loads(values[name])
+    except (TypeError, ValueError):
+        found = None
+    if isinstance(found, kind):
+        return found
+    damaged.append(name)
+    return kind()
+
+
+def cell_row(field_id: int, number: int, cell: Cell) -> tuple[Any, ...]:
+    """Return the values of one row of `cells`, in the order of its columns."""
+    return (
+        field_id,
+        number,
+        *(int(value) for value in cell.bbox),
+        float(cell.area_px),
+        None if cell.area_um2 is None else float(cell.area_um2),
+        float(cell.nc_ratio),
+        float(cell.circularity),
+        int(cell.touches_edge),
+        *(tuple(map(float, cell.probabilities)) or (None,) * len(LABELS)),
+    )
+
+
+def _probabilities(values: dict[str, Any]) -> dict[str, float]:
+    found = {name: values.pop(column) for name, column in zip(LABELS, PROBABILITY_COLUMNS, strict=True)}
+    return {} if None in found.values() else found
+
+
+def field_row(frame: Frame, finding: Finding, about: Circumstances) -> dict[str, Any]:
+    """Return the columns of `fields` that come from what was seen, without those that place it in the store."""
+    quality = finding.quality
+    height, width = frame.image.shape[:2]
+    chances = [finding.probabilities.get(name) for name in LABELS]
+    return {
+        "wall_time_s": frame.wall_time_s,
+        "monotonic_s": frame.monotonic_s,
+        "boot_id": about.boot_id,
+        "clock_synced": None if about.clock_synced is None else int(about.clock_synced),
+        "source": printable(frame.source),
+        "pixel_size_um": frame.pixel_size_um,
+        "width": width,
+        "height": height,
+        "label": finding.label,
+        "top": finding.top,
+        **{
+            column: None if value is None else float(value)
+            for column, value in zip(PROBABILITY_COLUMNS, chances, strict=True)
+        },
+        "refusals": refusals_text(finding.refusals),
+        "cell_count": len(finding.cells),
+        **{
+            name: float(getattr(quality, name))
+            for name in ("focus", "clipped", "brightness", "cell_share", "colour_drift")
+        },
+        "ood_score": None if quality.ood_score is None else float(quality.ood_score),
+        "timing_ms": json.dumps({stage: round(float(ms), 3) for stage, ms in finding.timing_ms.items()}),
+        "bundle_sha256": finding.bundle_sha256,
+        "level": finding.level,
+        "runtime": finding.runtime,
+        "calibration_id": about.calibration_id,
+        "throttled": about.throttled,
+        "temperature_c": about.temperature_c,
+    }
+
+
+def counts_of(tally: SlideTally) -> list[tuple[str, str, int]]:
+    """Return the tally as rows of `slide_counts`: kind, name, n."""
+    rows = [("label", name, n) for name, n in tally.labels.items()]
+    rows += [("refusal", name, n) for name, n in tally.refusals.items()]
+    rows += [("count", name, getattr(tally, name)) for name in _COUNTS]
+    return [row for row in rows if row[2]]
+
+
+def counts_of_record(record: FieldRecord) -> list[tuple[str, str, int]]:
+    """Return what a recorded field that carries no label added to `slide_counts`."""
+    codes = dict.fromkeys((str(each.code) for each in record.refusals), 1)
+    return counts_of(SlideTally(refusals=codes, refused=1) if codes else SlideTally(empty=1))
+
+
+def tally_of_rows(rows: list[sqlite3.Row]) -> SlideTally:
+    """Return the tally that `counts_of` wrote."""
+    kinds: dict[str, dict[str, int]] = {"label": {}, "refusal": {}, "count": {}}
+    for row in rows:
+        kinds.setdefault(row["kind"], {})[row["name"]] = row["n"]
+    labels = {name: kinds["label"][name] for name in LABELS if name in kinds["label"]}
+    counts = {name: kinds["count"][name] for name in _COUNTS if name in kinds["count"]}
+    return SlideTally(labels=labels, refusals=kinds["refusal"], **counts)

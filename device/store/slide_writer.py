@@ -1,0 +1,146 @@
+"""Slides and fields entering the store: each field is safe on the disk, and counted, when its number is returned."""
+
+import sqlite3
+from collections.abc import Iterable
+
+from device.store.database import Database
+from device.store.photographs import Photographs
+from device.store.records import REVIEW_CODES, Circumstances, FieldRecord
+from device.store.removal import Removal
+from device.store.rows import cell_row, counts_of, counts_of_record, field_of, field_row
+from device.store.slide_names import checked_name
+from device.store.slide_summary import SlideTally, tally_of
+from device.system.clock import Clock
+from smear.classes import LABELS
+from smear.findings import Finding, Frame
+
+_END_OPEN_SLIDES = (
+    "UPDATE slides SET ended_s = coalesce((SELECT max(wall_time_s) FROM fields WHERE slide_id = slides.id), started_s)"
+    " WHERE ended_s IS NULL"
+)
+_ADD_COUNTS = "INSERT INTO slide_counts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n"
+
+
+class SlideWriter:
+    """Writes into one open database."""
+
+    def __init__(self, database: Database, photographs: Photographs, removal: Removal, clock: Clock) -> None:
+        self._database = database
+        self._photographs = photographs
+        self._removal = removal
+        self._clock = clock
+
+    def start_slide(self, name: str, simulated: bool = False) -> int:
+        """Start a slide, ending any that a killed run left open; return its number.
+
+        Raises:
+            StoreError: the name cannot be shown in a line, or the disk failed.
+        """
+        name = checked_name(name)
+        with self._database.transaction() as connection:
+            connection.execute(_END_OPEN_SLIDES)
+            cursor = connection.execute(
+                "INSERT INTO slides (name, started_s, simulated) VALUES (?, ?, ?)",
+                (name, self._clock.wall_s(), int(simulated)),
+            )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def end_slide(self, slide_id: int, seen_again: int = 0) -> None:
+        """End a slide, in which `seen_again` more frames showed a field that it had."""
+        with self._database.transaction() as connection:
+            _add_counts(connection, slide_id, counts_of(SlideTally(seen_again=seen_again)))
+            connection.execute("UPDATE slides SET ended_s = ? WHERE id = ?", (self._clock.wall_s(), slide_id))
+
+    def count_seen_again(self, slide_id: int, seen_again: int) -> None:
+        """Count `seen_again` more frames that showed a field which the slide had."""
+        with self._database.transaction() as connection:
+            _add_counts(connection, slide_id, counts_of(SlideTally(seen_again=seen_again)))
+
+    def add_field(
+        self,
+        slide_id: int,
+        frame: Frame,
+        finding: Finding,
+        circumstances: Circumstances | None = None,
+        review: bool = False,
+        *,
+        instead_of: int | None = None,
+        seen_again: int = 0,
+    ) -> int:
+        """Record one distinct field and count it; when this returns its number, it is safe on the disk.
+
+        In the same transaction `instead_of`, the number of a worse view of the field that carries no label, is removed
+        with its counts, unless a person kept or reviewed it; and `seen_again` more frames are counted that showed a
+        field which the slide had.
+
+        Raises:
+            StoreError: no room, locked, or the disk failed; nothing of the field was recorded then.
+            ImageError: the photograph cannot be encoded.
+        """
+        self._removal.make_room()
+        # The photograph first: a record never names a picture that is not there.
+        image = self._photographs.add(slide_id, frame.sequence, frame.image)
+        try:
+            row = field_row(frame, finding, circumstances or Circumstances())
+            with self._database.transaction() as connection:
+                if instead_of is not None:
+                    review = _remove_worse(connection, instead_of, slide_id) or review
+                row |= {"slide_id": slide_id, "review": int(review), "image": image}
+                field_id = _insert(connection, slide_id, row, finding)
+                _add_counts(connection, slide_id, counts_of(tally_of(finding)))
+                _add_counts(connection, slide_id, counts_of(SlideTally(seen_again=seen_again)))
+        except BaseException:
+            self._photographs.remove(image)
+            raise
+        if instead_of is not None:
+            self._removal.remove_photographs()
+        return field_id
+
+
+def _insert(connection: sqlite3.Connection, slide_id: int, row: dict[str, object], finding: Finding) -> int:
+    names, marks = ", ".join(row), ", ".join("?" * len(row))
+    cursor = connection.execute(
+        f"INSERT INTO fields ({names}, keep) VALUES ({marks}, (SELECT keep FROM slides WHERE id = ?))",
+        (*row.values(), slide_id),
+    )
+    field_id = cursor.lastrowid
+    assert field_id is not None
+    connection.executemany(
+        f"INSERT INTO cells VALUES ({', '.join('?' * (11 + len(LABELS)))})",
+        [cell_row(field_id, number, cell) for number, cell in enumerate(finding.cells)],
+    )
+    return field_id
+
+
+def _remove_worse(connection: sqlite3.Connection, field_id: int, slide_id: int) -> bool:
+    """Remove a record without a label, and its counts; return whether a person had asked to look at it.
+
+    One that was kept or reviewed stays, and stays counted.
+    """
+    rows = connection.execute(
+        "SELECT * FROM fields WHERE id = ? AND slide_id = ? AND label IS NULL AND keep = 0 AND reviewed_label IS NULL",
+        (field_id, slide_id),
+    ).fetchall()
+    if not rows:
+        return False
+    worse = field_of(rows[0])
+    connection.execute(
+        "INSERT OR IGNORE INTO doomed SELECT image FROM fields WHERE id = ? AND image IS NOT NULL", (field_id,)
+    )
+    connection.execute("DELETE FROM fields WHERE id = ?", (field_id,))
+    connection.executemany(
+        "UPDATE slide_counts SET n = n - ? WHERE slide_id = ? AND kind = ? AND name = ?",
+        [(n, slide_id, kind, name) for kind, name, n in counts_of_record(worse)],
+    )
+    connection.execute("DELETE FROM slide_counts WHERE slide_id = ? AND n <= 0", (slide_id,))
+    return worse.review and not _was_doubtful(worse)
+
+
+def _was_doubtful(record: FieldRecord) -> bool:
+    """Return whether the record waits for a person because of its refusals, and not because somebody asked."""
+    return any(each.code in REVIEW_CODES for each in record.refusals)
+
+
+def _add_counts(connection: sqlite3.Connection, slide_id: int, counts: Iterable[tuple[str, str, int]]) -> None:
+    connection.executemany(_ADD_COUNTS, [(slide_id, *count) for count in counts])
