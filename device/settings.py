@@ -184,7 +184,7 @@ def load_settings(given: Path | None = None) -> Settings:
     if path is None:
         return Settings()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # programs on Windows put a byte order mark before it
     except FileNotFoundError:
         raise SettingsError(
             f"settings {path}: no such file; make it, or leave out --config and ${CONFIG_VARIABLE}"

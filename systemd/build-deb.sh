@@ -6,6 +6,7 @@
 #   WHEELS  folder made by systemd/wheels.sh: all of it goes into the package, which then installs without a network and only
 #           on the Python and machine the wheels were made for; without it the package fetches its pins when it is installed
 set -euo pipefail
+umask 022
 here=$(dirname "$(realpath "$0")")
 project=$(dirname "$here")
 mkdir -p "${1:?usage: systemd/build-deb.sh OUT [WHEELS]}"
@@ -56,6 +57,7 @@ ln -s /opt/smearscope/current/bin/smearscope "$root/usr/bin/smearscope"
 for script in preinst postinst prerm postrm; do
   install -m 755 "$here/debian/$script" "$root/DEBIAN/$script"
 done
+install -m 644 "$here/debian/triggers" "$root/DEBIAN/triggers"
 
 cat > "$root/DEBIAN/control" <<CONTROL
 Package: smearscope

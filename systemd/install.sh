@@ -5,6 +5,7 @@
 #   --wheels DIR  take every Python package from DIR (made by systemd/wheels.sh); no network is used
 #   --no-start    enable the service, but leave starting it to the next boot
 set -euo pipefail
+umask 022 # root's own may keep the service's user out of what is installed
 here=$(dirname "$(realpath "$0")")
 wheels='' start=yes
 while [ $# -gt 0 ]; do

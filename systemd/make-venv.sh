@@ -5,6 +5,7 @@
 #                                              PINS: the project's folder requirements/
 #                                              WHEELS: a folder of wheels; the network is then not used
 set -euo pipefail
+umask 022 # root's own may keep the service's user out of what is installed
 prefix=/opt/smearscope
 source=$(realpath "$1")
 pins=$(realpath "$2")

@@ -13,13 +13,14 @@ from device.session.inference_worker import InferenceWorker
 from device.session.results import Examined
 from device.session.supervisor import Board
 from device.store.recorder import Recorder
+from device.store.slide_names import checked_name
 from device.system.clock import Clock
 from smear.errors import CameraError
 from smear.findings import Finding, Frame
 from smear.images import encode, encode_output
 from smear.inference.overlay import draw_overlay, finding_json, refusal_json
+from smear.output_files import printable
 
-NAME_CHARACTERS = 80  # of a slide: a line on the screen and in a table
 BLANK_FRAMES = 8  # averaged: noise falls to a third
 _PATIENCE_S = ANSWER_S - 5.0  # for a field or a frame: the client still gets its answer
 
@@ -70,15 +71,14 @@ class ControlHandlers:
             "level": newest.finding.level if newest else "",
             "runtime": newest.finding.runtime if newest else "",
             "calibration": known.id or None,
-            "data": str(self._data),
+            "data": printable(self._data),
         }
 
     def start_slide(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Start a slide, ending the open one."""
         name = request.get("name")
-        if not isinstance(name, str) or not name.strip() or len(name) > NAME_CHARACTERS or not name.isprintable():
-            raise ControlError(f"a slide's name has 1 to {NAME_CHARACTERS} printable characters")
-        return {"slide": self._recorder.start_slide(name.strip()), "name": name.strip()}
+        name = checked_name(name if isinstance(name, str) else "")
+        return {"slide": self._recorder.start_slide(name), "name": name}
 
     def end_slide(self) -> dict[str, Any]:
         """End the open slide."""

@@ -6,7 +6,8 @@ import socket
 import stat
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,8 @@ class ControlServer:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             if self._path.exists() and stat.S_ISSOCK(self._path.stat().st_mode):
                 self._path.unlink()  # of a daemon that was killed: a living one would hold the store
-            listener.bind(str(self._path))
+            with _short(self._path) as address:
+                listener.bind(address)
             self._path.chmod(MODE)  # before anyone can connect: nobody is listened to yet
             listener.listen(CLIENTS)
         except OSError as error:
@@ -132,7 +134,8 @@ def ask(data: Path, command: str, only: bool = False, **values: Any) -> dict[str
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(REQUEST_S)
             try:
-                connection.connect(str(path))
+                with _short(path) as address:
+                    connection.connect(address)
             except PermissionError as error:
                 raise ControlError(
                     f"control socket {path} may not be used by this user; "
@@ -142,6 +145,20 @@ def ask(data: Path, command: str, only: bool = False, **values: Any) -> dict[str
                 continue
             return _answer_of(connection, path, {"command": command} | values)
     return None
+
+
+@contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """Give an address of the socket `path` that fits into the 107 bytes which the kernel takes.
+
+    Raises:
+        OSError: its folder is not there, or may not be entered.
+    """
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 def _answer_of(connection: socket.socket, path: Path, request: dict[str, Any]) -> dict[str, Any]:

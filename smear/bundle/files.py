@@ -12,6 +12,7 @@ from smear.output_files import printable
 MAX_TEXT_BYTES = 2_000_000  # a manifest with five levels has 15 kB
 MAX_FILE_BYTES = 256_000_000  # a float32 ResNet50 has 94 MB; a device has no memory for more
 MISSING = "is missing"
+_LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})  # of macOS and Windows; never read, so never trusted
 _CHUNK = 1 << 20
 
 
@@ -87,8 +88,13 @@ def check_files(folder: Path, expected: Mapping[str, str], known: Collection[str
                 faults.append(f"{printable(name)} does not match its checksum")
         except FileFault as error:
             faults.append(f"{printable(name)} {error}")
-    extra = {file.name for file in folder.iterdir()} - set(expected) - set(known)
+    extra = {file.name for file in folder.iterdir() if not _is_litter(file)} - set(expected) - set(known)
     return faults + [f"{printable(name)} does not belong to it" for name in sorted(extra)]
+
+
+def _is_litter(file: Path) -> bool:
+    """Return whether a desktop's file manager left `file` in a folder that somebody looked into."""
+    return file.name in _LITTER and file.is_file() and not file.is_symlink()
 
 
 def inside(name: str) -> str:

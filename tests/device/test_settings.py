@@ -220,3 +220,11 @@ def test_the_schema_and_the_settings_shown_list_what_may_be_chosen():
     assert sections["ModelSettings"]["properties"]["runtime"]["enum"] == ["auto", "ai-edge-litert", "tflite-runtime"]
     assert "simulated:[seed]" in sections["CameraSettings"]["properties"]["name"]["description"]
     assert "display to open: auto, window, kmsdrm, png:PATH, none" in to_toml(Settings())
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_file_saved_by_a_program_on_windows_is_read(tmp_path, mark, end):
+    path = tmp_path / "config.toml"
+    path.write_bytes(f"{mark}[model]{end}threads = 3{end}".encode())
+    assert load_settings(path).model.threads == 3

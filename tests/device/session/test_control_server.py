@@ -163,3 +163,18 @@ def test_a_socket_that_cannot_be_made_says_why(tmp_path):
 def test_a_photograph_travels_whole(bench):
     found = ask(bench.folder, "capture", only=True)
     assert base64.b64decode(found["photograph"])[:2] == b"\xff\xd8"
+
+
+def test_a_data_folder_with_a_long_path_in_any_encoding_has_its_socket(tmp_path, monkeypatch):
+    monkeypatch.delenv("RUNTIME_DIRECTORY", raising=False)
+    folder = tmp_path / ("d" * 200) / "\udcfc"
+    with Bench(folder, parts=parts) as running:
+        running.until((folder / FALLBACK).exists)
+        found = ask(folder, "status", only=True)
+        assert found["data"].endswith(r"\xfc")
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 81, "two\nlines", "\x1b[2J", None, 7])
+def test_a_slide_name_that_is_no_line_is_refused(bench, name):
+    with pytest.raises(ControlError, match="name"):
+        ask(bench.folder, "slide start", only=True, name=name)
