@@ -12,7 +12,9 @@ from click.testing import CliRunner
 
 from device.cli import cli
 from device.store import Store
+from device.store.slide_writer import SlideWriter
 from smear import RESEARCH_USE_ONLY
+from smear.errors import StoreError
 from smear.findings import Frame
 from smear.images import is_own_output, read_image, write_image
 from smear.inference.frame_processor import Correction, Processed
@@ -186,3 +188,64 @@ def test_doctor_has_a_line_for_each_part_and_fails_without_a_model(folder, tmp_p
     assert not checks["model"]["ok"]
     assert "smearscope convert" in checks["model"]["text"]
     assert result.exit_code == 1
+
+
+def test_a_terminal_that_goes_away_leaves_the_slide_open_and_the_next_run_goes_on_with_it(run, pipeline, tmp_path):
+    seen = []
+
+    def hang_up(frame: Frame) -> None:
+        seen.append(frame)
+        if len(seen) == 3:
+            os.kill(os.getpid(), signal.SIGHUP)
+
+    pipeline.after = hang_up
+    result = run("--slide", "A-17")
+    assert result.exit_code == 0, result.output
+    assert "The slide is still open" in result.stdout
+    with Store.read(tmp_path / "data") as store:
+        before = store.open_slide()
+    assert before.tally.accepted >= 3
+    pipeline.after = lambda frame: None
+    result = run()
+    assert "going on with slide 1 (A-17)" in result.stderr
+    with Store.read(tmp_path / "data") as store:
+        (slide,) = store.slides()
+        assert (slide.tally.accepted, slide.tally.seen_again) == (12, before.tally.accepted)
+        assert slide.ended_s is not None
+
+
+def test_another_name_or_drawn_fields_do_not_go_on_with_an_open_slide(run, tmp_path):
+    with Store.record(tmp_path / "data") as store:
+        store.start_slide("left open", simulated=True)
+    run("--fields", "1", "--slide", "another")
+    with Store.record(tmp_path / "data") as store:
+        assert [slide.name for slide in store.slides()] == ["another", "left open"]
+        store.start_slide("open again", simulated=True)
+    run("--fields", "1")
+    with Store.read(tmp_path / "data") as store:
+        assert len(store.slides()) == 4
+
+
+def test_a_card_that_turns_read_only_in_a_run_is_one_line_and_a_summary(run, pipeline, monkeypatch):
+    seen = []
+    insert, end = SlideWriter.add_field, SlideWriter.end_slide
+
+    def add_field(writer, *words, **options):  # type: ignore[no-untyped-def]
+        seen.append(words)
+        if len(seen) > 5:
+            raise StoreError("store /data: Read-only file system; free some space, or check the disk")
+        return insert(writer, *words, **options)
+
+    def end_slide(writer, *words):  # type: ignore[no-untyped-def]
+        if len(seen) > 5:
+            raise StoreError("store /data: Read-only file system; free some space, or check the disk")
+        end(writer, *words)
+
+    monkeypatch.setattr(SlideWriter, "add_field", add_field)
+    monkeypatch.setattr(SlideWriter, "end_slide", end_slide)
+    result = run()
+    assert result.exit_code == 1
+    assert "5 distinct fields, 5 accepted" in result.stdout
+    assert "7 fields were not stored: store /data: Read-only file system" in result.stderr
+    assert "Traceback" not in result.output
+    assert result.stderr.count("not stored: store") == 2  # once in the journal, once at the end

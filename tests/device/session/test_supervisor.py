@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 
+from device.cameras.calibration import Corrector
 from device.screen.no_display import NoDisplay
 from device.session.invoke_deadline import Deadlines
 from device.session.model_loader import BundleWatch, ModelLoader
@@ -471,3 +472,29 @@ def test_a_missing_camera_never_ends_a_service_that_waits_for_it(tmp_path):
             original()
         camera.plugged = True
         bench.fields()
+
+
+def test_the_first_field_of_a_slide_was_taken_after_the_slide_was_started(tmp_path):
+    with Bench(tmp_path / "data") as bench:
+        bench.fields()
+        for number in range(20):
+            began_s = time.monotonic()
+            slide = bench.recorder.start_slide(f"slide {number}")
+            bench.until(lambda slide=slide: bool(bench.recorder.store.fields(slide, 1)))
+            assert bench.recorder.store.fields(slide, 1)[0].monotonic_s >= began_s
+
+
+def test_no_field_is_examined_that_was_taken_before_a_calibration_or_the_cameras_return(tmp_path):
+    with Bench(tmp_path / "data") as bench:
+        for change in ("calibration", "camera"):
+            bench.fields()
+            changed_s = time.monotonic()
+            if change == "calibration":
+                bench.processors.corrector = Corrector()
+            else:
+                bench.camera.plugged = False
+                bench.until(lambda: bench.feed.lost)
+                changed_s, bench.camera.plugged = time.monotonic(), True
+            after = bench.examiner.examined + 2  # one may have passed the check already
+            bench.until(lambda after=after: bench.seen[-1].number >= after)
+            assert all(each.frame.monotonic_s >= changed_s for each in bench.seen if each.number >= after)
