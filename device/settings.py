@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from device.cameras.registry import CAMERAS, camera_kind
 from device.screen.displays import DISPLAYS, display_kind
 from device.settings_faults import Fault, faults_of, line_of, schema_extra
+from device.site.agreement import Demands
 from device.store.retention import MEGABYTE, Retention
 from device.user_paths import UserPath, expand_given
 from smear.bundle.levels import LEVELS, Level
@@ -138,6 +139,21 @@ class SlideSettings(_Section):
     review_doubtful: bool = Field(default=True, description="queue doubtful and out-of-distribution fields for review")
 
 
+class SiteSettings(_Section):
+    """What a check of the site must reach, and what holds without one."""
+
+    required: bool = Field(default=False, description="refuse every field while no site certificate holds")
+    valid_days: float = Field(default=180.0, gt=0, le=3650, description="how long a site certificate holds")
+    # A bar to be shown at a site, not a claim: with 20 fields a kind the intervals are 0.1 to 0.2 wide.
+    min_agreement: float = Field(default=0.9, ge=0, le=1, description="least agreement with the labels of the site")
+    min_sensitivity: float = Field(default=0.9, ge=0, le=1, description="least sensitivity for blasts at the site")
+    min_specificity: float = Field(default=0.95, ge=0, le=1, description="least specificity for blasts at the site")
+
+    def demands(self) -> Demands:
+        """Return these settings as the demands on a site check."""
+        return Demands(self.min_agreement, self.min_sensitivity, self.min_specificity)
+
+
 class StoreSettings(_Section):
     """Where records are kept, and for how long."""
 
@@ -162,6 +178,7 @@ class Settings(_Section):
     model: ModelSettings = ModelSettings()
     gate: GateSettings = GateSettings()
     slide: SlideSettings = SlideSettings()
+    site: SiteSettings = SiteSettings()
     store: StoreSettings = StoreSettings()
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 import numpy as np
 
 from smear.errors import ImageError
+from smear.site import SiteStatus
 
 BACKGROUND, CYTOPLASM, NUCLEUS = 0, 128, 255
 """Values of a `CellMask`, and of every mask PNG that Smearscope writes."""
@@ -90,6 +91,7 @@ class RefusalCode(StrEnum):
     UNSTEADY = "unsteady"
     INVALID_ANSWER = "invalid_answer"
     UNREADABLE = "unreadable"
+    SITE_NOT_CHECKED = "site_not_checked"
     DAMAGED_RECORD = "damaged_record"
     OTHER = "other"  # of a record whose code this version does not know
 
@@ -136,3 +138,4 @@ class Finding:
     bundle_sha256: str = ""
     level: str = ""
     runtime: str = ""
+    site: SiteStatus | None = None  # None: outside a site, as in training and in the benchmarks

@@ -14,6 +14,7 @@ from smear.errors import ImageError, SettingsError, StoreError
 from smear.findings import Finding, Frame
 from smear.images import write_atomic
 from smear.inference.quality_gate import CALIBRATE_WHITE, REFUSE_DRIFT, WARN_DRIFT, Reference
+from smear.site import CameraProfile
 
 FILE = "calibration.json"
 SCHEMA_VERSION = 1
@@ -39,6 +40,14 @@ class Calibration(BaseModel):
     controls: dict[str, Any] = Field(default_factory=dict)  # fixed settings in the camera's own words
     pixel_size_um: float | None = Field(default=None, gt=0, le=10)
     best_focus: float | None = Field(default=None, gt=0)
+
+    @property
+    def profile(self) -> CameraProfile:
+        """What a site certificate belongs to: the camera, the size of its frames, and the objective by its scale."""
+        if not self.id:
+            return CameraProfile()
+        size = f" {self.size[0]}x{self.size[1]}" if self.size else ""
+        return CameraProfile(f"{self.camera}{size}", None, self.pixel_size_um)
 
 
 NONE = Calibration()
@@ -235,7 +244,7 @@ class Corrector:
     @property
     def reference(self) -> Reference:
         """What the gate compares a corrected field with."""
-        return Reference(self.calibration.glass, self.calibration.best_focus)
+        return Reference(self.calibration.glass, self.calibration.best_focus, self.calibration.profile)
 
     def fits(self, frame: Frame) -> bool:
         """Tell whether `frame` has the size that was calibrated; a sensor read otherwise has another flat and scale."""

@@ -26,6 +26,7 @@ from smear.images import Picture, look_through, read_field
 from smear.inference.frame_processor import FrameProcessor
 from smear.inference.overlay import finding_json
 from smear.output_files import printable
+from smear.site import NOT_CHECKED
 
 
 @dataclass(slots=True)
@@ -182,12 +183,17 @@ def _line(result: dict[str, Any]) -> str:
     top = result["top"]
     share = f" {result['probabilities'][top]:.0%}" if top else ""
     if result["label"]:
-        said = f"{result['label']}{share}"
+        said = f"{result['label']}{share}{_site(result)}"
     elif top:
         said = f"refused (would be {top}{share}): {_reasons(result)}"
     else:
         said = f"refused: {_reasons(result)}"
     return f"{result['image']}  {len(result['cells'])} cells  {said}"
+
+
+def _site(result: dict[str, Any]) -> str:
+    site = result["site"]
+    return f", {NOT_CHECKED}" if site and not site["checked"] else ""
 
 
 def _reasons(result: dict[str, Any]) -> str:

@@ -139,7 +139,13 @@ def _write(shot: Shot, out: Path, as_json: bool) -> None:
         return
     if whole["simulated"]:
         click.echo(SIMULATED)
-    said = whole["label"] or f"refused ({'; '.join(each['advice'] for each in whole['refusals']) or 'nothing found'})"
+    site = whole["site"]
+    mark = f", {site['warning']}" if site and not site["checked"] else ""
+    said = (
+        f"{whole['label']}{mark}"
+        if whole["label"]
+        else f"refused ({'; '.join(each['advice'] for each in whole['refusals']) or 'nothing found'})"
+    )
     click.echo(f"{said}; {len(whole['cells'])} leukocytes; {RESEARCH_USE_ONLY}")
     for path in paths:
         click.echo(f"wrote {path}")

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -109,6 +109,7 @@ def open_processor(
     `wrap` may put something between the pipeline and each of its models; `hysteresis` is for a live camera.
     """
     # Here, so that commands which only look into the store start without an inference runtime.
+    from device.site.watch import SiteWatch
     from smear.bundle.signing import load_signed_bundle
     from smear.inference.frame_processor import FrameProcessor
     from smear.inference.pipeline import Pipeline
@@ -126,7 +127,8 @@ def open_processor(
             wrap,
             settings.model.delegate if level_spec(level).needs_delegate else None,
         )
-    return FrameProcessor(pipeline, settings.gate.limits(), hysteresis=hysteresis)
+    limits = replace(settings.gate.limits(), require_site=settings.site.required)
+    return FrameProcessor(pipeline, limits, hysteresis=hysteresis, site=SiteWatch(data, pipeline.bundle.sha256))
 
 
 def use_of(settings: Settings, choice: ModelChoice = NO_CHOICE) -> "Use":

@@ -9,9 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from device.store import FieldRecord, SlideRecord
-from device.store.slide_summary import MIN_FIELDS, Share
+from device.store.slide_summary import MIN_FIELDS, Share, SlideTally
 from smear import RESEARCH_USE_ONLY
 from smear.classes import FIELD_CLASSES, by_name
+from smear.site import NOT_CHECKED
 
 SIMULATED = "SIMULATED microscope: drawn cells, no patient's."
 
@@ -89,11 +90,18 @@ def slide_summary(slide: SlideRecord, reviewed: Mapping[str, int]) -> Group:
         f"{tally.cells} leukocytes in accepted fields",
         *_reviewed_lines(reviewed),
         *(f"refused {n} x: {why}" for why, n in sorted(tally.refusals.items(), key=lambda item: -item[1])),
+        *_site(tally),
         _verdict(slide),
         *([SIMULATED] if slide.simulated else []),
         RESEARCH_USE_ONLY,
     ]
     return Group(table, *(Text(line) for line in lines))
+
+
+def _site(tally: SlideTally) -> list[str]:
+    unchecked = tally.accepted - tally.site_checked
+    text = f"{unchecked} of {tally.accepted} labels: {NOT_CHECKED} ('smearscope site show' says why)"
+    return [text] if unchecked else []
 
 
 def _verdict(slide: SlideRecord) -> str:

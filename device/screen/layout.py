@@ -14,6 +14,7 @@ from smear import RESEARCH_USE_ONLY
 from smear.classes import FIELD_CLASSES, by_name
 from smear.findings import Cell, Finding, Frame
 from smear.inference.overlay import colour_of
+from smear.site import NOT_CHECKED
 
 SIZE = (800, 480)  # width, height of the Pi's 7 inch touch screen; the layout below is in its pixels
 
@@ -199,7 +200,9 @@ def _draw_verdict(canvas: Canvas, state: ScreenState) -> None:
     elif finding.label is not None:
         found = by_name(finding.label)
         share = _percent(finding.probabilities.get(finding.label, 0.0))
-        canvas.text("This field resembles", heading, SMALL_PX, QUIET)
+        unchecked = finding.site is not None and not finding.site.checked
+        mark = f" · {NOT_CHECKED}" if unchecked else ""
+        canvas.text(f"This field resembles{mark}", heading, SMALL_PX, WARNING if unchecked else QUIET)
         canvas.text(found.title, large, LARGE_PX, found.colour)
         canvas.text(f"probability {share}, for this field alone", below, SMALL_PX, QUIET)
     elif finding.refusals:

@@ -18,7 +18,7 @@ from device.system.clock import Clock
 from smear.errors import CameraError
 from smear.findings import Finding, Frame
 from smear.images import encode, encode_output
-from smear.inference.overlay import draw_overlay, finding_json, refusal_json
+from smear.inference.overlay import draw_overlay, finding_json, refusal_json, site_json
 from smear.output_files import printable
 
 BLANK_FRAMES = 8  # averaged: noise falls to a third
@@ -71,6 +71,7 @@ class ControlHandlers:
             "level": newest.finding.level if newest else "",
             "runtime": newest.finding.runtime if newest else "",
             "calibration": known.id or None,
+            "site": site_json(newest.finding.site) if newest else None,
             "data": printable(self._data),
         }
 

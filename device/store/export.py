@@ -189,6 +189,7 @@ def slide_json(slide: SlideRecord, reviewed: Mapping[str, int]) -> dict[str, Any
         "fields_accepted": tally.accepted,
         "fields_refused": tally.refused,
         "fields_empty": tally.empty,
+        "fields_site_checked": tally.site_checked,  # of the accepted ones
         "seen_again": tally.seen_again,
         "refusals": dict(tally.refusals),
         "classes": {name: dataclasses.asdict(share) for name, share in tally.class_shares().items()},

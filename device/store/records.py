@@ -66,6 +66,7 @@ class FieldRecord:
     level: str
     runtime: str
     calibration_id: str | None
+    site_certificate: str | None  # None: the label was not checked at the site
     throttled: int | None
     temperature_c: float | None
     review: bool

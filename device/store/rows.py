@@ -19,9 +19,9 @@ _NUMBERS = (
     "colour_drift",
 )  # fmt: skip
 _MAYBE_NUMBERS = ("pixel_size_um", "ood_score", "throttled", "temperature_c", *PROBABILITY_COLUMNS)
-_TEXTS = ("boot_id", "source", "bundle_sha256", "level", "runtime", "calibration_id")
+_TEXTS = ("boot_id", "source", "bundle_sha256", "level", "runtime", "calibration_id", "site_certificate")
 _LABELS = frozenset({None, *LABELS})
-_COUNTS = ("refused", "empty", "cells", "seen_again")  # of `SlideTally`, stored as kind "count"
+_COUNTS = ("refused", "empty", "cells", "seen_again", "site_checked")  # of `SlideTally`, stored as kind "count"
 NONE_OF_THEM = ""
 """The reviewed label of a field that is none of the classes."""
 _CELL_NUMBERS = ("x", "y", "width", "height", "area_px", "nc_ratio", "circularity")
@@ -46,7 +46,7 @@ def field_of(row: sqlite3.Row) -> FieldRecord:
     damaged = _repair(values, _NUMBERS, _MAYBE_NUMBERS)
     for name in ("boot_id", "source", "bundle_sha256", "level", "runtime"):
         _repair_one(values, name, str, "", damaged)
-    for name in ("calibration_id", "image", "reviewed_label"):
+    for name in ("calibration_id", "site_certificate", "image", "reviewed_label"):
         _repair_one(values, name, (str, NoneType), None, damaged)
     for name, allowed in (("label", _LABELS), ("top", _LABELS), ("reviewed_label", {*_LABELS, NONE_OF_THEM})):
         if values[name] not in allowed:
@@ -164,6 +164,7 @@ def field_row(frame: Frame, finding: Finding, about: Circumstances) -> dict[str,
         "level": finding.level,
         "runtime": finding.runtime,
         "calibration_id": about.calibration_id,
+        "site_certificate": finding.site.certificate if finding.site else None,
         "throttled": about.throttled,
         "temperature_c": about.temperature_c,
     }

@@ -36,6 +36,7 @@ class SlideTally:
     empty: int = 0  # fields with nothing to label and nothing wrong
     cells: int = 0  # leukocytes in accepted fields
     seen_again: int = 0  # frames that showed a field of the slide again; they count nowhere else
+    site_checked: int = 0  # accepted fields for which a site certificate held
 
     @property
     def accepted(self) -> int:
@@ -60,6 +61,7 @@ class SlideTally:
             self.empty + other.empty,
             self.cells + other.cells,
             self.seen_again + other.seen_again,
+            self.site_checked + other.site_checked,
         )
 
     def class_shares(self) -> dict[str, Share]:
@@ -78,7 +80,8 @@ class SlideTally:
 def tally_of(finding: Finding) -> SlideTally:
     """Return the tally of one field alone."""
     if finding.label is not None:
-        return SlideTally(labels={finding.label: 1}, cells=len(finding.cells))
+        checked = finding.site is not None and finding.site.checked
+        return SlideTally(labels={finding.label: 1}, cells=len(finding.cells), site_checked=int(checked))
     if finding.refusals:
         return SlideTally(refusals=dict.fromkeys((str(refusal.code) for refusal in finding.refusals), 1), refused=1)
     return SlideTally(empty=1)

@@ -10,6 +10,7 @@ from smear.findings import Finding, Frame
 from smear.inference.pipeline import Observation, Pipeline
 from smear.inference.quality_gate import Decision, Limits, QualityGate, Reference
 from smear.inference.stopwatch import Stopwatch
+from smear.site import CameraProfile, SiteStatus
 
 
 class Correction(Protocol):
@@ -22,6 +23,14 @@ class Correction(Protocol):
 
     def correct(self, frame: Frame) -> Frame:
         """Return `frame` in neutral, even light and with its scale."""
+        ...
+
+
+class SiteCheck(Protocol):
+    """What knows whether this bundle was checked at the site: `device.site.watch.SiteWatch`, or a stand-in."""
+
+    def status(self, profile: CameraProfile | None) -> SiteStatus:
+        """Return whether a certificate holds now for the camera `profile`; None: for the one that is calibrated."""
         ...
 
 
@@ -51,22 +60,25 @@ class FrameProcessor:
         correction: Correction | None = None,
         hysteresis: Hysteresis | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        site: SiteCheck | None = None,
     ) -> None:
         """`correction` and `hysteresis` are for a camera; a picture from a file needs neither.
 
-        `clock` gives the seconds by which `Finding.timing_ms` is measured.
+        `clock` gives the seconds by which `Finding.timing_ms` is measured. `site` is asked at every frame, as a
+        certificate may be made, revoked or expire meanwhile; None: the answers belong to no site.
         """
         self.pipeline = pipeline
         self._limits = limits or Limits()
         self._hysteresis = hysteresis
         self._clock = clock
+        self._site = site
         self.use(correction)
 
     def use(self, correction: Correction | None) -> None:
         """Take another calibration from the next frame on; None: take frames as they are."""
         self._correction = correction
-        reference = correction.reference if correction is not None else None
-        self._gate = QualityGate(self._limits, self.pipeline.bundle.manifest.classifier, reference)
+        self._reference = correction.reference if correction is not None else Reference()
+        self._gate = self._gate_for(self._reference)
 
     def process(self, frame: Frame) -> Processed:
         """Return `frame` as corrected, and what is concluded from it.
@@ -79,6 +91,7 @@ class FrameProcessor:
             corrected = frame if self._correction is None else self._correction.correct(frame)
         seen = self.pipeline.observe(corrected, stopwatch)
         with stopwatch.stage("gate"):
+            self._look_at_the_site()
             finding = self._finding(seen, self._gate.decide(seen))
         with stopwatch.stage("settle"):
             if self._hysteresis is not None:
@@ -92,6 +105,15 @@ class FrameProcessor:
     def close(self) -> None:
         """Free both models."""
         self.pipeline.close()
+
+    def _look_at_the_site(self) -> None:
+        site = self._site.status(self._reference.profile) if self._site is not None else None
+        if site != self._reference.site:
+            self._reference = replace(self._reference, site=site)
+            self._gate = self._gate_for(self._reference)
+
+    def _gate_for(self, reference: Reference) -> QualityGate:
+        return QualityGate(self._limits, self.pipeline.bundle.manifest.classifier, reference)
 
     def _finding(self, seen: Observation, decision: Decision) -> Finding:
         opinion, pipeline = seen.opinion, self.pipeline
@@ -107,4 +129,5 @@ class FrameProcessor:
             bundle_sha256=pipeline.bundle.sha256,
             level=pipeline.level,
             runtime=pipeline.runtime,
+            site=self._reference.site,
         )

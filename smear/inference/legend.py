@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from smear.classes import FIELD_CLASSES
+from smear.site import NOT_CHECKED
 
 REFUSED = "REFUSED: no label"
 _NOTICE = "research use only"
@@ -18,11 +19,15 @@ Line = tuple[str, tuple[int, int, int] | None]
 """A text, and the colour that it explains."""
 
 
-def legend_lines(refused: bool) -> list[Line]:
-    """Return what the legend says: of a refused field no class, whose colours it does not carry."""
+def legend_lines(refused: bool, unchecked: bool = False) -> list[Line]:
+    """Return what the legend says: of a refused field no class, whose colours it does not carry.
+
+    `unchecked` marks the classes as not checked at the site where the field was examined.
+    """
     if refused:
         return [(REFUSED, None), (_NOTICE, None)]
-    return [*((each.title.partition(" (")[0], each.colour) for each in FIELD_CLASSES), (_NOTICE, None)]
+    classes: list[Line] = [(each.title.partition(" (")[0], each.colour) for each in FIELD_CLASSES]
+    return [*classes, *([(NOT_CHECKED, None)] if unchecked else []), (_NOTICE, None)]
 
 
 def draw_legend(drawn: np.ndarray, lines: list[Line], cells: np.ndarray) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from smear.classes import FIELD_CLASSES
 from smear.findings import Cell, Finding, Refusal
 from smear.inference.legend import draw_legend, legend_lines
+from smear.site import SiteStatus
 
 Colour = tuple[int, int, int]
 
@@ -37,7 +38,15 @@ def finding_json(image: str, finding: Finding) -> dict[str, Any]:
         "bundle_sha256": finding.bundle_sha256,
         "level": finding.level,
         "runtime": finding.runtime,
+        "site": site_json(finding.site),
     }
+
+
+def site_json(site: SiteStatus | None) -> dict[str, Any] | None:
+    """Return `site` as JSON types; None where the finding belongs to no site."""
+    if site is None:
+        return None
+    return {"checked": site.checked, "certificate": site.certificate, "warning": site.warning}
 
 
 def refusal_json(refusal: Refusal) -> dict[str, str]:
@@ -57,7 +66,8 @@ def draw_overlay(image: np.ndarray, finding: Finding) -> np.ndarray:
         for cell in finding.cells:
             colour = _HALO if colour_under else UNCLASSIFIED if refused else colour_of(cell)
             cv2.polylines(drawn, [cell.contour.reshape(-1, 1, 2)], True, colour, width + extra, cv2.LINE_AA)
-    draw_legend(drawn, legend_lines(refused), finding.mask.cell)
+    unchecked = finding.site is not None and not finding.site.checked
+    draw_legend(drawn, legend_lines(refused, unchecked), finding.mask.cell)
     return drawn
 
 

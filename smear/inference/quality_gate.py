@@ -20,6 +20,7 @@ from smear.imaging.stain_normalization import (
     subsampled,
 )
 from smear.inference.aggregation import FieldOpinion
+from smear.site import CHECK_SITE, NOT_CHECKED, CameraProfile, SiteStatus
 
 if TYPE_CHECKING:
     from smear.inference.pipeline import Observation
@@ -53,14 +54,17 @@ class Limits:
     max_glass_tint: float = 0.18  # 0.12 at most; tissue sections 0.19 in the median
     min_cells: int = 1  # the data set's sparsest fields have one
     max_cell_share: float = 0.60  # 0.36 at most; packed tissue up to 0.78
+    require_site: bool = False  # no label without a certificate of this site that holds
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a calibration says a good field looks like; None: not calibrated."""
+    """What is known of the instrument and its site; None: not calibrated, or nothing that belongs to a site."""
 
     background: tuple[float, float, float] | None = None  # RGB of the empty glass, corrected, 0..255
     best_focus: float | None = None  # Tenengrad energy at the rims of cells
+    profile: CameraProfile | None = None  # of the calibration that corrected the field
+    site: SiteStatus | None = None  # whether the bundle was checked at this site
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,7 @@ class QualityGate:
         else:
             reasons += self._content(measured)
             reasons += self._certainty(opinion)
+            reasons += self._site()
         return tuple(reasons)
 
     def _light(self, measured: Measured) -> Iterator[Refusal]:
@@ -174,6 +179,11 @@ class QualityGate:
                 RefusalCode.TOO_CROWDED,
                 f"cells are too crowded ({quality.cell_share:.0%} of the field): move to a thinner part of the smear",
             )
+
+    def _site(self) -> Iterator[Refusal]:
+        site = self._reference.site or SiteStatus()
+        if self._limits.require_site and not site.checked:
+            yield Refusal(RefusalCode.SITE_NOT_CHECKED, f"{NOT_CHECKED} ({site.reason}): {CHECK_SITE}")
 
     def _certainty(self, opinion: FieldOpinion | None) -> Iterator[Refusal]:
         if opinion is None:

@@ -79,9 +79,13 @@ CREATE INDEX fields_reviewed_by_slide ON fields (slide_id, reviewed_label) WHERE
 DELETE FROM slide_counts WHERE kind = 'count' AND name IN ('blasts', 'cells_classified'); -- not calibrated, and gone
 """
 
+_VERSION_5 = """
+ALTER TABLE fields ADD COLUMN site_certificate TEXT; -- NULL: the label was not checked at the site
+"""
+
 Migration = str | Callable[[sqlite3.Connection], None]
 
-MIGRATIONS: tuple[Migration, ...] = (_VERSION_1, _VERSION_2, code_refusals, _VERSION_4)
+MIGRATIONS: tuple[Migration, ...] = (_VERSION_1, _VERSION_2, code_refusals, _VERSION_4, _VERSION_5)
 """MIGRATIONS[n] brings a database of version n to n + 1; an entry is never changed once released."""
 
 

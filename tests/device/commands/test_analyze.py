@@ -26,7 +26,7 @@ from smear.synthetic import render
 
 KEYS = [
     "image", "label", "top", "refusals", "probabilities", "cells", "quality", "timing_ms", "bundle_sha256", "level",
-    "runtime", "notice",
+    "runtime", "site", "notice",
 ]  # fmt: skip
 Analyze = Callable[..., Result]
 

@@ -18,6 +18,7 @@ from smear.classes import FIELD_CLASSES, LABELS, by_name
 from smear.findings import Cell, CellMask, Finding, Frame, Quality, Refusal, RefusalCode
 from smear.images import read_image, write_image
 from smear.inference import overlay
+from smear.site import SiteStatus
 from tests.golden import LOCAL_DIFFERENCE, largest_local_difference
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -262,3 +263,11 @@ def test_a_screen_with_300_cells_is_composed_in_8_ms() -> None:
         compose(state)
         times_ms.append((time.thread_time() - started) * 1000)
     assert min(times_ms) < 8
+
+
+def test_a_label_that_was_not_checked_at_this_site_is_marked_beside_it() -> None:
+    checked = replace(make_finding("Pre"), site=SiteStatus("20260101T000000Z-00000000", ""))
+    unchecked = replace(checked, site=SiteStatus())
+    screens = [compose(ScreenState(frame=make_frame(), finding=each)) for each in (checked, unchecked)]
+    heading = [screen[38:70, 456:792] for screen in screens]
+    assert [bool((each == layout.WARNING).all(-1).any()) for each in heading] == [False, True]

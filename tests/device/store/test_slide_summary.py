@@ -1,10 +1,13 @@
 """The slide's summary: shares with intervals over many fields, never one field's label."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from device.store.slide_summary import MIN_FIELDS, SlideTally, share_of, tally_of
+from smear.site import SiteStatus
 from tests.device.findings import OUT_OF_FOCUS, TOO_DARK, cell, finding
 
 
@@ -55,3 +58,10 @@ def test_refused_fields_count_by_code_and_not_by_label():
 def test_cells_are_counted_in_accepted_fields_alone():
     assert tally_of(finding("Pre", cells=(cell("Pre"), cell("Benign"), cell(None)))).cells == 3
     assert tally_of(finding("Pre", (TOO_DARK,))).cells == 0
+
+
+def test_labels_for_which_a_site_certificate_held_are_counted_apart():
+    checked = replace(finding("Pre"), site=SiteStatus("20260101T000000Z-00000000", ""))
+    unchecked = replace(checked, site=SiteStatus())
+    tally = SlideTally().add(checked).add(unchecked).add(finding("Pre"))
+    assert (tally.accepted, tally.site_checked) == (3, 1)

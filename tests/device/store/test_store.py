@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from device.store.photographs import PHOTOGRAPHS
 from device.system.clock import ManualClock
 from smear.errors import StoreError
 from smear.findings import Refusal, RefusalCode
+from smear.site import SiteStatus
 from tests.device.findings import OUT_OF_FOCUS, finding, frame
 
 
@@ -405,3 +407,13 @@ def test_a_full_disk_stops_recording_and_its_return_resumes_it(tmp_path):
             assert len(list((disk / PHOTOGRAPHS).rglob("*.jpg"))) == len(stored)
     finally:
         subprocess.run(["umount", disk], check=True)
+
+
+def test_a_record_names_the_site_certificate_that_held_and_none_where_none_did(tmp_path):
+    checked = replace(finding("Pre"), site=SiteStatus("20260101T000000Z-00000000", ""))
+    with Store.record(tmp_path) as store:
+        slide = store.start_slide("A")
+        found = [store.field(store.add_field(slide, frame(number), each)).site_certificate
+                 for number, each in enumerate((checked, finding("Pre")))]  # fmt: skip
+        assert found == ["20260101T000000Z-00000000", None]
+        assert store.slide(slide).tally.site_checked == 1

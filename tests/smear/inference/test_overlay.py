@@ -67,3 +67,8 @@ def test_a_field_of_any_shape_keeps_it(labelled: Finding, shape: tuple[int, int]
         dataclasses.replace(labelled, mask=dataclasses.replace(labelled.mask, values=values)),
     )
     assert drawn.shape == (*shape, 3)
+
+
+def test_the_overlay_of_a_field_that_was_not_checked_at_its_site_says_so() -> None:
+    texts = [text for text, _ in legend_lines(refused=False, unchecked=True)]
+    assert texts == ["Benign", "Early Pre-B", "Pre-B", "Pro-B", "not checked at this site", "research use only"]

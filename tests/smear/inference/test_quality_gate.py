@@ -21,6 +21,7 @@ from smear.inference.aggregation import FieldOpinion, aggregate
 from smear.inference.frame_processor import FrameProcessor
 from smear.inference.pipeline import Pipeline
 from smear.inference.quality_gate import REFUSE_DRIFT, Limits, Measured, QualityGate, Reference, measure
+from smear.site import CameraProfile, SiteStatus
 from smear.synthetic import blank, red_cells_only, render
 
 GOOD = Quality(focus=0.1, clipped=0.0, brightness=0.9, cell_share=0.1)
@@ -253,3 +254,45 @@ def test_only_the_frame_is_judged_not_its_mirrored_border() -> None:
     image = np.full((100, 100, 3), 200, np.uint8)
     image[:, :10] = 0
     assert measured(image, pixel_size_um=0.5).quality.clipped == pytest.approx(0.1)
+
+
+class Certified:
+    """Says what it is told to say of the site."""
+
+    def __init__(self, status: SiteStatus) -> None:
+        self.now = status
+
+    def status(self, profile: CameraProfile | None) -> SiteStatus:
+        return self.now
+
+
+def test_where_the_site_must_be_checked_no_label_is_given_without_a_certificate(
+    tiny_bundle: Path, good: np.ndarray
+) -> None:
+    site = Certified(SiteStatus(None, "the certificate is for another bundle"))
+    opened = FrameProcessor(
+        Pipeline(load_bundle(tiny_bundle), "float32"), replace(Limits(), require_site=True), site=site
+    )
+    refused = reasons(opened, good)
+    assert [each.code for each in refused.refusals] == [RefusalCode.SITE_NOT_CHECKED]
+    assert "another bundle" in refused.refusals[0].advice
+    site.now = SiteStatus("20260101T000000Z-00000000", "")
+    checked = reasons(opened, good)
+    opened.close()
+    assert checked.label is not None
+    assert checked.site is site.now
+
+
+def test_a_site_that_must_be_checked_and_of_which_nothing_is_known_is_refused(facts: Classifier) -> None:
+    gate = QualityGate(replace(Limits(), require_site=True), facts)
+    codes = [each.code for each in gate.refusals(Measured(GOOD, 0.1, 0.0), 5, 0, SURE)]
+    assert codes == [RefusalCode.SITE_NOT_CHECKED]
+
+
+def test_a_label_without_a_certificate_is_marked_and_still_given(tiny_bundle: Path, good: np.ndarray) -> None:
+    opened = FrameProcessor(Pipeline(load_bundle(tiny_bundle), "float32"), site=Certified(SiteStatus()))
+    finding = reasons(opened, good)
+    opened.close()
+    assert finding.label is not None
+    assert finding.site is not None
+    assert finding.site.warning == "not checked at this site (no site certificate)"
