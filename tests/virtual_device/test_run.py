@@ -15,10 +15,6 @@ PROBABILITY_STEP = 0.25
 """How far JPEG, halved chroma and rounding may move a probability: the pixels differ by up to 3 of 255 on edges, and a
 field between two classes moved by 0.2, since the pair's logits lie far apart."""
 
-pytestmark = pytest.mark.skipif(
-    not (debian.PROJECT / "models" / "default" / "manifest.json").exists(), reason="waits for the bundle models/default"
-)
-
 
 @pytest.fixture(scope="module")
 def compared(device: Path) -> Any:

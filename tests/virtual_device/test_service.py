@@ -7,17 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.virtual_device import container, debian
+from tests.virtual_device import container
 from tests.virtual_device.conftest import WATCHDOG_S
 
 START_S = 60.0  # of which most is importing and proving the bundle on a busy test machine
 STOP_S = 5.0
 DATABASE = "/var/lib/smearscope/smearscope.sqlite3"
-
-pytestmark = pytest.mark.skipif(
-    not (debian.PROJECT / "device" / "supervisor.py").exists(),
-    reason="waits for device/session/supervisor.py: 'smearscope run' does not tell systemd READY and WATCHDOG yet",
-)
 
 
 @pytest.fixture(scope="module")
