@@ -16,9 +16,9 @@ from device.cameras.base import Camera
 from device.cameras.registry import open_camera
 from device.screen.displays import open_display
 from device.screen.live_screen import LiveScreen, PatientDisplay
+from device.session.active_faults import ActiveFaults
 from device.session.label_hysteresis import LabelHysteresis
 from device.session.results import Examined
-from device.session.supervisor import Board
 from device.store import Circumstances, Store
 from device.store.recorder import Recorder
 from device.system.clock import SystemClock
@@ -50,10 +50,12 @@ def live_rows(processor: TimedProcessor, frame: Frame, scratch: Path, on_progres
 
 
 def _measure(models: FrameProcessor, camera: Camera, kind: str, repeats: int, folder: Path) -> schema.Live:
-    hysteresis, clock, board = LabelHysteresis(), SystemClock(), Board(Journal())
+    hysteresis, clock, faults = LabelHysteresis(), SystemClock(), ActiveFaults(Journal())
     processor = FrameProcessor(models.pipeline, hysteresis=hysteresis)
     source = _Source(kind)
-    screen = LiveScreen(PatientDisplay(lambda: open_display("none"), board, clock), clock, board, source, {}, TIMEOUT_S)
+    screen = LiveScreen(
+        PatientDisplay(lambda: open_display("none"), faults, clock), clock, faults, source, {}, TIMEOUT_S
+    )
     timings, results, screens = list[dict[str, float]](), list[float](), list[float]()
     megapixels = 0.0
     with Store.record(folder) as store:

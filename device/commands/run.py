@@ -44,6 +44,7 @@ from device.commands.tables import SIMULATED
 from device.screen.displays import open_display
 from device.screen.layout import Button
 from device.screen.live_screen import LiveScreen, PatientDisplay
+from device.session.active_faults import ActiveFaults
 from device.session.camera_worker import CameraWorker
 from device.session.control_handlers import ControlHandlers
 from device.session.control_server import ControlServer, socket_path
@@ -54,7 +55,7 @@ from device.session.model_loader import BundleWatch, ModelLoader
 from device.session.results import Examined
 from device.session.retention_worker import RETENTION, RetentionWorker
 from device.session.session import Heartbeat, run_session
-from device.session.supervisor import Board, Part, Supervisor
+from device.session.supervisor import Part, Supervisor
 from device.settings import Settings
 from device.store.duplicate_fields import FieldTracker
 from device.store.recorder import Recorder
@@ -91,7 +92,7 @@ def command(
     """
     share_one_heap()
     settings, data = settings_and_data(config_path, data_path)
-    console, clock, notifier, board = Console(stderr=True), SystemClock(), Notifier(), Board(Journal())
+    console, clock, notifier, faults = Console(stderr=True), SystemClock(), Notifier(), ActiveFaults(Journal())
     deadline = InvokeDeadline(deadlines(settings, notifier))
     hysteresis = LabelHysteresis() if settings.slide.count_once else None
     loader = ModelLoader(
@@ -107,7 +108,7 @@ def command(
         ),
         choice.level or settings.model.level,
         settings.model.cpu_fallback,
-        board,
+        faults,
     )
     with ExitStack() as opened:
         opened.callback(notifier.close)
@@ -117,10 +118,10 @@ def command(
             camera or settings.camera.name,
             lambda: open_source(settings, camera, calibration.load(data).controls or None),
             settings.camera.timeout_s,
-            board,
+            faults,
         )
         opened.callback(feed.close)
-        shown = screen_of(display or settings.display.name, data, board, clock, patient=notifier.managed)
+        shown = screen_of(display or settings.display.name, data, faults, clock, patient=notifier.managed)
         opened.callback(shown.close)
         if not notifier.managed:  # somebody waits for it: what is missing at the start is said at once
             feed.open_first()
@@ -134,20 +135,20 @@ def command(
             settings.slide.review_doubtful,
             lambda: start_over(settings, data, console),
         )
-        examiner = InferenceWorker(feed, processors, recorder, board, deadline, fields, hysteresis)
+        examiner = InferenceWorker(feed, processors, recorder, faults, deadline, fields, hysteresis)
         opened.callback(examiner.close)
         if feed.simulated:
             console.print(SIMULATED, style="bold yellow", markup=False)
         begin_slide(recorder, slide_name, feed.simulated, console)
-        screen = LiveScreen(shown, clock, board, feed, screen_actions(recorder), settings.camera.timeout_s)
-        desk = ControlHandlers(feed, examiner, recorder, board, data, clock)
-        watch = BundleWatch(loader, processors, board)
-        parts = other_parts(desk, watch, RetentionWorker(recorder, board, date_is_known), data)
+        screen = LiveScreen(shown, clock, faults, feed, screen_actions(recorder), settings.camera.timeout_s)
+        desk = ControlHandlers(feed, examiner, recorder, faults, data, clock)
+        watch = BundleWatch(loader, processors, faults)
+        parts = other_parts(desk, watch, RetentionWorker(recorder, faults, date_is_known), data)
         heartbeat = Heartbeat(notifier, clock, feed, examiner)
         with stopping(notifier) as (stop, hung_up), progress(console, fields) as on_examined:
             failure = end_of(
                 lambda: run_session(
-                    Supervisor(clock, board), feed, examiner, screen, heartbeat, stop, on_examined, parts
+                    Supervisor(clock, faults), feed, examiner, screen, heartbeat, stop, on_examined, parts
                 ),
                 stop,
             )
@@ -188,9 +189,9 @@ def deadlines(settings: Settings, notifier: Notifier) -> Deadlines:
     return replace(usual, invoke_s=invoke_s, record_s=usual.record_s + settings.store.busy_timeout_s)
 
 
-def screen_of(name: str, data: Path, board: Board, clock: Clock, patient: bool) -> PatientDisplay:
+def screen_of(name: str, data: Path, faults: ActiveFaults, clock: Clock, patient: bool) -> PatientDisplay:
     """Return the display called `name`, opened when it is first needed."""
-    return PatientDisplay(lambda: open_display(name, png_path=data / "screen.png"), board, clock, closable=not patient)
+    return PatientDisplay(lambda: open_display(name, png_path=data / "screen.png"), faults, clock, closable=not patient)
 
 
 def screen_actions(recorder: Recorder) -> dict[Button, Callable[[], object]]:

@@ -9,10 +9,11 @@ import numpy as np
 
 from device.screen.display import Display
 from device.screen.layout import SIZE, Button, ScreenState, button_at, compose
+from device.session.active_faults import ActiveFaults
 from device.session.inference_worker import STORE
 from device.session.results import Examined
 from device.session.session import Rate
-from device.session.supervisor import Board, Policy
+from device.session.supervisor import Policy
 from device.store.recorder import SeenAgain
 from device.system.clock import Clock
 from smear.errors import DisplayError, StoreError
@@ -28,14 +29,14 @@ class PatientDisplay:
     def __init__(
         self,
         open_display: Callable[[], Display],
-        board: Board,
+        faults: ActiveFaults,
         clock: Clock,
         *,
         policy: Policy | None = None,
         closable: bool = True,
     ) -> None:
         self._open_display = open_display
-        self._board = board
+        self._faults = faults
         self._clock = clock
         self._display: Display | None = None
         self._policy = policy or Policy()
@@ -69,7 +70,7 @@ class PatientDisplay:
             self._lost(error)
             return
         self._waited_s = 0.0
-        self._board.clear(DISPLAY)
+        self._faults.resolve(DISPLAY)
 
     def taps(self) -> list[tuple[int, int]]:
         """Return the taps since the last call."""
@@ -102,7 +103,7 @@ class PatientDisplay:
         self._display = None
         self._waited_s = min(self._policy.most_s, self._waited_s * 2 or self._policy.first_s)
         self._again_at_s = self._clock.monotonic_s() + self._waited_s
-        self._board.put(DISPLAY, str(error))
+        self._faults.report(DISPLAY, str(error))
 
 
 class Source(Protocol):
@@ -119,14 +120,14 @@ class LiveScreen:
         self,
         display: PatientDisplay,
         clock: Clock,
-        board: Board,
+        faults: ActiveFaults,
         source: "Source",
         actions: Mapping[Button, Callable[[], object]],
         lost_after_s: float,
     ) -> None:
         self._display = display
         self._clock = clock
-        self._board = board
+        self._faults = faults
         self._source = source
         self._state = ScreenState()
         self._actions = actions
@@ -150,16 +151,16 @@ class LiveScreen:
                 accepted=recorded.tally.accepted,
                 refused=recorded.tally.refused,
                 shares={name: share.share for name, share in recorded.tally.class_shares().items()},
-                warnings=(*self._board.faults.values(), *_warnings(examined)),
+                warnings=(*self._faults.current.values(), *_warnings(examined)),
             )
         )
 
     def idle(self, newest: Frame | None, lost: bool) -> None:
         """Look for taps; say that the camera is lost or nothing is examined: no old result is to be taken for live."""
         quiet_s = self._clock.monotonic_s() - self._quiet_since_s
-        faults = tuple(self._board.faults.values())
+        sentences = tuple(self._faults.current.values())
         if lost:
-            said = faults or ("no picture from the camera: check its cable",)
+            said = sentences or ("no picture from the camera: check its cable",)
             if self._state.frame is not None or self._state.warnings != said:
                 self._clear(None, said)
         elif self._state.finding is None or quiet_s > self._lost_after_s:
@@ -170,7 +171,7 @@ class LiveScreen:
                 else "examining the first field"
             )
             if newest is not self._state.frame and self._clock.monotonic_s() - self._shown_at_s >= _REFRESH_S:
-                self._clear(newest, faults or (late,))
+                self._clear(newest, sentences or (late,))
         self._act()
 
     def close(self) -> None:
@@ -194,7 +195,7 @@ class LiveScreen:
                 try:
                     self._actions[button]()
                 except StoreError as error:
-                    self._board.put(STORE, str(error))
+                    self._faults.report(STORE, str(error))
 
 
 def model_line(finding: Finding) -> str:

@@ -10,7 +10,8 @@ from device.cameras.base import Camera
 from device.cameras.latest_slot import LatestSlot
 from device.cameras.registry import camera_kind
 from device.cameras.threaded_camera import CLOSE_TIMEOUT_S, OPEN_TIMEOUT_S, STALE_S
-from device.session.supervisor import Board, Turn
+from device.session.active_faults import ActiveFaults
+from device.session.supervisor import Turn
 from smear.errors import CameraError, EndOfFramesError, ImageError
 from smear.findings import Frame
 
@@ -23,7 +24,7 @@ CAMERA = "camera"
 class CameraWorker:
     """Reads one camera at a time; `work` is run again whenever the camera was lost."""
 
-    def __init__(self, name: str, open_camera: Callable[[], Camera], timeout_s: float, board: Board) -> None:
+    def __init__(self, name: str, open_camera: Callable[[], Camera], timeout_s: float, faults: ActiveFaults) -> None:
         self._learn(name)
         self.newest: Frame | None = None  # for a live picture between two findings; None: there is none to trust
         self.camera: Camera | None = None  # the open one
@@ -31,7 +32,7 @@ class CameraWorker:
         self.opened_s = 0.0  # when it was opened last, on the clock of the boot
         self._open_camera = open_camera
         self._timeout_s = timeout_s
-        self._board = board
+        self._faults = faults
         self._waiting_since_s: float | None = None
         self._reopen = threading.Event()
         self._wanted = threading.Event()  # one frame is fetched while the one before is examined
@@ -160,7 +161,7 @@ class CameraWorker:
             with self._came:
                 self.newest = got
                 self._came.notify_all()
-            self._board.clear(CAMERA)
+            self._faults.resolve(CAMERA)
         self._wanted.clear()
         self._slot.put(got)
         return True

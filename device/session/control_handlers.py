@@ -7,11 +7,11 @@ from typing import Any
 
 from device.cameras import calibration
 from device.cameras.calibration import Calibration, Corrector
+from device.session.active_faults import ActiveFaults
 from device.session.camera_worker import CameraWorker
 from device.session.control_server import ANSWER_S, Answer, ControlError
 from device.session.inference_worker import InferenceWorker
 from device.session.results import Examined
-from device.session.supervisor import Board
 from device.store.recorder import Recorder
 from device.store.slide_names import checked_name
 from device.system.clock import Clock
@@ -29,12 +29,18 @@ class ControlHandlers:
     """Answers for one session."""
 
     def __init__(
-        self, feed: CameraWorker, examiner: InferenceWorker, recorder: Recorder, board: Board, data: Path, clock: Clock
+        self,
+        camera: CameraWorker,
+        inference: InferenceWorker,
+        recorder: Recorder,
+        faults: ActiveFaults,
+        data: Path,
+        clock: Clock,
     ) -> None:
-        self._feed = feed
-        self._examiner = examiner
+        self._camera = camera
+        self._inference = inference
         self._recorder = recorder
-        self._board = board
+        self._faults = faults
         self._data = data
         self._clock = clock
         self._began_s = clock.monotonic_s()
@@ -51,16 +57,16 @@ class ControlHandlers:
 
     def status(self) -> dict[str, Any]:
         """Return how the session goes."""
-        newest = self._examiner.results.newest
-        known = self._examiner.processors.corrector.calibration
+        newest = self._inference.results.newest
+        known = self._inference.processors.corrector.calibration
         return {
-            "fields": self._examiner.examined,
+            "fields": self._inference.examined,
             "running_s": round(self._clock.monotonic_s() - self._began_s, 1),
-            "camera": self._feed.name,
-            "camera_lost": self._feed.lost,
-            "camera_opened": self._feed.opened,
-            "simulated": self._feed.simulated,
-            "faults": self._board.faults,
+            "camera": self._camera.name,
+            "camera_lost": self._camera.lost,
+            "camera_opened": self._camera.opened,
+            "simulated": self._camera.simulated,
+            "faults": self._faults.current,
             "slide": newest.recorded.slide if newest else None,
             "accepted": newest.recorded.tally.accepted if newest else 0,
             "refused": newest.recorded.tally.refused if newest else 0,
@@ -95,8 +101,8 @@ class ControlHandlers:
         photograph = encode(examined.frame.image, ".jpg", int(request.get("jpeg_quality", 95)))
         return {
             "result": finding_json("", examined.finding),
-            "camera": self._feed.name,
-            "simulated": self._feed.simulated,
+            "camera": self._camera.name,
+            "simulated": self._camera.simulated,
             "wall_time_s": examined.frame.wall_time_s,
             "photograph": base64.b64encode(photograph).decode(),
             "overlay": base64.b64encode(overlay).decode(),
@@ -104,25 +110,25 @@ class ControlHandlers:
 
     def calibrate(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Measure one thing, store it and use it from the next field on."""
-        known = self._examiner.processors.corrector.calibration
+        known = self._inference.processors.corrector.calibration
         kind = request.get("kind")
         if kind in {"white", "flat"}:
-            made = blank_calibration(known, str(kind), self._frames(BLANK_FRAMES), self._feed.camera)
+            made = blank_calibration(known, str(kind), self._frames(BLANK_FRAMES), self._camera.camera)
         elif kind == "scale":
             made = scale_calibration(known, request, lambda: self._frames(1)[0])
         elif kind == "focus":
             made = focus_calibration(known, self._next_field().finding)
         else:
             raise ControlError("calibrate white, flat, scale or focus")
-        made = calibration.save(made.model_copy(update={"camera": self._feed.name}), self._data, self._clock.wall_s())
-        self._examiner.processors.corrector = Corrector(made)
+        made = calibration.save(made.model_copy(update={"camera": self._camera.name}), self._data, self._clock.wall_s())
+        self._inference.processors.corrector = Corrector(made)
         if made.controls != known.controls:
-            self._feed.reopen()
+            self._camera.reopen()
         return summary(made)
 
     def _next_field(self) -> Examined:
         try:
-            return self._examiner.results.next(_PATIENCE_S)
+            return self._inference.results.next(_PATIENCE_S)
         except TimeoutError:
             raise CameraError(f"no field was examined within {_PATIENCE_S:g} s; see 'smearscope status'") from None
 
@@ -132,7 +138,7 @@ class ControlHandlers:
         deadline_s = self._clock.monotonic_s() + _PATIENCE_S
         while len(found) < count:
             try:
-                found.append(self._feed.next(found[-1] if found else None, deadline_s - self._clock.monotonic_s()))
+                found.append(self._camera.next(found[-1] if found else None, deadline_s - self._clock.monotonic_s()))
             except TimeoutError:
                 raise CameraError("the camera gives no frames; see 'smearscope status'") from None
         return found

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from device.cameras.calibration import Corrector
+from device.session.active_faults import ActiveFaults
 from device.session.camera_worker import CameraWorker
 from device.session.invoke_deadline import InvokeDeadline
 from device.session.label_hysteresis import LabelHysteresis
 from device.session.results import Examined, Results
-from device.session.supervisor import Board, Pulse, Turn
+from device.session.supervisor import Pulse, Turn
 from device.store.recorder import Recorded, Recorder
 from smear.errors import EndOfFramesError, ImageError
 from smear.findings import Frame
@@ -103,7 +104,7 @@ class InferenceWorker:
         camera: CameraWorker,
         processors: ProcessorSlot,
         recorder: Recorder,
-        board: Board,
+        faults: ActiveFaults,
         deadline: InvokeDeadline,
         fields: int | None = None,
         hysteresis: LabelHysteresis | None = None,
@@ -117,7 +118,7 @@ class InferenceWorker:
         self.pulse: Pulse | None = None
         self._camera = camera
         self._recorder = recorder
-        self._board = board
+        self._faults = faults
         self._fields = fields
         self._deadline = deadline
         self._hysteresis = hysteresis
@@ -171,7 +172,7 @@ class InferenceWorker:
             return
         if self._is_outdated(raw) and not self._camera.stepped:
             return  # calibrated meanwhile: it was corrected by what no longer holds
-        self._board.clear(PICTURE)
+        self._faults.resolve(PICTURE)
         frame, finding = processed.frame, processed.finding
         with pulse.doing("recording a field", limits.record_s):
             view = self._hysteresis.view if self._hysteresis is not None else None
@@ -186,7 +187,7 @@ class InferenceWorker:
         return 0.0 < raw.monotonic_s < max(self._camera.opened_s, self.processors.changed_s)
 
     def _leave_out(self, reason: str) -> None:
-        self._board.put(PICTURE, reason)
+        self._faults.report(PICTURE, reason)
         if reason in self.unreadable_reasons:
             return
         self.unreadable += 1
@@ -194,8 +195,8 @@ class InferenceWorker:
             self.unreadable_reasons.append(reason)
 
     def _report(self, recorded: Recorded) -> None:
-        self._board.clear(MODEL)
+        self._faults.resolve(MODEL)
         if recorded.fault:
-            self._board.put(STORE, f"not stored: {recorded.fault}")
+            self._faults.report(STORE, f"not stored: {recorded.fault}")
         elif recorded.field_id is not None:
-            self._board.clear(STORE)
+            self._faults.resolve(STORE)

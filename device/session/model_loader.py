@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from device.session.active_faults import ActiveFaults
 from device.session.inference_worker import Processor, ProcessorSlot
-from device.session.supervisor import Board, Turn
+from device.session.supervisor import Turn
 from smear.bundle.levels import Level, level_spec
 from smear.errors import BundleError, InferenceError, RuntimeUnavailableError, SmearscopeError
 
@@ -21,7 +22,7 @@ class ModelLoader:
     """Opens processors for one session."""
 
     def __init__(
-        self, find: Callable[[], Path], open_processor: Open, wanted: Level, cpu_fallback: bool, board: Board
+        self, find: Callable[[], Path], open_processor: Open, wanted: Level, cpu_fallback: bool, faults: ActiveFaults
     ) -> None:
         """`find` returns the folder of the bundle that is chosen now."""
         self.find = find
@@ -29,7 +30,7 @@ class ModelLoader:
         self._open = open_processor
         self._cpu_level = level_spec(wanted).cpu_level  # None: the wanted level needs no accelerator
         self._cpu_fallback = cpu_fallback
-        self._board = board
+        self._faults = faults
         self._on_cpu = False
 
     def load(self, failed: Exception | None = None, *, prove: bool = False) -> Processor:
@@ -56,13 +57,13 @@ class ModelLoader:
     def _give_up(self, error: SmearscopeError) -> None:
         """Go on on the CPU where the settings allow it, never without saying so."""
         if not self._cpu_fallback:
-            self._board.put(ACCELERATOR, f"Edge TPU: {error}")
+            self._faults.report(ACCELERATOR, f"Edge TPU: {error}")
             raise RuntimeUnavailableError(
                 f"the Edge TPU cannot be used ({error}); "
                 f"model.cpu_fallback = true would go on with {self._cpu_level} on the CPU"
             ) from error
         self._on_cpu = True
-        self._board.put(
+        self._faults.report(
             ACCELERATOR, f"slow: on the CPU with {self._cpu_level}, as the Edge TPU cannot be used: {error}"
         )
 
@@ -70,10 +71,12 @@ class ModelLoader:
 class BundleWatch:
     """Notices another bundle under the path in use, and hands it over once it is proven; `work` is one part."""
 
-    def __init__(self, loader: ModelLoader, processors: ProcessorSlot, board: Board, look_s: float = _LOOK_S) -> None:
+    def __init__(
+        self, loader: ModelLoader, processors: ProcessorSlot, faults: ActiveFaults, look_s: float = _LOOK_S
+    ) -> None:
         self._loader = loader
         self._processors = processors
-        self._board = board
+        self._faults = faults
         self._look_s = look_s
         self._gone = False
 
@@ -88,21 +91,21 @@ class BundleWatch:
             now = fingerprint(self._loader.find())
         except BundleError as error:
             self._gone = True
-            self._board.put(BUNDLE, f"the bundle loaded before goes on until the next start: {error}")
+            self._faults.report(BUNDLE, f"the bundle loaded before goes on until the next start: {error}")
             return
         if now == self._loader.tried:
             if self._gone:  # and is back
                 self._gone = False
-                self._board.clear(BUNDLE)
+                self._faults.resolve(BUNDLE)
             return
         self._gone = False
         try:
             processor = self._loader.load(prove=True)
         except SmearscopeError as error:
-            self._board.put(BUNDLE, f"the new bundle is refused, the old one goes on: {error}")
+            self._faults.report(BUNDLE, f"the new bundle is refused, the old one goes on: {error}")
         else:
             self._processors.replace(processor)
-            self._board.clear(BUNDLE)
+            self._faults.resolve(BUNDLE)
 
 
 def fingerprint(bundle: Path) -> tuple[object, ...]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from device.session.supervisor import Board, Turn
+from device.session.active_faults import ActiveFaults
+from device.session.supervisor import Turn
 from device.store.recorder import Recorder
 from smear.errors import StoreError
 
@@ -14,10 +15,10 @@ class RetentionWorker:
     """Forgets old records again and again; `work` is a supervised part."""
 
     def __init__(
-        self, recorder: Recorder, board: Board, date_is_known: Callable[[], bool], every_s: float = _EVERY_S
+        self, recorder: Recorder, faults: ActiveFaults, date_is_known: Callable[[], bool], every_s: float = _EVERY_S
     ) -> None:
         self._recorder = recorder
-        self._board = board
+        self._faults = faults
         self._date_is_known = date_is_known
         self._every_s = every_s
 
@@ -27,6 +28,6 @@ class RetentionWorker:
             try:
                 self._recorder.store.forget_old(self._date_is_known())
             except StoreError as error:
-                self._board.put(RETENTION, f"records past their age stay: {error}")
+                self._faults.report(RETENTION, f"records past their age stay: {error}")
             else:
-                self._board.clear(RETENTION)
+                self._faults.resolve(RETENTION)

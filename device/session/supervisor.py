@@ -5,18 +5,16 @@ A thread cannot be cancelled: a stalled part that holds nothing the others need 
 replaced, one that does (a model in the middle of an inference) ends the process, and systemd starts a new one.
 """
 
-import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from device.session.active_faults import ActiveFaults
 from device.system.clock import Clock
-from device.system.systemd import Journal, Priority
 from smear.errors import SmearscopeError
 
-_NUMBERS = re.compile(r"[0-9a-f]*[0-9][0-9a-f]*")  # of fields and files: a full disk would name a new one each time
 _JOIN_S = 3.5  # for all parts together, of the five seconds a service has to stop
 
 
@@ -79,42 +77,13 @@ class Part:
     patient: bool = False  # faults it raises itself never end the process: an unplugged camera may come back
 
 
-class Board:
-    """What is wrong now, by part: shown on the screen, told by `smearscope status` and, once each, by the journal."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self._lock = threading.Lock()
-        self._faults: dict[str, str] = {}
-
-    def put(self, part: str, text: str) -> None:
-        """Say what is wrong with `part`; the same words are written once, whatever their numbers."""
-        with self._lock:
-            known, self._faults = self._faults.get(part), {**self._faults, part: text}
-        if known is None or _NUMBERS.sub("", known) != _NUMBERS.sub("", text):
-            self._journal.say(Priority.WARNING, text)
-
-    def clear(self, part: str) -> None:
-        """Say that `part` is well again."""
-        with self._lock:
-            known = self._faults.get(part)
-            self._faults = {name: text for name, text in self._faults.items() if name != part}
-        if known is not None:
-            self._journal.say(Priority.NOTICE, f"{part}: well again")
-
-    @property
-    def faults(self) -> dict[str, str]:
-        """What is wrong, by part, oldest first."""
-        return self._faults
-
-
 class Supervisor:
     """Runs parts; `tick` from the main thread finds the dead and the stalled."""
 
-    def __init__(self, clock: Clock, board: Board, policy: Policy | None = None) -> None:
+    def __init__(self, clock: Clock, faults: ActiveFaults, policy: Policy | None = None) -> None:
         self.policy = policy or Policy()  # of the parts that bring none of their own
         self._clock = clock
-        self._board = board
+        self._faults = faults
         self._runs: list[_Run] = []
 
     def start(self, part: Part) -> None:
@@ -168,7 +137,7 @@ class Supervisor:
         error = SmearscopeError(f"{run.part.name}: {what} does not end")
         turn.stop.set()
         if not run.part.replaceable:
-            self._board.put(run.part.name, str(error))
+            self._faults.report(run.part.name, str(error))
             raise SmearscopeError(f"{error}, and cannot be cancelled; this process ends so that a new one can start")
         run.turn = None
         self._restart_later(run, error, counts=True)
@@ -176,7 +145,7 @@ class Supervisor:
     def _restart_later(self, run: "_Run", error: Exception, counts: bool) -> None:
         now, policy = self._clock.monotonic_s(), run.part.policy
         text = str(error) if isinstance(error, SmearscopeError) else _defect(run.part.name, error)
-        self._board.put(run.part.name, text)
+        self._faults.report(run.part.name, text)
         if counts:
             run.counted_s.append(now)
             while now - run.counted_s[0] > policy.window_s:

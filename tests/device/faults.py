@@ -13,12 +13,13 @@ from device.cameras.calibration import Corrector
 from device.screen.display import Display
 from device.screen.live_screen import LiveScreen, PatientDisplay
 from device.screen.no_display import NoDisplay
+from device.session.active_faults import ActiveFaults
 from device.session.camera_worker import CameraWorker
 from device.session.inference_worker import InferenceWorker, ProcessorSlot
 from device.session.invoke_deadline import Deadlines, InvokeDeadline
 from device.session.results import Examined
 from device.session.session import Heartbeat, run_session
-from device.session.supervisor import Board, Part, Policy, Supervisor
+from device.session.supervisor import Part, Policy, Supervisor
 from device.store import Store
 from device.store.duplicate_fields import FieldTracker
 from device.store.recorder import Recorder
@@ -117,7 +118,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.clock = SystemClock()
-        self.board = Board(Journal({}))
+        self.faults = ActiveFaults(Journal({}))
         self.seen: list[Examined] = []
         self.error: BaseException | None = None
         self.stop = threading.Event()
@@ -125,12 +126,12 @@ class Bench:
         self.store = self.store or Store.record(self.folder, busy_timeout_s=0.05)
         tracker = FieldTracker if self.count_once else None
         self.recorder = Recorder(self.store, make_tracker=tracker, start_over=self.start_over)
-        self.feed = CameraWorker(self.camera.name, self.camera.open, self.timeout_s, self.board)
+        self.feed = CameraWorker(self.camera.name, self.camera.open, self.timeout_s, self.faults)
         self.guard = InvokeDeadline(self.deadlines)
         self.processors = ProcessorSlot(lambda _: self.models, Corrector())
-        self.examiner = InferenceWorker(self.feed, self.processors, self.recorder, self.board, self.guard)
-        self.display = PatientDisplay(lambda: self.open_display(), self.board, self.clock, policy=self.policy)
-        self.screen = LiveScreen(self.display, self.clock, self.board, self.feed, {}, 5.0)
+        self.examiner = InferenceWorker(self.feed, self.processors, self.recorder, self.faults, self.guard)
+        self.display = PatientDisplay(lambda: self.open_display(), self.faults, self.clock, policy=self.policy)
+        self.screen = LiveScreen(self.display, self.clock, self.faults, self.feed, {}, 5.0)
         self.thread = threading.Thread(target=self._run, name="bench", daemon=True)
 
     def __enter__(self) -> "Bench":
@@ -153,8 +154,8 @@ class Bench:
         """Wait until `holds`; asked again at every turn of the session's loop."""
         with self._changed:
             done = self._changed.wait_for(lambda: holds() or not self.thread.is_alive(), DEADLINE_S)
-        assert done, (self.board.faults, self.error)
-        assert holds(), (self.board.faults, self.error)
+        assert done, (self.faults.current, self.error)
+        assert holds(), (self.faults.current, self.error)
 
     def ended(self) -> str:
         """Wait for the session to end by itself and return its last words."""
@@ -163,7 +164,7 @@ class Bench:
         return str(self.error or "")
 
     def _run(self) -> None:
-        supervisor = Supervisor(self.clock, self.board, self.policy)
+        supervisor = Supervisor(self.clock, self.faults, self.policy)
         heartbeat = Heartbeat(self.notifier, self.clock, self.feed, self.examiner)
         heartbeat.beat = self._after(heartbeat.beat)  # type: ignore[method-assign]
         try:

@@ -5,8 +5,8 @@ import numpy as np
 from device.screen.layout import BUTTONS, Button
 from device.screen.live_screen import LiveScreen, PatientDisplay
 from device.screen.no_display import NoDisplay
+from device.session.active_faults import ActiveFaults
 from device.session.results import Examined
-from device.session.supervisor import Board
 from device.store.recorder import Recorded
 from device.store.slide_summary import SlideTally
 from device.system.clock import ManualClock
@@ -32,10 +32,10 @@ class Source:
 
 def screen(display, clock, **actions):  # type: ignore[no-untyped-def]
     named = {Button[name.upper()]: action for name, action in actions.items()}
-    board = Board(Journal({}))
-    shown = PatientDisplay(lambda: display, board, clock)
+    faults = ActiveFaults(Journal({}))
+    shown = PatientDisplay(lambda: display, faults, clock)
     shown.open_first()
-    return LiveScreen(shown, clock, board, Source(), named, lost_after_s=2.0)
+    return LiveScreen(shown, clock, faults, Source(), named, lost_after_s=2.0)
 
 
 def examined(number: int = 1) -> Examined:

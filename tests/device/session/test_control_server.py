@@ -20,7 +20,7 @@ from tests.device.faults import DEADLINE_S, Bench
 
 
 def parts(bench):
-    desk = ControlHandlers(bench.feed, bench.examiner, bench.recorder, bench.board, bench.folder, bench.clock)
+    desk = ControlHandlers(bench.feed, bench.examiner, bench.recorder, bench.faults, bench.folder, bench.clock)
     return [Part("control", ControlServer(bench.folder / FALLBACK, desk.answers()).work)]
 
 
@@ -53,7 +53,7 @@ def test_status_says_how_it_goes(bench):
 
 def test_status_tells_a_lost_camera_and_exits_with_1(bench):
     bench.camera.plugged = False
-    bench.until(lambda: bench.feed.lost and bool(bench.board.faults))
+    bench.until(lambda: bench.feed.lost and bool(bench.faults.current))
     shown = smearscope(bench, "status")
     assert shown.exit_code == 1
     assert "NO PICTURE" in shown.stdout

@@ -8,9 +8,9 @@ import pytest
 
 from device.bundles import current_bundle
 from device.cameras.calibration import Corrector
+from device.session.active_faults import ActiveFaults
 from device.session.inference_worker import ProcessorSlot
 from device.session.model_loader import BUNDLE, BundleWatch, ModelLoader
-from device.session.supervisor import Board
 from device.system.systemd import Journal
 from smear.errors import BundleError
 from tests.device.faults import Models
@@ -22,10 +22,10 @@ class Loading:
     def __init__(self, models: Path) -> None:
         self.opened: list[tuple[str, bool]] = []  # what is in the bundle, and whether it was proven
         self.during = lambda: None  # what happens while a bundle is opened
-        self.board = Board(Journal({}))
-        self.loader = ModelLoader(lambda: current_bundle(models), self.open, "int8", False, self.board)
+        self.faults = ActiveFaults(Journal({}))
+        self.loader = ModelLoader(lambda: current_bundle(models), self.open, "int8", False, self.faults)
         self.processors = ProcessorSlot(self.loader.load, Corrector())
-        self.watch = BundleWatch(self.loader, self.processors, self.board)
+        self.watch = BundleWatch(self.loader, self.processors, self.faults)
 
     def open(self, path: Path, level: str | None, prove: bool) -> Models:
         content = (path / "content").read_text()
@@ -66,7 +66,7 @@ def test_a_bundle_loaded_live_is_proven_first(models: Path) -> None:
     put(models, "second")
     loading.watch.look()
     assert loading.opened[-1] == ("second", True)
-    assert loading.board.faults == {}
+    assert loading.faults.current == {}
 
 
 def test_the_same_faulty_bundle_is_tried_once_and_the_old_one_goes_on(models: Path) -> None:
@@ -76,8 +76,8 @@ def test_the_same_faulty_bundle_is_tried_once_and_the_old_one_goes_on(models: Pa
     for _ in range(5):
         loading.watch.look()
     assert loading.opened == [("first", False), ("broken", True)]
-    assert "the new bundle is refused, the old one goes on" in loading.board.faults[BUNDLE]
-    assert "SIGSEGV" in loading.board.faults[BUNDLE]
+    assert "the new bundle is refused, the old one goes on" in loading.faults.current[BUNDLE]
+    assert "SIGSEGV" in loading.faults.current[BUNDLE]
 
 
 def test_a_chosen_bundle_that_is_gone_is_said_and_no_other_is_taken(models: Path) -> None:
@@ -85,10 +85,10 @@ def test_a_chosen_bundle_that_is_gone_is_said_and_no_other_is_taken(models: Path
     loading.loader.load()
     shutil.move(models / "first", models / ".away")
     loading.watch.look()
-    assert "leads to no bundle" in loading.board.faults[BUNDLE]
+    assert "leads to no bundle" in loading.faults.current[BUNDLE]
     with pytest.raises(BundleError, match=r"current leads to no bundle, so nothing is labelled; .*model activate"):
         Loading(models).loader.load()
     shutil.move(models / ".away", models / "first")
     loading.watch.look()
-    assert loading.board.faults == {}
+    assert loading.faults.current == {}
     assert loading.opened == [("first", False)]

@@ -8,12 +8,13 @@ import pytest
 
 from device.cameras.calibration import Corrector
 from device.cameras.registry import open_camera
+from device.session.active_faults import ActiveFaults
 from device.session.camera_worker import CameraWorker
 from device.session.inference_worker import InferenceWorker, ProcessorSlot
 from device.session.invoke_deadline import InvokeDeadline
 from device.session.results import Examined
 from device.session.session import Heartbeat, run_session
-from device.session.supervisor import Board, Policy, Supervisor
+from device.session.supervisor import Policy, Supervisor
 from device.store import Circumstances, Store
 from device.store.recorder import Recorder, SeenAgain
 from device.system.clock import SystemClock
@@ -81,16 +82,16 @@ def folder(tmp_path) -> Path:
 def session(store, camera, pipeline, fields=None, on_examined=lambda *_: None, **options):  # type: ignore[no-untyped-def]
     recorder = Recorder(store, **options)
     slide = recorder.start_slide("test")
-    board, clock = Board(Journal({})), SystemClock()
-    feed = CameraWorker(camera.name, lambda: camera, TIMEOUT_S, board)
+    faults, clock = ActiveFaults(Journal({})), SystemClock()
+    feed = CameraWorker(camera.name, lambda: camera, TIMEOUT_S, faults)
     examiner, screen, stop = (
         InferenceWorker(
-            feed, ProcessorSlot(lambda _: pipeline, Corrector()), recorder, board, InvokeDeadline(), fields
+            feed, ProcessorSlot(lambda _: pipeline, Corrector()), recorder, faults, InvokeDeadline(), fields
         ),
         Wall(),
         threading.Event(),
     )
-    supervisor = Supervisor(clock, board, Policy(first_s=0.01, most_s=0.01, restarts=2))
+    supervisor = Supervisor(clock, faults, Policy(first_s=0.01, most_s=0.01, restarts=2))
     heartbeat = Heartbeat(Notifier({}), clock, feed, examiner)
     try:
         run_session(supervisor, feed, examiner, screen, heartbeat, stop, lambda examined: on_examined(examined, stop))

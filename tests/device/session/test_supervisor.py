@@ -47,11 +47,11 @@ def test_a_camera_that_raises_is_said_reopened_and_gone_on_with(tmp_path):
             raise RuntimeError("VIDIOC_DQBUF: Input/output error")
 
         bench.camera.fault = raises
-        bench.until(lambda: "VIDIOC_DQBUF" in bench.board.faults.get("camera", ""))
+        bench.until(lambda: "VIDIOC_DQBUF" in bench.faults.current.get("camera", ""))
         bench.until(lambda: bench.display._display.last is not None and bench.screen._state.frame is None)
         bench.camera.fault = None
         bench.fields(3)
-        assert "camera" not in bench.board.faults
+        assert "camera" not in bench.faults.current
         assert bench.camera.opened >= 2
     kept(bench)
 
@@ -61,7 +61,7 @@ def test_a_camera_unplugged_and_back_twenty_times_goes_on_without_a_restart(tmp_
         bench.fields()
         for _ in range(20):
             bench.camera.plugged = False
-            bench.until(lambda: bench.feed.lost and "camera" in bench.board.faults)
+            bench.until(lambda: bench.feed.lost and "camera" in bench.faults.current)
             seen = bench.camera.frames
             bench.camera.plugged = True
             bench.fields(2)
@@ -207,10 +207,10 @@ def test_a_display_that_does_not_open_or_goes_away_stops_no_field(tmp_path):
 
     with Bench(tmp_path, open_display=open_display) as bench:
         bench.fields(2)
-        assert "no screen" in bench.board.faults["display"]
+        assert "no screen" in bench.faults.current["display"]
         there.set()
         bench.until(lambda: bool(glasses) and glasses[-1].last is not None)
-        bench.until(lambda: "display" not in bench.board.faults)
+        bench.until(lambda: "display" not in bench.faults.current)
         glasses[0].broken = True
         bench.until(lambda: len(glasses) == 2 and glasses[1].last is not None)
     kept(bench)
@@ -221,10 +221,10 @@ def test_a_locked_database_is_said_and_the_fields_after_it_are_stored(tmp_path):
         bench.fields(2)
         other = sqlite3.connect(tmp_path / DATABASE, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        bench.until(lambda: "locked by another process" in bench.board.faults.get("store", ""))
+        bench.until(lambda: "locked by another process" in bench.faults.current.get("store", ""))
         other.execute("ROLLBACK")
         other.close()
-        bench.until(lambda: "store" not in bench.board.faults and bench.seen[-1].recorded.field_id is not None)
+        bench.until(lambda: "store" not in bench.faults.current and bench.seen[-1].recorded.field_id is not None)
     assert bench.recorder.not_stored >= 1
     kept(bench)
 
@@ -244,9 +244,9 @@ def test_a_full_disk_is_said_and_recording_goes_on_when_there_is_room(tmp_path):
             with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
                 while file.write(bytes(64_000)):  # the session writes too: what is free now is not free then
                     pass
-            bench.until(lambda: "not stored" in bench.board.faults.get("store", ""))
+            bench.until(lambda: "not stored" in bench.faults.current.get("store", ""))
             ballast.unlink()
-            bench.until(lambda: "store" not in bench.board.faults and bench.seen[-1].recorded.field_id is not None)
+            bench.until(lambda: "store" not in bench.faults.current and bench.seen[-1].recorded.field_id is not None)
             bench.camera.plugged = False
         kept(bench)
     finally:
@@ -290,7 +290,7 @@ def test_a_clock_jumping_back_an_hour_loses_nothing(tmp_path):
 
         bench.camera.fault = an_hour_ago
         bench.fields(5)
-        assert bench.board.faults == {}
+        assert bench.faults.current == {}
     kept(bench)
     with Store.read(tmp_path) as store:
         records = list(store.all_fields(1))
@@ -313,24 +313,24 @@ def test_a_bundle_swapped_while_running_is_taken_over_and_a_faulty_one_is_refuse
         return opened[-1]
 
     def parts(bench):
-        loader = ModelLoader(lambda: bundle, open_it, "int8", False, bench.board)
-        return [Part("bundle", BundleWatch(loader, bench.processors, bench.board, 0.02).work)]
+        loader = ModelLoader(lambda: bundle, open_it, "int8", False, bench.faults)
+        return [Part("bundle", BundleWatch(loader, bench.processors, bench.faults, 0.02).work)]
 
     with Bench(tmp_path / "data", parts=parts) as bench:
         bench.fields()
         write_atomic(content, b"broken")
-        bench.until(lambda: "the old one goes on" in bench.board.faults.get("bundle", ""))
+        bench.until(lambda: "the old one goes on" in bench.faults.current.get("bundle", ""))
         bench.fields(2)
         assert bench.seen[-1].finding.label == "Pre"
         write_atomic(content, b"Early")
         bench.until(lambda: bench.seen[-1].finding.label == "Early")
-        assert "bundle" not in bench.board.faults
+        assert "bundle" not in bench.faults.current
         assert bench.models.closed
     kept(bench)
 
 
 def test_an_accelerator_that_is_missing_or_dies_is_replaced_only_where_it_may_be(tmp_path):
-    from device.session.supervisor import Board
+    from device.session.active_faults import ActiveFaults
     from device.system.systemd import Journal
 
     levels: list[object] = []
@@ -341,17 +341,17 @@ def test_an_accelerator_that_is_missing_or_dies_is_replaced_only_where_it_may_be
             raise RuntimeUnavailableError("delegate libedgetpu.so.1 cannot be loaded")
         return Models()
 
-    board = Board(Journal({}))
-    strict = ModelLoader(lambda: tmp_path, open_it, "edgetpu", False, board)
+    faults = ActiveFaults(Journal({}))
+    strict = ModelLoader(lambda: tmp_path, open_it, "edgetpu", False, faults)
     strict.load()
     with pytest.raises(RuntimeUnavailableError, match="cpu_fallback"):
         strict.load()
     with pytest.raises(RuntimeUnavailableError, match="cpu_fallback"):
         strict.load(InferenceError("the Edge TPU went away"))
-    lenient = ModelLoader(lambda: tmp_path, open_it, "edgetpu", True, board)
+    lenient = ModelLoader(lambda: tmp_path, open_it, "edgetpu", True, faults)
     lenient.load()
     assert levels[-1] == "int8"
-    assert "slow: on the CPU with int8" in board.faults["accelerator"]
+    assert "slow: on the CPU with int8" in faults.current["accelerator"]
     assert Settings().model.cpu_fallback is False
 
 
@@ -451,7 +451,7 @@ def test_a_defect_in_a_camera_driver_is_said_as_such(tmp_path):
 
     camera.fault = defect
     with Bench(tmp_path, camera=camera) as bench:
-        bench.until(lambda: "ValueError: unpack requires" in bench.board.faults.get("camera", ""))
+        bench.until(lambda: "ValueError: unpack requires" in bench.faults.current.get("camera", ""))
 
 
 def test_a_missing_camera_never_ends_a_service_that_waits_for_it(tmp_path):
