@@ -74,6 +74,7 @@ class Removal:
         A record taken while the clock was not set goes by the clock of the boot alone, and so while that boot lasts;
         with `date_is_known` False, as on a Pi that has not reached a time server yet, all do.
         """
+        self.remove_photographs()  # those that could not be removed before
         if self._retention.max_age_days is None:
             return 0
         age_s = self._retention.max_age_days * DAY_S
