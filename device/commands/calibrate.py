@@ -18,6 +18,7 @@ from device.commands.options import (
     settings_and_data,
     settle,
 )
+from device.session.control_client import ask
 from device.session.control_handlers import (
     BLANK_FRAMES,
     blank_calibration,
@@ -25,7 +26,6 @@ from device.session.control_handlers import (
     scale_calibration,
     summary,
 )
-from device.session.control_server import ask
 from device.settings import Settings
 from device.system.clock import SystemClock
 from smear.errors import CameraError

@@ -1,6 +1,5 @@
 """`smearscope capture`: one field now: its photograph, an overlay and the result."""
 
-import base64
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +24,7 @@ from device.commands.options import (
     settle,
 )
 from device.commands.tables import SIMULATED
-from device.session.control_server import ask
+from device.session.control_client import ask
 from device.settings import Settings
 from smear import RESEARCH_USE_ONLY
 from smear.errors import CameraError
@@ -92,7 +91,7 @@ def _asked(data: Path, only: bool) -> Shot | None:
     if found is None:
         return None
     photograph, overlay, result = found.pop("photograph"), found.pop("overlay"), found.pop("result")
-    return Shot(base64.b64decode(photograph), base64.b64decode(overlay), result, found)
+    return Shot(photograph, overlay, result, found)
 
 
 def _taken(settings: Settings, data: Path, camera: str | None, processor: "FrameProcessor") -> Shot:

@@ -47,7 +47,8 @@ from device.screen.live_screen import LiveScreen, PatientDisplay
 from device.session.active_faults import ActiveFaults
 from device.session.camera_worker import CameraWorker
 from device.session.control_handlers import ControlHandlers
-from device.session.control_server import ControlServer, socket_path
+from device.session.control_protocol import socket_path
+from device.session.control_server import ControlServer
 from device.session.inference_worker import InferenceWorker, ProcessorSlot
 from device.session.invoke_deadline import Deadlines, InvokeDeadline
 from device.session.label_hysteresis import LabelHysteresis

@@ -7,7 +7,8 @@ import click
 
 from device.commands.options import config_option, data_option, settings_and_data
 from device.commands.status import NOBODY
-from device.session.control_server import ControlError, ask
+from device.session.control_client import ask
+from device.session.control_protocol import ControlError
 
 
 @click.group()

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from device.commands.options import config_option, data_option, settings_and_data
-from device.session.control_server import ControlError, ask
+from device.session.control_client import ask
+from device.session.control_protocol import ControlError
 
 NOBODY = "no device is running here: start one with 'smearscope run', or see 'systemctl status smearscope'"
 

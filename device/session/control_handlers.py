@@ -1,6 +1,5 @@
 """What may be asked of a running device over its control socket, and what it answers."""
 
-import base64
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,8 @@ from device.cameras import calibration
 from device.cameras.calibration import Calibration, Corrector
 from device.session.active_faults import ActiveFaults
 from device.session.camera_worker import CameraWorker
-from device.session.control_server import ANSWER_S, Answer, ControlError
+from device.session.control_protocol import ANSWER_S, ControlError
+from device.session.control_server import Answer
 from device.session.inference_worker import InferenceWorker
 from device.session.results import Examined
 from device.store.recorder import Recorder
@@ -21,6 +21,7 @@ from smear.images import encode, encode_output
 from smear.inference.overlay import draw_overlay, finding_json, refusal_json, site_json
 from smear.output_files import printable
 
+JPEG_QUALITY = 95  # of a photograph, where the request names none
 BLANK_FRAMES = 8  # averaged: noise falls to a third
 _PATIENCE_S = ANSWER_S - 5.0  # for a field or a frame: the client still gets its answer
 
@@ -96,16 +97,19 @@ class ControlHandlers:
 
     def capture(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return the next field with its photograph and overlay."""
+        quality = request.get("jpeg_quality", JPEG_QUALITY)
+        if type(quality) is not int or not 1 <= quality <= 100:
+            raise ControlError("jpeg_quality is a whole number from 1 to 100")
         examined = self._next_field()
         overlay = encode_output(draw_overlay(examined.frame.image, examined.finding))
-        photograph = encode(examined.frame.image, ".jpg", int(request.get("jpeg_quality", 95)))
+        photograph = encode(examined.frame.image, ".jpg", quality)
         return {
             "result": finding_json("", examined.finding),
             "camera": self._camera.name,
             "simulated": self._camera.simulated,
             "wall_time_s": examined.frame.wall_time_s,
-            "photograph": base64.b64encode(photograph).decode(),
-            "overlay": base64.b64encode(overlay).decode(),
+            "photograph": photograph,
+            "overlay": overlay,
         }
 
     def calibrate(self, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import time
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from device.session.control_server import ControlError, ask
+from device.session.control_client import ask
+from device.session.control_protocol import ControlError
 from device.store import Store
 from device.store.database import DATABASE
 from device.store.photographs import PHOTOGRAPHS
