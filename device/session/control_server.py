@@ -1,7 +1,7 @@
 """The control socket: one thread serves every client, so that none of them can keep another or the device waiting.
 
-A client sends one line, gets one line, and is let go. What takes long is answered in a thread of its own. Clients, these
-threads and the files that clients hold open are bounded in number, and each step in time.
+A client sends one line, gets one line, and is let go. What takes long is answered in a thread of its own. Clients,
+these threads and the files that clients hold open are bounded in number, and each step in time.
 """
 
 import selectors
