@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from device.commands.options import FiniteRange
 from smear.bundle.levels import LEVELS
 from smear.inference.tflite import AUTOMATIC
 
@@ -118,7 +119,13 @@ def command(ctx: click.Context, /, out: Path | None, keep: Path | None, readme: 
 @command.command()
 @click.argument("first", type=PATH)
 @click.argument("second", type=PATH)
-@click.option("--slower", default=1.10, show_default=True, help="A time this many times the old one is a regression.")
+@click.option(
+    "--slower",
+    type=FiniteRange(1, 100),
+    default=1.10,
+    show_default=True,
+    help="A time this many times the old one is a regression.",
+)
 @click.option("--all", "everything", is_flag=True, help="Also show what did not change.")
 @click.pass_context
 def compare(ctx: click.Context, first: Path, second: Path, slower: float, everything: bool) -> None:

@@ -1,6 +1,5 @@
 """All settings of the device: one TOML file, checked as a whole, with defaults that work without one."""
 
-import json
 import os
 import re
 import tomllib
@@ -10,14 +9,15 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from device.cameras.registry import CAMERAS, camera_kind
-from device.screen.displays import DISPLAYS, display_kind
-from device.settings_faults import Fault, faults_of, line_of, schema_extra
+from device.cameras.registry import CAMERAS
+from device.screen.displays import DISPLAYS
+from device.settings_faults import Fault, faults_of
 from device.site.agreement import Demands
 from device.store.retention import MEGABYTE, Retention
 from device.user_paths import UserPath, expand_given
+from smear.bundle.files import MISSING, FileFault, read_file
 from smear.bundle.levels import LEVELS, Level
-from smear.errors import RuntimeUnavailableError, SettingsError, SmearscopeError
+from smear.errors import RuntimeUnavailableError, SettingsError
 from smear.inference.quality_gate import Limits
 from smear.inference.tflite import RUNTIMES
 
@@ -25,6 +25,7 @@ SYSTEM_FILE = Path("/etc/smearscope/config.toml")
 SERVICE_DATA = Path("/var/lib/smearscope")
 CONFIG_VARIABLE = "SMEARSCOPE_CONFIG"
 DATA_VARIABLE = "SMEARSCOPE_DATA_DIR"
+_MAX_BYTES = 100_000  # of the file; with every key and its description it has 3,000
 _LIMITS = Limits()
 
 
@@ -51,7 +52,7 @@ def _known_runtime(name: str) -> str:
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
 
 class CameraSettings(_Section):
@@ -62,7 +63,7 @@ class CameraSettings(_Section):
         default=5.0, gt=0, le=60, description="without a frame for this long the camera counts as lost"
     )
     pixel_size_um: float | None = Field(
-        default=None, gt=0, le=10, description="edge of one pixel on the slide, if known"
+        default=None, ge=0.01, le=10, description="edge of one pixel on the slide, if known"
     )
     width: int | None = Field(
         default=None, ge=224, le=8192, description="requested from the camera; its own choice when left out"
@@ -114,12 +115,16 @@ class ModelSettings(_Section):
 class GateSettings(_Section):
     """What a field must meet to be labelled; the defaults are those of `smear.inference.quality_gate`."""
 
-    min_focus: float = Field(default=_LIMITS.min_focus, ge=0, description="least sharpness at the borders of cells")
+    min_focus: float = Field(
+        default=_LIMITS.min_focus, ge=0, le=10, description="least sharpness at the borders of cells"
+    )
     max_clipped: float = Field(
         default=_LIMITS.max_clipped, ge=0, le=1, description="largest share of over- or underexposed pixels"
     )
     min_brightness: float = Field(default=_LIMITS.min_brightness, ge=0, le=1, description="of the glass background")
-    min_cells: int = Field(default=_LIMITS.min_cells, ge=1, description="a field with fewer leukocytes gets no label")
+    min_cells: int = Field(
+        default=_LIMITS.min_cells, ge=1, le=1000, description="a field with fewer leukocytes gets no label"
+    )
     max_cell_share: float = Field(
         default=_LIMITS.max_cell_share, ge=0, le=1, description="largest share of the field covered by cells"
     )
@@ -160,9 +165,13 @@ class StoreSettings(_Section):
     folder: UserPath | None = Field(
         default=None, description="data folder; see 'smearscope config show' for the one in use"
     )
-    min_free_mb: int = Field(default=500, ge=0, description="megabytes of the disk that always stay free")
+    min_free_mb: int = Field(
+        default=500, ge=0, le=10_000_000, description="megabytes of the disk that always stay free"
+    )
     remove_oldest: bool = Field(default=True, description="delete the oldest unmarked photographs when room is short")
-    max_age_days: float | None = Field(default=None, gt=0, description="delete unmarked records that are older")
+    max_age_days: float | None = Field(
+        default=None, gt=0, le=36_500, description="delete unmarked records that are older"
+    )
     busy_timeout_s: float = Field(default=5.0, ge=0, le=60, description="how long to wait for a locked database")
 
     def retention(self) -> Retention:
@@ -200,19 +209,30 @@ def load_settings(given: Path | None = None) -> Settings:
     path = settings_file(given)
     if path is None:
         return Settings()
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # programs on Windows put a byte order mark before it
-    except FileNotFoundError:
-        raise SettingsError(
-            f"settings {path}: no such file; make it, or leave out --config and ${CONFIG_VARIABLE}"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"settings {path}: cannot be read ({error}); it must be a UTF-8 text file") from error
+    text = read_settings_file(path)
     found = parse_settings(text)
     if isinstance(found, Settings):
         return found
     faults = "; ".join(f"line {fault.line}: {fault.text}" if fault.line else fault.text for fault in found)
     raise SettingsError(f"settings {path}: {faults}; correct it and run 'smearscope config check'")
+
+
+def read_settings_file(path: Path) -> str:
+    """Return the text of the settings file at `path`.
+
+    Raises:
+        SettingsError: it is missing, no regular file, too large or not UTF-8.
+    """
+    try:
+        return read_file(path, _MAX_BYTES, follow=True).decode("utf-8-sig")  # as programs on Windows write it
+    except FileFault as error:
+        if str(error) == MISSING:
+            raise SettingsError(
+                f"settings {path}: no such file; make it, or leave out --config and ${CONFIG_VARIABLE}"
+            ) from None
+        raise SettingsError(f"settings {path}: {error}; it must be a UTF-8 text file") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"settings {path}: cannot be read ({error}); it must be a UTF-8 text file") from error
 
 
 def parse_settings(text: str) -> Settings | list[Fault]:
@@ -222,27 +242,12 @@ def parse_settings(text: str) -> Settings | list[Fault]:
     except tomllib.TOMLDecodeError as error:
         match = re.search(r"at line (\d+)", str(error))
         return [Fault(int(match[1]) if match else None, f"not TOML: {error}")]
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, or lists in lists without end
+        return [Fault(None, f"not TOML that can be read: {error}")]
     try:
         return Settings.model_validate(raw)
     except ValidationError as error:
         return faults_of(error, text, Settings)
-
-
-def unknown_names(settings: Settings, text: str) -> list[Fault]:
-    """Return a fault for each camera or display in `settings` of which there is no kind; `text` is their file.
-
-    Apart from `parse_settings`, so that a command which opens neither does not depend on a plugin for it.
-    """
-    faults = []
-    for where, name, find in (
-        (("camera", "name"), settings.camera.name, camera_kind),
-        (("display", "name"), settings.display.name, display_kind),
-    ):
-        try:
-            find(name)
-        except SmearscopeError as error:
-            faults.append(Fault(line_of(text, where), f"{'.'.join(where)}: {error}"))
-    return faults
 
 
 def data_folder(settings: Settings, given: Path | None = None) -> Path:
@@ -280,22 +285,3 @@ def find_data_folder(settings: Settings, given: Path | None = None) -> Path | No
         return Path.home() / ".local/share/smearscope"
     except RuntimeError:
         return None
-
-
-def to_toml(settings: Settings) -> str:
-    """Return the settings as a TOML file that reads back to the same, each key with its description."""
-    parts = []
-    for section, model in Settings.model_fields.items():
-        parts.append(f"[{section}]")
-        values = getattr(settings, section)
-        for key, info in type(values).model_fields.items():
-            value = getattr(values, key)
-            shown = f"# {key} =" if value is None else f"{key} = {_toml(value)}"
-            parts.append(f"{shown}  # {schema_extra(info).get('description', info.description)}")
-        parts.append("")
-        assert model.annotation is type(values)
-    return "\n".join(parts)
-
-
-def _toml(value: object) -> str:
-    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)

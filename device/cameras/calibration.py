@@ -1,45 +1,60 @@
 """What this microscope's light, optics and scale are: measured once, dated, named in every record, and applied."""
 
 import hashlib
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from smear.bundle.files import MISSING, FileFault, read_file
 from smear.errors import ImageError, SettingsError, StoreError
 from smear.findings import Finding, Frame
 from smear.images import write_atomic
 from smear.inference.quality_gate import CALIBRATE_WHITE, REFUSE_DRIFT, WARN_DRIFT, Reference
+from smear.output_files import printable
 from smear.site import CameraProfile
 
 FILE = "calibration.json"
 SCHEMA_VERSION = 1
+_MAX_BYTES = 1_000_000  # a flat field has 40 kB
 GRID = (24, 32)  # rows, columns of the flat field: a lamp's fall-off and a lens's vignette are smoother than that
 MAX_GAIN = 4.0  # more would show noise as stain
 MIN_GLASS, MAX_GLASS = 60.0, 250.0  # of 255: darker is not lit, brighter is clipped, and neither says what white is
 MAX_BLANK_DEVIATION = 0.08  # of the local mean after smoothing: cells on the glass give 0.15 and more
 
 
+Gain = Annotated[float, Field(gt=0, le=MAX_GAIN)]
+Tone = Annotated[float, Field(ge=0, le=255)]
+Edge = Annotated[int, Field(ge=1, le=100_000)]
+
+
 class Calibration(BaseModel):
     """The content of `calibration.json`; a part that was not calibrated is None."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    schema_version: int = SCHEMA_VERSION
-    id: str = ""  # date and checksum of the rest; in every record
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+    id: str = Field(default="", pattern=r"^[0-9A-Za-z-]{0,40}$")  # date and checksum of the rest; in every record
     created: str = ""  # ISO 8601, UTC
     camera: str = ""
-    size: tuple[int, int] | None = None  # width, height of the frames it was measured on
-    white: tuple[float, float, float] | None = None  # gains of R, G, B
-    glass: tuple[float, float, float] | None = None  # colour of the empty glass once corrected, 0..255
-    flat: list[list[list[float]]] | None = None  # gains by row, column and channel of `GRID`
+    size: tuple[Edge, Edge] | None = None  # width, height of the frames it was measured on
+    white: tuple[Gain, Gain, Gain] | None = None  # gains of R, G, B
+    glass: tuple[Tone, Tone, Tone] | None = None  # colour of the empty glass once corrected, 0..255
+    flat: list[list[list[Gain]]] | None = None  # gains by row, column and channel of `GRID`
     controls: dict[str, Any] = Field(default_factory=dict)  # fixed settings in the camera's own words
-    pixel_size_um: float | None = Field(default=None, gt=0, le=10)
-    best_focus: float | None = Field(default=None, gt=0)
+    pixel_size_um: float | None = Field(default=None, ge=0.01, le=10)
+    best_focus: float | None = Field(default=None, gt=0, le=10)
+
+    @field_validator("controls")
+    @classmethod
+    def _finite(cls, controls: dict[str, Any]) -> dict[str, Any]:
+        json.dumps(controls, allow_nan=False)  # raises for what is no finite number
+        return controls
 
     @property
     def profile(self) -> CameraProfile:
@@ -60,16 +75,16 @@ def load(folder: Path) -> Calibration:
         SettingsError: the file is damaged.
     """
     try:
-        text = (folder / FILE).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return NONE
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{folder / FILE}: cannot be read ({error}); remove it and calibrate again") from error
+        text = read_file(folder / FILE, _MAX_BYTES)
+    except FileFault as error:
+        if str(error) == MISSING:
+            return NONE
+        raise SettingsError(f"{folder / FILE}: {error}; remove it and calibrate again") from error
     try:
         found = Calibration.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = printable(".".join(str(part) for part in first["loc"]))
         raise SettingsError(f"{folder / FILE}: {where}: {first['msg']}; remove it and calibrate again") from error
     if found.flat is not None and np.asarray(found.flat, dtype=object).shape != (*GRID, 3):
         raise SettingsError(f"{folder / FILE}: flat: not {GRID[0]} rows of {GRID[1]} gains; calibrate flat again")

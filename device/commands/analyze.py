@@ -12,6 +12,7 @@ import numpy as np
 
 from device.commands.analysis_outputs import AnalysisOutputs, output_names
 from device.commands.options import (
+    FiniteRange,
     ModelChoice,
     config_option,
     data_option,
@@ -45,7 +46,7 @@ class Inputs:
 @click.option("--overlays", type=click.Path(path_type=Path, file_okay=False), help="Folder for outlined pictures.")
 @click.option(
     "--pixel-size-um",
-    type=click.FloatRange(0.01, 10),
+    type=FiniteRange(0.01, 10),
     help="Edge of one pixel on the slide.  [default: an OME-TIFF's own; else unknown, each picture is one whole field]",
 )
 @model_options
@@ -109,7 +110,7 @@ def _examine_all(
             notes.update(picture.notes)
             extra = {"notes": list(picture.notes)} if picture.notes else {}
         result = finding_json(printable(path), finding) | extra | {"notice": RESEARCH_USE_ONLY}
-        click.echo(json.dumps(result) if as_json else _line(result))
+        click.echo(json.dumps(result, allow_nan=False) if as_json else _line(result))
     return notes, failed
 
 

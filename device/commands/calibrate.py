@@ -10,6 +10,7 @@ from device.cameras.base import Camera
 from device.cameras.calibration import Calibration, Corrector
 from device.cameras.registry import camera_kind
 from device.commands.options import (
+    FiniteRange,
     camera_option,
     config_option,
     data_option,
@@ -62,8 +63,8 @@ def flat(**where: Any) -> None:
 
 
 @command.command()
-@click.option("--division-um", type=click.FloatRange(0.1, 10_000), metavar="F", help="Distance of two lines in view.")
-@click.option("--pixel-size-um", type=click.FloatRange(0.01, 10), metavar="F", help="Known already: no ruling needed.")
+@click.option("--division-um", type=FiniteRange(0.1, 10_000), metavar="F", help="Distance of two lines in view.")
+@click.option("--pixel-size-um", type=FiniteRange(0.01, 10), metavar="F", help="Known already: no ruling needed.")
 @_common
 def scale(division_um: float | None, pixel_size_um: float | None, **where: Any) -> None:
     """Size of a pixel, from the ruling of a stage micrometre in view, or typed in."""

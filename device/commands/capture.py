@@ -129,7 +129,7 @@ def _write(shot: Shot, out: Path, as_json: bool) -> None:
     names = [f"{stem}{end}" for end in (".jpg", "-overlay.png", ".json")]
     photograph, overlay, _ = paths = [printable(out / name) for name in names]
     whole = shot.result | {"image": photograph} | shot.about | {"overlay": overlay, "notice": RESEARCH_USE_ONLY}
-    text = json.dumps(whole)
+    text = json.dumps(whole, allow_nan=False)
     with OutputFolder(out, create=True) as folder:
         for name, content in zip(names, (shot.photograph, shot.overlay, f"{text}\n".encode()), strict=True):
             folder.write(name, content, lambda head: False)

@@ -12,11 +12,11 @@ from device.settings import (
     data_folder,
     load_settings,
     parse_settings,
+    read_settings_file,
     settings_file,
-    to_toml,
-    unknown_names,
 )
-from smear.errors import SettingsError
+from device.settings_checks import check_on_machine
+from device.settings_toml import to_toml
 
 
 @click.group()
@@ -29,18 +29,16 @@ def command() -> None:
 def check(config_path: Path | None) -> None:
     """Check the settings file; every fault is reported with its line.
 
-    Names of cameras, displays and runtimes are checked against those that are installed, plugins included.
+    Names of cameras, displays and runtimes are checked against those that are installed, plugins included; the bundle
+    that would be used must be there, whole and with the level; the disk must be larger than what stays free.
     """
     path = settings_file(config_path)
     if path is None:
         click.echo("no settings file: the defaults are in force")
         return
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"settings {path}: cannot be read ({error}); give a UTF-8 text file") from error
+    text = read_settings_file(path)
     settings = parse_settings(text)
-    faults = unknown_names(settings, text) if isinstance(settings, Settings) else settings
+    faults = check_on_machine(settings, text) if isinstance(settings, Settings) else settings
     if not faults:
         click.echo(f"{path}: ok")
         return

@@ -1,6 +1,7 @@
 """Options that several commands share, and opening what they name."""
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +38,17 @@ data_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help=f"Data folder.  [default: ${DATA_VARIABLE}, the settings, or ~/.local/share/smearscope]",
 )
+
+
+class FiniteRange(click.FloatRange):
+    """A number on the command line: inside its bounds, and one at all, which click's own comparison lets pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return `value` as a number; see `click.ParamType`."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number", param, ctx)
+        return number
 
 
 class NameOption(click.Option):

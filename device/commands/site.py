@@ -14,6 +14,7 @@ import click
 from device.cameras import calibration
 from device.cameras.calibration import Calibration, Corrector
 from device.commands.options import (
+    FiniteRange,
     ModelChoice,
     bundle_path,
     config_option,
@@ -70,7 +71,7 @@ def command() -> None:
 @click.option("--stain", default="", help="Name of the stain, for the certificate.")
 @click.option(
     "--pixel-size-um",
-    type=click.FloatRange(0.01, 10),
+    type=FiniteRange(0.01, 10),
     help="Edge of one pixel on the slide.  [default: the file's own, or the calibrated one for its size]",
 )
 @click.option(

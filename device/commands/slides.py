@@ -63,7 +63,7 @@ def list_(store: Store, limit: int, before: int | None, as_json: bool) -> None:
     slides = store.slides(limit, before)
     if as_json:
         for slide in slides:
-            click.echo(json.dumps(_json(store, slide), ensure_ascii=False))
+            click.echo(json.dumps(_json(store, slide), ensure_ascii=False, allow_nan=False))
     elif slides:
         Console().print(slide_table(slides))
     else:
@@ -88,7 +88,7 @@ def show(store: Store, slide_name: str, limit: int, after: int, as_json: bool) -
     fields = store.fields(slide.id, limit, after)
     if as_json:
         shown = _json(store, slide) | {"fields": [record.to_json() for record in fields]}
-        click.echo(json.dumps(shown, ensure_ascii=False))
+        click.echo(json.dumps(shown, ensure_ascii=False, allow_nan=False))
         return
     console = Console()
     if fields:

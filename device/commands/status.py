@@ -27,7 +27,7 @@ def command(as_json: bool, data_path: Path | None, config_path: Path | None) -> 
     if found is None:
         raise ControlError(NOBODY)
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        click.echo(json.dumps(found, ensure_ascii=False, allow_nan=False))
     else:
         _show(found)
     if found["faults"] or found["camera_lost"]:

@@ -1,5 +1,6 @@
 """One finding as JSON, and drawn over its picture: what `analyze` and `capture` give out."""
 
+import math
 from typing import Any
 
 import cv2
@@ -77,4 +78,4 @@ def _cell_json(cell: Cell) -> dict[str, Any]:
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(float(value), 6)
+    return None if value is None or not math.isfinite(value) else round(float(value), 6)

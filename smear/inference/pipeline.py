@@ -14,7 +14,7 @@ from smear.imaging.masking import background_of
 from smear.imaging.resampling import ModelFrame, to_model_scale
 from smear.inference.aggregation import FieldOpinion
 from smear.inference.classification import classify
-from smear.inference.runtime import Runtime, RuntimeKind
+from smear.inference.runtime import CheckedModel, Runtime, RuntimeKind
 from smear.inference.segmentation import segment
 from smear.inference.stopwatch import Stopwatch
 from smear.inference.tflite import choose_runtime
@@ -32,7 +32,7 @@ class Observation:
     visible: int  # how many of `cells` the classifier may see: those clear of a burned-in scale bar
     opinion: FieldOpinion | None  # None: there was nothing to classify
     mask: CellMask  # in the pixels of the frame
-    finite: bool  # every number that the models answered is one
+    finite: bool  # every number that the models answered is one, and none is out of all proportion
 
 
 class Pipeline:
@@ -57,20 +57,19 @@ class Pipeline:
         """
         kind = choose_runtime(runtime)
         self.bundle, self.level, self.runtime = bundle, level, kind.name
-        self.segmenter = _opened(kind, bundle, "segmenter", level, threads, delegate)
-        self.classifier = _opened(kind, bundle, "classifier", level, threads, delegate)
-        answer_stride(self.segmenter.input_shape, self.segmenter.output_shape)
-        self._prove()
-        self.segmenter = wrap("segmenter", self.segmenter)
-        self.classifier = wrap("classifier", self.classifier)
+        segmenter = _opened(kind, bundle, "segmenter", level, threads, delegate)
+        classifier = _opened(kind, bundle, "classifier", level, threads, delegate)
+        answer_stride(segmenter.input_shape, segmenter.output_shape)
+        self._prove({"segmenter": segmenter, "classifier": classifier})
+        self.segmenter = CheckedModel(wrap("segmenter", segmenter))
+        self.classifier = CheckedModel(wrap("classifier", classifier))
 
-    def _prove(self) -> None:
+    def _prove(self, models: dict[Role, Runtime]) -> None:
         # A bundle in the making is proven once it has golden outputs; those of an Edge TPU need the accelerator.
         if GOLDEN not in self.bundle.manifest.files or level_spec(self.level).needs_delegate:
             return
         golden = read_golden(self.bundle)
-        models: tuple[tuple[Role, Runtime], ...] = (("segmenter", self.segmenter), ("classifier", self.classifier))
-        for role, model in models:
+        for role, model in models.items():
             fault = answer_fault(self.bundle, role, self.level, golden, model)
             if fault:
                 raise BundleError(
@@ -85,6 +84,8 @@ class Pipeline:
             InferenceError: a model did not answer.
         """
         manifest = self.bundle.manifest
+        self.segmenter.begin()
+        self.classifier.begin()
         with stopwatch.stage("resample"):
             view = _view_of(frame, manifest.input)
         with stopwatch.stage("segment"):
@@ -98,7 +99,7 @@ class Pipeline:
             if visible:
                 seen = [found.bodies[i] for i in visible]
                 opinion = classify(view, found.cell, background, seen, self.classifier, manifest.classifier)
-        finite = bool(np.isfinite(probabilities).all()) and (opinion is None or opinion.finite)
+        finite = self.segmenter.valid and self.classifier.valid and (opinion is None or opinion.finite)
         return Observation(
             view=view,
             cell_pixels=found.cell,

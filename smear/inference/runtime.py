@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Protocol
 
+import cv2
 import numpy as np
 
 from smear.errors import RuntimeUnavailableError
@@ -33,6 +34,33 @@ class Runtime(Protocol):
     def close(self) -> None:
         """Free the interpreter."""
         ...
+
+
+MAX_ANSWER = 1e6  # the shipped models stay below 100; sums and exponentials of larger ones mean nothing in float32
+
+
+class CheckedModel:
+    """A model whose every answer is looked at before anything is computed from it."""
+
+    def __init__(self, model: Runtime) -> None:
+        self._model = model
+        self.name, self.input_shape, self.output_shape = model.name, model.input_shape, model.output_shape
+        self.valid = True  # every value since `begin` was finite and no larger than `MAX_ANSWER`
+
+    def begin(self) -> None:
+        """Forget what was answered before: another field comes."""
+        self.valid = True
+
+    def invoke(self, tensor: np.ndarray) -> np.ndarray:
+        """Return the model's answer; see `Runtime`."""
+        answer = self._model.invoke(tensor)
+        # One pass in C++, false for what is not a number too; after softmax, an infinite logit would be a sound number.
+        self.valid = self.valid and cv2.checkRange(answer.reshape(-1), minVal=-MAX_ANSWER, maxVal=MAX_ANSWER)[0]
+        return answer
+
+    def close(self) -> None:
+        """Free the interpreter."""
+        self._model.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

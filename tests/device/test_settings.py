@@ -1,5 +1,6 @@
 """Settings: every fault at once, with its line and what is allowed instead."""
 
+import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 from device.cli import cli
 from device.screen.displays import open_display
-from device.settings import GateSettings, Settings, data_folder, load_settings, parse_settings, settings_file, to_toml
+from device.settings import GateSettings, Settings, data_folder, load_settings, parse_settings, settings_file
 from device.settings_faults import Fault
+from device.settings_toml import to_toml
 from smear.errors import SettingsError
 from smear.images import write_image
 from smear.inference.quality_gate import Limits
@@ -229,3 +231,70 @@ def test_a_file_saved_by_a_program_on_windows_is_read(tmp_path, mark, end):
     path = tmp_path / "config.toml"
     path.write_bytes(f"{mark}[model]{end}threads = 3{end}".encode())
     assert load_settings(path).model.threads == 3
+
+
+def numbers() -> list[str]:
+    """Every key of the settings that takes a number, with its section."""
+    found = []
+    for section, info in Settings.model_fields.items():
+        for key, field in info.annotation.model_fields.items():
+            if any(kind in str(field.annotation) for kind in ("int", "float")) and "Path" not in str(field.annotation):
+                found.append(f"{section}.{key}")
+    return found
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e300", "-1e300"])
+def test_no_setting_is_anything_but_a_finite_number_in_its_range(value):
+    assert {"camera.pixel_size_um", "gate.min_focus", "store.max_age_days"} <= set(numbers())
+    for name in numbers():
+        faults = parse_settings(f"{name} = {value}\n")
+        assert isinstance(faults, list), name
+        assert name in faults[0].text
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 5000, "a = " + "9" * 5000, "a = 1979-99-99", "\0", 'a = "\\ud800"'])
+def test_text_that_no_reader_of_toml_takes_is_one_fault(text):
+    faults = parse_settings(text)
+    assert isinstance(faults, list)
+    assert "\n" not in faults[0].text
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.write_bytes(b"#" * 200_000)])
+def test_a_settings_file_that_is_none_is_said_without_waiting(tmp_path, make):
+    make(tmp_path / "config.toml")
+    with pytest.raises(SettingsError, match=r"config\.toml: (is no regular file|has more than)"):
+        load_settings(tmp_path / "config.toml")
+
+
+@pytest.fixture
+def on_machine(tmp_path, monkeypatch):
+    """Returns what 'config check' says of a text, and its exit code."""
+    monkeypatch.setenv("SMEARSCOPE_DATA_DIR", str(tmp_path / "data"))
+
+    def run(text):
+        (tmp_path / "config.toml").write_text(text)
+        done = CliRunner().invoke(cli, ["config", "check", "--config", str(tmp_path / "config.toml")])
+        return done.exit_code, done.output
+
+    return run
+
+
+def test_config_check_finds_a_bundle_that_is_gone_or_lacks_the_level(on_machine, tiny_bundle, tmp_path):
+    assert on_machine("")[0] == 0
+    code, said = on_machine(f'[model]\nbundle = "{tmp_path / "nothing"}"\n')
+    assert (code, "config.toml:2: model.bundle: bundle" in said) == (1, True)
+    code, said = on_machine(f'[model]\nbundle = "{tiny_bundle}"\nlevel = "int8"\n')
+    assert (code, "config.toml:3: model.level: bundle" in said) == (1, True)
+    assert on_machine(f'[model]\nbundle = "{tiny_bundle}"\nlevel = "float32"\n')[0] == 0
+
+
+def test_config_check_finds_a_chosen_bundle_that_is_gone(on_machine, tmp_path):
+    (tmp_path / "data" / "models").mkdir(parents=True)
+    (tmp_path / "data" / "models" / "current").symlink_to("gone")
+    code, said = on_machine("")
+    assert (code, "leads to no bundle" in said) == (1, True)
+
+
+def test_config_check_knows_how_large_the_disk_is(on_machine):
+    code, said = on_machine("[store]\nmin_free_mb = 9000000\n")
+    assert (code, "config.toml:2: store.min_free_mb: 9000000 MB cannot stay free" in said) == (1, True)

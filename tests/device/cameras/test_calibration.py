@@ -1,5 +1,7 @@
 """Calibration: neutral and even light, a scale from a ruling, and what tells that they no longer hold."""
 
+import json
+import os
 from dataclasses import replace
 
 import cv2
@@ -157,3 +159,28 @@ def measured(seen: Frame, reference: Reference, cell: np.ndarray | None = None) 
     view = to_model_scale(seen.image)
     cell = np.zeros(view.pixels.shape[:2], bool) if cell is None else cell
     return measure(view, cell, background_of(view, cell), reference)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"white": [float("nan"), 1, 1]}, {"white": [1e300, 1, 1]}, {"white": [0, 1, 1]},
+        {"glass": [float("inf"), 1, 1]},
+        {"glass": [-1, 1, 1]}, {"best_focus": float("nan")}, {"best_focus": 1e300}, {"pixel_size_um": float("nan")},
+        {"pixel_size_um": 1e-9}, {"size": [0, 5]}, {"size": [10**9, 5]}, {"flat": [[[float("nan")] * 3] * 32] * 24},
+        {"controls": {"gain": float("inf")}}, {"controls": {"gains": [1.0, float("nan")]}}, {"id": "\x1b[31m"},
+        {"schema_version": 2},
+    ],
+)  # fmt: skip
+def test_no_number_of_a_calibration_is_anything_but_finite_and_in_its_range(tmp_path, change):
+    (tmp_path / calibration.FILE).write_text(json.dumps(change))
+    with pytest.raises(SettingsError, match=r"calibration\.json: .*calibrate") as refused:
+        calibration.load(tmp_path)
+    assert "\n" not in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
+def test_a_calibration_that_is_no_file_is_said_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / calibration.FILE)
+    with pytest.raises(SettingsError, match="is no regular file; remove it"):
+        calibration.load(tmp_path)

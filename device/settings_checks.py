@@ -1,0 +1,72 @@
+"""What is wrong with well-written settings: names nobody provides, a bundle that cannot be used, a small disk."""
+
+import shutil
+from pathlib import Path
+
+from device.bundles import MODELS, current_bundle
+from device.cameras.registry import camera_kind
+from device.screen.displays import display_kind
+from device.settings import Settings, find_data_folder
+from device.settings_faults import Fault, line_of
+from device.store.retention import MEGABYTE
+from smear.bundle.signing import load_signed_bundle
+from smear.errors import SmearscopeError
+
+BUNDLE, LEVEL, KEY = ("model", "bundle"), ("model", "level"), ("model", "require_signature")
+FREE = ("store", "min_free_mb")
+
+
+def check_on_machine(settings: Settings, text: str) -> list[Fault]:
+    """Return what of `settings`, written as `text`, cannot work on this machine."""
+    data = find_data_folder(settings)
+    faults = [*unknown_names(settings, text), *_of_bundle(settings, text, data)]
+    if data is not None:
+        faults += _of_disk(settings, text, data)
+    return sorted(faults, key=lambda fault: (fault.line or 0, fault.text))
+
+
+def unknown_names(settings: Settings, text: str) -> list[Fault]:
+    """Return a fault for each camera or display in `settings` of which there is no kind; `text` is their file.
+
+    Apart from `parse_settings`, so that a command which opens neither does not depend on a plugin for it.
+    """
+    faults = []
+    for where, name, find in (
+        (("camera", "name"), settings.camera.name, camera_kind),
+        (("display", "name"), settings.display.name, display_kind),
+    ):
+        try:
+            find(name)
+        except SmearscopeError as error:
+            faults.append(Fault(line_of(text, where), f"{'.'.join(where)}: {error}"))
+    return faults
+
+
+def _of_bundle(settings: Settings, text: str, data: Path | None) -> list[Fault]:
+    """The bundle that would be used: there, whole, signed where that is asked for, and with the level."""
+    where = BUNDLE if settings.model.bundle is not None else KEY
+    try:
+        if settings.model.bundle is None and data is None:
+            return []
+        path = settings.model.bundle or current_bundle((data or Path()) / MODELS)
+        bundle = load_signed_bundle(path, settings.model.require_signature)
+        where = LEVEL
+        bundle.model("segmenter", settings.model.level)
+        bundle.model("classifier", settings.model.level)
+    except SmearscopeError as error:
+        return [Fault(line_of(text, where), f"{'.'.join(where)}: {error}")]
+    return []
+
+
+def _of_disk(settings: Settings, text: str, data: Path) -> list[Fault]:
+    existing = next((folder for folder in (data, *data.absolute().parents) if folder.is_dir()), Path("/"))
+    whole = shutil.disk_usage(existing).total / MEGABYTE
+    if settings.store.min_free_mb < whole:
+        return []
+    return [
+        Fault(
+            line_of(text, FREE),
+            f"store.min_free_mb: {settings.store.min_free_mb} MB cannot stay free on a disk of {whole:.0f} MB in all; "
+            "lower it, or set store.folder to another disk",
+        )
+    ]
