@@ -28,15 +28,12 @@ def quiet_native_stderr() -> Iterator[None]:
     Nothing is touched while another thread could write a line that would be lost, nor in a service, whose journal
     should have everything.
     """
-    if threading.active_count() > 1 or "NOTIFY_SOCKET" in os.environ:
+    closed = sys.stderr is None  # descriptor 2 may then be any file that was opened since
+    if closed or threading.active_count() > 1 or "NOTIFY_SOCKET" in os.environ:
         yield
         return
     sys.stderr.flush()
-    try:
-        kept = os.dup(2)
-    except OSError:  # closed: there is nothing to discard
-        yield
-        return
+    kept = os.dup(2)
     silent = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(silent, 2)

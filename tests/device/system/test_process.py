@@ -84,3 +84,14 @@ def test_nothing_is_discarded_beside_another_thread_or_in_a_service(capfd, monke
     with quiet_native_stderr():
         say("in a service\n")
     assert capfd.readouterr().err == "beside another thread\nin a service\n"
+
+
+def test_a_closed_stderr_is_left_alone(tmp_path):
+    program = (
+        "import os, sys; from device.system.process import quiet_native_stderr; file = open(sys.argv[1], 'w')\n"
+        "with quiet_native_stderr(): file.write('whole')\n"
+        "file.close()"
+    )
+    command = 'exec "$0" -c "$1" "$2" 2>&-'
+    subprocess.run(["sh", "-c", command, sys.executable, program, str(tmp_path / "out")], check=True)
+    assert (tmp_path / "out").read_text() == "whole"
