@@ -6,20 +6,23 @@ import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from device.bundles import MODELS, current_bundle
 from device.cameras.registry import AUTO as CAMERA_AUTO
 from device.cameras.registry import CAMERAS, camera_kind, open_camera
+from device.commands.options import use_of
 from device.screen.displays import AUTO as DISPLAY_AUTO
 from device.screen.displays import DISPLAYS, PNG, choose_display, display_kind
 from device.settings import Settings
 from device.store.database import DATABASE, LOCK, Writer, not_ours, writer_of
 from device.store.retention import MEGABYTE, free_bytes_of
 from device.system.health import read_health, throttle_words
-from smear.bundle.manifest import load_bundle
+from smear.bundle.signing import load_signed_bundle
 from smear.errors import CameraError, SmearscopeError
+from smear.inference.proof import prove
 from smear.inference.tflite import AUTO, RUNTIMES, choose_runtime
 from smear.registry import Registry
 
@@ -27,14 +30,25 @@ PYTHONS = ((3, 11), (3, 13))  # oldest and newest version with pinned requiremen
 _FRAME_TIMEOUT_S = 5.0
 
 
+class State(StrEnum):
+    """How a part of the device is."""
+
+    OK = "ok"
+    WORKS_WITHOUT = "works without"  # something is missing or wrong, and fields can be examined all the same
+    NOT_OK = "not ok"
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One line of the doctor."""
 
     name: str
-    ok: bool
+    state: State
     text: str  # what was found; where that is not ok, what to do about it
-    needed: bool = True  # False: the device works without it
+
+
+def _fault(needed: bool = True) -> State:
+    return State.NOT_OK if needed else State.WORKS_WITHOUT
 
 
 def examine(settings: Settings, data: Path, camera: str | None = None, display: str | None = None) -> list[Check]:
@@ -55,7 +69,7 @@ def examine(settings: Settings, data: Path, camera: str | None = None, display: 
         try:
             found.append(check())
         except SmearscopeError as error:
-            found.append(Check(name, False, str(error)))
+            found.append(Check(name, State.NOT_OK, str(error)))
     return found
 
 
@@ -63,9 +77,9 @@ def check_python() -> Check:
     """The interpreter's version."""
     version = platform.python_version()
     low, high = PYTHONS
-    ok = low <= sys.version_info[:2] <= high
+    state = State.OK if low <= sys.version_info[:2] <= high else State.NOT_OK
     allowed = f"{low[0]}.{low[1]} to {high[0]}.{high[1]}"
-    return Check("Python", ok, f"{version}" if ok else f"{version} is not {allowed}; install one of these")
+    return Check("Python", state, version if state is State.OK else f"{version} is not {allowed}; install one of these")
 
 
 def check_environment() -> Check:
@@ -74,7 +88,7 @@ def check_environment() -> Check:
     text = (
         sys.prefix if inside else "no virtual environment; make one with: python3 -m venv --system-site-packages .venv"
     )
-    return Check("environment", inside, text, needed=False)
+    return Check("environment", State.OK if inside else State.WORKS_WITHOUT, text)
 
 
 def check_runtime(settings: Settings) -> Check:
@@ -83,7 +97,7 @@ def check_runtime(settings: Settings) -> Check:
     if kind.module:
         kind.load()
     others = [other.name for other in RUNTIMES.all() if other not in (AUTO, kind) and other.is_installed()]
-    return Check("runtime", True, ", ".join([kind.name, *others]))
+    return Check("runtime", State.OK, ", ".join([kind.name, *others]))
 
 
 def check_camera(settings: Settings, camera: str | None) -> Check:
@@ -91,7 +105,7 @@ def check_camera(settings: Settings, camera: str | None) -> Check:
     name = camera or settings.camera.name
     if camera_kind(name) is CAMERA_AUTO and not _has_picamera2() and not list(Path("/dev").glob("video*")):
         text = "none found; connect one, or use '--camera simulated:' or '--camera files:PATH'"
-        return Check("camera", False, text, needed=is_raspberry_pi())
+        return Check("camera", _fault(needed=is_raspberry_pi()), text)
     try:
         opened = open_camera(name)
         try:
@@ -99,9 +113,9 @@ def check_camera(settings: Settings, camera: str | None) -> Check:
         finally:
             opened.close()
     except CameraError as error:
-        return Check("camera", False, str(error))
+        return Check("camera", State.NOT_OK, str(error))
     simulated = " (SIMULATED)" if opened.simulated else ""
-    return Check("camera", True, f"{opened.name}: {width}x{height}{simulated}")
+    return Check("camera", State.OK, f"{opened.name}: {width}x{height}{simulated}")
 
 
 def check_screen(display: str) -> Check:
@@ -111,12 +125,12 @@ def check_screen(display: str) -> Check:
     kind = choose_display(os.environ) if automatic else asked
     if automatic and kind is PNG:
         text = "none attached; screens go to a PNG file. Attach one, or choose --display none"
-        return Check("screen", False, text, needed=False)
+        return Check("screen", State.WORKS_WITHOUT, text)
     if kind.module and importlib.util.find_spec(kind.module) is None:
         how = f"pip install 'smearscope[{kind.extra}]'" if kind.extra else "install it"
         text = f"{kind.name} needs the Python module {kind.module}; {how}, or choose --display {PNG.written}"
-        return Check("screen", False, text, needed=not automatic)
-    return Check("screen", True, kind.name if automatic else display)
+        return Check("screen", _fault(needed=not automatic), text)
+    return Check("screen", State.OK, kind.name if automatic else display)
 
 
 def check_plugins() -> Check:
@@ -124,37 +138,41 @@ def check_plugins() -> Check:
     registries: tuple[Registry[Any], ...] = (CAMERAS, DISPLAYS, RUNTIMES)
     problems = [problem.text for registry in registries for problem in registry.problems()]
     if problems:
-        return Check("plugins", False, ". ".join(problems), needed=False)
+        return Check("plugins", State.WORKS_WITHOUT, ". ".join(problems))
     found = [f"{registry.what} {spec.name}" for registry in registries for spec in registry.plugins()]
-    return Check("plugins", True, ", ".join(found) or "none", needed=False)
+    return Check("plugins", State.OK, ", ".join(found) or "none")
 
 
 def check_model(settings: Settings, data: Path) -> Check:
-    """The bundle that would be used, every checksum of it."""
-    bundle = load_bundle(settings.model.bundle or current_bundle(data / MODELS))
-    bundle.model("segmenter", settings.model.level)
-    bundle.model("classifier", settings.model.level)
-    return Check("model", True, f"{bundle.manifest.name} {bundle.sha256[:12]} at {settings.model.level}: {bundle.path}")
+    """The bundle that would be used: its checksums and signature, and that it runs here, in a process of its own."""
+    bundle = load_signed_bundle(
+        settings.model.bundle or current_bundle(data / MODELS), settings.model.require_signature
+    )
+    prove(bundle, use_of(settings))
+    text = f"{bundle.manifest.name} {bundle.sha256[:12]} at {settings.model.level}: {bundle.path}"
+    return Check("model", State.OK, text)
 
 
 def check_disk(settings: Settings, data: Path) -> Check:
     """The data folder: writable, with room for records."""
     existing = next(folder for folder in (data, *data.absolute().parents) if folder.is_dir())
     if not os.access(existing, os.W_OK):
-        return Check("data folder", False, f"{data} is not writable for this user; choose another one with --data")
+        return Check(
+            "data folder", State.NOT_OK, f"{data} is not writable for this user; choose another one with --data"
+        )
     free, wanted = free_bytes_of(existing) / MEGABYTE, settings.store.min_free_mb
     if free < wanted:
         text = f"{data}: {free:.0f} MB free, {wanted} MB must stay free; delete slides or lower store.min_free_mb"
-        return Check("data folder", False, text)
+        return Check("data folder", State.NOT_OK, text)
     for name in (LOCK, DATABASE):
         if fault := not_ours(data / name):
-            return Check("data folder", False, f"{data}: {fault}")
+            return Check("data folder", State.NOT_OK, f"{data}: {fault}")
     writer = writer_of(data)
     if writer is Writer.UNKNOWN:
         text = f"{data}: its file system cannot lock files; give a folder on another disk with --data"
-        return Check("data folder", False, text)
+        return Check("data folder", State.NOT_OK, text)
     busy = ", a smearscope is recording into it" if writer is Writer.ANOTHER else ""
-    return Check("data folder", True, f"{data}: {free / 1000:.1f} GB free{busy}")
+    return Check("data folder", State.OK, f"{data}: {free / 1000:.1f} GB free{busy}")
 
 
 def check_board(sys_folder: Path = Path("/sys")) -> Check:
@@ -164,8 +182,8 @@ def check_board(sys_folder: Path = Path("/sys")) -> Check:
     temperature = "no sensor" if health.temperature_c is None else f"{health.temperature_c:.0f} degrees C"
     if words:
         text = f"{temperature}, {', '.join(words)}; use the board's own power supply and a cooler"
-        return Check("board", False, text, needed=False)
-    return Check("board", True, f"{platform.machine()}, {temperature}", needed=False)
+        return Check("board", State.WORKS_WITHOUT, text)
+    return Check("board", State.OK, f"{platform.machine()}, {temperature}")
 
 
 def is_raspberry_pi(model: Path = Path("/proc/device-tree/model")) -> bool:

@@ -8,7 +8,10 @@ from pathlib import Path
 import click
 
 from device.commands.options import camera_option, config_option, data_option, display_option, settings_and_data
-from device.diagnostics import examine
+from device.diagnostics import State, examine
+from smear.output_files import printable
+
+COLOURS = {State.OK: "green", State.WORKS_WITHOUT: "yellow", State.NOT_OK: "red"}
 
 
 @click.command()
@@ -22,19 +25,15 @@ def command(
 ) -> None:
     """Check this machine and say what to fix.
 
-    Exit code 1 when something that is needed is not ok. What the device works without is reported, but does not count.
+    Each part is ok, not ok, or one that the device works without. Exit code 1: a part is not ok; else 0.
     """
     settings, data = settings_and_data(config_path, data_path)
     checks = examine(settings, data, camera, display)
     for check in checks:
         if as_json:
-            click.echo(json.dumps(asdict(check), ensure_ascii=False))
+            click.echo(json.dumps(asdict(check), ensure_ascii=False, allow_nan=False))
             continue
-        word = (
-            click.style("ok    ", fg="green")
-            if check.ok
-            else click.style("not ok", fg="red" if check.needed else "yellow")
-        )
-        click.echo(f"{word}  {check.name:12}  {check.text}{'' if check.ok or check.needed else ' (works without)'}")
-    if any(check.needed and not check.ok for check in checks):
+        word = click.style(f"{check.state:13}", fg=COLOURS[check.state])
+        click.echo(f"{word}  {check.name:12}  {printable(check.text)}")
+    if any(check.state is State.NOT_OK for check in checks):
         sys.exit(1)

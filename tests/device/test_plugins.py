@@ -86,7 +86,7 @@ def test_help_schema_and_doctor_list_the_camera_of_the_page(camera: Path) -> Non
     checks = [json.loads(line) for line in smearscope(camera, "doctor", *words).stdout.splitlines()]
     found = {check["name"]: check for check in checks}
     assert found["camera"]["text"] == "example:: 640x480"
-    assert found["plugins"] == {"name": "plugins", "ok": True, "text": "camera example", "needed": False}
+    assert found["plugins"] == {"name": "plugins", "state": "ok", "text": "camera example"}
 
 
 def test_a_runtime_of_another_distribution_is_used(tmp_path: Path) -> None:

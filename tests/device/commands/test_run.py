@@ -184,8 +184,8 @@ def test_doctor_has_a_line_for_each_part_and_fails_without_a_model(folder, tmp_p
         "data folder",
         "board",
     ]
-    assert checks["camera"]["ok"]
-    assert not checks["model"]["ok"]
+    assert checks["camera"]["state"] == "ok"
+    assert checks["model"]["state"] == "not ok"
     assert "smearscope convert" in checks["model"]["text"]
     assert result.exit_code == 1
 
