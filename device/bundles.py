@@ -13,7 +13,7 @@ from smear.bundle.files import MAX_TEXT_BYTES, FileFault, read_file
 from smear.bundle.manifest import CHECKSUM, MANIFEST, MEND, SIGNATURE, Bundle
 from smear.bundle.signing import load_signed_bundle
 from smear.errors import BundleError
-from smear.output_files import OutputFolder, write_atomic
+from smear.output_files import OutputFolder, sync_folder, write_atomic
 
 MODELS = "models"  # folder below the data directory
 CURRENT, PREVIOUS = "current", "previous"  # symbolic links inside it
@@ -278,7 +278,7 @@ def _put_in_place(incoming: Path, home: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
     else:
         incoming.rename(home)
-    _sync(home.parent)
+    sync_folder(home.parent)
 
 
 def _point(link: Path, name: str) -> None:
@@ -287,12 +287,4 @@ def _point(link: Path, name: str) -> None:
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(name)
     fresh.replace(link)
-    _sync(link.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(link.parent)

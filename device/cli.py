@@ -15,6 +15,7 @@ from smear import RESEARCH_USE_ONLY, __version__
 from smear.errors import SmearscopeError
 from smear.output_files import printable
 
+COMPLETION_VARIABLE = "_SMEARSCOPE_COMPLETE"  # set by click's script for the shell
 INTERRUPTED = 130  # 128 + SIGINT, what a shell expects of a program ended by Ctrl-C
 OTHER_EXTRAS = {"cryptography": "sign", "pygame": "screen"}  # packages that are in no command's own extra
 OWN_PACKAGES = frozenset({"smear", "device", "train", "convert", "benchmarks"})
@@ -128,6 +129,10 @@ def main() -> None:
         cli(prog_name="smearscope")
     except OutputError as error:  # of --help, which is printed before the group runs
         click.echo(f"smearscope: {error}", err=True)
+        sys.exit(1)
+    except (ModuleNotFoundError, SmearscopeError):  # a command whose extra is missing has nothing to suggest
+        if COMPLETION_VARIABLE not in os.environ:
+            raise
         sys.exit(1)
     except KeyboardInterrupt:  # before or after the group ran: importing, or writing the last line
         sys.exit(INTERRUPTED)

@@ -1,5 +1,6 @@
 """The root command: quick help, lazy imports, one line per expected error."""
 
+import os
 import subprocess
 import sys
 import types
@@ -107,3 +108,23 @@ def test_an_unknown_command_is_a_usage_error():
 
 def test_version():
     assert "smearscope, version" in CliRunner().invoke(root.cli, ["--version"]).output
+
+
+@pytest.mark.parametrize("words", ["smearscope train ", "smearscope convert ", "smearscope slides "])
+def test_completion_in_the_shell_needs_no_extra_and_shows_no_traceback(words: str) -> None:
+    blocked = (
+        "import sys\n"
+        "class Missing:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in {'tensorflow', 'keras', 'sklearn', 'matplotlib', 'tf2onnx'}:\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+        "sys.meta_path.insert(0, Missing())\n"
+        "from device.cli import main\n"
+        "main()\n"
+    )
+    asked = {"_SMEARSCOPE_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", blocked], env=os.environ | asked, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert done.stdout.startswith("plain,") or (done.returncode, done.stdout) == (1, "")

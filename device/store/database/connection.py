@@ -1,7 +1,6 @@
 """One open SQLite file: a commit survives a power cut, what is deleted is overwritten, and errors say what to do."""
 
 import os
-import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ _ACCESS_CODES = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sql
 # What a full disk looks like where SQLite cannot create or grow the file of its index (-shm).
 _MAYBE_FULL_CODES = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
 _FULL_BELOW_BYTES = 64 * 1024  # SQLite grows its index by 32 kB
+_NEW_FILES = 2  # the log and its index
 _PRIMARY = 0xFF  # the low byte of an extended result code is the primary one
 _CACHE_KIB = 512  # the system caches the file, twice is 2 MB too many
 
@@ -183,9 +183,11 @@ def explained(folder: Path) -> Iterator[None]:
 
 def _is_full(folder: Path) -> bool:
     try:
-        return shutil.disk_usage(folder).free < _FULL_BELOW_BYTES
+        found = os.statvfs(folder)
     except OSError:
         return False
+    no_more_files = found.f_files > 0 and found.f_favail < _NEW_FILES
+    return found.f_bavail * found.f_frsize < _FULL_BELOW_BYTES or no_more_files
 
 
 def _connect(folder: Path, busy_timeout_s: float) -> sqlite3.Connection:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from smear.errors import StoreError
 
 RESERVE = ".reserve"
+SECOND = ".reserve.2"  # empty: SQLite makes two files, and a disk may have room for no more of them
 RESERVE_BYTES = 1_048_576  # giving up 32 photographs writes a tenth of it; opening the database 64 kB
 _MODE = 0o640
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EINVAL, errno.EOPNOTSUPP, errno.EIO, errno.EROFS})
@@ -21,12 +22,14 @@ class DiskReserve:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / RESERVE
+        self._second = folder / SECOND
         self._given_back = False
 
     def release(self) -> bool:
         """Give the room back to the disk; return False when there was none set aside."""
         try:
             self._path.unlink()
+            self._second.unlink(missing_ok=True)
         except OSError:
             return False
         self._given_back = True
@@ -48,6 +51,7 @@ class DiskReserve:
         """Set `size` bytes aside; return whether they were free."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
+            self._second.touch(_MODE)
             descriptor = os.open(self._path, flags, _MODE)
         except OSError:
             return False  # read-only, or made by another process at this moment

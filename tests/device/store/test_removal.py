@@ -146,13 +146,13 @@ def test_an_older_database_that_all_could_read_is_closed_to_others(tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):  # type: ignore[no-untyped-def]
-    """A file system of 8 MB of its own."""
+    """A file system of its own, with 8 MB and 128 files."""
     if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
         pytest.skip("mounting a small file system needs root and mkfs.ext4")
     image, disk = tmp_path / "image", tmp_path / "disk"
     image.write_bytes(bytes(8_000_000))
     disk.mkdir()
-    subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
+    subprocess.run(["mkfs.ext4", "-q", "-m", "0", "-N", "128", image], check=True)
     mounted = subprocess.run(["mount", "-o", "loop", image, disk], capture_output=True, check=False)
     if mounted.returncode:
         pytest.skip(f"no loop mount here: {mounted.stderr.decode().strip()}")
@@ -200,3 +200,37 @@ def test_on_a_disk_that_others_filled_unmarked_photographs_make_room_for_new_one
     with Store.record(data, Retention(min_free_bytes=100_000)) as store:
         assert store.add_field(store.start_slide("second"), frame(99), finding())
         assert store.slide(slide).tally.accepted == 60
+
+
+def test_on_a_disk_with_no_file_left_the_store_opens_lists_and_deletes(small_disk):
+    data = small_disk / "data"
+    with Store.record(data, Retention(min_free_bytes=0)) as store:
+        slide = store.start_slide("many files")
+        for number in range(20):
+            store.add_field(slide, frame(number), finding())
+        store.end_slide(slide)
+    with pytest.raises(OSError, match="No space left"):  # noqa: PT012 - it is one of the files that fails
+        for number in range(200):
+            (small_disk / str(number)).touch()
+    with Store.read(data) as store:
+        assert [each.id for each in store.slides()] == [slide]
+    with Store.record(data, Retention(min_free_bytes=0)) as store:
+        with pytest.raises(StoreError, match="No space left on device"):
+            store.add_field(store.start_slide("one more"), frame(99), finding())
+        store.delete_slide(slide)
+        assert store.add_field(store.open_slide().id, frame(99), finding())
+    assert len(list(data.rglob("*.jpg"))) == 1
+
+
+def test_on_a_disk_that_has_become_read_only_the_records_can_be_read(small_disk):
+    data = small_disk / "data"
+    with Store.record(data, Retention(min_free_bytes=0)) as store:
+        store.add_field(store.start_slide("read-only"), frame(1), finding())
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    with Store.read(data) as store:
+        (slide,) = store.slides()
+        assert len(store.photographs.read(store.fields(slide.id)[0].image)) > 0
+        with pytest.raises(StoreError, match="may not be opened or written"):
+            store.set_keep(True, slide_id=slide.id)
+    with pytest.raises(StoreError, match="Read-only file system"):
+        Store.record(data)
