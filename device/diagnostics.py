@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from device.bundles import MODELS, current_bundle
+from device.cameras.base import grant_of
 from device.cameras.registry import AUTO as CAMERA_AUTO
 from device.cameras.registry import CAMERAS, camera_kind, open_camera
 from device.commands.options import use_of
@@ -107,14 +108,17 @@ def check_camera(settings: Settings, camera: str | None) -> Check:
         text = "none found; connect one, or use '--camera simulated:' or '--camera files:PATH'"
         return Check("camera", _fault(needed=is_raspberry_pi()), text)
     try:
-        opened = open_camera(name)
+        opened = open_camera(name, size=settings.camera.size)
         try:
             height, width = opened.read(_FRAME_TIMEOUT_S).image.shape[:2]
+            different = grant_of(opened).differences
         finally:
             opened.close()
     except CameraError as error:
         return Check("camera", State.NOT_OK, str(error))
     simulated = " (SIMULATED)" if opened.simulated else ""
+    if different:
+        return Check("camera", State.WORKS_WITHOUT, "; ".join(different))
     return Check("camera", State.OK, f"{opened.name}: {width}x{height}{simulated}")
 
 

@@ -14,7 +14,10 @@ still takes less than a second. A frame taken earlier would fix a wrong exposure
 
 
 class Camera(Protocol):
-    """A source of fields, opened by name with `device.cameras.registry.open_camera`."""
+    """A source of fields, opened by name with `device.cameras.registry.open_camera`.
+
+    One whose driver decides on size or pixel format also has `granted`, see `grant_of`.
+    """
 
     name: str  # as it can be opened again: shown on the screen and stored in records
     simulated: bool  # True: the screen and every record say so
@@ -35,6 +38,39 @@ class Camera(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class CameraIdentity:
+    """Which camera it is, whatever number it has today."""
+
+    name: str  # stable, such as v4l2:/dev/v4l/by-id/usb-Vendor_Model_123-video-index0
+    serial: str = ""  # empty where it has none
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an open camera delivers, which may be something else than was asked for."""
+
+    size: tuple[int, int] | None = None  # width, height; None: only its frames tell
+    pixel_format: str = ""  # as the driver calls it, such as MJPG
+    differences: tuple[str, ...] = ()  # what was asked for and is not delivered, each in a sentence
+
+
+def grant_of(camera: Camera) -> Grant:
+    """Return what `camera` says of itself in an attribute `granted`; nothing where it has none."""
+    found = getattr(camera, "granted", None)
+    return found if isinstance(found, Grant) else Grant()
+
+
+def size_difference(name: str, asked: tuple[int, int] | None, granted: tuple[int, int] | None) -> tuple[str, ...]:
+    """Return a sentence where the size that was `asked` for is not the one `granted`."""
+    if asked is None or granted is None or asked == granted:
+        return ()
+    return (
+        f"camera {name} delivers {granted[0]}x{granted[1]}, not the {asked[0]}x{asked[1]} asked for: see "
+        f"'smearscope cameras show {name}', then change camera.width and camera.height",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class CameraRequest:
     """How a camera is to be opened; None or empty: its own choice."""
 
@@ -47,11 +83,16 @@ def _none_attached() -> Sequence[str]:
     return ()
 
 
+def _by_name(name: CameraName) -> CameraIdentity:
+    return CameraIdentity(f"{name.kind}:{name.target}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraKind(Spec):
     """One kind of camera: how it is opened, and what the rest of the device must know to use it well."""
 
     open: Callable[[CameraName, CameraRequest], Camera]
+    identify: Callable[[CameraName], CameraIdentity] = _by_name  # without opening it
     options: Mapping[str, str] = field(default_factory=dict)  # what may follow `?` in the name, each with its help
     settle_frames: int = 0  # to be dropped after opening, while exposure and white balance still move
     steps_by_itself: bool = False  # every frame is another field, so none may be skipped

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from device.cameras.base import CameraKind
+from device.cameras.base import CameraIdentity, CameraKind
 from device.cameras.uri import CameraName
 from device.cameras.video_file import VideoFile
 from smear.errors import CameraError, EndOfFramesError, ImageError
@@ -138,12 +138,19 @@ def natural_order(path: Path) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in _DIGITS.split(str(path)) if part]
 
 
+def _folder_of(name: CameraName) -> CameraIdentity:
+    """Return the folder: pictures that lie together count as those of one camera, others do not."""
+    path = Path(name.target).resolve()
+    return CameraIdentity(f"files:{path if path.is_dir() else path.parent}")
+
+
 KIND = CameraKind(
     name="files",
     help="pictures from disk: one picture, a folder in the order of its names, or a video",
     usage="files:PATH",
     options={"loop": "1: start again at the end"},
     open=lambda name, request: FilesCamera(name, request.pixel_size_um),
+    identify=_folder_of,
     steps_by_itself=True,
     live=False,
 )

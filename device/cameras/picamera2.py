@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from device.cameras.base import AUTOMATICS_SETTLE_FRAMES, CameraKind
+from device.cameras.base import AUTOMATICS_SETTLE_FRAMES, CameraIdentity, CameraKind, Grant, size_difference
 from device.cameras.threaded_camera import LiveCamera
 from device.cameras.uri import CameraName
 from smear.errors import CameraError
@@ -51,6 +51,8 @@ class Picamera2Source:
             )
             # What was granted, which may be another format and size: libcamera adjusts without an error.
             self._stream = dict(self._camera.camera_configuration()["main"])
+            granted = (int(self._stream["size"][0]), int(self._stream["size"][1]))
+            self.granted = Grant(granted, str(self._stream["format"]), size_difference(name.text, size, granted))
             self._colour_space = self._camera.camera_configuration().get("colour_space")
             self._camera.start()
         except Exception:
@@ -172,13 +174,30 @@ def yuv_to_rgb(
     return cv2.transform(cv2.merge([np.ascontiguousarray(luma), *chroma]), weights)
 
 
+def _identify(name: CameraName) -> CameraIdentity:
+    """Return the camera with libcamera's id, which names the sensor and its connector, in place of a serial."""
+    index = int(name.target) if name.target.isdecimal() else 0
+    try:
+        from picamera2 import Picamera2
+
+        found = Picamera2.global_camera_info()
+    except ImportError:
+        found = []  # opening it says so
+    serial = str(found[index].get("Id", "")) if index < len(found) else ""
+    return CameraIdentity(f"picamera2:{index}", serial)
+
+
 KIND = CameraKind(
     name="picamera2",
     help="a camera module of the Raspberry Pi, through picamera2 from apt",
     usage="picamera2:[index]",
     open=lambda name, request: LiveCamera(
-        name.text, lambda: Picamera2Source(name, request.size, request.controls), request.pixel_size_um
+        name.text,
+        lambda: Picamera2Source(name, request.size, request.controls),
+        request.pixel_size_um,
+        size=request.size,
     ),
+    identify=_identify,
     settle_frames=AUTOMATICS_SETTLE_FRAMES,
     takes_controls=True,
     attached=lambda: ["picamera2:0"],  # tried even without picamera2, so that the message says how to install it

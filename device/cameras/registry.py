@@ -1,24 +1,29 @@
 """The kinds of cameras, and opening one by name: `picamera2:0`, `v4l2:/dev/video0`, `files:PATH`, `simulated:7`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from device.cameras import files, picamera2, simulated, v4l2
 from device.cameras.autodetect import open_first
-from device.cameras.base import Camera, CameraKind, CameraRequest
+from device.cameras.base import Camera, CameraIdentity, CameraKind, CameraRequest
 from device.cameras.uri import CameraName, parse_name
 from smear.errors import CameraError
 from smear.registry import Registry
 
+Controls = Mapping[str, Any]
+ControlsOf = Callable[[CameraIdentity], Controls]
+"""Returns the fixed settings of a camera that is about to be opened."""
 
-def _open_auto(name: CameraName, request: CameraRequest) -> Camera:
-    return open_first(attached_cameras(), lambda candidate: _open(candidate, request))
+
+def _never_opened(name: CameraName, request: CameraRequest) -> Camera:
+    raise CameraError(f"camera {name.text} stands for others and is not opened itself; please report this")
 
 
 AUTO = CameraKind(
     name="auto",
     help="the first camera that opens: picamera2, then v4l2; never the simulated microscope",
-    open=_open_auto,
+    open=_never_opened,
     takes_controls=True,
 )
 CAMERAS = Registry(
@@ -35,18 +40,33 @@ def open_camera(
     *,
     pixel_size_um: float | None = None,
     size: tuple[int, int] | None = None,
-    controls: Mapping[str, Any] | None = None,
+    controls: Controls | ControlsOf | None = None,
 ) -> Camera:
     """Open the camera called `name`.
 
     `pixel_size_um` is the edge of one pixel on the slide where it is known. `size` (width, height) is a request, and
     files keep their own. `controls` are fixed settings in the camera's own words, such as libcamera's "ExposureTime"
-    or OpenCV's "EXPOSURE"; a kind that takes none ignores them.
+    or OpenCV's "EXPOSURE", or a function that returns those of the camera that `auto` found; a kind that takes none
+    ignores them.
 
     Raises:
         CameraError: there is no such kind or camera, or it cannot be opened.
     """
-    return _open(name, CameraRequest(pixel_size_um, size, controls or {}))
+    request = CameraRequest(pixel_size_um, size)
+    controls_of = controls if callable(controls) else lambda identity: controls or {}
+    if _parsed(name)[1] is AUTO:
+        return open_first(attached_cameras(), lambda candidate: _open(candidate, request, controls_of))
+    return _open(name, request, controls_of)
+
+
+def camera_identity(name: str) -> CameraIdentity | None:
+    """Return which camera `name` stands for, without opening it; None for `auto`, which stands for any.
+
+    Raises:
+        CameraError: as `camera_kind`.
+    """
+    parsed, kind = _parsed(name)
+    return None if kind is AUTO else kind.identify(parsed)
 
 
 def camera_kind(name: str) -> CameraKind:
@@ -63,10 +83,10 @@ def attached_cameras() -> list[str]:
     return [name for kind in CAMERAS.all() for name in kind.attached()]
 
 
-def _open(name: str, request: CameraRequest) -> Camera:
+def _open(name: str, request: CameraRequest, controls_of: ControlsOf) -> Camera:
     parsed, kind = _parsed(name)
-    if not kind.takes_controls:
-        request = CameraRequest(request.pixel_size_um, request.size)
+    if kind.takes_controls:
+        request = replace(request, controls=controls_of(kind.identify(parsed)))
     return kind.open(parsed, request)
 
 

@@ -3,7 +3,7 @@
 import random
 import time
 
-from device.cameras.base import CameraKind
+from device.cameras.base import CameraIdentity, CameraKind, Grant
 from device.cameras.uri import CameraName
 from smear.classes import LABELS
 from smear.errors import CameraError
@@ -40,6 +40,7 @@ class SimulatedCamera:
         self.label = label
         self._pixel_size_um = pixel_size_um or DEFAULT_PIXEL_SIZE_UM
         self._size = size or DEFAULT_SIZE
+        self.granted = Grant(self._size)
         self._slide = SyntheticSlide(label, seed, self._pixel_size_um)
         self._sequence = 0
         self._closed = False
@@ -69,6 +70,7 @@ KIND = CameraKind(
     usage="simulated:[seed]",
     options={"class": f"class of the slide: {', '.join(LABELS)}; drawn from the seed when left out"},
     open=lambda name, request: SimulatedCamera(name, request.pixel_size_um, request.size),
+    identify=lambda name: CameraIdentity("simulated:"),  # a seed is another slide, not another camera
     steps_by_itself=True,
     simulated=True,
 )

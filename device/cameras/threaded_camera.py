@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
+from device.cameras.base import Grant
 from device.cameras.latest_slot import LatestSlot
 from smear.errors import CameraError, SmearscopeError
 from smear.findings import Frame
@@ -44,14 +45,18 @@ class LiveCamera:
         open_source: Callable[[], Source],
         pixel_size_um: float | None = None,
         open_timeout_s: float = OPEN_TIMEOUT_S,
+        size: tuple[int, int] | None = None,
     ) -> None:
         """Open the source in the camera's thread and wait until it is open.
+
+        `pixel_size_um` is of frames of `size` (width, height) where that is asked for, and of no others.
 
         Raises:
             CameraError: it cannot be opened, or not in time.
         """
         self.name = name
         self._pixel_size_um = pixel_size_um
+        self._size = size
         self._sequence = 0
         self._opened: LatestSlot[Source] = LatestSlot()
         self._slot: LatestSlot[tuple[np.ndarray, float, float]] = LatestSlot()
@@ -83,9 +88,17 @@ class LiveCamera:
             image = self._source.to_rgb(raw)
         except (cv2.error, ValueError, TypeError, LookupError) as error:
             raise _translated(self.name, "delivered a picture that cannot be read", error) from error
-        frame = Frame(image, self.name, self._pixel_size_um, self._sequence, monotonic_s, wall_time_s)
+        known = self._size in (None, (image.shape[1], image.shape[0]))  # else it may be a crop, or binned
+        scale = self._pixel_size_um if known else None
+        frame = Frame(image, self.name, scale, self._sequence, monotonic_s, wall_time_s)
         self._sequence += 1
         return frame
+
+    @property
+    def granted(self) -> Grant:
+        """What the driver delivers; see `device.cameras.base.grant_of`."""
+        found = getattr(self._source, "granted", None)
+        return found if isinstance(found, Grant) else Grant()
 
     def settled_controls(self) -> dict[str, Any]:
         """Return the controls that keep the camera's present exposure and gains; empty where it cannot report them."""

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from device.cameras.base import AUTOMATICS_SETTLE_FRAMES, CameraKind
+from device.cameras.base import AUTOMATICS_SETTLE_FRAMES, CameraIdentity, CameraKind, Grant, size_difference
 from device.cameras.opencv_capture import open_capture
 from device.cameras.threaded_camera import LiveCamera
 from device.cameras.uri import CameraName
@@ -23,6 +23,8 @@ _DEVICE = re.compile(r"/dev/video(\d+)")
 _VIDIOC_QUERYCAP = 0x80685600  # videodev2.h: _IOR('V', 0, struct v4l2_capability), 104 bytes
 _CAPABILITY = struct.Struct("16s32s32sIII12x")  # driver, card, bus, version, capabilities, device_caps
 _VIDEO_CAPTURE = 0x00000001
+BY_ID = Path("/dev/v4l/by-id")
+_DEVICE_CAPS = 0x80000000  # device_caps is filled in; without it, capabilities are those of the node
 _NODE = re.compile(r"video\d+")
 _PI_DRIVERS = ("bcm2835", "unicam", "rp1", "rpi", "pispbe")  # raw sensors, codecs and ISP: left to picamera2
 
@@ -61,6 +63,7 @@ class V4l2Source:
             self._set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
         for control, value in (controls or {}).items():
             self._require(control, value)
+        self.granted = self._granted(size, fourcc or "")
 
     def grab(self) -> np.ndarray:
         """Return the next picture, BGR as OpenCV decodes it."""
@@ -84,6 +87,19 @@ class V4l2Source:
     def release(self) -> None:
         """Close the device."""
         self._capture.release()
+
+    def _granted(self, size: tuple[int, int] | None, fourcc: str) -> Grant:
+        across, down = (int(self._capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        granted = (across, down) if across > 0 and down > 0 else None
+        code = int(self._capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
+        pixel_format = code.to_bytes(4, "little").decode("ascii", "replace").rstrip("\0 ")
+        differences = size_difference(self._name.text, size, granted)
+        if fourcc and fourcc != pixel_format:
+            differences += (
+                f"camera {self._name.text} delivers {pixel_format or 'another pixel format'}, not the {fourcc} asked "
+                "for: leave out ?fourcc=, or choose one of 'smearscope cameras show'",
+            )
+        return Grant(granted, pixel_format, differences)
 
     def _set(self, prop: int, value: float) -> None:
         self._capture.set(prop, value)  # may be refused: the size of the frames shows what was granted
@@ -139,8 +155,33 @@ def _is_camera(path: Path) -> bool:
         return False
     finally:
         os.close(handle)
-    driver, _, _, _, _, capabilities = _CAPABILITY.unpack(reply)
+    driver, _, _, _, all_nodes, this_node = _CAPABILITY.unpack(reply)
+    capabilities = this_node if all_nodes & _DEVICE_CAPS else all_nodes  # a metadata node captures no video itself
     return bool(capabilities & _VIDEO_CAPTURE) and not driver.startswith(tuple(p.encode() for p in _PI_DRIVERS))
+
+
+def stable_path(device: str, links: Path = BY_ID) -> str:
+    """Return the link to /dev/videoN that is named by vendor, model and serial, where udev made one; else `device`."""
+    wanted = os.path.realpath(device)
+    if _DEVICE.fullmatch(wanted) and links.is_dir():
+        for link in sorted(links.iterdir()):
+            if os.path.realpath(link) == wanted:
+                return str(link)
+    return device
+
+
+def _identify(name: CameraName) -> CameraIdentity:
+    target = name.target or "/dev/video0"
+    return CameraIdentity(f"v4l2:{stable_path(target)}", serial_of(target))
+
+
+def serial_of(device: str, classes: Path = Path("/sys/class/video4linux")) -> str:
+    """Return the serial number that the USB device behind /dev/videoN reports; empty where it has none."""
+    interface = classes / Path(os.path.realpath(device)).name / "device"
+    try:
+        return (interface.resolve().parent / "serial").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
 
 
 KIND = CameraKind(
@@ -149,9 +190,10 @@ KIND = CameraKind(
     usage="v4l2:/dev/video0",
     options={"fourcc": "pixel format to ask for, such as MJPG"},
     open=lambda name, request: LiveCamera(
-        name.text, lambda: V4l2Source(name, request.size, request.controls), request.pixel_size_um
+        name.text, lambda: V4l2Source(name, request.size, request.controls), request.pixel_size_um, size=request.size
     ),
+    identify=_identify,
     settle_frames=AUTOMATICS_SETTLE_FRAMES,
     takes_controls=True,
-    attached=lambda: [f"v4l2:{path}" for path in capture_devices()],
+    attached=lambda: [f"v4l2:{stable_path(path)}" for path in capture_devices()],
 )

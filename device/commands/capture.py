@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from device.cameras import calibration
 from device.cameras.base import Camera
-from device.cameras.calibration import Corrector
+from device.cameras.calibration import Corrector, ProfileStore
+from device.cameras.calibration.selection import open_calibrated
 from device.commands.options import (
     NO_CHOICE,
     ModelChoice,
@@ -18,6 +18,7 @@ from device.commands.options import (
     config_option,
     data_option,
     model_options,
+    objective_option,
     open_processor,
     open_source,
     settings_and_data,
@@ -26,6 +27,7 @@ from device.commands.options import (
 from device.commands.tables import SIMULATED
 from device.session.control_client import ask
 from device.settings import Settings
+from device.system.clock import SystemClock
 from smear import RESEARCH_USE_ONLY
 from smear.errors import CameraError
 from smear.images import encode, encode_output
@@ -48,6 +50,7 @@ JPEG_QUALITY = 98  # a single photograph is for looking at, not for filling a ca
     help="Folder for the three files.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@objective_option
 @model_options
 @data_option
 @config_option
@@ -55,23 +58,25 @@ def command(
     camera: str | None,
     out: Path,
     as_json: bool,
+    objective: str | None,
     choice: ModelChoice,
     data_path: Path | None,
     config_path: Path | None,
 ) -> None:
     """Take and examine one field now.
 
-    Asks the running device where there is one and neither a camera nor a model is named; else opens the camera.
+    Asks the running device where there is one and neither a camera, an objective nor a model is named; else opens
+    the camera.
     Writes NAME.jpg (the photograph), NAME-overlay.png (cells outlined) and NAME.json (the result).
     """
     if str(out) == "-":
         raise click.UsageError("--out takes a folder: three files cannot be one stream; --json prints the result")
     settings, data = settings_and_data(config_path, data_path)
     shot = None
-    if camera is None and choice == NO_CHOICE:  # else a device set so is wanted
+    if camera is None and objective is None and choice == NO_CHOICE:  # else a device set so is wanted
         shot = _asked(data, only=data_path is not None)
     if shot is None:
-        shot = _taken(settings, data, camera, open_processor(settings, data, choice))
+        shot = _taken(settings, data, camera, objective, open_processor(settings, data, choice))
     _write(shot, out, as_json)
 
 
@@ -82,7 +87,7 @@ class Shot:
     photograph: bytes  # JPEG
     overlay: bytes  # PNG
     result: dict[str, Any]
-    about: dict[str, Any]  # camera, simulated, wall_time_s
+    about: dict[str, Any]  # camera, simulated, wall_time_s, calibration, warnings
 
 
 def _asked(data: Path, only: bool) -> Shot | None:
@@ -94,11 +99,12 @@ def _asked(data: Path, only: bool) -> Shot | None:
     return Shot(photograph, overlay, result, found)
 
 
-def _taken(settings: Settings, data: Path, camera: str | None, processor: "FrameProcessor") -> Shot:
+def _taken(
+    settings: Settings, data: Path, camera: str | None, objective: str | None, processor: "FrameProcessor"
+) -> Shot:
     """Open the camera, take a field and examine it."""
-    corrector = Corrector(calibration.load(data))
     try:
-        source = _opened(settings, camera, corrector)
+        source, corrector = _opened(settings, data, camera, objective)
         try:
             settle(source, settings)
             frame = source.read(settings.camera.timeout_s)
@@ -108,15 +114,29 @@ def _taken(settings: Settings, data: Path, camera: str | None, processor: "Frame
         processed = processor.process(frame)
     finally:
         processor.close()
+    warnings = corrector.warnings(frame, processed.finding)
     frame, finding = processed.frame, processed.finding
-    about = {"camera": source.name, "simulated": source.simulated, "wall_time_s": frame.wall_time_s}
+    about = {
+        "camera": source.name,
+        "simulated": source.simulated,
+        "wall_time_s": frame.wall_time_s,
+        "calibration": corrector.applied_id,
+        "warnings": list(warnings),
+    }
     photograph = encode(frame.image, ".jpg", JPEG_QUALITY)
     return Shot(photograph, encode_output(draw_overlay(frame.image, finding)), finding_json("", finding), about)
 
 
-def _opened(settings: Settings, camera: str | None, corrector: Corrector) -> Camera:
+def _opened(settings: Settings, data: Path, camera: str | None, objective: str | None) -> tuple[Camera, Corrector]:
+    profiles = ProfileStore(data)
     try:
-        return open_source(settings, camera, corrector.calibration.controls or None)
+        return open_calibrated(
+            lambda controls: open_source(settings, camera, controls),
+            profiles,
+            objective or profiles.objective(),
+            SystemClock().wall_s(),
+            lambda text: None,  # said with the result
+        )
     except CameraError as error:
         if camera is None:
             raise CameraError(f"no device is running here that could be asked, and {error}") from error
@@ -133,6 +153,8 @@ def _write(shot: Shot, out: Path, as_json: bool) -> None:
     with OutputFolder(out, create=True) as folder:
         for name, content in zip(names, (shot.photograph, shot.overlay, f"{text}\n".encode()), strict=True):
             folder.write(name, content, lambda head: False)
+    for warning in whole["warnings"]:
+        click.echo(f"smearscope: {warning}", err=True)
     if as_json:
         click.echo(text)
         return

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from device.cameras.base import Camera
-from device.cameras.registry import CAMERAS, camera_kind, open_camera
+from device.cameras.calibration.profile import DEFAULT_OBJECTIVE, OBJECTIVE_PATTERN
+from device.cameras.registry import CAMERAS, ControlsOf, camera_kind, open_camera
 from device.screen.displays import DISPLAYS
 from device.settings import CONFIG_VARIABLE, DATA_VARIABLE, Settings, data_folder, load_settings
 from device.system.process import quiet_native_stderr
@@ -65,7 +67,24 @@ class NameOption(click.Option):
 
 
 camera_option = click.option("--camera", cls=NameOption, registry=CAMERAS)
+objective_option = click.option(
+    "--objective",
+    metavar="NAME",
+    callback=lambda ctx, param, name: checked_objective(name),
+    help=f"Objective in the light path.  [default: the one of 'calibrate use'; at first {DEFAULT_OBJECTIVE}]",
+)
 display_option = click.option("--display", cls=NameOption, registry=DISPLAYS)
+
+
+def checked_objective(name: str | None) -> str | None:
+    """Return `name`, or refuse it where it cannot be the name of an objective.
+
+    Raises:
+        click.BadParameter: it cannot.
+    """
+    if name is not None and not re.fullmatch(OBJECTIVE_PATTERN, name):
+        raise click.BadParameter("give 1 to 40 letters, digits, spaces and . _ + -, as in 40x")
+    return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +194,8 @@ def settings_and_data(config: Path | None, data: Path | None) -> tuple[Settings,
     return settings, data_folder(settings, data)
 
 
-def open_source(settings: Settings, camera: str | None, controls: dict[str, Any] | None = None) -> Camera:
-    """Open the camera that `--camera` or the settings name, with the fixed `controls` of a calibration."""
+def open_source(settings: Settings, camera: str | None, controls: ControlsOf) -> Camera:
+    """Open the camera that `--camera` or the settings name, with the fixed `controls` of its calibration."""
     wanted = settings.camera
     return open_camera(camera or wanted.name, pixel_size_um=wanted.pixel_size_um, size=wanted.size, controls=controls)
 

@@ -15,8 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from device import bundles
-from device.cameras import calibration
-from device.cameras.calibration import Corrector
+from device.cameras.calibration import Corrector, OpticalSetup, ProfileStore
 from device.commands.options import (
     ModelChoice,
     bundle_path,
@@ -25,6 +24,7 @@ from device.commands.options import (
     data_option,
     display_option,
     model_options,
+    objective_option,
     open_processor,
     open_source,
     settings_and_data,
@@ -45,6 +45,7 @@ from device.screen.displays import open_display
 from device.screen.layout import Button
 from device.screen.live_screen import LiveScreen, PatientDisplay
 from device.session.active_faults import ActiveFaults
+from device.session.calibrated_camera import CalibratedCamera
 from device.session.camera_worker import CameraWorker
 from device.session.control_handlers import ControlHandlers
 from device.session.control_protocol import socket_path
@@ -74,6 +75,7 @@ INTERRUPTED = 130  # 128 + SIGINT: ended before the fields asked for were examin
 @display_option
 @click.option("--fields", type=click.IntRange(1), metavar="N", help="Stop after N examined fields.  [default: never]")
 @click.option("--slide", "slide_name", metavar="NAME", help="Name of the slide.  [default: date and time]")
+@objective_option
 @model_options
 @data_option
 @config_option
@@ -82,6 +84,7 @@ def command(
     display: str | None,
     fields: int | None,
     slide_name: str | None,
+    objective: str | None,
     choice: ModelChoice,
     data_path: Path | None,
     config_path: Path | None,
@@ -113,11 +116,19 @@ def command(
     )
     with ExitStack() as opened:
         opened.callback(notifier.close)
-        processors = ProcessorSlot(loader.load, Corrector(calibration.load(data)))
+        processors = ProcessorSlot(
+            loader.load, Corrector(setup=OpticalSetup(objective=objective or ProfileStore(data).objective()))
+        )
         processors.replace(loader.load(prove=bundles.is_foreign(loader.find(), data / bundles.MODELS)))
         feed = CameraWorker(
             camera or settings.camera.name,
-            lambda: open_source(settings, camera, calibration.load(data).controls or None),
+            CalibratedCamera(
+                lambda controls: open_source(settings, camera, controls),
+                ProfileStore(data),
+                processors,
+                clock,
+                lambda text: console.print(f"smearscope: {text}", style="yellow", markup=False, soft_wrap=True),
+            ).open,
             settings.camera.timeout_s,
             faults,
         )
@@ -131,7 +142,7 @@ def command(
         opened.callback(lambda: recorder.store.close())
         recorder = Recorder(
             store,
-            lambda: circumstances(feed.simulated, processors.corrector.calibration.id or None),
+            lambda: circumstances(feed.simulated, processors.corrector.applied_id),
             FieldTracker if settings.slide.count_once else None,
             settings.slide.review_doubtful,
             lambda: start_over(settings, data, console),

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from device.cameras import calibration
-from device.cameras.calibration import Calibration, Corrector
+from device.cameras.calibration import Calibration, Corrector, ProfileStore
 from device.commands.options import (
     FiniteRange,
     ModelChoice,
@@ -104,7 +103,7 @@ def check(
     Exit code 3 and no certificate where the figures fall short of the settings in [site].
     """
     settings, data = settings_and_data(config_path, data_path)
-    known = calibration.load(data)
+    known = ProfileStore(data).in_use()
     labelled = _labelled(folder)
     open_gate = settings.model_copy(update={"site": settings.site.model_copy(update={"required": False})})
     processor = open_processor(open_gate, data, choice)
@@ -133,7 +132,7 @@ def show(as_json: bool, data_path: Path | None, config_path: Path | None) -> Non
     settings, data = settings_and_data(config_path, data_path)
     found = certificates.load(data)
     bundle = load_bundle(bundle_path(settings, data, None))
-    status = certificates.status_of(found, bundle.sha256, calibration.load(data).profile, SystemClock().wall_s())
+    status = certificates.status_of(found, bundle.sha256, ProfileStore(data).in_use().profile, SystemClock().wall_s())
     if as_json:
         whole = {"checked": status.checked, "warning": status.warning}
         content = found.model_dump(mode="json") if found else None

@@ -43,10 +43,12 @@ def _show(found: dict[str, Any]) -> None:
         "slide": f"{found['slide'] or 'none open'}, {found['accepted']} accepted, {found['refused']} refused",
         "last field": said,
         "model": f"{found['level']} · {found['runtime']} · bundle {str(found['bundle_sha256'])[:8]}",
-        "calibration": found["calibration"] or "none",
+        "calibration": f"{found['calibration'] or 'none'}, objective {found['objective']}",
         "data": found["data"],
     }
     for name, text in lines.items():
         click.echo(f"{name:12} {text}")
+    for text in found["warnings"]:
+        click.echo(f"{'warning':12} {text}")
     for part, text in found["faults"].items():
         click.echo(f"{'NOT OK':12} {part}: {text}")

@@ -1,11 +1,24 @@
 """What may be asked of a running device over its control socket, and what it answers."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from device.cameras import calibration
-from device.cameras.calibration import Calibration, Corrector
+from device.cameras.base import Camera
+from device.cameras.calibration import NONE, ProfileStore
+from device.cameras.calibration.measurement import typed_scale
+from device.cameras.calibration.procedures import (
+    BLANK_FRAMES,
+    Measured,
+    measured_blank,
+    measured_focus,
+    measured_scale,
+    summary,
+)
+from device.cameras.calibration.profile import OBJECTIVE_PATTERN
+from device.cameras.calibration.selection import corrector_for, setup_of
 from device.session.active_faults import ActiveFaults
 from device.session.camera_worker import CameraWorker
 from device.session.control_protocol import ANSWER_S, ControlError
@@ -16,13 +29,12 @@ from device.store.recorder import Recorder
 from device.store.slide_names import checked_name
 from device.system.clock import Clock
 from smear.errors import CameraError
-from smear.findings import Finding, Frame
+from smear.findings import Frame
 from smear.images import encode, encode_output
 from smear.inference.overlay import draw_overlay, finding_json, refusal_json, site_json
 from smear.output_files import printable
 
 JPEG_QUALITY = 95  # of a photograph, where the request names none
-BLANK_FRAMES = 8  # averaged: noise falls to a third
 _PATIENCE_S = ANSWER_S - 5.0  # for a field or a frame: the client still gets its answer
 
 
@@ -59,7 +71,7 @@ class ControlHandlers:
     def status(self) -> dict[str, Any]:
         """Return how the session goes."""
         newest = self._inference.results.newest
-        known = self._inference.processors.corrector.calibration
+        corrector = self._inference.processors.corrector
         return {
             "fields": self._inference.examined,
             "running_s": round(self._clock.monotonic_s() - self._began_s, 1),
@@ -77,7 +89,9 @@ class ControlHandlers:
             "bundle_sha256": newest.finding.bundle_sha256 if newest else "",
             "level": newest.finding.level if newest else "",
             "runtime": newest.finding.runtime if newest else "",
-            "calibration": known.id or None,
+            "calibration": corrector.applied_id,
+            "objective": corrector.objective,
+            "warnings": list(newest.warnings if newest else corrector.notes),
             "site": site_json(newest.finding.site) if newest else None,
             "data": printable(self._data),
         }
@@ -108,27 +122,71 @@ class ControlHandlers:
             "camera": self._camera.name,
             "simulated": self._camera.simulated,
             "wall_time_s": examined.frame.wall_time_s,
+            "calibration": self._inference.processors.corrector.applied_id,
+            "warnings": list(examined.warnings),
             "photograph": photograph,
             "overlay": overlay,
         }
 
     def calibrate(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Measure one thing, store it and use it from the next field on."""
-        known = self._inference.processors.corrector.calibration
+        """Measure one thing, store it and use it from the next field on; or use or delete what is stored."""
+        profiles, objective = ProfileStore(self._data), self._objective(request)
         kind = request.get("kind")
+        if kind == "reset":
+            removed = profiles.reset(request.get("profile"))
+            self._use(profiles, objective)
+            return {"removed": [each.id for each in removed]}
+        made = self._measured(str(kind), request) if kind != "use" else None
+        if objective != profiles.objective():
+            profiles.use_objective(objective)
+        if made is None:
+            return self._use(profiles, objective)
+        setup = setup_of(self._open_camera(), objective)
+        stored = profiles.update(replace(setup, size=made.size or setup.size), made.change, self._clock.wall_s())
+        return summary(stored) | self._use(profiles, objective)
+
+    def _measured(self, kind: str, request: Mapping[str, Any]) -> Measured:
+        division_um, pixel_size_um = request.get("division_um"), request.get("pixel_size_um")
         if kind in {"white", "flat"}:
-            made = blank_calibration(known, str(kind), self._frames(BLANK_FRAMES), self._camera.camera)
-        elif kind == "scale":
-            made = scale_calibration(known, request, lambda: self._frames(1)[0])
-        elif kind == "focus":
-            made = focus_calibration(known, self._next_field().finding)
-        else:
-            raise ControlError("calibrate white, flat, scale or focus")
-        made = calibration.save(made.model_copy(update={"camera": self._camera.name}), self._data, self._clock.wall_s())
-        self._inference.processors.corrector = Corrector(made)
-        if made.controls != known.controls:
+            return measured_blank(kind, self._frames(BLANK_FRAMES), self._open_camera())
+        if kind == "focus":
+            examined = self._next_field()
+            return measured_focus(examined.frame, examined.finding, self._inference.processors.corrector.reference)
+        if kind == "scale" and isinstance(pixel_size_um, int | float):
+            typed = float(pixel_size_um)
+            typed_scale(NONE, typed)  # refused before anything is stored
+            size = next(self._frames(1)).image.shape
+            return Measured(lambda known: typed_scale(known, typed), (size[1], size[0]))
+        if kind == "scale" and isinstance(division_um, int | float):
+            return measured_scale(next(self._frames(1)), float(division_um))
+        if kind == "scale":
+            raise ControlError("give the division of the ruling, or the pixel size")
+        raise ControlError("calibrate white, flat, scale or focus")
+
+    def _use(self, profiles: ProfileStore, objective: str) -> dict[str, Any]:
+        """Correct by the profile of `objective` from the next field on; return what is in use then."""
+        before = self._inference.processors.corrector
+        corrector, events = corrector_for(self._open_camera(), profiles, objective, self._clock.wall_s())
+        self._inference.processors.corrector = corrector
+        if corrector.calibration.controls != before.calibration.controls:
             self._camera.reopen()
-        return summary(made)
+        return {
+            "objective": objective,
+            "in use": corrector.calibration.id or None,
+            "warnings": [*events, *corrector.notes],
+        }
+
+    def _objective(self, request: Mapping[str, Any]) -> str:
+        asked = request.get("objective") or self._inference.processors.corrector.objective
+        if not isinstance(asked, str) or not re.fullmatch(OBJECTIVE_PATTERN, asked):
+            raise ControlError("an objective's name has 1 to 40 letters, digits, spaces and . _ + -")
+        return asked
+
+    def _open_camera(self) -> Camera:
+        camera = self._camera.camera
+        if camera is None:
+            raise CameraError("the camera is not there; see 'smearscope status'")
+        return camera
 
     def _next_field(self) -> Examined:
         try:
@@ -136,56 +194,13 @@ class ControlHandlers:
         except TimeoutError:
             raise CameraError(f"no field was examined within {_PATIENCE_S:g} s; see 'smearscope status'") from None
 
-    def _frames(self, count: int) -> list[Frame]:
-        """Return frames as the camera gives them, each one a new one."""
-        found: list[Frame] = []
+    def _frames(self, count: int) -> Iterator[Frame]:
+        """Yield frames as the camera gives them, each one a new one, and keep none."""
+        frame: Frame | None = None
         deadline_s = self._clock.monotonic_s() + _PATIENCE_S
-        while len(found) < count:
+        for _ in range(count):
             try:
-                found.append(self._camera.next(found[-1] if found else None, deadline_s - self._clock.monotonic_s()))
+                frame = self._camera.next(frame, deadline_s - self._clock.monotonic_s())
             except TimeoutError:
                 raise CameraError("the camera gives no frames; see 'smearscope status'") from None
-        return found
-
-
-def blank_calibration(known: Calibration, kind: str, frames: list[Frame], camera: object) -> Calibration:
-    """Return `known` with white balance or flat field from frames of empty glass.
-
-    A camera that tells how it is set now keeps these settings from then on: automatic ones would undo the rest.
-    """
-    blank = calibration.average([frame.image for frame in frames])
-    made = calibration.measure_blank(known, blank, white=kind == "white", flat=kind == "flat")
-    settled = getattr(camera, "settled_controls", None)
-    if not made.controls and settled is not None:
-        made = made.model_copy(update={"controls": settled()})
-    return made
-
-
-def scale_calibration(known: Calibration, request: Mapping[str, Any], frame: Any) -> Calibration:
-    """Return `known` with a pixel size, typed in or measured on the ruling that `frame()` shows."""
-    pixel_size_um, division_um = request.get("pixel_size_um"), request.get("division_um")
-    if isinstance(pixel_size_um, int | float):
-        return calibration.typed_scale(known, float(pixel_size_um), None)
-    if isinstance(division_um, int | float):
-        return calibration.measure_scale(known, frame().image, float(division_um))
-    raise ControlError("give the division of the ruling, or the pixel size")
-
-
-def focus_calibration(known: Calibration, finding: Finding) -> Calibration:
-    """Return `known` with the sharpness of a field that a person has focused as well as it goes."""
-    measured = finding.quality.focus * (known.best_focus or 1.0)  # a calibrated focus is relative already
-    if not finding.cells or measured <= 0:
-        raise CameraError("no white cell to focus on; move to a field with cells and focus as well as it goes")
-    return known.model_copy(update={"best_focus": measured})
-
-
-def summary(made: Calibration) -> dict[str, Any]:
-    """Return what a person wants to read of a calibration."""
-    return {
-        "calibration": made.id,
-        "white": made.white,
-        "flat": made.flat is not None,
-        "pixel_size_um": made.pixel_size_um,
-        "best_focus": made.best_focus,
-        "controls": made.controls,
-    }
+            yield frame

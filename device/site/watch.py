@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from device.cameras import calibration
+from device.cameras.calibration import ProfileStore
 from device.site.certificate import FILE, SiteCertificate, load, status_of
 from device.system.clock import Clock, SystemClock
 from smear.errors import SettingsError
@@ -41,7 +41,7 @@ class SiteWatch:
         try:
             self._certificate = load(data)
             if self._certificate is not None:
-                self._profile = calibration.load(data).profile
+                self._profile = ProfileStore(data).in_use().profile
         except SettingsError as error:
             self._fault = str(error)
 

@@ -18,7 +18,7 @@ class Correction(Protocol):
 
     @property
     def reference(self) -> Reference:
-        """What the gate compares a corrected field with."""
+        """What the gate compares the frame with that was corrected last."""
         ...
 
     def correct(self, frame: Frame) -> Frame:
@@ -77,8 +77,6 @@ class FrameProcessor:
     def use(self, correction: Correction | None) -> None:
         """Take another calibration from the next frame on; None: take frames as they are."""
         self._correction = correction
-        self._reference = correction.reference if correction is not None else Reference()
-        self._gate = self._gate_for(self._reference)
 
     def process(self, frame: Frame) -> Processed:
         """Return `frame` as corrected, and what is concluded from it.
@@ -86,13 +84,14 @@ class FrameProcessor:
         Raises:
             InferenceError: a model did not answer.
         """
-        stopwatch = Stopwatch(self._clock)
+        stopwatch, correction = Stopwatch(self._clock), self._correction
         with stopwatch.stage("correct"):
-            corrected = frame if self._correction is None else self._correction.correct(frame)
+            corrected = frame if correction is None else correction.correct(frame)
+            reference = Reference() if correction is None else correction.reference
         seen = self.pipeline.observe(corrected, stopwatch)
         with stopwatch.stage("gate"):
-            self._look_at_the_site()
-            finding = self._finding(seen, self._gate.decide(seen))
+            reference = self._with_site(reference)
+            finding = self._finding(seen, self._gate_for(reference).decide(seen), reference.site)
         with stopwatch.stage("settle"):
             if self._hysteresis is not None:
                 finding = self._hysteresis.settle(corrected, finding)
@@ -106,16 +105,13 @@ class FrameProcessor:
         """Free both models."""
         self.pipeline.close()
 
-    def _look_at_the_site(self) -> None:
-        site = self._site.status(self._reference.profile) if self._site is not None else None
-        if site != self._reference.site:
-            self._reference = replace(self._reference, site=site)
-            self._gate = self._gate_for(self._reference)
+    def _with_site(self, reference: Reference) -> Reference:
+        return reference if self._site is None else replace(reference, site=self._site.status(reference.profile))
 
     def _gate_for(self, reference: Reference) -> QualityGate:
         return QualityGate(self._limits, self.pipeline.bundle.manifest.classifier, reference)
 
-    def _finding(self, seen: Observation, decision: Decision) -> Finding:
+    def _finding(self, seen: Observation, decision: Decision, site: SiteStatus | None) -> Finding:
         opinion, pipeline = seen.opinion, self.pipeline
         top = LABELS[int(opinion.probabilities.argmax())] if opinion is not None else None
         return Finding(
@@ -129,5 +125,5 @@ class FrameProcessor:
             bundle_sha256=pipeline.bundle.sha256,
             level=pipeline.level,
             runtime=pipeline.runtime,
-            site=self._reference.site,
+            site=site,
         )

@@ -22,7 +22,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from device.cameras import calibration
+from device.cameras.calibration import Calibration, ProfileStore
+from device.cameras.calibration.gains import GainRows
+from device.cameras.calibration.profile_store import OLD_FILE
 from device.settings import Settings, load_settings
 from device.settings_toml import to_toml
 from smear.bundle.arrays import read_arrays
@@ -232,7 +234,7 @@ def test_mutated_settings(tmp_path: Path) -> None:
 
 
 def test_a_mutated_calibration(tmp_path: Path) -> None:
-    whole = calibration.Calibration(
+    whole = Calibration(
         camera="v4l2:/dev/video0", size=(640, 480), white=(1.0, 1.1, 1.2), glass=(200.0, 200.0, 200.0),
         flat=[[[1.0, 1.5, 2.0]] * 32] * 24, controls={"gain": 1, "gains": [1.0, 2.5]},
         pixel_size_um=0.25, best_focus=0.2,
@@ -240,10 +242,10 @@ def test_a_mutated_calibration(tmp_path: Path) -> None:
     small = whole.model_copy(update={"flat": None})
 
     def read(content: bytes) -> None:
-        (tmp_path / calibration.FILE).write_bytes(content)
-        found = calibration.load(tmp_path)
+        (tmp_path / OLD_FILE).write_bytes(content)
+        found = ProfileStore(tmp_path).in_use()
         if found.white is not None:
-            assert np.isfinite(calibration.gains_of(found, (48, 64))).all()
+            assert np.isfinite(GainRows(found, (48, 64)).gains(slice(0, 48))).all()
 
     run("calibration", mutated([whole.model_dump_json().encode(), small.model_dump_json().encode()]), read)
 

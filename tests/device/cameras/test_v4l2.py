@@ -1,13 +1,18 @@
 """V4L2 through OpenCV, against a stream that OpenCV can read."""
 
+import struct
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from device.cameras.base import Camera
+from device.cameras.base import Camera, grant_of
 from device.cameras.registry import open_camera
+from device.cameras.v4l2 import capture_devices, serial_of, stable_path
+from device.cli import cli
+from device.store import Store
 from smear.errors import CameraError
 
 COLOUR_TOLERANCE = 12  # MJPG at OpenCV's default quality keeps a flat patch within this of what was drawn
@@ -69,6 +74,101 @@ def test_a_folder_points_to_the_files_camera(tmp_path: Path) -> None:
 def test_a_control_the_camera_does_not_have_is_named(stream: Path) -> None:
     with pytest.raises(CameraError, match="does not accept the control WARP_FACTOR=9"):
         open_camera(f"v4l2:{stream}", controls={"WARP_FACTOR": 9})
+
+
+class Stubborn:
+    """What OpenCV gives for a camera that delivers 640x480 YUYV whatever it is asked for, as many do."""
+
+    def isOpened(self) -> bool:
+        return True
+
+    def set(self, prop: int, value: float) -> bool:
+        return prop != cv2.CAP_PROP_FOURCC
+
+    def get(self, prop: int) -> float:
+        fourcc = cv2.VideoWriter.fourcc(*"YUYV")
+        return {cv2.CAP_PROP_FRAME_WIDTH: 640, cv2.CAP_PROP_FRAME_HEIGHT: 480, cv2.CAP_PROP_FOURCC: fourcc}.get(prop, 0)
+
+    def read(self) -> tuple[bool, np.ndarray]:
+        return True, np.full((480, 640, 3), 200, np.uint8)
+
+    def release(self) -> None: ...
+
+
+@pytest.fixture
+def stubborn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("device.cameras.v4l2.open_capture", lambda target, device: Stubborn())
+    monkeypatch.setattr("device.cameras.v4l2._find_device", lambda target: 0)
+
+
+def test_what_was_asked_for_and_not_granted_is_known(stubborn: None) -> None:
+    camera = open_camera("v4l2:/dev/video0?fourcc=MJPG", size=(1920, 1080))
+    granted = grant_of(camera)
+    camera.close()
+    assert (granted.size, granted.pixel_format) == ((640, 480), "YUYV")
+    size, fourcc = granted.differences
+    assert "delivers 640x480, not the 1920x1080 asked for" in size
+    assert "delivers YUYV, not the MJPG asked for" in fourcc
+
+
+@pytest.mark.parametrize(("asked", "scale"), [((1920, 1080), None), ((640, 480), 0.1), (None, 0.1)])
+def test_the_pixel_size_of_the_size_asked_for_is_not_that_of_another(
+    stubborn: None, asked: tuple[int, int] | None, scale: float | None
+) -> None:
+    camera = open_camera("v4l2:/dev/video0", pixel_size_um=0.1, size=asked)
+    assert camera.read(5).pixel_size_um == scale
+    camera.close()
+
+
+def test_run_and_doctor_say_that_another_size_is_delivered(stubborn: None, tmp_path: Path) -> None:
+    settings = tmp_path / "c.toml"
+    settings.write_text('[camera]\nname = "v4l2:/dev/video0"\nwidth = 1920\nheight = 1080\npixel_size_um = 0.1\n')
+    where = ["--config", str(settings), "--data", str(tmp_path)]
+    ran = CliRunner().invoke(cli, ["run", "--fields", "1", "--display", "none", *where])
+    assert ran.stderr.count("delivers 640x480, not the 1920x1080 asked for") == 1
+    with Store.read(tmp_path, 1.0) as records:
+        assert [field.pixel_size_um for field in records.fields(1)] == [None]
+    found = CliRunner().invoke(cli, ["doctor", *where])
+    assert "camera        camera v4l2:/dev/video0 delivers 640x480" in found.stdout
+
+
+def test_a_camera_is_called_by_the_link_that_names_its_serial_number(tmp_path: Path) -> None:
+    links = tmp_path / "by-id"
+    links.mkdir()
+    (links / "usb-Maker_Scope_42-video-index0").symlink_to("/dev/video3")
+    assert stable_path("/dev/video3", links) == str(links / "usb-Maker_Scope_42-video-index0")
+    assert stable_path("/dev/video4", links) == "/dev/video4"
+    assert stable_path("http://microscope/video", links) == "http://microscope/video"
+
+
+def test_a_serial_number_is_read_from_the_usb_device(tmp_path: Path) -> None:
+    interface = tmp_path / "usb" / "1-1" / "1-1:1.0"
+    interface.mkdir(parents=True)
+    (tmp_path / "usb" / "1-1" / "serial").write_text("SN 42\n")
+    (tmp_path / "video3").mkdir()
+    (tmp_path / "video3" / "device").symlink_to(interface)
+    assert serial_of("/dev/video3", tmp_path) == "SN 42"
+    assert serial_of("/dev/video4", tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("all_nodes", "this_node", "is_camera"),
+    [
+        (0x84A00001, 0x04200001, True),  # the picture node of a webcam, as uvcvideo reports it
+        (0x84A00001, 0x04A00000, False),  # its metadata node
+        (0x04000001, 0, True),  # an old driver, which tells only of the node
+    ],
+)
+def test_a_metadata_node_is_no_camera(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, all_nodes: int, this_node: int, is_camera: bool
+) -> None:
+    (tmp_path / "video0").write_text("")
+
+    def answer(handle: int, request: int, reply: bytearray) -> None:
+        reply[:] = struct.pack("16s32s32sIII12x", b"uvcvideo", b"Scope", b"usb", 0, all_nodes, this_node)
+
+    monkeypatch.setattr("fcntl.ioctl", answer)
+    assert capture_devices(tmp_path) == ([str(tmp_path / "video0")] if is_camera else [])
 
 
 def test_an_unknown_option_is_named_with_those_allowed(stream: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from device.cameras.calibration import FILE
+from device.cameras.calibration import ProfileStore
 from device.cli import cli
 from device.session.control_client import ask
 from device.session.control_handlers import ControlHandlers
@@ -83,9 +83,33 @@ def test_capture_takes_a_field_from_the_running_device(bench, tmp_path):
 def test_a_scale_typed_in_is_used_from_the_next_field_on_and_named_in_its_record(bench):
     done = smearscope(bench, "calibrate", "scale", "--pixel-size-um", "0.25")
     assert done.exit_code == 0, done.stderr
-    known = json.loads((bench.folder / FILE).read_text())
+    (known,), _ = ProfileStore(bench.folder).read()
+    assert (known.camera, known.size, known.objective) == ("v4l2:/dev/test", (128, 96), "default")
     bench.until(lambda: bench.seen[-1].frame.pixel_size_um == 0.25)
-    assert bench.processors.corrector.calibration.id == known["id"]
+    assert bench.processors.corrector.applied_id == known.id
+
+
+def test_the_objective_that_is_in_the_light_path_chooses_the_calibration(bench):
+    for objective, scale in (("40x", "0.25"), ("100x", "0.1")):
+        smearscope(bench, "calibrate", "scale", "--pixel-size-um", scale, "--objective", objective)
+    bench.until(lambda: bench.seen[-1].frame.pixel_size_um == 0.1)
+    assert smearscope(bench, "calibrate", "use", "40x").exit_code == 0
+    bench.until(lambda: bench.seen[-1].frame.pixel_size_um == 0.25)
+    assert smearscope(bench, "calibrate", "use", "10x").exit_code == 0
+    bench.until(lambda: bench.seen[-1].frame.pixel_size_um is None)
+    bench.until(lambda: any("x, not 10x" in text for text in bench.seen[-1].warnings))
+    shown = json.loads(smearscope(bench, "status", "--json").stdout)
+    assert (shown["calibration"], shown["objective"]) == (None, "10x")
+    assert any("is not applied" in text for text in shown["warnings"])
+    assert "is not applied" in smearscope(bench, "status").stdout
+    assert "is not applied" in smearscope(bench, "capture", "--out", str(bench.folder / "out")).stderr
+
+
+def test_a_deleted_calibration_is_not_applied_to_the_next_field(bench):
+    smearscope(bench, "calibrate", "scale", "--pixel-size-um", "0.25")
+    bench.until(lambda: bench.seen[-1].frame.pixel_size_um == 0.25)
+    assert "deleted" in smearscope(bench, "calibrate", "reset", "--all").stdout
+    bench.until(lambda: bench.seen[-1].frame.pixel_size_um is None)
 
 
 def test_a_field_with_cells_is_no_blank_field(bench):
@@ -114,6 +138,8 @@ def test_without_a_device_it_says_how_to_start_one(tmp_path):
         (b'{"command": "slide start", "name": "\\u0007"}\n', "printable"),
         (b'{"command": "slide start", "name": 7}\n', "printable"),
         (b'{"command": "calibrate", "kind": "moon"}\n', "white, flat, scale or focus"),
+        (b'{"command": "calibrate", "kind": "use", "objective": "../x"}\n', "an objective's name has"),
+        (b'{"command": "calibrate", "kind": "reset", "profile": "2020"}\n', "no calibration has an id"),
         (b'{"command": "calibrate", "kind": "scale", "pixel_size_um": -1}\n', "none of a microscope"),
         (b'{"command": "calibrate", "kind": "scale", "pixel_size_um": 1e999}\n', "no finite number"),
         (b'{"command": "calibrate", "kind": "scale", "pixel_size_um": NaN}\n', "no finite number"),

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from device.cameras.calibration import Calibration
-from device.cameras.calibration import save as save_calibration
+from device.cameras.calibration import Calibration, OpticalSetup, ProfileStore
 from device.site import certificate as certificates
 from device.site.certificate import FILE, SiteCertificate, issue, load, revoke, status_of
 from device.site.watch import SiteWatch
@@ -24,6 +23,11 @@ def draft(**changes: object) -> SiteCertificate:
     facts = {"created": now, "valid_until": now, "profile": PROFILE.id, "pixel_size_um": 0.1, "bundle": "tiny",
              "bundle_sha256": "ab", "level": "int8", "fields": {}, "figures": {}, "refusals": {}}  # fmt: skip
     return SiteCertificate.model_validate(facts | changes)
+
+
+def calibrated(data: Path, size: tuple[int, int], wall_s: float, **measured: object) -> Calibration:
+    setup = OpticalSetup("imx477", "", size, "BGR888")
+    return ProfileStore(data).update(setup, lambda known: known.model_copy(update=measured), wall_s)
 
 
 def test_a_certificate_reads_back_as_it_was_issued(tmp_path: Path) -> None:
@@ -90,15 +94,15 @@ def test_a_certificate_made_revoked_or_damaged_while_the_device_runs_takes_effec
 
 
 def test_pictures_from_files_belong_to_the_calibrated_camera(tmp_path: Path) -> None:
-    known = save_calibration(Calibration(camera="imx477", size=(2028, 1520), pixel_size_um=0.1), tmp_path, NOW_S)
+    known = calibrated(tmp_path, (2028, 1520), NOW_S, pixel_size_um=0.1)
     issue(draft(profile=known.profile.id), tmp_path, NOW_S, 180)
     assert known.profile == PROFILE
     assert SiteWatch(tmp_path, "ab", ManualClock(wall_s=NOW_S + 1)).status(None).checked
 
 
 def test_a_new_white_balance_leaves_the_profile_as_it_is(tmp_path: Path) -> None:
-    known = save_calibration(Calibration(camera="imx477", size=(64, 48)), tmp_path, NOW_S)
-    again = save_calibration(known.model_copy(update={"white": (1.0, 1.1, 1.2)}), tmp_path, NOW_S + 1)
+    known = calibrated(tmp_path, (64, 48), NOW_S)
+    again = calibrated(tmp_path, (64, 48), NOW_S + 1, white=(1.0, 1.1, 1.2))
     assert known.id != again.id
     assert known.profile == again.profile
 
