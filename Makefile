@@ -10,6 +10,7 @@
 #   make docs   the documentation as a site in build/site
 #   make bench  [REFERENCE=BUNDLE] [QUICK=1] [TORCH=1]    measures everything, writes the README's table and plot and keeps
 #               the result in benchmarks/reference; docs/benchmarks.md
+#   make sbom   the device's install as a CycloneDX bill of materials, in dist/; make licences: docs/licences.md
 #   make clean; make pins
 # PYTHON=python3.12 chooses the interpreter of a new .venv.
 
@@ -17,7 +18,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test test-device test-machine test-arm64 test-hardware breaks deb check docs bench clean pins
+.PHONY: run test test-device test-machine test-arm64 test-hardware breaks deb check docs bench sbom licences clean pins
 
 CAMERA ?= simulated:
 SCREEN ?= auto
@@ -34,6 +35,8 @@ TORCH ?=
 VENV := .venv
 TFLITE := .venv-tflite
 PYTORCH := .venv-torch
+DEVICE := .venv-device
+SBOM := .venv-sbom
 BIN := $(VENV)/bin
 EXTRAS := device screen sign train train-gpu convert bench docs tflite dev
 
@@ -92,9 +95,28 @@ $(PYTORCH)/.done: requirements/torch.txt | $(VENV)/.dev
 	$(UV) pip install --python $(PYTORCH) --require-hashes --requirement $<
 	@touch $@
 
+# What a device installs, alone in an environment, described by a tool that lives in another one.
+$(DEVICE)/.done: requirements/build.txt requirements/device.txt requirements/screen.txt requirements/sign.txt pyproject.toml
+	@bash requirements/venv.sh $(DEVICE) $(PYTHON)
+	@bash requirements/install.sh $(DEVICE) $(filter %.txt,$^)
+	@touch $@
+
+$(SBOM)/.done: requirements/sbom.txt | $(VENV)/.dev
+	@bash requirements/venv.sh $(SBOM) $(PYTHON)
+	$(UV) pip install --python $(SBOM) --require-hashes --requirement $<
+	@touch $@
+
+sbom: $(DEVICE)/.done $(SBOM)/.done
+	@mkdir -p dist
+	$(SBOM)/bin/cyclonedx-py environment $(DEVICE)/bin/python --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file dist/smearscope.cdx.json
+
+licences: $(DEVICE)/.done
+	$(DEVICE)/bin/python requirements/licences.py > docs/licences.md
+
 # Results (runs/, slides/) are not ours to delete.
 clean:
-	rm -rf $(VENV) $(TFLITE) $(PYTORCH) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(TFLITE) $(PYTORCH) $(DEVICE) $(SBOM) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment: made once, each set of pins installed once per change ---------------------------------------
@@ -122,6 +144,6 @@ pins: | $(VENV)/.dev
 		$(COMPILE) pyproject.toml --extra $$extra --constraints requirements/dev.txt --output-file requirements/$$extra.txt; \
 	done
 	$(COMPILE) pyproject.toml --extra tflite --output-file requirements/tflite.txt   # NumPy 1: cannot follow `dev`
-	for other in build torch; do \
+	for other in build torch sbom; do \
 		$(COMPILE) requirements/$$other.in --constraints requirements/dev.txt --output-file requirements/$$other.txt; \
 	done
