@@ -131,6 +131,12 @@ class GateSettings(_Section):
     max_glass_tint: float = Field(
         default=_LIMITS.max_glass_tint, ge=0, le=1, description="a stained smear has a clear background"
     )
+    max_scale_ratio: float = Field(
+        default=_LIMITS.max_scale_ratio,
+        gt=1,
+        le=100,
+        description="between the scale given and the one that red cells show",
+    )
 
     def limits(self) -> Limits:
         """Return these settings as the limits of the quality gate."""

@@ -1,5 +1,6 @@
 """What travels along the pipeline: the frame, its mask, its cells, and the finding with its refusals."""
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -119,6 +120,30 @@ class Quality:
     ood_score: float | None = None  # out-of-distribution score, larger is less like the training data; None: not scored
 
 
+@dataclass(frozen=True, slots=True)
+class RedCellScale:
+    """What the red cells of a frame say of its scale."""
+
+    pixel_size_um: float  # edge of one pixel on the slide
+    doubt: float  # standard error of its logarithm: 0.1 is 10 %
+    red_cells: int  # free ones, that no other covers
+    sure: bool  # enough cells of one size, found again at the scale that they gave
+
+    @property
+    def interval_um(self) -> tuple[float, float]:
+        """Bounds that hold the pixel size in 95 of 100 fields."""
+        return self.pixel_size_um * math.exp(-2 * self.doubt), self.pixel_size_um * math.exp(2 * self.doubt)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The scale that a frame was examined at, and what its red cells say of it."""
+
+    pixel_size_um: float  # as it was used, of the frame
+    given: bool  # False: unknown; the longer side was taken for one whole field of the data set
+    red_cells: RedCellScale | None  # None: none were seen
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Finding:
     """Everything that was concluded from one frame.
@@ -139,3 +164,4 @@ class Finding:
     level: str = ""
     runtime: str = ""
     site: SiteStatus | None = None  # None: outside a site, as in training and in the benchmarks
+    scale: Scale | None = None  # None: of a record, or of what could not be read

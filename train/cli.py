@@ -13,6 +13,7 @@ COMMANDS = {
     "networks": ("train.commands.networks", "Compare networks on whole fields, under one budget."),
     "paper-masks": ("train.commands.paper_masks", "Fit a U-Net to threshold masks, as in the paper."),
     "controls": ("train.commands.controls", "Test a bundle: does it look at cells, and what does it refuse?"),
+    "scale": ("train.commands.scale", "Measure whether a wrong scale is noticed."),
     "report": ("train.commands.report", "Write a page about a bundle: scores, controls, and the paper's figures."),
 }
 """Name -> (module that holds `command`, its help); imported only when called."""

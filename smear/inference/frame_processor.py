@@ -126,4 +126,5 @@ class FrameProcessor:
             level=pipeline.level,
             runtime=pipeline.runtime,
             site=site,
+            scale=seen.scale,
         )

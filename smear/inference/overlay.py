@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from smear.classes import FIELD_CLASSES
-from smear.findings import Cell, Finding, Refusal
+from smear.findings import Cell, Finding, Refusal, Scale
 from smear.inference.legend import draw_legend, legend_lines
 from smear.site import SiteStatus
 
@@ -35,6 +35,7 @@ def finding_json(image: str, finding: Finding) -> dict[str, Any]:
         "probabilities": {name: round(float(value), 6) for name, value in finding.probabilities.items()},
         "cells": [_cell_json(cell) for cell in finding.cells],
         "quality": {name: _rounded(getattr(quality, name)) for name in type(quality).__slots__},
+        "scale": None if finding.scale is None else scale_json(finding.scale),
         "timing_ms": {stage: round(float(ms), 3) for stage, ms in finding.timing_ms.items()},
         "bundle_sha256": finding.bundle_sha256,
         "level": finding.level,
@@ -53,6 +54,21 @@ def site_json(site: SiteStatus | None) -> dict[str, Any] | None:
 def refusal_json(refusal: Refusal) -> dict[str, str]:
     """Return `refusal` as JSON types."""
     return {"code": str(refusal.code), "advice": refusal.advice}
+
+
+def scale_json(scale: Scale) -> dict[str, Any]:
+    """Return `scale` as JSON types; what red cells say is None where none were seen."""
+    said = scale.red_cells
+    low, high = said.interval_um if said is not None else (None, None)
+    return {
+        "pixel_size_um": _rounded(scale.pixel_size_um),
+        "given": scale.given,
+        "red_cells_um": _rounded(said.pixel_size_um if said is not None else None),
+        "low_um": _rounded(low),
+        "high_um": _rounded(high),
+        "red_cells": said.red_cells if said is not None else 0,
+        "sure": said is not None and said.sure,
+    }
 
 
 def draw_overlay(image: np.ndarray, finding: Finding) -> np.ndarray:

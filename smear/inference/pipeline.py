@@ -8,9 +8,10 @@ import numpy as np
 from smear.bundle.levels import level_spec
 from smear.bundle.manifest import Bundle, InputScale, Role
 from smear.errors import BundleError, ImageError
-from smear.findings import Cell, CellMask, Frame
+from smear.findings import Cell, CellMask, Frame, Scale
 from smear.imaging.cell_detection import DetectedCell, clear_of_scale_bar, find_cells
 from smear.imaging.masking import background_of
+from smear.imaging.pixel_size import estimate_pixel_size
 from smear.imaging.resampling import ModelFrame, to_model_scale
 from smear.inference.aggregation import FieldOpinion
 from smear.inference.classification import classify
@@ -33,6 +34,7 @@ class Observation:
     opinion: FieldOpinion | None  # None: there was nothing to classify
     mask: CellMask  # in the pixels of the frame
     finite: bool  # every number that the models answered is one, and none is out of all proportion
+    scale: Scale
 
 
 class Pipeline:
@@ -94,6 +96,9 @@ class Pipeline:
             found = find_cells(probabilities, view, frame.pixel_size_um)
             mask = found.borders.in_frame(found.boxes, view)
             background = background_of(view, found.cell)
+        with stopwatch.stage("scale"):
+            model_um = manifest.input.pixel_size_um
+            red_cells = estimate_pixel_size(frame.image, view, found.cell, model_um)
         with stopwatch.stage("classify"):
             opinion, visible = None, clear_of_scale_bar(view, found.bodies)
             if visible:
@@ -109,6 +114,7 @@ class Pipeline:
             opinion=opinion if finite else None,
             mask=mask,
             finite=finite,
+            scale=Scale(model_um * view.scale, frame.pixel_size_um is not None, red_cells),
         )
 
     def close(self) -> None:

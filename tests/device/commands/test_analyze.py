@@ -25,8 +25,8 @@ from smear.images import PictureFolder, read_image, write_image
 from smear.synthetic import render
 
 KEYS = [
-    "image", "label", "top", "refusals", "probabilities", "cells", "quality", "timing_ms", "bundle_sha256", "level",
-    "runtime", "site", "notice",
+    "image", "label", "top", "refusals", "probabilities", "cells", "quality", "scale", "timing_ms", "bundle_sha256",
+    "level", "runtime", "site", "notice",
 ]  # fmt: skip
 Analyze = Callable[..., Result]
 

@@ -19,7 +19,7 @@ from smear.metrics import dice
 from smear.synthetic import blank, render
 from tests.tiny_bundle import SEGMENT_BIAS, SEGMENT_WEIGHTS, pixel_model
 
-STAGES = ["correct", "resample", "segment", "cells", "classify", "gate", "settle", "total"]
+STAGES = ["correct", "resample", "segment", "cells", "scale", "classify", "gate", "settle", "total"]
 
 
 @pytest.fixture(scope="module")

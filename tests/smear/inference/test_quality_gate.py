@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from smear.bundle.manifest import Classifier, load_bundle
 from smear.classes import LABELS
-from smear.findings import Finding, Frame, Quality, Refusal, RefusalCode
+from smear.findings import Finding, Frame, Quality, RedCellScale, Refusal, RefusalCode, Scale
 from smear.images import list_images
 from smear.imaging.masking import background_of
 from smear.imaging.resampling import to_model_scale
@@ -68,10 +68,13 @@ def said(
     cells: int = 5,
     opinion: FieldOpinion | None = SURE,
     finite: bool = True,
+    scale: Scale | None = None,
 ) -> list[Refusal]:
     """What the gate refuses of a field that measures so."""
     gate = QualityGate(Limits(), facts)
-    return list(gate.refusals(Measured(quality, quality.focus, tint), cells, opinion=opinion, finite=finite))
+    return list(
+        gate.refusals(Measured(quality, quality.focus, tint), cells, opinion=opinion, finite=finite, scale=scale)
+    )
 
 
 def codes(finding: Finding) -> set[RefusalCode]:
@@ -83,6 +86,55 @@ def test_a_sharp_well_lit_field_is_labelled(processor: FrameProcessor, label: st
     finding = reasons(processor, render(label, 50).image)
     assert finding.refusals == ()
     assert finding.label == finding.top
+
+
+@pytest.mark.parametrize(("typed", "named"), [(0.35, "0.35"), (0.7, "0.7"), (0.1, "0.1"), (2.0, "2")])
+def test_a_wrong_pixel_size_is_refused_and_both_scales_are_named(
+    processor: FrameProcessor, typed: float, named: str
+) -> None:
+    finding = processor.examine(Frame(red_cells_only(3, (300, 300)).image, "drawn", typed))
+    (refusal,) = (each for each in finding.refusals if each.code == RefusalCode.SCALE_DISAGREES)
+    assert SENTENCE.match(refusal.advice)
+    assert f"not as at the {named} um that was given" in refusal.advice
+    assert finding.scale is not None
+    assert finding.scale.given
+    assert finding.scale.red_cells is not None
+    assert f"{finding.scale.red_cells.pixel_size_um:.2g} um a pixel" in refusal.advice
+
+
+def test_a_picture_that_is_no_whole_field_is_refused_where_no_pixel_size_is_given(processor: FrameProcessor) -> None:
+    image = red_cells_only(3, (600, 600), 0.1).image
+    finding = processor.examine(Frame(image, "drawn"))
+    (refusal,) = (each for each in finding.refusals if each.code == RefusalCode.SCALE_DISAGREES)
+    assert "as one whole field" in refusal.advice
+    assert refusal.advice.endswith("it would be 0.19 um: give the pixel size")
+    assert RefusalCode.SCALE_DISAGREES not in codes(processor.examine(Frame(image, "drawn", 0.1)))
+
+
+def shown(pixel_size_um: float, sure: bool = True, doubt: float = 0.07) -> Scale:
+    return Scale(0.5, True, RedCellScale(pixel_size_um, doubt, 30, sure))
+
+
+@pytest.mark.parametrize(
+    ("scale", "refused"),
+    [
+        (None, False),
+        (Scale(0.5, True, None), False),
+        (shown(0.5), False),
+        (shown(0.61), False),
+        (shown(0.66), True),
+        (shown(0.38), True),
+        (shown(0.66, sure=False), False),
+        (shown(0.66, doubt=0.2), False),  # the given one lies within the bounds
+        (shown(math.nan), True),
+        (shown(0.66, doubt=math.nan), True),
+    ],
+)
+def test_a_scale_is_refused_beyond_the_limit_and_the_doubt(
+    facts: Classifier, scale: Scale | None, refused: bool
+) -> None:
+    found = [refusal.code for refusal in said(facts, scale=scale)]
+    assert found == ([RefusalCode.SCALE_DISAGREES] if refused else [])
 
 
 def test_a_blurred_field_is_out_of_focus(processor: FrameProcessor, good: np.ndarray) -> None:
