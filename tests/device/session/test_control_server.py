@@ -138,6 +138,7 @@ def test_without_a_device_it_says_how_to_start_one(tmp_path):
         (b'{"command": "slide start", "name": "\\u0007"}\n', "printable"),
         (b'{"command": "slide start", "name": 7}\n', "printable"),
         (b'{"command": "calibrate", "kind": "moon"}\n', "white, flat, scale or focus"),
+        (b'{"command": "calibrate", "kind": []}\n', "white, flat, scale or focus"),
         (b'{"command": "calibrate", "kind": "use", "objective": "../x"}\n', "an objective's name has"),
         (b'{"command": "calibrate", "kind": "reset", "profile": "2020"}\n', "no calibration has an id"),
         (b'{"command": "calibrate", "kind": "scale", "pixel_size_um": -1}\n', "none of a microscope"),
