@@ -29,12 +29,15 @@ ASKED = os.environ.get("SMEARSCOPE_FUZZ")
 EXAMPLES = int(ASKED or 200)
 SLOW_S = 5.0  # counted, not asserted: a busy machine stops everything for so long
 COMMANDS = ("status", "slide start", "slide end", "capture", "calibrate")
-KEYS = ("command", "name", "kind", "pixel_size_um", "division_um", "jpeg_quality", "force", "ok", "files")
+KEYS = ("command", "name", "kind", "pixel_size_um", "division_um", "jpeg_quality", "objective", "profile", "files")
 INTERESTING = (0, -1, 1, 95, 100, 101, 2**31, 2**53, 2**63, 10**400, 5e-324, 1e308, float("nan"), float("inf"), -0.0)
 
 numbers = st.sampled_from(INTERESTING) | st.integers() | st.floats()
 texts = (
-    st.sampled_from(["white", "flat", "scale", "focus", "B-2", "\x1b[2J", "\udcff", "a\nb", "../..", ""]) | st.text()
+    st.sampled_from(
+        ["white", "flat", "scale", "focus", "use", "reset", "B-2", "\x1b[2J", "\udcff", "a\nb", "../..", ""]
+    )
+    | st.text()
 )
 values = st.recursive(
     st.none() | st.booleans() | numbers | texts,
@@ -48,7 +51,10 @@ requests = st.builds(
 )
 sound = st.sampled_from(
     [{"command": command} for command in COMMANDS]
-    + [{"command": "calibrate", "kind": kind, "pixel_size_um": 0.25} for kind in ("white", "flat", "scale", "focus")]
+    + [
+        {"command": "calibrate", "kind": kind, "pixel_size_um": 0.25}
+        for kind in ("white", "flat", "scale", "focus", "use")
+    ]
     + [{"command": "slide start", "name": "B-2"}, {"command": "capture", "jpeg_quality": 90}]
 )
 lines = st.builds(
