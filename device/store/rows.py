@@ -1,6 +1,7 @@
 """Between the rows of the database and what is recorded: reading tells what the disk has damaged."""
 
 import json
+import math
 import sqlite3
 from types import NoneType
 from typing import Any
@@ -28,14 +29,17 @@ _CELL_NUMBERS = ("x", "y", "width", "height", "area_px", "nc_ratio", "circularit
 
 
 def slide_of(row: sqlite3.Row, counts: list[sqlite3.Row]) -> SlideRecord:
-    """Read one row of `slides` with its rows of `slide_counts`."""
+    """Read one row of `slides` with its rows of `slide_counts`; what the disk has damaged is empty or 0."""
+    values = dict(row)
+    _repair(values, ("started_s",), ("ended_s",))
+    _repair_one(values, "name", str, "", [])
     return SlideRecord(
-        id=row["id"],
-        name=printable(str(row["name"])),
-        started_s=row["started_s"],
-        ended_s=row["ended_s"],
-        simulated=bool(row["simulated"]),
-        keep=bool(row["keep"]),
+        id=values["id"],
+        name=printable(values["name"]),
+        started_s=values["started_s"],
+        ended_s=values["ended_s"],
+        simulated=bool(values["simulated"]),
+        keep=bool(values["keep"]),
         tally=tally_of_rows(counts),
     )
 
@@ -64,6 +68,9 @@ def field_of(row: sqlite3.Row) -> FieldRecord:
         Refusal(each.code, printable(each.advice)) for each in refusals_of(_unpacked(values, "refusals", list, damaged))
     )
     values["timing_ms"] = _unpacked(values, "timing_ms", dict, damaged)
+    if not all(isinstance(ms, int | float) for ms in values["timing_ms"].values()):
+        values["timing_ms"] = {}
+        damaged.append("timing_ms")
     if damaged:
         advice = f"this record is damaged ({', '.join(damaged)}): look at its photograph"
         refusals = (*refusals, Refusal(RefusalCode.DAMAGED_RECORD, advice))
@@ -96,20 +103,25 @@ def _repair_one(
     values: dict[str, Any], name: str, kind: type | tuple[type, ...], instead: object, damaged: list[str]
 ) -> None:
     # SQLite keeps any type in any column, and has no checksums: a flipped bit in a row's header changes a type.
-    if not isinstance(values[name], kind):
+    value = values[name]
+    if not isinstance(value, kind) or (isinstance(value, float) and not math.isfinite(value)):
         values[name] = instead
         damaged.append(name)
 
 
 def _unpacked(values: dict[str, Any], name: str, kind: type, damaged: list[str]) -> Any:
     try:
-        found = json.loads(values[name])
-    except (TypeError, ValueError):
+        found = json.loads(values[name], parse_constant=_no_number)
+    except (TypeError, ValueError, RecursionError):
         found = None
     if isinstance(found, kind):
         return found
     damaged.append(name)
     return kind()
+
+
+def _no_number(constant: str) -> float:
+    raise ValueError(f"{constant} is no finite number")
 
 
 def cell_row(field_id: int, number: int, cell: Cell) -> tuple[Any, ...]:
@@ -188,7 +200,8 @@ def tally_of_rows(rows: list[sqlite3.Row]) -> SlideTally:
     """Return the tally that `counts_of` wrote."""
     kinds: dict[str, dict[str, int]] = {"label": {}, "refusal": {}, "count": {}}
     for row in rows:
-        kinds.setdefault(row["kind"], {})[row["name"]] = row["n"]
+        if row["kind"] in kinds and isinstance(row["name"], str) and isinstance(row["n"], int) and row["n"] > 0:
+            kinds[row["kind"]][printable(row["name"])] = row["n"]
     labels = {name: kinds["label"][name] for name in LABELS if name in kinds["label"]}
     counts = {name: kinds["count"][name] for name in _COUNTS if name in kinds["count"]}
     return SlideTally(labels=labels, refusals=kinds["refusal"], **counts)
