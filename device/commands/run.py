@@ -120,7 +120,7 @@ def command(
             loader.load, Corrector(setup=OpticalSetup(objective=objective or ProfileStore(data).objective()))
         )
         processors.replace(loader.load(prove=bundles.is_foreign(loader.find(), data / bundles.MODELS)))
-        feed = CameraWorker(
+        camera_worker = CameraWorker(
             camera or settings.camera.name,
             CalibratedCamera(
                 lambda controls: open_source(settings, camera, controls),
@@ -132,35 +132,42 @@ def command(
             settings.camera.timeout_s,
             faults,
         )
-        opened.callback(feed.close)
+        opened.callback(camera_worker.close)
         shown = screen_of(display or settings.display.name, data, faults, clock, patient=notifier.managed)
         opened.callback(shown.close)
         if not notifier.managed:  # somebody waits for it: what is missing at the start is said at once
-            feed.open_first()
+            camera_worker.open_first()
             shown.open_first()
         store = open_store(settings, data, console)
         opened.callback(lambda: recorder.store.close())
         recorder = Recorder(
             store,
-            lambda: circumstances(feed.simulated, processors.corrector.applied_id),
+            lambda: circumstances(camera_worker.simulated, processors.corrector.applied_id),
             FieldTracker if settings.slide.count_once else None,
             settings.slide.review_doubtful,
             lambda: start_over(settings, data, console),
         )
-        examiner = InferenceWorker(feed, processors, recorder, faults, deadline, fields, hysteresis)
-        opened.callback(examiner.close)
-        if feed.simulated:
+        inference_worker = InferenceWorker(camera_worker, processors, recorder, faults, deadline, fields, hysteresis)
+        opened.callback(inference_worker.close)
+        if camera_worker.simulated:
             console.print(SIMULATED, style="bold yellow", markup=False)
-        begin_slide(recorder, slide_name, feed.simulated, console)
-        screen = LiveScreen(shown, clock, faults, feed, screen_actions(recorder), settings.camera.timeout_s)
-        desk = ControlHandlers(feed, examiner, recorder, faults, data, clock)
+        begin_slide(recorder, slide_name, camera_worker.simulated, console)
+        screen = LiveScreen(shown, clock, faults, camera_worker, screen_actions(recorder), settings.camera.timeout_s)
+        handlers = ControlHandlers(camera_worker, inference_worker, recorder, faults, data, clock)
         watch = BundleWatch(loader, processors, faults)
-        parts = other_parts(desk, watch, RetentionWorker(recorder, faults, date_is_known), data)
-        heartbeat = Heartbeat(notifier, clock, feed, examiner)
+        parts = other_parts(handlers, watch, RetentionWorker(recorder, faults, date_is_known), data)
+        heartbeat = Heartbeat(notifier, clock, camera_worker, inference_worker)
         with stopping(notifier) as (stop, hung_up), progress(console, fields) as on_examined:
             failure = end_of(
                 lambda: run_session(
-                    Supervisor(clock, faults), feed, examiner, screen, heartbeat, stop, on_examined, parts
+                    Supervisor(clock, faults),
+                    camera_worker,
+                    inference_worker,
+                    screen,
+                    heartbeat,
+                    stop,
+                    on_examined,
+                    parts,
                 ),
                 stop,
             )
@@ -170,7 +177,7 @@ def command(
             click.echo(f"Screen: {shown.path}")
     if failure is not None:
         raise failure
-    finish(examiner, recorder, not_closed, interrupted=fields is not None and stop.is_set())
+    finish(inference_worker, recorder, not_closed, interrupted=fields is not None and stop.is_set())
 
 
 def end_of(session: Callable[[], None], stop: threading.Event) -> SmearscopeError | None:
@@ -184,9 +191,9 @@ def end_of(session: Callable[[], None], stop: threading.Event) -> SmearscopeErro
     return None
 
 
-def other_parts(desk: ControlHandlers, watch: BundleWatch, retention: RetentionWorker, data: Path) -> list[Part]:
+def other_parts(handlers: ControlHandlers, watch: BundleWatch, retention: RetentionWorker, data: Path) -> list[Part]:
     """Return what runs beside camera and inference; without it the fields go on, so its faults end nothing."""
-    server = ControlServer(socket_path(data), desk.answers())
+    server = ControlServer(socket_path(data), handlers.answers())
     return [
         Part("control", server.work, patient=True),
         Part("bundle", watch.work, patient=True),
@@ -259,17 +266,17 @@ def progress(console: Console, fields: int | None) -> Iterator[Callable[[Examine
         yield on_examined
 
 
-def finish(examiner: InferenceWorker, recorder: Recorder, not_closed: str | None, interrupted: bool) -> None:
+def finish(inference_worker: InferenceWorker, recorder: Recorder, not_closed: str | None, interrupted: bool) -> None:
     """Exit with what the session came to: 0 when all is well."""
-    for text in examiner.unreadable_reasons:
+    for text in inference_worker.unreadable_reasons:
         click.echo(f"smearscope: {text}", err=True)
-    if examiner.unreadable:
-        click.echo(f"smearscope: {examiner.unreadable} pictures could not be read", err=True)
+    if inference_worker.unreadable:
+        click.echo(f"smearscope: {inference_worker.unreadable} pictures could not be read", err=True)
     if recorder.not_stored:
         click.echo(f"smearscope: {recorder.not_stored} fields were not stored: {recorder.last_fault}", err=True)
     if not_closed:
         click.echo(f"smearscope: the slide could not be ended: {not_closed}", err=True)
     if interrupted:
         sys.exit(INTERRUPTED)
-    if examiner.unreadable or recorder.not_stored or not_closed:
+    if inference_worker.unreadable or recorder.not_stored or not_closed:
         sys.exit(1)

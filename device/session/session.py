@@ -67,11 +67,13 @@ class Heartbeat:
     bring the camera back, and would take the reason from the screen.
     """
 
-    def __init__(self, notifier: Notifier, clock: Clock, feed: CameraWorker, examiner: InferenceWorker) -> None:
+    def __init__(
+        self, notifier: Notifier, clock: Clock, camera_worker: CameraWorker, inference_worker: InferenceWorker
+    ) -> None:
         self._notifier = notifier
         self._clock = clock
-        self._feed = feed
-        self._examiner = examiner
+        self._camera_worker = camera_worker
+        self._inference_worker = inference_worker
         self._rate = Rate()
         self._refused = ""
         self._beat_s = -_BEAT_S
@@ -87,12 +89,12 @@ class Heartbeat:
                 self._refused = examined.finding.refusals[0].advice
             self._notifier.ready()
             self._feed_watchdog(now, self._status(examined.number))
-        elif self._feed.lost and self._examiner.waits_for_a_frame and camera_is_looked_after:
+        elif self._camera_worker.lost and self._inference_worker.waits_for_a_frame and camera_is_looked_after:
             self._rate.forget()
             if not self._notifier.is_ready and now - self._asked_s >= _START_STEP_S / 2:
                 self._asked_s = now
                 self._notifier.more_time(_START_STEP_S)
-            self._feed_watchdog(now, f"no picture from the camera; {self._status(self._examiner.examined)}")
+            self._feed_watchdog(now, f"no picture from the camera; {self._status(self._inference_worker.examined)}")
 
     def _feed_watchdog(self, now: float, status: str) -> None:
         if now - self._beat_s >= self._every_s:
@@ -108,8 +110,8 @@ class Heartbeat:
 
 def run_session(
     supervisor: Supervisor,
-    feed: CameraWorker,
-    examiner: InferenceWorker,
+    camera_worker: CameraWorker,
+    inference_worker: InferenceWorker,
     screen: Screen,
     heartbeat: Heartbeat,
     stop: threading.Event,
@@ -122,20 +124,20 @@ def run_session(
 
     Raises:
         KeyboardInterrupt: the user closed the window.
-        SmearscopeError: a part cannot be mended in this process.
+        SmearscopeError: a part cannot be restarted in this process.
     """
     try:
         # A camera that is not there may be plugged in: its own errors never end the process, only its hangs do.
-        supervisor.start(Part(CAMERA, feed.work, supervisor.policy, patient=True))
-        supervisor.start(Part(MODEL, examiner.work, supervisor.policy, replaceable=False))
+        supervisor.start(Part(CAMERA, camera_worker.work, supervisor.policy, patient=True))
+        supervisor.start(Part(MODEL, inference_worker.work, supervisor.policy, replaceable=False))
         for part in parts:
             supervisor.start(part)
         while not stop.is_set():
             examined = None
             try:
-                examined = examiner.results.take(POLL_S)
+                examined = inference_worker.results.take(POLL_S)
             except TimeoutError:
-                screen.idle(feed.newest, feed.lost)
+                screen.idle(camera_worker.newest, camera_worker.lost)
             except EndOfFramesError:
                 return
             else:

@@ -104,7 +104,7 @@ class Supervisor:
         """Look after every part once.
 
         Raises:
-            SmearscopeError: a part cannot be mended in this process.
+            SmearscopeError: a part cannot be restarted in this process.
         """
         now = self._clock.monotonic_s()
         for run in self._runs:
