@@ -49,7 +49,8 @@ License: Apache-2.0
  On Debian systems the full text is in /usr/share/common-licenses/Apache-2.0.
 COPYRIGHT
 install -m 644 "$here/README.md" "$root/usr/share/doc/smearscope/README.md"
-install -D -m 644 "$here/smearscope.service" "$root/usr/lib/systemd/system/smearscope.service"
+install -D -m 644 -t "$root/usr/lib/systemd/system" "$here"/smearscope.service "$here"/smearscope-fault.service \
+  "$here"/smearscope-retry.timer
 install -D -m 644 "$here/smearscope.sysusers" "$root/usr/lib/sysusers.d/smearscope.conf"
 install -D -m 644 "$here/smearscope.tmpfiles" "$root/usr/lib/tmpfiles.d/smearscope.conf"
 install -D -m 644 "$here/70-smearscope.rules" "$root/usr/lib/udev/rules.d/70-smearscope.rules"

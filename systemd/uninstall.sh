@@ -3,12 +3,13 @@
 set -euo pipefail
 [ "$(id -u)" = 0 ] || { echo "uninstall: must be root; run: sudo $0" >&2; exit 1; }
 if [ -d /run/systemd/system ]; then
-  systemctl stop smearscope.service 2>/dev/null || true
+  systemctl stop smearscope-retry.timer smearscope-fault.service smearscope.service 2>/dev/null || true
 fi
 if [ -e /etc/systemd/system/smearscope.service ]; then
   systemctl --quiet disable smearscope.service
 fi
-rm -f /etc/systemd/system/smearscope.service /etc/udev/rules.d/70-smearscope.rules \
+rm -f /etc/systemd/system/smearscope.service /etc/systemd/system/smearscope-fault.service \
+  /etc/systemd/system/smearscope-retry.timer /etc/udev/rules.d/70-smearscope.rules \
   /etc/sysusers.d/smearscope.conf /etc/tmpfiles.d/smearscope.conf
 rm -rf /opt/smearscope
 if [ -L /usr/local/bin/smearscope ]; then

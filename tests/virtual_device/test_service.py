@@ -117,11 +117,23 @@ def test_it_writes_nothing_outside_its_own_folders(machine: container.Booted) ->
     assert found == ""
 
 
-def test_settings_that_are_wrong_are_told_in_the_journal(machine: container.Booted) -> None:
+def test_settings_that_are_wrong_are_named_where_a_person_looks_and_it_is_tried_again(
+    machine: container.Booted,
+) -> None:
+    fault = ("journalctl", "--unit=smearscope-fault", "--no-pager")  # a container has no screen
     machine.out("sh", "-c", "cd /etc/smearscope; cp config.toml good; echo '[kamera]' >> config.toml")
     try:
         machine.run("systemctl", "restart", "smearscope.service")
         container.until(lambda: "kamera is not known" in machine.journal(), START_S, machine.journal)
+        container.until(lambda: "kamera is not known" in machine.run(*fault).stdout, 2 * START_S, machine.journal)
+        assert machine.show("ActiveState") == "failed"
     finally:
         machine.out("mv", "/etc/smearscope/good", "/etc/smearscope/config.toml")
+    machine.out("systemctl", "reset-failed", "smearscope.service")
+    # What the timer starts when it has elapsed; nobody waits five minutes for it here.
+    assert (
+        machine.out("systemctl", "show", "--value", "--property=Unit", "smearscope-retry.timer") == "smearscope.service"
+    )
+    machine.out("systemctl", "start", "smearscope.service")
     until_it_records(machine)
+    assert machine.run("systemctl", "is-active", "smearscope-fault.service").stdout.strip() == "inactive"

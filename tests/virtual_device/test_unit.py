@@ -7,7 +7,8 @@ import pytest
 
 from tests.virtual_device import container
 
-HIGHEST_EXPOSURE = 1.0
+HIGHEST_EXPOSURE = 0.6
+FAULT, RETRY = "smearscope-fault.service", "smearscope-retry.timer"
 DEVICES = {
     "char-video4linux rw",  # USB microscopes, and the sensor's nodes under libcamera
     "char-media rw",
@@ -27,7 +28,7 @@ def unit(device: Path) -> str:
     return text.replace("\\\n", " ")
 
 
-def test_the_unit_is_hardened_to_an_exposure_of_at_most_one(device: Path) -> None:
+def test_the_unit_is_hardened_to_a_low_exposure(device: Path) -> None:
     done = container.run_in(
         device, ["systemd-analyze", "security", "--offline=true", "--no-pager", "smearscope.service"], env={}
     )
@@ -37,7 +38,8 @@ def test_the_unit_is_hardened_to_an_exposure_of_at_most_one(device: Path) -> Non
 
 
 def test_systemd_finds_nothing_to_object_to_in_the_unit(device: Path) -> None:
-    done = container.run_in(device, ["systemd-analyze", "verify", "/usr/lib/systemd/system/smearscope.service"], env={})
+    units = [f"/usr/lib/systemd/system/{name}" for name in ("smearscope.service", FAULT, RETRY)]
+    done = container.run_in(device, ["systemd-analyze", "verify", *units], env={})
     objections = [line for line in (done.stdout + done.stderr).splitlines() if "smearscope" in line]
     assert done.returncode == 0, done.stderr
     assert objections == []
@@ -54,9 +56,25 @@ def test_the_drivers_behind_the_device_policy_are_loaded_before_the_service(unit
         assert {"modprobe@videodev.service", "modprobe@mc.service", "modprobe@drm.service"} <= set(named)
 
 
-def test_the_service_is_supervised_and_never_given_up(unit: str) -> None:
-    for line in ("Type=notify", "WatchdogSec=20", "Restart=on-failure", "StartLimitIntervalSec=0", "TimeoutStopSec=5"):
+def test_the_service_is_supervised(unit: str) -> None:
+    for line in ("Type=notify", "WatchdogSec=20", "Restart=on-failure", "TimeoutStopSec=5"):
         assert re.search(rf"^{line}$", unit, re.MULTILINE), line
+
+
+def test_it_rests_after_five_starts_and_is_tried_again_when_the_limit_has_passed(device: Path, unit: str) -> None:
+    for line in ("StartLimitIntervalSec=4min", "StartLimitBurst=5", f"OnFailure={FAULT}"):
+        assert re.search(rf"^{line}$", unit, re.MULTILINE), line
+    units = device / "usr/lib/systemd/system"
+    assert f"\nWants={RETRY}\n" in (units / FAULT).read_text(encoding="utf-8")
+    assert "\nOnActiveSec=5min\n" in (units / RETRY).read_text(encoding="utf-8")  # longer than the limit's four
+
+
+def test_of_usb_it_may_write_to_the_edge_tpu_alone(device: Path, unit: str) -> None:
+    assert re.findall(r"^SupplementaryGroups=(.*)$", unit, re.MULTILINE) == ["video render input"]
+    rules = (device / "usr/lib/udev/rules.d/70-smearscope.rules").read_text(encoding="utf-8")
+    usb = [line for line in rules.splitlines() if line.startswith('SUBSYSTEM=="usb"')]
+    assert len(usb) == 2  # before and after its firmware is loaded
+    assert all('ATTR{idProduct}=="' in line and 'GROUP="smearscope"' in line for line in usb)
 
 
 def test_no_sleep_stands_between_the_boot_and_the_service(unit: str) -> None:

@@ -1,0 +1,66 @@
+"""The service's unit files as they are in the work tree: what the virtual device need not be built for."""
+
+import configparser
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SYSTEMD = Path(__file__).parent.parent / "systemd"
+UNIT = SYSTEMD / "smearscope.service"
+HIGHEST_EXPOSURE = 0.6
+
+
+def exposure(unit: Path) -> float:
+    """Return how open systemd finds `unit`, from 0 to 10."""
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    score = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
+    assert score, done.stdout + done.stderr
+    return float(score[1])
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="needs systemd-analyze, of Debian's package systemd"
+)
+def test_systemd_finds_the_unit_closed() -> None:
+    assert exposure(UNIT) <= HIGHEST_EXPOSURE
+
+
+def test_the_drop_in_for_a_network_camera_opens_what_the_unit_closes() -> None:
+    (text,) = re.findall(
+        r"```ini\n(.*?)```", (SYSTEMD / "README.md").read_text().split("A camera in the network")[1], re.DOTALL
+    )[:1]
+    drop_in = configparser.ConfigParser(strict=False)
+    drop_in.optionxform = str  # type: ignore[assignment,method-assign]
+    drop_in.read_string(re.sub(r"^ +", "", text, flags=re.MULTILINE))
+    opened = dict(drop_in["Service"])
+    unit = UNIT.read_text()
+    for closed, opening in (
+        ("PrivateNetwork=yes", "PrivateNetwork"),
+        ("IPAddressDeny=any", "IPAddressAllow"),
+        ("RestrictAddressFamilies=AF_UNIX AF_NETLINK", "RestrictAddressFamilies"),
+    ):
+        assert f"\n{closed}\n" in unit
+        assert opening in opened
+    assert opened["PrivateNetwork"] == "no"
+
+
+def test_all_unit_files_are_installed_and_removed_by_both_ways() -> None:
+    names = [path.name for path in SYSTEMD.iterdir() if path.suffix in {".service", ".timer"}]
+    assert len(names) == 3
+    for script in ("install.sh", "build-deb.sh", "uninstall.sh"):
+        text = (SYSTEMD / script).read_text()
+        assert [name for name in names if name not in text] == [], script
+
+
+def test_it_rests_for_longer_than_its_starts_are_counted() -> None:
+    (counted,) = re.findall(r"^StartLimitIntervalSec=(\d+)min$", UNIT.read_text(), re.MULTILINE)
+    (rests,) = re.findall(r"^OnActiveSec=(\d+)min$", (SYSTEMD / "smearscope-retry.timer").read_text(), re.MULTILINE)
+    assert 0 < int(counted) < int(rests)  # else the try itself would be refused, and never another follow
