@@ -4,13 +4,13 @@ import shutil
 from pathlib import Path
 
 from device.bundles import MODELS, current_bundle
-from device.cameras.registry import camera_kind
+from device.cameras.registry import camera_details, camera_kind
 from device.screen.displays import display_kind
 from device.settings import Settings, find_data_folder
 from device.settings_faults import Fault, line_of
 from device.store.retention import MEGABYTE
 from smear.bundle.signing import load_signed_bundle
-from smear.errors import SmearscopeError
+from smear.errors import CameraError, SmearscopeError
 
 BUNDLE, LEVEL, KEY = ("model", "bundle"), ("model", "level"), ("model", "require_signature")
 FREE = ("store", "min_free_mb")
@@ -19,7 +19,7 @@ FREE = ("store", "min_free_mb")
 def check_on_machine(settings: Settings, text: str) -> list[Fault]:
     """Return what of `settings`, written as `text`, cannot work on this machine."""
     data = find_data_folder(settings)
-    faults = [*unknown_names(settings, text), *_of_bundle(settings, text, data)]
+    faults = [*unknown_names(settings, text), *_of_size(settings, text), *_of_bundle(settings, text, data)]
     if data is not None:
         faults += _of_disk(settings, text, data)
     return sorted(faults, key=lambda fault: (fault.line or 0, fault.text))
@@ -40,6 +40,21 @@ def unknown_names(settings: Settings, text: str) -> list[Fault]:
         except SmearscopeError as error:
             faults.append(Fault(line_of(text, where), f"{'.'.join(where)}: {error}"))
     return faults
+
+
+def _of_size(settings: Settings, text: str) -> list[Fault]:
+    """The size asked of the camera, where it is attached and tells its sizes; it is not opened for pictures."""
+    size = settings.camera.size
+    try:
+        formats = camera_details(settings.camera.name).formats if size else ()
+    except CameraError:
+        return []  # not attached now, or of a kind that `unknown_names` names
+    known = [each for each in formats if each.sizes or each.steps]
+    if size is None or not known or any(each.offers(size) for each in known):
+        return []
+    name = settings.camera.name
+    fault = f"camera.width: {name} does not offer {size[0]}x{size[1]}; 'smearscope cameras show {name}' lists its sizes"
+    return [Fault(line_of(text, ("camera", "width")), fault)]
 
 
 def _of_bundle(settings: Settings, text: str, data: Path | None) -> list[Fault]:

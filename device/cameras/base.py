@@ -79,6 +79,48 @@ class CameraRequest:
     controls: Mapping[str, Any] = field(default_factory=dict)  # fixed settings in the camera's own words
 
 
+@dataclass(frozen=True, slots=True)
+class PixelFormat:
+    """One way in which a camera delivers its pictures."""
+
+    name: str  # as its driver calls it, such as MJPG
+    description: str
+    sizes: tuple[tuple[int, int], ...] = ()  # width, height; empty: not told, or any of `steps`
+    steps: tuple[tuple[int, int, int], ...] = ()  # (least, most, step) of the width, then of the height
+
+    def offers(self, size: tuple[int, int]) -> bool:
+        """Tell whether a picture of `size` (width, height) can be had."""
+        if not self.steps:
+            return size in self.sizes
+        bounds = zip(size, self.steps, strict=True)
+        return all(low <= side <= high and (side - low) % step == 0 for side, (low, high, step) in bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One setting of a camera, with its value now."""
+
+    name: str
+    value: int
+    minimum: int
+    maximum: int
+    step: int
+    default: int
+
+
+@dataclass(frozen=True, slots=True)
+class CameraDetails:
+    """What a camera offers, as far as its kind can tell without opening it for pictures."""
+
+    model: str = ""
+    formats: tuple[PixelFormat, ...] = ()
+    controls: tuple[Control, ...] = ()
+
+
+def _no_details(name: CameraName) -> CameraDetails:
+    return CameraDetails()
+
+
 def _none_attached() -> Sequence[str]:
     return ()
 
@@ -93,6 +135,7 @@ class CameraKind(Spec):
 
     open: Callable[[CameraName, CameraRequest], Camera]
     identify: Callable[[CameraName], CameraIdentity] = _by_name  # without opening it
+    inspect: Callable[[CameraName], CameraDetails] = _no_details  # raises CameraError: there is no such camera
     options: Mapping[str, str] = field(default_factory=dict)  # what may follow `?` in the name, each with its help
     settle_frames: int = 0  # to be dropped after opening, while exposure and white balance still move
     steps_by_itself: bool = False  # every frame is another field, so none may be skipped

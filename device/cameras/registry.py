@@ -6,7 +6,7 @@ from typing import Any
 
 from device.cameras import files, picamera2, simulated, v4l2
 from device.cameras.autodetect import open_first
-from device.cameras.base import Camera, CameraIdentity, CameraKind, CameraRequest
+from device.cameras.base import Camera, CameraDetails, CameraIdentity, CameraKind, CameraRequest
 from device.cameras.uri import CameraName, parse_name
 from smear.errors import CameraError
 from smear.registry import Registry
@@ -76,6 +76,16 @@ def camera_kind(name: str) -> CameraKind:
         CameraError: there is no such kind, or it does not know an option in `name`.
     """
     return _parsed(name)[1]
+
+
+def camera_details(name: str) -> CameraDetails:
+    """Return what the camera called `name` offers, without opening it for pictures.
+
+    Raises:
+        CameraError: there is no such kind or camera.
+    """
+    parsed, kind = _parsed(name)
+    return kind.inspect(parsed)
 
 
 def attached_cameras() -> list[str]:

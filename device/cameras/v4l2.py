@@ -1,9 +1,7 @@
 """USB microscopes and cameras through OpenCV; also any file or stream that OpenCV can read."""
 
-import fcntl
 import os
 import re
-import struct
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,19 +10,23 @@ from typing import Any
 import cv2
 import numpy as np
 
-from device.cameras.base import AUTOMATICS_SETTLE_FRAMES, CameraIdentity, CameraKind, Grant, size_difference
+from device.cameras.base import (
+    AUTOMATICS_SETTLE_FRAMES,
+    CameraDetails,
+    CameraIdentity,
+    CameraKind,
+    Grant,
+    size_difference,
+)
 from device.cameras.opencv_capture import open_capture
 from device.cameras.threaded_camera import LiveCamera
 from device.cameras.uri import CameraName
+from device.cameras.v4l2_device import inspect_device, query_capability
 from smear.errors import CameraError
 
 FAILED_READS = 5  # one after another; USB loses a single MJPG picture now and then, an unplugged camera gives none
 _DEVICE = re.compile(r"/dev/video(\d+)")
-_VIDIOC_QUERYCAP = 0x80685600  # videodev2.h: _IOR('V', 0, struct v4l2_capability), 104 bytes
-_CAPABILITY = struct.Struct("16s32s32sIII12x")  # driver, card, bus, version, capabilities, device_caps
-_VIDEO_CAPTURE = 0x00000001
 BY_ID = Path("/dev/v4l/by-id")
-_DEVICE_CAPS = 0x80000000  # device_caps is filled in; without it, capabilities are those of the node
 _NODE = re.compile(r"video\d+")
 _PI_DRIVERS = ("bcm2835", "unicam", "rp1", "rpi", "pispbe")  # raw sensors, codecs and ISP: left to picamera2
 
@@ -148,16 +150,25 @@ def _is_camera(path: Path) -> bool:
         return True  # opening it will say what to do about the permission
     except OSError:
         return False
-    reply = bytearray(_CAPABILITY.size)
     try:
-        fcntl.ioctl(handle, _VIDIOC_QUERYCAP, reply)
+        found = query_capability(handle)
     except OSError:
         return False
     finally:
         os.close(handle)
-    driver, _, _, _, all_nodes, this_node = _CAPABILITY.unpack(reply)
-    capabilities = this_node if all_nodes & _DEVICE_CAPS else all_nodes  # a metadata node captures no video itself
-    return bool(capabilities & _VIDEO_CAPTURE) and not driver.startswith(tuple(p.encode() for p in _PI_DRIVERS))
+    return found.captures and not found.driver.startswith(_PI_DRIVERS)
+
+
+def _inspect(name: CameraName) -> CameraDetails:
+    target = name.target or "/dev/video0"
+    if _find_device(target) is None:
+        return CameraDetails()
+    try:
+        return inspect_device(target)
+    except OSError as error:
+        raise CameraError(
+            f"camera {name.text}: {target} tells nothing of itself ({error.strerror}); it may be no camera"
+        ) from error
 
 
 def stable_path(device: str, links: Path = BY_ID) -> str:
@@ -193,6 +204,7 @@ KIND = CameraKind(
         name.text, lambda: V4l2Source(name, request.size, request.controls), request.pixel_size_um, size=request.size
     ),
     identify=_identify,
+    inspect=_inspect,
     settle_frames=AUTOMATICS_SETTLE_FRAMES,
     takes_controls=True,
     attached=lambda: [f"v4l2:{stable_path(path)}" for path in capture_devices()],

@@ -1,6 +1,5 @@
 """V4L2 through OpenCV, against a stream that OpenCV can read."""
 
-import struct
 from pathlib import Path
 
 import cv2
@@ -10,7 +9,7 @@ from click.testing import CliRunner
 
 from device.cameras.base import Camera, grant_of
 from device.cameras.registry import open_camera
-from device.cameras.v4l2 import capture_devices, serial_of, stable_path
+from device.cameras.v4l2 import serial_of, stable_path
 from device.cli import cli
 from device.store import Store
 from smear.errors import CameraError
@@ -149,26 +148,6 @@ def test_a_serial_number_is_read_from_the_usb_device(tmp_path: Path) -> None:
     (tmp_path / "video3" / "device").symlink_to(interface)
     assert serial_of("/dev/video3", tmp_path) == "SN 42"
     assert serial_of("/dev/video4", tmp_path) == ""
-
-
-@pytest.mark.parametrize(
-    ("all_nodes", "this_node", "is_camera"),
-    [
-        (0x84A00001, 0x04200001, True),  # the picture node of a webcam, as uvcvideo reports it
-        (0x84A00001, 0x04A00000, False),  # its metadata node
-        (0x04000001, 0, True),  # an old driver, which tells only of the node
-    ],
-)
-def test_a_metadata_node_is_no_camera(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, all_nodes: int, this_node: int, is_camera: bool
-) -> None:
-    (tmp_path / "video0").write_text("")
-
-    def answer(handle: int, request: int, reply: bytearray) -> None:
-        reply[:] = struct.pack("16s32s32sIII12x", b"uvcvideo", b"Scope", b"usb", 0, all_nodes, this_node)
-
-    monkeypatch.setattr("fcntl.ioctl", answer)
-    assert capture_devices(tmp_path) == ([str(tmp_path / "video0")] if is_camera else [])
 
 
 def test_an_unknown_option_is_named_with_those_allowed(stream: Path) -> None:

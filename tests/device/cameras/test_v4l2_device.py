@@ -1,0 +1,115 @@
+"""What a V4L2 device says of itself, asked of a stand-in for the kernel that answers as a webcam does."""
+
+import errno
+import struct
+
+import pytest
+from click.testing import CliRunner
+
+from device.cameras.base import CameraDetails, Control, PixelFormat
+from device.cameras.v4l2_device import inspect_device, query_capability
+from device.cli import cli
+
+MJPG, YUYV = (int.from_bytes(name, "little") for name in (b"MJPG", b"YUYV"))
+SIZES = {MJPG: [(1920, 1080), (640, 480)], YUYV: [(640, 480)]}
+STEPPED = PixelFormat("YUYV", "raw", steps=((32, 640, 16), (32, 480, 8)))
+
+
+def webcam(handle: int, request: int, reply: bytearray) -> None:
+    """Answer as uvcvideo does; layouts by hand from <linux/videodev2.h>."""
+    if request == 0x80685600:  # VIDIOC_QUERYCAP
+        reply[:] = struct.pack("16s32s32sIII12x", b"uvcvideo", b"Scope 5", b"usb", 0, 0x84A00001, 0x04200001)
+    elif request == 0xC0405602:  # VIDIOC_ENUM_FMT
+        index = struct.unpack_from("I", reply)[0]
+        struct.pack_into("32sI", reply, 12, (b"Motion-JPEG", b"YUYV 4:2:2")[at(index, 2)], (MJPG, YUYV)[index])
+    elif request == 0xC02C564A:  # VIDIOC_ENUM_FRAMESIZES
+        index, code = struct.unpack_from("II", reply)
+        struct.pack_into("III", reply, 8, 1, *SIZES[code][at(index, len(SIZES[code]))])
+    elif request == 0xC0445624:  # VIDIOC_QUERYCTRL, the next one
+        after = struct.unpack_from("I", reply)[0] & 0x7FFFFFFF
+        if after >= 0x980900:
+            raise OSError(errno.EINVAL, "no more")
+        struct.pack_into("II32siiiiI", reply, 0, 0x980900, 1, b"Brightness", -64, 64, 1, 0, 0)
+    elif request == 0xC008561B:  # VIDIOC_G_CTRL
+        struct.pack_into("i", reply, 4, -7)
+
+
+def at(index: int, length: int) -> int:
+    if index >= length:
+        raise OSError(errno.EINVAL, "no more")
+    return index
+
+
+def test_formats_sizes_and_controls_are_what_the_kernel_tells() -> None:
+    assert inspect_device("/dev/null", webcam) == CameraDetails(
+        "Scope 5",
+        (
+            PixelFormat("MJPG", "Motion-JPEG", ((640, 480), (1920, 1080))),
+            PixelFormat("YUYV", "YUYV 4:2:2", ((640, 480),)),
+        ),
+        (Control("Brightness", -7, -64, 64, 1, 0),),
+    )
+
+
+def test_a_size_in_steps_is_offered_inside_its_range_and_on_its_grid() -> None:
+    assert STEPPED.offers((320, 240))
+    assert not STEPPED.offers((321, 240))
+    assert not STEPPED.offers((1280, 480))
+
+
+def test_a_driver_that_never_ends_its_lists_does_not_hang_us() -> None:
+    details = inspect_device("/dev/null", lambda handle, request, reply: None)
+    assert len(details.formats) == 500
+
+
+def test_what_is_no_device_is_an_error() -> None:
+    with pytest.raises(OSError, match="ioctl"):
+        inspect_device("/dev/null")
+
+
+@pytest.fixture
+def attached(monkeypatch: pytest.MonkeyPatch) -> None:
+    details = inspect_device("/dev/null", webcam)
+    monkeypatch.setattr("device.cameras.v4l2._find_device", lambda target: 0)
+    monkeypatch.setattr("device.cameras.v4l2.inspect_device", lambda target: details)
+
+
+def test_cameras_show_lists_what_a_camera_offers(attached: None, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    shown = CliRunner().invoke(cli, ["cameras", "show", "v4l2:/dev/video0", "--data", str(tmp_path)])
+    assert shown.exit_code == 0
+    assert "MJPG (Motion-JPEG): 640x480, 1920x1080" in shown.stdout
+    assert "Brightness = -7 (-64 to 64" in shown.stdout
+    as_json = CliRunner().invoke(cli, ["cameras", "show", "v4l2:/dev/video0", "--json", "--data", str(tmp_path)])
+    assert '"model": "Scope 5"' in as_json.stdout
+
+
+def test_cameras_list_names_every_kind_and_the_one_the_service_would_use(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "c.toml").write_text('[camera]\nname = "simulated:7"\n')
+    where = ["--config", str(tmp_path / "c.toml"), "--data", str(tmp_path)]
+    shown = CliRunner().invoke(cli, ["cameras", "list", *where])
+    assert all(kind in shown.stdout for kind in ("picamera2:[index]", "v4l2:/dev/video0", "files:PATH"))
+    assert "the service would use simulated:7, its own size, objective default" in shown.stdout
+
+
+@pytest.mark.parametrize(("size", "code"), [((1920, 1080), 0), ((1280, 720), 1)])
+def test_config_check_knows_the_sizes_that_the_camera_offers(attached: None, tmp_path, size, code) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "c.toml"
+    path.write_text(f'[camera]\nname = "v4l2:/dev/video0"\nwidth = {size[0]}\nheight = {size[1]}\n')
+    done = CliRunner().invoke(cli, ["config", "check", "--config", str(path)])
+    assert done.exit_code == code, done.output
+    assert ("c.toml:3: camera.width: v4l2:/dev/video0 does not offer 1280x720" in done.output) == bool(code)
+
+
+@pytest.mark.parametrize(
+    ("all_nodes", "this_node", "is_camera"),
+    [
+        (0x84A00001, 0x04200001, True),  # the picture node of a webcam, as uvcvideo reports it
+        (0x84A00001, 0x04A00000, False),  # its metadata node
+        (0x04000001, 0, True),  # an old driver, which tells only of the node
+    ],
+)
+def test_a_metadata_node_is_no_camera(all_nodes: int, this_node: int, is_camera: bool) -> None:
+    def answer(handle: int, request: int, reply: bytearray) -> None:
+        reply[:] = struct.pack("16s32s32sIII12x", b"uvcvideo", b"Scope", b"usb", 0, all_nodes, this_node)
+
+    assert query_capability(0, answer).captures is is_camera
