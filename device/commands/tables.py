@@ -91,11 +91,19 @@ def slide_summary(slide: SlideRecord, reviewed: Mapping[str, int]) -> Group:
         *_reviewed_lines(reviewed),
         *(f"refused {n} x: {why}" for why, n in sorted(tally.refusals.items(), key=lambda item: -item[1])),
         *_site(tally),
+        *_bundles(slide),
         _verdict(slide),
         *([SIMULATED] if slide.simulated else []),
         RESEARCH_USE_ONLY,
     ]
     return Group(table, *(Text(line) for line in lines))
+
+
+def _bundles(slide: SlideRecord) -> list[str]:
+    """Say that the models were changed while the slide was examined; its fields are then not comparable at once."""
+    if len(slide.bundles) < 2:
+        return []
+    return [f"examined with {len(slide.bundles)} bundles: {', '.join(sha256[:12] for sha256 in slide.bundles)}"]
 
 
 def _site(tally: SlideTally) -> list[str]:

@@ -195,6 +195,7 @@ def slide_json(slide: SlideRecord, reviewed: Mapping[str, int]) -> dict[str, Any
         "classes": {name: dataclasses.asdict(share) for name, share in tally.class_shares().items()},
         "leading": tally.leading(),
         "cells": tally.cells,
+        "bundles": list(slide.bundles),  # more than one: the models were changed while the slide was examined
         "reviewed": {label or "none": n for label, n in reviewed.items()},
     }
 

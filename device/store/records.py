@@ -34,6 +34,7 @@ class SlideRecord:
     simulated: bool
     keep: bool
     tally: SlideTally
+    bundles: tuple[str, ...] = ()  # sha256 of each model bundle that examined a field of it
 
 
 @dataclass(frozen=True, slots=True)

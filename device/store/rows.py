@@ -28,8 +28,8 @@ NONE_OF_THEM = ""
 _CELL_NUMBERS = ("x", "y", "width", "height", "area_px", "nc_ratio", "circularity")
 
 
-def slide_of(row: sqlite3.Row, counts: list[sqlite3.Row]) -> SlideRecord:
-    """Read one row of `slides` with its rows of `slide_counts`; what the disk has damaged is empty or 0."""
+def slide_of(row: sqlite3.Row, counts: list[sqlite3.Row], bundles: tuple[str, ...]) -> SlideRecord:
+    """Read one row of `slides` with its `counts` and `bundles`; what the disk has damaged is empty or 0."""
     values = dict(row)
     _repair(values, ("started_s",), ("ended_s",))
     _repair_one(values, "name", str, "", [])
@@ -41,6 +41,7 @@ def slide_of(row: sqlite3.Row, counts: list[sqlite3.Row]) -> SlideRecord:
         simulated=bool(values["simulated"]),
         keep=bool(values["keep"]),
         tally=tally_of_rows(counts),
+        bundles=bundles,
     )
 
 

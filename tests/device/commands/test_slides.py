@@ -280,3 +280,22 @@ def test_a_member_of_the_group_reads_while_no_daemon_runs():
             os._exit(0)
         os.waitpid(child, 0)
         assert os.read(read, 1000) == b"A-17"
+
+
+def test_a_slide_that_was_examined_with_two_bundles_says_so_everywhere(tmp_path):
+    first, second = "ab" * 32, "cd" * 32
+    data = tmp_path / "data"
+    with Store.record(data) as store:
+        slide = store.start_slide("swapped")
+        for number, bundle in enumerate([first, first, second], 1):
+            store.add_field(slide, frame(number), replace(finding("Pre"), bundle_sha256=bundle))
+        store.end_slide(slide)
+        store.add_field(store.start_slide("other"), frame(9), finding("Pre"))
+    said = f"examined with 2 bundles: {first[:12]}, {second[:12]}"
+    assert said in slides(data, "show", "1").output
+    assert "bundles:" not in slides(data, "show", "2").output
+    assert json.loads(slides(data, "show", "1", "--json").stdout)["bundles"] == [first, second]
+    with Store.read(data) as store, tempfile.TemporaryFile() as out:
+        write_zip(store, 1, out)
+        with zipfile.ZipFile(out) as packed:
+            assert json.loads(packed.read("manifest.json"))["bundles"] == [first, second]
