@@ -1,5 +1,6 @@
 """The photographs of a data folder: written, read and removed below it, whatever the database says their names are."""
 
+import os
 import re
 import secrets
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from smear.output_files import OutputFolder
 PHOTOGRAPHS = "photographs"
 SCREEN = "screen.png"  # what the display `png:` shows last: it is a picture of a field
 _FILE_MODE = 0o640  # the owner writes, the service's group reads, others see nothing
+_FOLDER_MODE = 0o750
 _JPEG_QUALITY = 95  # at 95 the mask of a field changes less than by a second shot of it; 300 kB for 1.5 megapixels
 _NAME = re.compile(rf"{PHOTOGRAPHS}/[0-9]{{1,19}}/[0-9A-Za-z_-]{{1,64}}\.jpg", re.ASCII)
 
@@ -40,6 +42,15 @@ class Photographs:
         with OutputFolder(self._folder) as folder:
             folder.write(name, encode(image, ".jpg", _JPEG_QUALITY), mode=_FILE_MODE)
         return name
+
+    def keep_others_out(self) -> None:
+        """Take from the folder what other users may do there: an older version let them read the photographs.
+
+        A folder of another user is left as it is.
+        """
+        folder = self._folder / PHOTOGRAPHS
+        if folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == os.geteuid():
+            folder.chmod(folder.stat().st_mode & _FOLDER_MODE)
 
     def path(self, name: str | None) -> Path | None:
         """Return where the photograph is; None where there is none, or `name` is no photograph's."""

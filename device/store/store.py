@@ -63,6 +63,7 @@ class Store:
         self.delete_slide, self.forget_old, self.make_room = removal.delete_slide, removal.forget_old, removal.make_room
         self.snapshot = database.snapshot
         if lock is not None:
+            self.photographs.keep_others_out()
             removal.finish_killed_run()
 
     @classmethod

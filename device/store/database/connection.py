@@ -17,7 +17,6 @@ DATABASE = "smearscope.sqlite3"
 DAMAGED = "damaged"
 FILE_MODE = 0o640
 """Of the database and the photographs: the owner writes, the service's group reads, others see nothing."""
-FOLDER_MODE = 0o750
 
 _BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})

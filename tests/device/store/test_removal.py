@@ -137,11 +137,13 @@ def test_no_other_user_may_read_photographs_and_database(tmp_path, umask):
     assert all(mode & 0o020 == 0 for name, mode in modes.items() if name.endswith((".jpg", ".sqlite3", "-wal")))
 
 
-def test_an_older_database_that_all_could_read_is_closed_to_others(tmp_path):
+def test_an_older_store_that_all_could_read_is_closed_to_others(tmp_path):
     Store.record(tmp_path).close()
     (tmp_path / DATABASE).chmod(0o644)
+    (tmp_path / PHOTOGRAPHS).mkdir(mode=0o755)
     Store.record(tmp_path).close()
     assert stat.S_IMODE((tmp_path / DATABASE).stat().st_mode) == 0o640
+    assert stat.S_IMODE((tmp_path / PHOTOGRAPHS).stat().st_mode) == 0o750
 
 
 @pytest.fixture
