@@ -53,15 +53,16 @@ from device.session.control_server import ControlServer
 from device.session.inference_worker import InferenceWorker, ProcessorSlot
 from device.session.invoke_deadline import Deadlines, InvokeDeadline
 from device.session.label_hysteresis import LabelHysteresis
-from device.session.model_loader import BundleWatch, ModelLoader
+from device.session.model_loader import BUNDLE, BundleWatch, ModelLoader
 from device.session.results import Examined
 from device.session.retention_worker import RETENTION, RetentionWorker
 from device.session.session import Heartbeat, run_session
+from device.session.start_guard import StartGuard
 from device.session.supervisor import Part, Supervisor
 from device.settings import Settings
 from device.store.duplicate_fields import FieldTracker
 from device.store.recorder import Recorder
-from device.system.clock import Clock, SystemClock
+from device.system.clock import Clock, SystemClock, boot_id
 from device.system.memory import share_one_heap
 from device.system.systemd import Journal, Notifier
 from smear.errors import SmearscopeError
@@ -114,6 +115,7 @@ def command(
         settings.model.cpu_fallback,
         faults,
     )
+    guard = guard_of(settings, data, choice, notifier.managed, faults)
     with ExitStack() as opened:
         opened.callback(notifier.close)
         processors = ProcessorSlot(
@@ -153,9 +155,13 @@ def command(
             console.print(SIMULATED, style="bold yellow", markup=False)
         begin_slide(recorder, slide_name, camera_worker.simulated, console)
         screen = LiveScreen(shown, clock, faults, camera_worker, screen_actions(recorder), settings.camera.timeout_s)
-        handlers = ControlHandlers(camera_worker, inference_worker, recorder, faults, data, clock)
         watch = BundleWatch(loader, processors, faults)
-        parts = other_parts(handlers, watch, RetentionWorker(recorder, faults, date_is_known), data)
+        parts = other_parts(
+            ControlHandlers(camera_worker, inference_worker, recorder, faults, data, clock),
+            watch,
+            RetentionWorker(recorder, faults, date_is_known),
+            data,
+        )
         heartbeat = Heartbeat(notifier, clock, camera_worker, inference_worker)
         with stopping(notifier) as (stop, hung_up), progress(console, fields) as on_examined:
             failure = end_of(
@@ -166,10 +172,11 @@ def command(
                     screen,
                     heartbeat,
                     stop,
-                    on_examined,
+                    guard.until_first(on_examined),
                     parts,
                 ),
                 stop,
+                guard,
             )
             not_closed = close_slide(recorder, leave_open=hung_up.is_set())
         sum_up(recorder, data)
@@ -180,7 +187,16 @@ def command(
     finish(inference_worker, recorder, not_closed, interrupted=fields is not None and stop.is_set())
 
 
-def end_of(session: Callable[[], None], stop: threading.Event) -> SmearscopeError | None:
+def guard_of(settings: Settings, data: Path, choice: ModelChoice, managed: bool, faults: ActiveFaults) -> StartGuard:
+    """Go back to the previous installed bundle where the service did not start with the present one, and say so."""
+    own = managed and choice.bundle is None and settings.model.bundle is None
+    guard = StartGuard(data / bundles.MODELS if own else None, boot_id())
+    if said := guard.begin(lambda bundle: prove(bundle, use_of(settings, choice)), settings.model.require_signature):
+        faults.report(BUNDLE, said)
+    return guard
+
+
+def end_of(session: Callable[[], None], stop: threading.Event, guard: StartGuard) -> SmearscopeError | None:
     """Run `session`; return what ended it, to be said after the summary of what was recorded before."""
     try:
         session()
@@ -188,6 +204,7 @@ def end_of(session: Callable[[], None], stop: threading.Event) -> SmearscopeErro
         stop.set()
     except SmearscopeError as error:
         return error
+    guard.succeeded()
     return None
 
 
