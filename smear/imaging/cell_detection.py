@@ -128,6 +128,9 @@ def _measured(
     # What lies in the mirrored border of a small frame is no cell.
     counted = np.flatnonzero(((centres >= (left, top)) & (centres < (right, bottom))).all(axis=1))
     touches = (corners <= (left, top)).any(axis=1) | (ends >= (right, bottom)).any(axis=1)
+    if frame.outside is not None:
+        beside = cv2.dilate(frame.outside.view(np.uint8), AROUND).view(bool)
+        touches |= np.isin(known, labels[beside])
     weights = np.minimum(areas, FULL_WEIGHT_PX) / FULL_WEIGHT_PX * np.where(touches, EDGE_WEIGHT, 1.0)
     columns = (known, boxes, centres, areas, nuclei / areas, touches, weights)
     rows = list(zip(*(each[counted].tolist() for each in columns), strict=True))

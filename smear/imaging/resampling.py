@@ -23,6 +23,7 @@ class ModelFrame:
     content: tuple[int, int]  # width, height of the frame inside `pixels`
     frame_shape: tuple[int, int]  # height, width of the original frame
     whole_field: bool  # pixel size unknown: taken as one field of the data set, scale bar and all
+    outside: np.ndarray | None = None  # bool (h, w): painted, since it lies outside an eyepiece's field of view
 
     @property
     def resampled(self) -> bool:

@@ -10,6 +10,7 @@ from smear.bundle.manifest import Bundle, InputScale, Role
 from smear.errors import BundleError, ImageError
 from smear.findings import Cell, CellMask, Frame, Scale
 from smear.imaging.cell_detection import DetectedCell, clear_of_scale_bar, find_cells
+from smear.imaging.field_of_view import hide_outside, without_rim
 from smear.imaging.masking import background_of
 from smear.imaging.pixel_size import estimate_pixel_size
 from smear.imaging.resampling import ModelFrame, to_model_scale
@@ -91,14 +92,15 @@ class Pipeline:
         with stopwatch.stage("resample"):
             view = _view_of(frame, manifest.input)
         with stopwatch.stage("segment"):
-            probabilities = segment(view, self.segmenter, manifest.segmenter)
+            probabilities = hide_outside(segment(view, self.segmenter, manifest.segmenter), view)
         with stopwatch.stage("cells"):
             found = find_cells(probabilities, view, frame.pixel_size_um)
             mask = found.borders.in_frame(found.boxes, view)
             background = background_of(view, found.cell)
         with stopwatch.stage("scale"):
             model_um = manifest.input.pixel_size_um
-            red_cells = estimate_pixel_size(frame.image, view, found.cell, model_um)
+            no_red_cell = found.cell if view.outside is None else found.cell | view.outside
+            red_cells = estimate_pixel_size(frame.image, view, no_red_cell, model_um)
         with stopwatch.stage("classify"):
             opinion, visible = None, clear_of_scale_bar(view, found.bodies)
             if visible:
@@ -130,7 +132,7 @@ def _opened(kind: RuntimeKind, bundle: Bundle, role: Role, level: str, threads: 
 
 def _view_of(frame: Frame, facts: InputScale) -> ModelFrame:
     try:
-        return to_model_scale(frame.image, frame.pixel_size_um, facts.pixel_size_um, facts.size)
+        return without_rim(to_model_scale(frame.image, frame.pixel_size_um, facts.pixel_size_um, facts.size))
     except ImageError as error:
         raise ImageError(f"{frame.source}: {error}") from error
 

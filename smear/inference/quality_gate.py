@@ -240,11 +240,18 @@ def measure(
         focus=focus / (known.best_focus or 1.0),
         clipped=clipped,
         brightness=(0.299 * red + 0.587 * green + 0.114 * blue) / 255.0,
-        cell_share=cv2.countNonZero(inside.view(np.uint8)) / inside.size,
+        cell_share=cv2.countNonZero(inside.view(np.uint8)) / _seen(view),
         colour_drift=0.0 if known.background is None else colour_distance(background, np.array(known.background)),
     )
     tint = (max(red, green, blue) - min(red, green, blue)) / max(red, green, blue, 1.0)
     return Measured(quality, focus, tint)
+
+
+def _seen(view: ModelFrame) -> int:
+    """Return how many pixels of the frame, at model scale, show the slide."""
+    if view.outside is None:
+        return view.content[0] * view.content[1]
+    return max(1, int(np.count_nonzero(~content_of(view.outside, view))))
 
 
 def _in_cells(pixels: np.ndarray, cell: np.ndarray, step: int) -> tuple[float, float]:
