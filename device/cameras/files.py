@@ -22,8 +22,12 @@ class FilesCamera:
 
     simulated = False
 
-    def __init__(self, name: CameraName, pixel_size_um: float | None = None) -> None:
+    def __init__(
+        self, name: CameraName, pixel_size_um: float | None = None, size: tuple[int, int] | None = None
+    ) -> None:
         """Find the pictures, or open the video.
+
+        `pixel_size_um` is of pictures of `size` (width, height) where that is given, and of no others.
 
         Raises:
             CameraError: there is no picture or video at this path.
@@ -32,6 +36,7 @@ class FilesCamera:
         self._loop = name.options.get("loop", "0") not in {"0", "no", "false"}
         self._path = Path(name.target)
         self._pixel_size_um = pixel_size_um
+        self._size = size
         self._sequence = 0
         self._video: VideoFile | None = None
         self._pictures: list[Path] = []
@@ -85,7 +90,7 @@ class FilesCamera:
                 raise ImageError(f"{printable(self._path)} is no longer there; put it back and start again") from None
             raise
         self._next += 1
-        return self._frame(picture.image, printable(path), self._pixel_size_um or picture.pixel_size_um)
+        return self._frame(picture.image, printable(path), picture.pixel_size_um)
 
     def _from_video(self, video: VideoFile) -> Frame:
         image = self._next_of(video)
@@ -100,7 +105,7 @@ class FilesCamera:
             image = self._next_of(self._video)
         if image is None:
             raise self._end()
-        return self._frame(image, f"{printable(self._path)}#{self._sequence}", self._pixel_size_um)
+        return self._frame(image, f"{printable(self._path)}#{self._sequence}", None)
 
     def _next_of(self, video: VideoFile) -> np.ndarray | None:
         """Return the next frame; what is damaged is said in the first round and passed over in the others."""
@@ -111,8 +116,9 @@ class FilesCamera:
                 if not self._round_began:
                     raise
 
-    def _frame(self, image: np.ndarray, source: str, pixel_size_um: float | None) -> Frame:
-        frame = Frame(image, source, pixel_size_um, self._sequence, time.monotonic(), time.time())
+    def _frame(self, image: np.ndarray, source: str, own_pixel_size_um: float | None) -> Frame:
+        given = self._pixel_size_um if self._size in (None, (image.shape[1], image.shape[0])) else None
+        frame = Frame(image, source, given or own_pixel_size_um, self._sequence, time.monotonic(), time.time())
         self._sequence += 1
         return frame
 
@@ -149,7 +155,7 @@ KIND = CameraKind(
     help="pictures from disk: one picture, a folder in the order of its names, or a video",
     usage="files:PATH",
     options={"loop": "1: start again at the end"},
-    open=lambda name, request: FilesCamera(name, request.pixel_size_um),
+    open=lambda name, request: FilesCamera(name, request.pixel_size_um, request.size),
     identify=_folder_of,
     steps_by_itself=True,
     live=False,

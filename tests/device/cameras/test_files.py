@@ -205,3 +205,11 @@ def test_what_cannot_be_played_says_so_when_opened(tmp_path: Path, target: str, 
     (tmp_path / "a.txt").write_text("text")
     with pytest.raises(CameraError, match=message):
         open_camera(f"files:{tmp_path / target}" if target else "files:")
+
+
+@pytest.mark.parametrize(("size", "scale"), [((64, 48), 0.1), ((1920, 1080), None), (None, 0.1)])
+def test_a_pixel_size_for_one_size_is_not_that_of_pictures_of_another(
+    tmp_path: Path, size: tuple[int, int] | None, scale: float | None
+) -> None:
+    write_image(tmp_path / "a.png", np.zeros((48, 64, 3), np.uint8))
+    assert open_camera(f"files:{tmp_path}", pixel_size_um=0.1, size=size).read(1).pixel_size_um == scale
