@@ -12,7 +12,7 @@ import pytest
 from smear.images import write_image
 from smear.synthetic import render
 
-LIMIT_MB = 400  # of a board with 1 GB; up to the 48 megapixels that are read at most it is 700
+LIMIT_MB = 400  # of a board with 1 GB; see MemoryHigh of the service for the largest frames
 SHAPE = (3000, 4000)
 
 
