@@ -62,10 +62,13 @@ def prove(bundle: Bundle, use: Use, *, every_level: bool = False, limits: ProofL
         "limits": asdict(bounds),
     }  # fmt: skip
     with tempfile.TemporaryFile() as answer:  # not a pipe: the child's limit on files bounds it
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "smear.inference.proof"], env=_environment(),
-            stdin=subprocess.PIPE, stdout=answer, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "smear.inference.proof"], env=_environment(),
+                stdin=subprocess.PIPE, stdout=answer, stderr=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise _refused(bundle, f"its proof cannot be started ({error.strerror})") from error
         try:
             process.communicate(json.dumps(asked).encode(), timeout=bounds.wall_s)
         except subprocess.TimeoutExpired:

@@ -3,6 +3,7 @@
 import os
 import resource
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -111,3 +112,11 @@ def test_a_bundle_swapped_before_its_proof_is_not_proven(tiny_bundle: Path, tmp_
     manifest.write_text(manifest.read_text().replace('"tiny"', '"other"'))
     with pytest.raises(BundleError, match="changed while it was read"):
         prove(bundle, Use("float32"))
+
+
+def test_where_no_process_can_be_started_the_bundle_is_refused_in_one_line(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(BundleError, match="its proof cannot be started"):
+        prove(load_bundle(tiny_bundle), Use("float32"))
