@@ -1,5 +1,6 @@
 """Turns one training run into one verified bundle: convert, compare, measure, leave out what fails, write, verify."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ from smear.errors import BundleError, ConversionError
 from smear.inference import verification
 from smear.inference.aggregation import MAP_STRIDE
 from smear.inference.runtime import Runtime
+from smear.inference.tflite import open_runtime
 from smear.inference.verification import answer_stride
 
 CORRECTABLE: tuple[tuple[Level, ...], ...] = (("int8",), ("dynamic", "int16x8"))
@@ -47,7 +49,13 @@ def build(run: Run, data: Path, out: Path, options: Options) -> Conversion:
     examples.check_pictures(run, data)
     if options.tflite_python is not None:
         check_tflite_python(options.tflite_python)
-    keras_models = {role: open_keras(run, role) for role in ROLES}
+    kept = run.facts.segmenter.kept is not None
+    if kept and options.onnx:
+        raise ConversionError(f"{run.path}: its segmenter was kept from a bundle, which has no ONNX; leave out --onnx")
+    for level in {BASELINE, *options.levels} if kept else ():
+        run.kept(level)
+    trained: tuple[Role, ...] = ("classifier",) if kept else ROLES
+    keras_models = {role: open_keras(run, role) for role in trained}
     with tempfile.TemporaryDirectory(prefix="smearscope-") as scratch:
         steps = _Steps(run, data, Path(scratch), keras_models, options)
         files = steps.convert()
@@ -130,7 +138,7 @@ class _Steps:
 
     def __init__(self, run: Run, data: Path, work: Path, keras_models: dict[Role, Any], options: Options) -> None:
         self.run, self.data, self.work, self.options = run, data, work, options
-        self.keras_models = keras_models
+        self.keras_models = keras_models  # of the roles that were trained: a kept segmenter has none
         self.other = keras_models["classifier"].output_shape[-1] > len(LABELS)
         self.golden: dict[Role, NDArray[np.uint8]] = dict(
             zip(ROLES, examples.golden_inputs(run.facts.input.size, run.facts.classifier.input_size), strict=True)
@@ -141,8 +149,7 @@ class _Steps:
     def convert(self) -> dict[Role, dict[Level, Path]]:
         """Write every level of both models; float32 first, since its pipeline makes the calibration inputs."""
         files: dict[Role, dict[Level, Path]] = {role: {} for role in ROLES}
-        for role in ROLES:
-            self._convert_role(files, role, self.keras_models[role], (BASELINE,))
+        self._convert_trained(files, (BASELINE,))
         self.baseline = self.write("baseline", files, LevelResults())
         levels = tuple(level for level in self.options.levels if level != BASELINE)
         if any(set(alike) & set(levels) for alike in CORRECTABLE):
@@ -151,9 +158,18 @@ class _Steps:
             rng = np.random.default_rng(self.run.facts.seed)
             cells = self.calibration["classifier"]
             self.calibration["classifier"] = [cells[i] for i in rng.permutation(len(cells))[:CROPS]]
-        for role in ROLES:
-            self._convert_role(files, role, self.keras_models[role], levels)
+        self._convert_trained(files, levels)
         return files
+
+    def _convert_trained(self, files: dict[Role, dict[Level, Path]], levels: tuple[Level, ...]) -> None:
+        """Write `levels` of both models; those of a segmenter that was kept are copied."""
+        for role in ROLES:
+            if role in self.keras_models:
+                self._convert_role(files, role, self.keras_models[role], levels)
+                continue
+            for level in levels:  # a copy, as whatever is converted may be replaced
+                files[role][level] = self.work / f"{role}.{level}.tflite"
+                shutil.copyfile(self.run.kept(level), files[role][level])
 
     def _convert_role(
         self, files: dict[Role, dict[Level, Path]], role: Role, model: Any, levels: tuple[Level, ...]
@@ -180,7 +196,9 @@ class _Steps:
         """Measure every level; a quantized one that loses too much is corrected and measured once more."""
         assert self.baseline is not None
         evaluator = LevelEvaluator(self.run, self.data, self.baseline, self.options)
-        keras: dict[Role, Runtime] = {role: KerasRuntime(self.keras_models[role]) for role in ROLES}
+        keras: dict[Role, Runtime] = {role: KerasRuntime(model) for role, model in self.keras_models.items()}
+        if "segmenter" not in keras:
+            keras["segmenter"] = open_runtime(self.run.kept(BASELINE), self.options.runtimes[0])
         bundle = self.write("converted", files, LevelResults())
         results = evaluator.evaluate(self.options.levels, bundle, files, keras, onnx)
         corrected = self._correct(files, results)
@@ -189,7 +207,7 @@ class _Steps:
             newer = evaluator.evaluate(tuple(corrected), bundle, files, keras, {})
             if "int8" in corrected and self.options.finetune_steps:
                 fields = Figure(value=self._finetune_fields, split=TRAIN, n=self._finetune_fields)
-                for role in ROLES:
+                for role in self.keras_models:
                     newer.figures[role]["int8"]["finetuned_fields"] = fields
             results.replace(newer, corrected)
             results.notes += corrected.values()
@@ -219,7 +237,7 @@ class _Steps:
         steps, inputs = self.options.finetune_steps, self.calibration
         if steps:
             inputs = {role: found.tensors for role, found in self._training_inputs(self._finetune_fields).items()}
-        for role in ROLES:
+        for role in self.keras_models:
             self.options.report(f"fine-tuning the {role} for int8: {steps} steps on {len(inputs[role])} inputs")
             pictures = np.round(np.concatenate(inputs[role]) * 255.0).astype(np.uint8)
             tuned = finetune(self.keras_models[role], self.calibration[role], pictures, self.run.facts.seed, steps)
@@ -229,7 +247,7 @@ class _Steps:
 
     def _correct_biases(self, files: dict[Role, dict[Level, Path]], levels: tuple[Level, ...]) -> str:
         """Replace `levels` of both models by those of weights with corrected biases; return what was done."""
-        for role in ROLES:
+        for role in self.keras_models:
             corrected = with_corrected_biases(self.keras_models[role], self.calibration[role])
             self._convert_role(files, role, corrected, levels)
         return "has its biases corrected"

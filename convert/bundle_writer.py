@@ -3,6 +3,7 @@
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from convert.reporting import model_card
 from convert.results import LevelResults, ModelFiles
@@ -18,7 +19,7 @@ from smear.bundle.manifest import (
     load_bundle,
     write_manifest,
 )
-from smear.bundle.training_run import Run
+from smear.bundle.training_run import Run, TrainedSegmenter
 from smear.classes import LABELS
 from smear.inference.verification import GOLDEN
 from smear.revision import git_revision
@@ -67,12 +68,16 @@ def _manifest(run: Run, folder: Path, name: str, files: ModelFiles, other: bool,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         labels=LABELS,
         input=facts.input,
-        segmenter=Segmenter(levels=entries("segmenter"), **dict(facts.segmenter)),
+        segmenter=Segmenter(levels=entries("segmenter"), **_without_kept(facts.segmenter)),
         classifier=Classifier(levels=entries("classifier"), other=other, **dict(facts.classifier)),
         training_data=facts.training_data,
         git_revision=git_revision(),
         left_out=results.left_out,
     )
+
+
+def _without_kept(segmenter: TrainedSegmenter) -> dict[str, Any]:
+    return {name: value for name, value in segmenter if name != "kept"}
 
 
 def replace_bundle(folder: Path, out: Path) -> None:

@@ -158,7 +158,7 @@ class LevelEvaluator:
             if (one.role, one.level, one.runtime) == (role, level, self.options.runtimes[0]) and not one.fault:
                 for name in ("agreement", "max_difference", "mean_difference"):
                     found[name] = Figure(value=getattr(one, name), split=VALIDATION, n=one.n)
-        if level in CALIBRATED:
+        if level in CALIBRATED and not (role == "segmenter" and self.run.facts.segmenter.kept):
             count = min(self.options.representative, len(self.run.facts.train_images))
             found["representative_fields"] = Figure(value=count, split=TRAIN, n=count)
         return found

@@ -7,18 +7,28 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator
 
-from smear.bundle.manifest import Figure, InputScale, Shown, TrainingData
-from smear.bundle.ranges import Density, Edge, Probability, Temperature
+from smear.bundle.files import sha256_of
+from smear.bundle.levels import Level
+from smear.bundle.manifest import Figure, InputScale, ModelFile, Shown, TrainingData
+from smear.bundle.ranges import Density, Edge, Probability, Sha256, Temperature
 from smear.classes import LABELS
 from smear.errors import ConversionError
 from smear.images import write_atomic
 
 RUN_FILE = "run.json"
+KEPT = "segmenter"  # folder of the files of a segmenter that was kept
 MODEL_FILES = {"segmenter": "segmenter.keras", "classifier": "classifier.keras"}
 
 
 class _Facts(BaseModel):  # other versions may note more
     model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+
+
+class KeptSegmenter(_Facts):
+    """A segmenter that was taken over from a bundle: its converted files lie in `KEPT`, in the folder of the run."""
+
+    bundle_sha256: Sha256  # of the bundle it came from
+    levels: dict[Level, ModelFile]
 
 
 class TrainedSegmenter(_Facts):
@@ -27,6 +37,7 @@ class TrainedSegmenter(_Facts):
     name: str
     output: Literal["logits", "probabilities"]
     figures: dict[str, Figure] = {}
+    kept: KeptSegmenter | None = None  # None: it was trained in this run
 
 
 class TrainedClassifier(_Facts):
@@ -109,6 +120,20 @@ class Run:
         """Return the path of the Keras model for `role`."""
         return self.path / MODEL_FILES[role]
 
+    def kept(self, level: Level) -> Path:
+        """Return the path of the kept segmenter at `level`.
+
+        Raises:
+            ConversionError: the bundle that it was taken from lacks that level.
+        """
+        known = self.facts.segmenter.kept
+        if known is None or level not in known.levels:
+            have = ", ".join(known.levels) if known else "none"
+            raise ConversionError(
+                f"{self.path}: the segmenter was kept from a bundle, which has no level {level}; give --levels {have}"
+            )
+        return self.path / KEPT / known.levels[level].file
+
 
 def write_run(folder: Path, facts: RunFile) -> None:
     """Write `facts` to `folder`/run.json, whole or not at all; the two Keras models lie beside it."""
@@ -148,9 +173,14 @@ def read_run(path: Path) -> Run:
         raise ConversionError(
             f"{path / RUN_FILE}: {min(shared)} is in both parts; figures on it would prove nothing: split again"
         )
-    for name in MODEL_FILES.values():
-        if not (path / name).is_file():
+    kept = facts.segmenter.kept
+    for role, name in MODEL_FILES.items():
+        if not (path / name).is_file() and (role != "segmenter" or kept is None):
             raise ConversionError(f"{path}: no {name}; let the training run finish first")
+    for entry in kept.levels.values() if kept else ():
+        file = path / KEPT / entry.file
+        if not file.is_file() or sha256_of(file) != entry.sha256:
+            raise ConversionError(f"{file}: missing or changed; run 'smearscope train classifier' again")
     return Run(path, facts)
 
 

@@ -19,7 +19,21 @@ EPOCHS = ", ".join(f"{spec.epochs} for {spec.name}" for spec in classifiers() if
 @options.split
 @options.audit
 @options.fold
-@click.option("--out", type=PATH, required=True, help="Folder of the run, which holds its segmenter.")
+@click.option(
+    "--out", type=PATH, required=True, help="Folder of the run, which holds its segmenter unless one is kept."
+)
+@click.option(
+    "--segmenter-from",
+    type=options.EXISTING,
+    metavar="BUNDLE",
+    help="Keep the segmenter of this bundle: no masks and no segmenter run are needed.",
+)
+@click.option(
+    "--foreign-cells/--no-foreign-cells",
+    default=True,
+    show_default=True,
+    help="Cells of other laboratories, below DATA/wbc_masks, teach what is none of the classes.",
+)
 @click.option(
     "--model",
     type=click.Choice([spec.name for spec in classifiers()]),

@@ -129,7 +129,8 @@ class Variation:
 class MaskedFieldBatches(RandomBatches):
     """Class-balanced batches of augmented fields: x float32 (n, 224, 224, 3) in 0..1, y int32 (n,).
 
-    `others` are masked pictures of no cell of the four classes, `synthetic` rendered fields.
+    `others` are masked pictures of no cell of the four classes, `synthetic` rendered fields. Without `others`, what
+    belongs to no class is made from the fields alone.
     """
 
     def __init__(
@@ -155,7 +156,7 @@ class MaskedFieldBatches(RandomBatches):
 
     def _one(self, rng: np.random.Generator) -> tuple[Pixels, int]:
         kind = rng.random()
-        if kind < OTHER_SHARE and self.others:
+        if kind < OTHER_SHARE:
             return self._negative(rng), len(LABELS)
         if kind < OTHER_SHARE + SYNTHETIC_SHARE and self.synthetic:
             picked = self.synthetic[int(rng.integers(len(self.synthetic)))]
@@ -167,7 +168,7 @@ class MaskedFieldBatches(RandomBatches):
 
     def _negative(self, rng: np.random.Generator) -> Pixels:
         """Return normal leukocytes of another laboratory, or a field whose cells were made into something else."""
-        if rng.random() < 0.5:
+        if self.others and rng.random() < 0.5:
             picked = self.others[int(rng.integers(len(self.others)))]
             image, codes = augmentation.random_crop(picked.image, picked.codes, rng, FIELD_SIZE, picked.zoom)
             return with_mask(image, codes != BG)

@@ -21,6 +21,9 @@ from train.data.batches import RandomBatches
 BG, CYTO, NUC, CELL, IGNORE = 0, 1, 2, 3, 255
 """Codes of a target. CELL: leukocyte whose nucleus was not outlined. IGNORE: counts in no loss and no score."""
 
+FOREIGN = "wbc_masks"
+"""Folder of the public data sets with masks of white cells, below the root of the training data."""
+
 PIXEL_SIZE_UM = {
     # estimated from red cells (7.2 um) where there are any, else from neutrophils (12 um)
     "zheng_dataset1": 0.18,
@@ -49,9 +52,11 @@ def foreign_masks(root: Path, source: str, held_out: bool) -> list[MaskedImage]:
     """Return the pictures of `root`/wbc_masks/`source`: the held-out fifth, or the others.
 
     Raises:
-        DatasetError: a picture has no mask, or cannot be read.
+        DatasetError: there are none, a picture has no mask, or cannot be read.
     """
-    folder = root / "wbc_masks" / source
+    folder = root / FOREIGN / source
+    if not (folder / "images").is_dir():
+        raise DatasetError(f"{folder}: no such folder with images and masks; copy the public masks there")
     found = []
     for index, path in enumerate(sorted((folder / "images").iterdir())):
         if (index % HELD_OUT_EVERY == 0) != held_out:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import keras
 import numpy as np
@@ -21,8 +21,9 @@ from smear.revision import git_revision
 from train.data.crops import Crops, Segment, cut_cells, joined
 from train.data.dataset import Record
 from train.data.masked_fields import STAIN, MaskedFields, mask_field, normalize_stains
-from train.data.masks import PIXEL_SIZE_UM, foreign_masks, synthetic_masks
+from train.data.masks import FOREIGN, PIXEL_SIZE_UM, foreign_masks, synthetic_masks
 from train.data.negatives import foreign_cells, synthetic_negatives
+from train.data.sources import require_foreign
 from train.data.splits import Fold, SplitData, load_split_data
 from train.data.whole_fields import whole_field
 from train.evaluation.colour_forest import ForestScore, background_score
@@ -36,13 +37,14 @@ from train.fitting.classifier import (
     score_fields,
     score_masked,
 )
+from train.fitting.kept_segmenter import keep_segmenter
 from train.fitting.settings import ClassifierSettings
 from train.networks.registry import NETWORKS, NetworkSpec
 from train.networks.segmentation import gives_probabilities, segment_with
 
 SYNTHETIC, SYNTHETIC_SEED = 240, 20_000  # rendered fields among the training fields
 StoredT = TypeVar("StoredT", MaskedFields, Crops)
-SOURCES_OF_CELLS = ("wbc_masks",)  # folder of the foreign cells that classifiers of cells train on besides
+SOURCES_OF_CELLS = (FOREIGN,)  # folder of the foreign cells that classifiers of cells train on besides
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +79,18 @@ def run(settings: ClassifierSettings) -> ClassifierRun:
     """Fit, calibrate and score a classifier; save it and run.json in the folder of the run.
 
     Raises:
-        TrainingError: the folder holds no segmenter, or the network or a setting of it is not known.
+        DatasetError: cells of other laboratories are asked for and not there.
+        TrainingError: there is no segmenter, or the network or a setting of it is not known.
     """
     out, spec = settings.out, NETWORKS.find(settings.model)
     if spec.task != "classification":
         raise TrainingError(f"network {spec.name} is for {spec.task}; choose one for classification")
-    if not (out / MODEL_FILES["segmenter"]).exists():
-        raise TrainingError(
-            f"{out}: no {MODEL_FILES['segmenter']}; run 'smearscope train segmenter' with the same --out first"
-        )
-    segmenter = keras.models.load_model(out / MODEL_FILES["segmenter"], compile=False)
+    if settings.foreign_cells and spec.shown != "field":
+        require_foreign(settings.data)
+    segment, segmenter = _segmenter(settings)
     data = load_split_data(settings.data, settings.fields, settings.split, settings.audit)
     job = _Job(settings, spec, data, data.fold(settings.fold), settings.epochs or spec.epochs)
-    fitted = _FIT[spec.shown](job, segment_with(segmenter))
+    fitted = _FIT[spec.shown](job, segment)
     fitted.model.save(out / MODEL_FILES["classifier"])
     calibration = calibrate(fitted.validation.logits, fitted.validation.truth, fitted.validation.ood_scores)
     background = background_score(data.fields, job.fold, settings.seed)
@@ -100,13 +101,29 @@ def run(settings: ClassifierSettings) -> ClassifierRun:
     return ClassifierRun(data.split.name, figures, background)
 
 
+def _segmenter(settings: ClassifierSettings) -> tuple[Segment, TrainedSegmenter]:
+    """Return the segmenter that cuts the cells, and what run.json says of it."""
+    if settings.segmenter_from is not None:
+        return keep_segmenter(settings.segmenter_from, settings.out)
+    path = settings.out / MODEL_FILES["segmenter"]
+    if not path.exists():
+        raise TrainingError(
+            f"{settings.out}: no {path.name}; run 'smearscope train segmenter' with the same --out first, "
+            "or keep the one of a bundle: --segmenter-from BUNDLE"
+        )
+    model = keras.models.load_model(path, compile=False)
+    output: Literal["logits", "probabilities"] = "probabilities" if gives_probabilities(model) else "logits"
+    return segment_with(model), TrainedSegmenter(name=model.name, output=output)
+
+
 def _fit_masked(job: _Job, segment: Segment) -> _Fitted:
     settings, fold = job.settings, job.fold
     # The file is called "levelled" in runs of every version, so that --resume finds what they hold.
     own = _stored(
         settings.out / "levelled.npz", settings.resume, MaskedFields.load, lambda: mask_fields(_records(job), segment)
     )
-    foreign = [one for source in PIXEL_SIZE_UM for one in foreign_masks(settings.data, source, held_out=False)]
+    sources = PIXEL_SIZE_UM if settings.foreign_cells else ()
+    foreign = [one for source in sources for one in foreign_masks(settings.data, source, held_out=False)]
     others, synthetic = normalize_stains(foreign), normalize_stains(synthetic_masks(SYNTHETIC, SYNTHETIC_SEED))
     model = fit_masked(
         job.create, own.of(set(fold.train)), others, synthetic, settings.out / "classifier",
@@ -126,7 +143,8 @@ def _fit_cells(job: _Job, segment: Segment) -> _Fitted:
     settings, fold = job.settings, job.fold
     crops = _stored(settings.out / "crops.npz", settings.resume, Crops.load, lambda: cut_fields(_records(job), segment))
     own = crops.of(set(fold.train))
-    cells = joined([own, foreign_cells(settings.data, segment), synthetic_negatives(own, settings.seed)])
+    foreign = [foreign_cells(settings.data, segment)] if settings.foreign_cells else []
+    cells = joined([own, *foreign, synthetic_negatives(own, settings.seed)])
     model = fit_cells(
         job.create, cells, settings.out / "classifier", seed=settings.seed, epochs=job.epochs, resume=settings.resume
     )
@@ -211,17 +229,19 @@ def figures_of(
 
 
 def _facts(
-    job: _Job, segmenter: keras.Model, classifier: keras.Model, calibration: Calibration, figures: dict[str, Figure]
+    job: _Job,
+    segmenter: TrainedSegmenter,
+    classifier: keras.Model,
+    calibration: Calibration,
+    figures: dict[str, Figure],
 ) -> RunFile:
     settings, spec, fold = job.settings, job.spec, job.fold
     with_other = spec.shown != "field"
     refitted = spec.shown == "cells" and settings.refit_epochs > 0
     trained_on = (*fold.train, *fold.validation) if refitted else fold.train
-    sources = (settings.fields, *(SOURCES_OF_CELLS if with_other else ()))
+    sources = (settings.fields, *(SOURCES_OF_CELLS if with_other and settings.foreign_cells else ()))
     return RunFile(
-        segmenter=TrainedSegmenter(
-            name=segmenter.name, output="probabilities" if gives_probabilities(segmenter) else "logits"
-        ),
+        segmenter=segmenter,
         classifier=TrainedClassifier(
             name=spec.name,
             shown=spec.shown,

@@ -13,6 +13,7 @@ from smear.bundle.manifest import Figure
 from smear.bundle.training_run import MODEL_FILES
 from smear.metrics import bootstrap_interval
 from train.data.masks import PIXEL_SIZE_UM, MaskedImage, foreign_masks, hand_drawn_masks
+from train.data.sources import require_for_segmenter
 from train.evaluation.segmenter_scores import Score, score
 from train.fitting.mask_pools import folds
 from train.fitting.segmenter import fit_rough, fit_self_trained
@@ -26,7 +27,11 @@ def run(settings: SegmenterSettings) -> dict[str, Figure]:
     """Fit the segmenter, save it in the folder of the run, and return its figures, which are also written there.
 
     With `resume`, a fold that has been scored and a model that has been fitted are kept.
+
+    Raises:
+        DatasetError: fields or masks are missing.
     """
+    require_for_segmenter(settings.data)
     out = settings.out
     rough = out / "rough" / "model.keras"
     if not rough.exists():

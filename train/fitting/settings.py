@@ -37,6 +37,8 @@ class ClassifierSettings:
     audit: Path | None = None
     fold: int = 0
     out: Path  # folder of the run, which holds its segmenter
+    segmenter_from: Path | None = None  # bundle whose segmenter is kept; None: the one in `out`
+    foreign_cells: bool = True  # cells of other laboratories teach what is none of the classes
     model: str = "smearnet"
     network: Mapping[str, object] = field(default_factory=dict)  # settings of the network other than its defaults
     epochs: int | None = None  # None: those of the network

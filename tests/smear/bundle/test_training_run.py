@@ -1,4 +1,5 @@
 import copy
+import hashlib
 import json
 
 import pytest
@@ -70,6 +71,31 @@ def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
 
     with pytest.raises(ConversionError, match=name.replace(".", r"\.")):
+        read_run(folder)
+
+
+def keep_segmenter(folder, data=b"TFL3"):
+    (folder / "segmenter").mkdir()
+    (folder / "segmenter/segmenter.float32.tflite").write_bytes(data)
+    (folder / "segmenter.keras").unlink()
+    entry = {"file": "segmenter.float32.tflite", "sha256": hashlib.sha256(b"TFL3").hexdigest(), "bytes": 4}
+    kept = {"bundle_sha256": "0" * 64, "levels": {"float32": entry}}
+    rewrite(folder, lambda f: f["segmenter"].update(kept=kept))
+
+
+def test_a_run_that_kept_a_segmenter_needs_no_keras_model_of_it(folder):
+    keep_segmenter(folder)
+
+    run = read_run(folder)
+    assert run.kept("float32") == folder / "segmenter/segmenter.float32.tflite"
+    with pytest.raises(ConversionError, match="no level int8; give --levels float32"):
+        run.kept("int8")
+
+
+def test_a_kept_segmenter_that_was_changed_is_named(folder):
+    keep_segmenter(folder, b"other")
+
+    with pytest.raises(ConversionError, match=r"segmenter\.float32\.tflite: missing or changed"):
         read_run(folder)
 
 
