@@ -1,1 +1,1 @@
-"""From a picture to cells: resampling, tiling, stain normalisation, watershed, contours."""
+"""Image processing from a picture to its cells: resampling, tiling, stain normalisation, watershed, contours."""

@@ -1,33 +1,34 @@
-"""From probabilities to leukocytes: mask, touching cells parted, and each cell measured.
+"""From the segmenter's probabilities to leukocytes: touching cells split, each cell measured.
 
-Cells are found on the grid that the segmenter answers on, one place for each pixel at model scale or for each `stride`
-of them, and measured at model scale.
-Training cuts its cells with this file and so does the device, so that a classifier meets what it learnt from.
+Cells are found on the segmenter's grid, one point per `stride` pixels each way, and measured at model scale.
+Training cuts out its cells with this module and so does the device, so the classifier sees the same input in both.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from smear.findings import Cell, CellMask
-from smear.imaging.contours import AROUND, CellContours, log_odds
+from smear.imaging.contours import NEIGHBOURS, CellContours, log_odds
 from smear.imaging.masking import scale_bar_box
 from smear.imaging.resampling import ModelFrame, stride_of
 from smear.imaging.stain_normalization import fill_holes
 from smear.imaging.watershed import MIN_CELL_PX, split_touching_cells
 
 CHAIN_TO_CURVE = math.pi / 8 * (1 + math.sqrt(2))  # a chain of pixels is longer than its smooth curve (Kulpa 1977)
-EDGE_WEIGHT = 0.4  # weight of a cell cut by the frame: half of it is not seen
-FULL_WEIGHT_PX = 500  # area from which a cell has full weight: larger ones are often two that were not parted
+EDGE_WEIGHT = 0.4  # weight of a cell cut by the frame's edge, about half of which is not seen
+FULL_WEIGHT_PX = 500  # area from which a cell has full weight: larger ones are often two that were not split
 
 
 def smallest_contour_area(stride: int) -> float:
-    """Return the area within the contour of a round body of about `MIN_CELL_PX`, in places of a grid.
+    """Return the area within the contour of a round cell of about `MIN_CELL_PX`, in grid points.
 
-    A contour runs through the middles of places, so that half a place is lost all round.
+    A contour runs through the centres of grid points, so half a point is lost all round.
     """
     radius = (0.5 + math.sqrt(0.25 + (MIN_CELL_PX - 1) / math.pi)) / stride
     return round(math.pi * (radius * radius - radius) + 1, 3)
@@ -47,141 +48,149 @@ class DetectedCell:
 class Detection:
     """The cells of one field."""
 
-    cell: np.ndarray  # bool (h, w) at model scale: what belongs to any cell
-    labels: np.ndarray  # uint16 (h, w) at model scale, 0 for ground
-    bodies: list[DetectedCell]
-    boxes: np.ndarray  # int (n, 4) of x, y, width and height at model scale of all labels, measured or not
-    borders: CellContours
+    cell: NDArray[np.bool_]  # (h, w) at model scale: pixels of any cell
+    labels: NDArray[np.uint16]  # (h, w) at model scale: 0 for background, 1 to n for cells
+    cells: list[DetectedCell]
+    boxes: NDArray[np.intp]  # (n, 4) of x, y, width and height at model scale of all labels, measured or not
+    contours: CellContours
 
 
-def find_cells(probabilities: np.ndarray, frame: ModelFrame, pixel_size_um: float | None = None) -> Detection:
-    """Find and measure the cells in the segmenter's float (h, w, 3), one place for each `stride_of` pixels."""
+def find_cells(probabilities: NDArray[np.float32], frame: ModelFrame, pixel_size_um: float | None = None) -> Detection:
+    """Find and measure the cells in the segmenter's answer.
+
+    `probabilities` is float (h, w, 3) of background, cytoplasm and nucleus, one point per `stride_of` pixels each way.
+    """
     stride = stride_of(probabilities, frame)
-    body = fill_holes(probabilities[..., 0] < 0.5, smallest_contour_area(stride))
-    names = split_touching_cells(body, log_odds(probabilities[..., 0]), stride)
-    on_grid = names > 0
-    # Where a sliver was removed from between cells a hole may be left, which the mask shows filled.
-    filled = on_grid if np.array_equal(on_grid, body) else fill_holes(on_grid)
-    borders = CellContours.of(probabilities, filled, between=stride > 1 or frame.resampled)
+    filled = fill_holes(probabilities[..., 0] < 0.5, smallest_contour_area(stride))
+    grid_labels = split_touching_cells(filled, log_odds(probabilities[..., 0]), stride)
+    cell = grid_labels > 0
+    # A sliver removed between cells may leave a hole, which the mask shows filled.
+    outlined = cell if np.array_equal(cell, filled) else fill_holes(cell)
+    contours = CellContours.of(probabilities, outlined, between=stride > 1 or frame.resampled)
     if stride == 1:
-        pixels_of_cells, labels = CellPixels.of(names, probabilities[..., 2] >= probabilities[..., 1]), names
+        labels = grid_labels
+        pixels = CellPixels.of(labels, probabilities[..., 2] >= probabilities[..., 1])
     else:
         height, width = frame.pixels.shape[:2]
-        pixels_of_cells = _between_places(borders, names, stride).within(height, width)
+        pixels = _refine(contours, grid_labels, stride).within(height, width)
         labels = np.zeros((height, width), np.uint16)
-        labels[pixels_of_cells.rows, pixels_of_cells.columns] = pixels_of_cells.names
-    boxes, bodies = _measured(labels, pixels_of_cells, frame, pixel_size_um)
-    return Detection(labels > 0, labels, bodies, boxes, borders)
+        labels[pixels.rows, pixels.columns] = pixels.labels
+    boxes, cells = _measure(labels, pixels, frame, pixel_size_um)
+    return Detection(labels > 0, labels, cells, boxes, contours)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CellPixels:
     """All pixels of cells at model scale."""
 
-    columns: np.ndarray  # int (n,)
-    rows: np.ndarray
-    names: np.ndarray  # the label of each
-    nuclear: np.ndarray  # bool (n,)
+    columns: NDArray[np.intp]  # (n,)
+    rows: NDArray[np.intp]  # (n,)
+    labels: NDArray[np.uint16]  # (n,): the label of each pixel
+    nucleus: NDArray[np.bool_]  # (n,)
 
     @staticmethod
-    def of(labels: np.ndarray, nucleus: np.ndarray) -> "CellPixels":
-        """Return those of a label map; `nucleus` is bool (h, w)."""
+    def of(labels: NDArray[np.uint16], nucleus: NDArray[np.bool_]) -> "CellPixels":
+        """Return those of a label map (h, w); `nucleus` is bool (h, w)."""
         rows, columns = np.nonzero(labels)
         return CellPixels(columns, rows, labels[rows, columns], nucleus[rows, columns])
 
     def within(self, height: int, width: int) -> "CellPixels":
-        """Return those that lie in a picture of this size, over which a coarse grid may hang."""
+        """Return those inside a picture of this size, beyond which a coarse grid may extend."""
         inside = (self.rows < height) & (self.columns < width)
         if inside.all():
             return self
-        return CellPixels(self.columns[inside], self.rows[inside], self.names[inside], self.nuclear[inside])
+        return CellPixels(self.columns[inside], self.rows[inside], self.labels[inside], self.nucleus[inside])
 
 
-def _between_places(borders: CellContours, names: np.ndarray, stride: int) -> CellPixels:
-    """Return the pixels of cells, each with the label in uint16 `names`, on the grid, that is nearest."""
-    own = np.take(names, borders.near)
-    own = np.where(own > 0, own, np.take(cv2.dilate(names, AROUND), borders.near))
-    inside = np.flatnonzero((borders.finer(stride) < 0) & (own > 0)[:, np.newaxis])
-    which, part = np.divmod(inside, stride**2)
-    rows, columns = np.divmod(np.take(borders.near, which), names.shape[1])
-    down, right = np.divmod(part, stride)
-    nuclear = np.take(borders.lean, borders.near) >= 0
-    return CellPixels(columns * stride + right, rows * stride + down, np.take(own, which), np.take(nuclear, which))
+def _refine(contours: CellContours, grid_labels: NDArray[np.uint16], stride: int) -> CellPixels:
+    """Return the pixels of cells at model scale, each with the nearest label on the grid."""
+    near = contours.near_cells
+    nearest = np.take(grid_labels, near)
+    neighbouring = np.asarray(cv2.dilate(grid_labels, NEIGHBOURS), np.uint16)
+    nearest = np.where(nearest > 0, nearest, np.take(neighbouring, near))
+    inside = np.flatnonzero((contours.finer(stride) < 0) & (nearest > 0)[:, np.newaxis])
+    point, pixel = np.divmod(inside, stride**2)
+    rows, columns = np.divmod(np.take(near, point), grid_labels.shape[1])
+    y, x = np.divmod(pixel, stride)
+    nucleus = np.take(contours.nucleus, near) >= 0
+    return CellPixels(columns * stride + x, rows * stride + y, np.take(nearest, point), np.take(nucleus, point))
 
 
-def measure(labels: np.ndarray, mask: CellMask, frame: ModelFrame, pixel_size_um: float | None) -> list[DetectedCell]:
-    """Measure every cell of a label map at model scale; lengths are turned into pixels of the original frame."""
-    return _measured(labels, CellPixels.of(labels, mask.nucleus), frame, pixel_size_um)[1]
+def measure(
+    labels: NDArray[np.uint16], mask: CellMask, frame: ModelFrame, pixel_size_um: float | None
+) -> list[DetectedCell]:
+    """Measure every cell of a label map at model scale; lengths are converted to pixels of the original frame."""
+    return _measure(labels, CellPixels.of(labels, mask.nucleus), frame, pixel_size_um)[1]
 
 
-def _measured(
-    labels: np.ndarray, pixels_of_cells: CellPixels, frame: ModelFrame, pixel_size_um: float | None
-) -> tuple[np.ndarray, list[DetectedCell]]:
-    """Return the boxes of all labels, and the bodies of those that lie in the frame."""
-    if not len(pixels_of_cells.names):
+def _measure(
+    labels: NDArray[np.uint16], pixels: CellPixels, frame: ModelFrame, pixel_size_um: float | None
+) -> tuple[NDArray[np.intp], list[DetectedCell]]:
+    """Return the boxes of all labels, and the cells that lie in the frame."""
+    if not len(pixels.labels):
         return np.zeros((0, 4), int), []
-    known, boxes, areas, sums, nuclei = _sums_by_name(pixels_of_cells)
+    present, boxes, areas, sums, nucleus_areas = _sums_by_label(pixels)
     corners, ends = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
     centres = sums / areas[:, np.newaxis]
     left, top = frame.offset
     right, bottom = left + frame.content[0], top + frame.content[1]
     # What lies in the mirrored border of a small frame is no cell.
-    counted = np.flatnonzero(((centres >= (left, top)) & (centres < (right, bottom))).all(axis=1))
-    touches = (corners <= (left, top)).any(axis=1) | (ends >= (right, bottom)).any(axis=1)
+    in_content = np.flatnonzero(((centres >= (left, top)) & (centres < (right, bottom))).all(axis=1))
+    cut = (corners <= (left, top)).any(axis=1) | (ends >= (right, bottom)).any(axis=1)
     if frame.outside is not None:
-        beside = cv2.dilate(frame.outside.view(np.uint8), AROUND).view(bool)
-        touches |= np.isin(known, labels[beside])
-    weights = np.minimum(areas, FULL_WEIGHT_PX) / FULL_WEIGHT_PX * np.where(touches, EDGE_WEIGHT, 1.0)
-    columns = (known, boxes, centres, areas, nuclei / areas, touches, weights)
-    rows = list(zip(*(each[counted].tolist() for each in columns), strict=True))
-    outlines = [_outline(labels, name, box) for name, box, *_ in rows]
-    bodies, in_frame = [], frame.to_frame(centres[counted]).tolist()
-    for row, place, outline, contour in zip(rows, in_frame, outlines, _in_frame(outlines, frame), strict=True):
-        _, (x, y, width, height), centre, area, nc_ratio, cut, weight = row
-        cell = _cell(outline, contour, place, float(area), nc_ratio, cut, frame, pixel_size_um)
-        bodies.append(DetectedCell(tuple(centre), (slice(y, y + height), slice(x, x + width)), weight, cell))
-    return boxes, bodies
+        beside_rim = cv2.dilate(frame.outside.view(np.uint8), NEIGHBOURS).view(bool)
+        cut |= np.isin(present, labels[beside_rim])
+    weights = np.minimum(areas, FULL_WEIGHT_PX) / FULL_WEIGHT_PX * np.where(cut, EDGE_WEIGHT, 1.0)
+    columns = (present, boxes, centres, areas, nucleus_areas / areas, cut, weights)
+    rows = list(zip(*(each[in_content].tolist() for each in columns), strict=True))
+    outlines = [_outline(labels, label, box) for label, box, *_ in rows]
+    cells, centroids = [], frame.to_frame(centres[in_content]).tolist()
+    for row, centroid, outline, contour in zip(rows, centroids, outlines, _in_frame(outlines, frame), strict=True):
+        _, (x, y, width, height), centre, area, nc_ratio, touches_edge, weight = row
+        cell = _cell(outline, contour, centroid, float(area), nc_ratio, touches_edge, frame, pixel_size_um)
+        cells.append(DetectedCell(tuple(centre), (slice(y, y + height), slice(x, x + width)), weight, cell))
+    return boxes, cells
 
 
-def _sums_by_name(pixels_of_cells: CellPixels) -> tuple[np.ndarray, ...]:
-    """Return the names that occur, and of each its box, its area, its sums of x and y, and the area of its nucleus."""
-    order = np.argsort(pixels_of_cells.names, kind="stable")  # one sort instead of as many scans as there are names
-    names = pixels_of_cells.names[order]
-    starts = np.flatnonzero(np.diff(names, prepend=np.zeros(1, names.dtype)))
-    x, y = pixels_of_cells.columns[order], pixels_of_cells.rows[order]
-    ends = np.append(starts[1:], len(names))
+def _sums_by_label(pixels: CellPixels) -> tuple[NDArray[Any], ...]:
+    """Return the labels present, and of each its box, area, sums of x and y, and nucleus area."""
+    order = np.argsort(pixels.labels, kind="stable")  # one sort instead of one scan per label
+    labels = pixels.labels[order]
+    starts = np.flatnonzero(np.diff(labels, prepend=np.zeros(1, labels.dtype)))
+    x, y = pixels.columns[order], pixels.rows[order]
+    ends = np.append(starts[1:], len(labels))
     low = np.stack([np.minimum.reduceat(each, starts) for each in (x, y)], axis=1)
     high = np.stack([np.maximum.reduceat(each, starts) for each in (x, y)], axis=1)
     sums = np.stack([np.add.reduceat(each, starts, dtype=np.int64) for each in (x, y)], axis=1)
-    nuclei = np.add.reduceat(pixels_of_cells.nuclear[order], starts, dtype=np.int64)
-    return names[starts], np.concatenate([low, high - low + 1], axis=1), ends - starts, sums, nuclei
+    nucleus_areas = np.add.reduceat(pixels.nucleus[order], starts, dtype=np.int64)
+    return labels[starts], np.concatenate([low, high - low + 1], axis=1), ends - starts, sums, nucleus_areas
 
 
-def _outline(labels: np.ndarray, name: int, box: list[int]) -> np.ndarray:
+def _outline(labels: NDArray[np.uint16], label: int, box: list[int]) -> NDArray[np.int32]:
     """Return the outer contour of one label, int32 (n, 2) of x, y."""
     x, y, width, height = box
-    body = (labels[y : y + height, x : x + width] == name).view(np.uint8)
-    contours, _ = cv2.findContours(body, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(x, y))
-    return np.asarray(contours[0] if len(contours) == 1 else max(contours, key=len))[:, 0]
+    inside = (labels[y : y + height, x : x + width] == label).view(np.uint8)
+    contours, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(x, y))
+    return np.asarray(contours[0] if len(contours) == 1 else max(contours, key=len), np.int32)[:, 0]
 
 
-def clear_of_scale_bar(frame: ModelFrame, bodies: Sequence[DetectedCell]) -> list[int]:
+def clear_of_scale_bar(frame: ModelFrame, cells: Sequence[DetectedCell]) -> list[int]:
     """Return the indices of the cells a classifier may see, those with the largest weight first.
 
-    A cell where the data set burns its scale bar in is left out.
+    Cells where the data set burns in its scale bar are left out.
     """
     box = scale_bar_box(frame)
-    clear = [i for i, body in enumerate(bodies) if box is None or not _meets(body, box)]
-    return sorted(clear, key=lambda i: (-bodies[i].weight, i))
+    clear = [i for i, detected in enumerate(cells) if box is None or not _overlaps(detected, box)]
+    return sorted(clear, key=lambda i: (-cells[i].weight, i))
 
 
-def _meets(body: DetectedCell, box: tuple[int, int, int, int]) -> bool:
+def _overlaps(detected: DetectedCell, box: tuple[int, int, int, int]) -> bool:
     x, y, width, height = box
-    rows, columns = body.window
+    rows, columns = detected.window
     return bool(columns.stop > x and columns.start < x + width and rows.stop > y and rows.start < y + height)
 
 
-def _in_frame(outlines: list[np.ndarray], frame: ModelFrame) -> list[np.ndarray]:
+def _in_frame(outlines: list[NDArray[np.int32]], frame: ModelFrame) -> list[NDArray[np.int32]]:
     """Return the outlines in pixels of the frame, int32."""
     if not outlines or frame.is_frame:
         return outlines
@@ -193,26 +202,27 @@ def _in_frame(outlines: list[np.ndarray], frame: ModelFrame) -> list[np.ndarray]
 
 
 def _cell(
-    outline: np.ndarray,
-    contour: np.ndarray,
+    outline: NDArray[np.int32],
+    contour: NDArray[np.int32],
     centroid: Sequence[float],
     area: float,
     nc_ratio: float,
-    touches: bool,
+    touches_edge: bool,
     frame: ModelFrame,
     pixel_size_um: float | None,
 ) -> Cell:
+    """Return one cell from its `outline` and `area` at model scale and its `contour` and `centroid` in the frame."""
     x, y, box_width, box_height = cv2.boundingRect(contour)
     area_px = area * math.prod(frame.frame_per_model)
-    # the contour runs through pixel centres: half a pixel is added all round before comparing with the area
-    round_perimeter = cv2.arcLength(outline, closed=True) * CHAIN_TO_CURVE + math.pi
+    # The outline runs through pixel centres: half a pixel is added all round before comparing with the area.
+    perimeter = cv2.arcLength(outline, closed=True) * CHAIN_TO_CURVE + math.pi
     return Cell(
         bbox=(int(x), int(y), int(box_width), int(box_height)),
         centroid=(centroid[0], centroid[1]),
         area_px=area_px,
         area_um2=area_px * pixel_size_um**2 if pixel_size_um else None,
         nc_ratio=float(nc_ratio),
-        circularity=min(1.0, 4 * math.pi * area / round_perimeter**2),
+        circularity=min(1.0, 4 * math.pi * area / perimeter**2),
         contour=contour,
-        touches_edge=touches,
+        touches_edge=touches_edge,
     )

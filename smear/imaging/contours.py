@@ -1,4 +1,4 @@
-"""Where cells end, finer than the grid that the segmenter answers on: at model scale, and in the frame's own pixels."""
+"""Cell contours finer than the segmenter's grid: at model scale, and in the frame's own pixels."""
 
 import math
 from dataclasses import dataclass
@@ -6,116 +6,124 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from smear.findings import CYTOPLASM, NUCLEUS, CellMask
-from smear.imaging.resampling import ModelFrame, places_of, stride_of, to_frame_scale
+from smear.imaging.resampling import ModelFrame, grid_positions, stride_of, to_frame_scale
 from smear.imaging.stain_normalization import nonzero_indices
 
-SUREST = 9.0  # log-odds beyond which one place is no surer than another: 0.9999
-LEAST = 1e-9  # sum of probabilities that is still divided by
-WINDOW_COST_PX = 6000  # of the frame: what cutting out one window costs, in the time of interpolating so many
-AROUND = np.ones((3, 3), np.uint8)
+MAX_LOG_ODDS = 9.0  # log-odds are clipped here, at a probability of 0.9999: beyond it one is as certain as another
+MIN_SUM = 1e-9  # smallest sum of probabilities to divide by
+WINDOW_COST_PX = 6000  # of the frame: cutting out one window takes as long as interpolating this many pixels
+NEIGHBOURS = np.ones((3, 3), np.uint8)  # a grid point and the eight around it
 
 
-def log_odds(probability: np.ndarray) -> np.ndarray:
-    """Return the log-odds of probabilities, float32 of any shape, between -`SUREST` and `SUREST`.
+def log_odds(probability: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the log-odds of probabilities, float32 of any shape, between -`MAX_LOG_ODDS` and `MAX_LOG_ODDS`.
 
-    A border between two places of a grid is drawn where they are 0, as the segmenter was taught: its loss
-    interpolates logits. Interpolated probabilities would put it half-way between two sure places, wherever it runs.
+    A contour between two grid points is drawn where interpolated log-odds are 0, as the segmenter was trained: its
+    loss interpolates logits. Interpolated probabilities would put it half-way between two certain points, wherever it
+    runs.
     """
-    least = 1.0 / (1.0 + math.exp(SUREST))
-    p = np.minimum(np.maximum(probability, np.float32(least)), np.float32(1.0 - least))
-    return np.asarray(cv2.log(p / (1.0 - p)).reshape(p.shape))
+    lowest = 1.0 / (1.0 + math.exp(MAX_LOG_ODDS))
+    p = np.minimum(np.maximum(probability, np.float32(lowest)), np.float32(1.0 - lowest))
+    return np.asarray(cv2.log(p / (1.0 - p)).reshape(p.shape), np.float32)
 
 
-def log_odds_planes(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two planes (h, w) of float (h, w, 3): how likely it is ground, and log-odds of nucleus to cytoplasm."""
-    ground, cytoplasm, nucleus = (probabilities[..., channel] for channel in range(3))
-    return ground, _nuclear_odds(cytoplasm, nucleus)
+def log_odds_planes(probabilities: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return two planes (h, w) of float (h, w, 3): background probability, and log-odds of nucleus to cytoplasm."""
+    background, cytoplasm, nucleus = (probabilities[..., channel] for channel in range(3))
+    return background, _nucleus_log_odds(cytoplasm, nucleus)
 
 
-def _nuclear_odds(cytoplasm: np.ndarray, nucleus: np.ndarray) -> np.ndarray:
-    return log_odds(nucleus / np.maximum(nucleus + cytoplasm, np.float32(LEAST)))
+def _nucleus_log_odds(cytoplasm: NDArray[np.float32], nucleus: NDArray[np.float32]) -> NDArray[np.float32]:
+    return log_odds(nucleus / np.maximum(nucleus + cytoplasm, np.float32(MIN_SUM)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CellContours:
-    """The cells of a field on the segmenter's grid, float32 (h, w) of log-odds: what is between two places follows.
+    """The cells of a field as log-odds on the segmenter's grid, from which contours between grid points follow.
 
-    What was removed (specks, slivers) is sure ground, and what was filled is no ground.
+    Removed specks and slivers are certain background; filled holes are certain cytoplasm.
     """
 
-    ground: np.ndarray  # of ground to cell
-    lean: np.ndarray  # of nucleus to cytoplasm; 0 far from any cell
-    near: np.ndarray  # int (n,): the places, of the flattened planes, on which the course of a border depends
+    background: NDArray[np.float32]  # (h, w): log-odds of background to cell
+    nucleus: NDArray[np.float32]  # (h, w): log-odds of nucleus to cytoplasm; 0 far from any cell
+    near_cells: NDArray[np.intp]  # (n,): flat indices of the grid points that contours depend on
 
     @staticmethod
-    def of(probabilities: np.ndarray, cell: np.ndarray, between: bool) -> "CellContours":
-        """Return those of bool `cell` in float (h, w, 3); `between` leaves room around cells for finer borders."""
-        near = nonzero_indices(cv2.dilate(cell.view(np.uint8), AROUND) if between else cell.view(np.uint8))
-        ground, lean = np.full(cell.shape, SUREST, np.float32), np.zeros(cell.shape, np.float32)
+    def of(probabilities: NDArray[np.float32], cell: NDArray[np.bool_], between: bool) -> "CellContours":
+        """Return the contours of bool (h, w) `cell` in float (h, w, 3) `probabilities`.
+
+        With `between`, the grid points around cells are included, for contours finer than the grid.
+        """
+        area = cell.view(np.uint8)
+        near = nonzero_indices(np.asarray(cv2.dilate(area, NEIGHBOURS), np.uint8) if between else area)
+        background, nucleus = np.full(cell.shape, MAX_LOG_ODDS, np.float32), np.zeros(cell.shape, np.float32)
         if not len(near):
-            return CellContours(ground, lean, near)
-        share, cytoplasm, nucleus = (np.take(probabilities[..., channel], near) for channel in range(3))
-        hole = np.take(cell, near) & (share >= 0.5)
-        share[hole] = 0.0
-        leaning = _nuclear_odds(cytoplasm, nucleus)
-        leaning[hole] = -1.0
-        ground.reshape(-1)[near], lean.reshape(-1)[near] = log_odds(share), leaning
-        return CellContours(ground, lean, near)
+            return CellContours(background, nucleus, near)
+        p_background, p_cytoplasm, p_nucleus = (np.take(probabilities[..., channel], near) for channel in range(3))
+        hole = np.take(cell, near) & (p_background >= 0.5)
+        p_background[hole] = 0.0
+        near_nucleus = _nucleus_log_odds(p_cytoplasm, p_nucleus)
+        near_nucleus[hole] = -1.0
+        background.reshape(-1)[near], nucleus.reshape(-1)[near] = log_odds(p_background), near_nucleus
+        return CellContours(background, nucleus, near)
 
-    def finer(self, stride: int) -> np.ndarray:
-        """Return float32 (n, stride * stride): the log-odds of ground at each pixel of the places `near`, by rows."""
-        rows, columns = np.divmod(self.near, self.ground.shape[1])
-        known = cv2.copyMakeBorder(self.ground, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
-        width = known.shape[1]
+    def finer(self, stride: int) -> NDArray[np.float32]:
+        """Return float32 (n, stride * stride): background log-odds at each pixel of `near_cells`, row by row."""
+        rows, columns = np.divmod(self.near_cells, self.background.shape[1])
+        padded = np.asarray(cv2.copyMakeBorder(self.background, 1, 1, 1, 1, cv2.BORDER_REPLICATE), np.float32)
+        width = padded.shape[1]
         middle = (rows + 1) * width + columns + 1
-        around = np.array([y * width + x for y in (-1, 0, 1) for x in (-1, 0, 1)])
-        return np.asarray(np.take(known, middle[:, np.newaxis] + around) @ _shares(stride))
+        neighbours = np.array([y * width + x for y in (-1, 0, 1) for x in (-1, 0, 1)])
+        return np.asarray(np.take(padded, middle[:, np.newaxis] + neighbours) @ _neighbour_weights(stride))
 
-    def in_frame(self, boxes: np.ndarray, view: ModelFrame) -> CellMask:
+    def in_frame(self, boxes: NDArray[np.intp], view: ModelFrame) -> CellMask:
         """Return the mask in the frame's own pixels.
 
         Every cell lies in one of `boxes`, int (n, 4) of x, y, width and height at model scale.
         """
         height, width = view.frame_shape
-        stride = stride_of(self.ground, view)
+        stride = stride_of(self.background, view)
         if view.is_frame and stride == 1:
-            return CellMask(_mask(self.ground, self.lean))
-        room = height * width - len(boxes) * WINDOW_COST_PX
-        windows = [_window(box, view, stride) for box in boxes.tolist()] if room > 0 else []
-        if sum(window.pixels for window in windows) >= room:  # all of the frame is made sooner than their windows
-            whole = (to_frame_scale(plane[..., np.newaxis], view)[..., 0] for plane in (self.ground, self.lean))
-            return CellMask(_mask(*whole))
-        down, across = (_interpolation(view, stride, axis, self.ground.shape[axis]) for axis in (0, 1))
-        planes = np.stack([self.ground, self.lean])
+            return CellMask(mask_values(self.background, self.nucleus))
+        budget = height * width - len(boxes) * WINDOW_COST_PX
+        windows = [_window(box, view, stride) for box in boxes.tolist()] if budget > 0 else []
+        if sum(window.pixels for window in windows) >= budget:  # the whole frame at once is faster than its windows
+            planes = (to_frame_scale(p[..., np.newaxis], view)[..., 0] for p in (self.background, self.nucleus))
+            return CellMask(mask_values(*planes))
+        vertical, horizontal = (_interpolation(view, stride, axis, self.background.shape[axis]) for axis in (0, 1))
+        stacked = np.stack([self.background, self.nucleus])
         values = np.zeros((height, width), np.uint8)
         for window in windows:
-            rows, columns = down[window.rows, window.grid_rows], across[window.columns, window.grid_columns].T
-            ground, lean = rows @ planes[:, window.grid_rows, window.grid_columns] @ columns
-            values[window.rows, window.columns] = _mask(ground, lean)
+            rows = vertical[window.rows, window.grid_rows]
+            columns = horizontal[window.columns, window.grid_columns].T
+            background, nucleus = rows @ stacked[:, window.grid_rows, window.grid_columns] @ columns
+            values[window.rows, window.columns] = mask_values(background, nucleus)
         return CellMask(values)
 
 
-@lru_cache(maxsize=4)
-def _shares(stride: int) -> np.ndarray:
-    """Return float32 (9, stride * stride): what a place and its neighbours give to each pixel of it, linearly."""
-    at = (np.arange(stride) + 0.5) / stride - 0.5
-    along = np.maximum(0.0, 1.0 - np.abs(at - np.array([[-1.0], [0.0], [1.0]])))
-    return np.asarray(np.einsum("ai,bj->abij", along, along).reshape(9, -1), np.float32)
-
-
-def _mask(ground: np.ndarray, lean: np.ndarray) -> np.ndarray:
-    values = (lean >= 0).view(np.uint8)
+def mask_values(background: NDArray[np.float32], nucleus: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return the values of a `CellMask`, uint8 (h, w), from the log-odds planes of `CellContours`."""
+    values = (nucleus >= 0).view(np.uint8)
     values *= NUCLEUS - CYTOPLASM
     values += CYTOPLASM
-    values *= (ground < 0).view(np.uint8)  # BACKGROUND is 0
+    values *= (background < 0).view(np.uint8)  # BACKGROUND is 0
     return values
+
+
+@lru_cache(maxsize=4)
+def _neighbour_weights(stride: int) -> NDArray[np.float32]:
+    """Return float32 (9, stride * stride): bilinear weights of a grid point and its neighbours at its pixels."""
+    position = (np.arange(stride) + 0.5) / stride - 0.5
+    linear = np.maximum(0.0, 1.0 - np.abs(position - np.array([[-1.0], [0.0], [1.0]])))
+    return np.asarray(np.einsum("ai,bj->abij", linear, linear).reshape(9, -1), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """A cell with all places of the grid that its border in the frame may depend on."""
+    """The part of the frame around one cell, and the grid points that its contour there may depend on."""
 
     rows: slice  # of the frame
     columns: slice
@@ -125,28 +133,28 @@ class _Window:
 
 
 def _window(box: list[int], view: ModelFrame, stride: int) -> _Window:
-    (left, top), (wide, high), (height, width) = view.offset, view.content, view.frame_shape
+    (left, top), (content_width, content_height), (height, width) = view.offset, view.content, view.frame_shape
     x, y, box_width, box_height = box
-    y0, y1 = _reach(y - top, box_height, height / high, height)
-    x0, x1 = _reach(x - left, box_width, width / wide, width)
+    y0, y1 = _span_in_frame(y - top, box_height, height / content_height, height)
+    x0, x1 = _span_in_frame(x - left, box_width, width / content_width, width)
     grid_rows = slice(max(0, y // stride - 3), -(-(y + box_height) // stride) + 3)
     grid_columns = slice(max(0, x // stride - 3), -(-(x + box_width) // stride) + 3)
     return _Window(slice(y0, y1), slice(x0, x1), grid_rows, grid_columns, (y1 - y0) * (x1 - x0))
 
 
-def _reach(first: int, length: int, scale: float, limit: int) -> tuple[int, int]:
-    """Return from where to where a stretch at model scale, and two pixels on either side, reaches in the frame."""
+def _span_in_frame(first: int, length: int, scale: float, limit: int) -> tuple[int, int]:
+    """Return start and end in the frame of a span at model scale, widened by two pixels on either side."""
     start = min(max(0, math.floor((first - 2) * scale)), limit)
     return start, min(max(start, math.ceil((first + length + 2) * scale)), limit)
 
 
-def _interpolation(view: ModelFrame, stride: int, axis: int, places: int) -> np.ndarray:
+def _interpolation(view: ModelFrame, stride: int, axis: int, points: int) -> NDArray[np.float32]:
     length, offset, content = view.frame_shape[axis], view.offset[1 - axis], view.content[1 - axis]
-    return _weights(length, offset, content, stride, places)
+    return _linear_weights(length, offset, content, stride, points)
 
 
 @lru_cache(maxsize=4)
-def _weights(length: int, offset: int, content: int, stride: int, places: int) -> np.ndarray:
-    """Return float32 (length, places): what each place of the grid gives to each pixel of the frame, linearly."""
-    at = places_of(length, offset, content, stride)
-    return np.maximum(0.0, 1.0 - np.abs(at[:, np.newaxis] - np.arange(places))).astype(np.float32)
+def _linear_weights(length: int, offset: int, content: int, stride: int, points: int) -> NDArray[np.float32]:
+    """Return float32 (length, points): the linear weight of each grid point at each pixel of the frame."""
+    position = grid_positions(length, offset, content, stride)
+    return np.maximum(0.0, 1.0 - np.abs(position[:, np.newaxis] - np.arange(points))).astype(np.float32)

@@ -1,9 +1,11 @@
-"""From a frame to the models' scale and back, and from pixels to a tensor: nothing else scales a picture."""
+"""Frames at the models' scale and back, and pixels as tensors: the only place where a picture is scaled."""
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from smear.errors import ImageError
 from smear.findings import require_rgb
@@ -13,17 +15,20 @@ MODEL_PIXEL_SIZE_UM = 0.5  # the data set's fields: median red cell 14.5 px for 
 MAX_MODEL_PIXELS = 12_500_000  # 1.77 mm each way at 0.5 um: a picture of 50 megapixels at 0.25 um; takes about 400 MB
 
 
+_T = TypeVar("_T", bound=np.generic)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelFrame:
     """A frame resampled to the models' scale, at least `FIELD_SIZE` on each side."""
 
-    pixels: np.ndarray  # RGB uint8 (h, w, 3)
+    pixels: NDArray[np.uint8]  # RGB (h, w, 3)
     scale: float  # model pixels per frame pixel
     offset: tuple[int, int]  # x, y of the frame's top-left corner inside `pixels` (centred when smaller)
     content: tuple[int, int]  # width, height of the frame inside `pixels`
     frame_shape: tuple[int, int]  # height, width of the original frame
     whole_field: bool  # pixel size unknown: taken as one field of the data set, scale bar and all
-    outside: np.ndarray | None = None  # bool (h, w): painted, since it lies outside an eyepiece's field of view
+    outside: NDArray[np.bool_] | None = None  # (h, w): painted, as it lies outside an eyepiece's field of view
 
     @property
     def resampled(self) -> bool:
@@ -41,14 +46,14 @@ class ModelFrame:
         height, width = self.frame_shape
         return width / self.content[0], height / self.content[1]
 
-    def to_frame(self, points: np.ndarray) -> np.ndarray:
-        """Return x, y of pixel centres in `pixels`, (..., 2), as float places in the frame; `places_of` goes back."""
+    def to_frame(self, points: NDArray[np.number]) -> NDArray[np.float64]:
+        """Return x, y of pixel centres in `pixels`, (..., 2), as positions in the frame; reverses `grid_positions`."""
         # + 0.5 and - 0.5: edges of pixels, not their centres, are what scales
         return np.asarray((points - np.array(self.offset) + 0.5) * np.array(self.frame_per_model) - 0.5)
 
 
 def to_model_scale(
-    image: np.ndarray,
+    image: NDArray[np.uint8],
     pixel_size_um: float | None = None,
     model_pixel_size_um: float = MODEL_PIXEL_SIZE_UM,
     size: int = FIELD_SIZE,
@@ -69,11 +74,13 @@ def to_model_scale(
     content = (max(1, round(width * scale)), max(1, round(height * scale)))
     pixels = image
     if content != (width, height):
-        pixels = cv2.resize(image, content, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        pixels = np.asarray(cv2.resize(image, content, interpolation=method), np.uint8)
     pad_x, pad_y = max(0, size - content[0]), max(0, size - content[1])
     left, top = pad_x // 2, pad_y // 2
     if pad_x or pad_y:
-        pixels = cv2.copyMakeBorder(pixels, top, pad_y - top, left, pad_x - left, cv2.BORDER_REFLECT)
+        border = (top, pad_y - top, left, pad_x - left)
+        pixels = np.asarray(cv2.copyMakeBorder(pixels, *border, cv2.BORDER_REFLECT), np.uint8)
     return ModelFrame(pixels, scale, (left, top), content, (height, width), pixel_size_um is None)
 
 
@@ -87,58 +94,58 @@ def _unusable(pixel_size_um: float | None, width: int, height: int) -> str:
     )
 
 
-def stride_of(values: np.ndarray, frame: ModelFrame) -> int:
-    """Return how many pixels of `frame` one place of (h, w) or (h, w, c) `values` stands for, each way."""
+def stride_of(values: NDArray[np.floating], frame: ModelFrame) -> int:
+    """Return the pixels of `frame` per grid point of (h, w) or (h, w, c) `values`, each way."""
     return round(float(frame.pixels.shape[0] / values.shape[0]))
 
 
-def to_tensor(pixels: np.ndarray) -> np.ndarray:
+def to_tensor(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return RGB uint8 (h, w, 3) as float32 (1, h, w, 3) in 0 to 1: the input of every model."""
     return (pixels.astype(np.float32) / 255.0)[np.newaxis]
 
 
-def as_tensor(given: np.ndarray) -> np.ndarray:
-    """Return `given` as every model takes it: a uint8 (1, h, w, 3) picture through `to_tensor`, float32 as it is."""
+def as_tensor(given: NDArray[Any]) -> NDArray[np.float32]:
+    """Return a model's input: a uint8 (1, h, w, 3) picture by `to_tensor`, float32 unchanged."""
     return to_tensor(given[0]) if given.dtype == np.uint8 else given
 
 
-def to_frame_scale(values: np.ndarray, frame: ModelFrame) -> np.ndarray:
+def to_frame_scale(values: NDArray[np.float32], frame: ModelFrame) -> NDArray[np.float32]:
     """Bring a float (h, w, c) map back to (H, W, c) of the original frame, bilinearly.
 
-    It is at model scale, or has one place for each `stride_of` pixels.
+    The map is at model scale, or has one grid point per `stride_of` pixels.
     """
     (left, top), (width, height) = frame.offset, frame.content
     stride = stride_of(values, frame)
     if any(side % stride for side in (left, top, width, height)):
-        return _between_places(values, frame, stride)
+        return _interpolate(values, frame, stride)
     inner = values[top // stride : (top + height) // stride, left // stride : (left + width) // stride]
     if inner.shape[:2] == frame.frame_shape:
         return inner
     resized = cv2.resize(inner, frame.frame_shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return resized.reshape(*frame.frame_shape, values.shape[2])
+    return np.asarray(resized.reshape(*frame.frame_shape, values.shape[2]), np.float32)
 
 
-def places_of(length: int, offset: int, content: int, stride: int) -> np.ndarray:
-    """Return where the middles of `length` frame pixels lie in a map, float64 (length,), along one axis.
+def grid_positions(length: int, offset: int, content: int, stride: int) -> NDArray[np.float64]:
+    """Return the positions of the centres of `length` frame pixels on a map's grid along one axis, float64 (length,).
 
-    The inverse of `ModelFrame.to_frame`: `offset` and `content` are where the frame begins in the view and how long it
-    is there. Beyond the outermost places of the frame nothing is read.
+    The inverse of `ModelFrame.to_frame`: the frame begins at `offset` in the model's view and is `content` long there.
+    Positions are clipped to the outermost grid points of the frame.
     """
-    middles = ((np.arange(length) + 0.5) * (content / length) + offset) / stride - 0.5
-    return np.clip(middles, offset // stride, -(-(offset + content) // stride) - 1)
+    centres = ((np.arange(length) + 0.5) * (content / length) + offset) / stride - 0.5
+    return np.clip(centres, offset // stride, -(-(offset + content) // stride) - 1)
 
 
-def _between_places(values: np.ndarray, frame: ModelFrame, stride: int) -> np.ndarray:
-    """Interpolate where the frame's edge lies between two places, which resizing a window cannot say."""
+def _interpolate(values: NDArray[np.float32], frame: ModelFrame, stride: int) -> NDArray[np.float32]:
+    """Interpolate where the frame's edge lies between two grid points, which `cv2.resize` cannot express."""
     for axis in (0, 1):
-        places = places_of(frame.frame_shape[axis], frame.offset[1 - axis], frame.content[1 - axis], stride)
-        low = np.minimum(places.astype(int), values.shape[axis] - 2)
-        share = (places - low).astype(np.float32).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
-        values = np.take(values, low, axis) * (1 - share) + np.take(values, low + 1, axis) * share
+        position = grid_positions(frame.frame_shape[axis], frame.offset[1 - axis], frame.content[1 - axis], stride)
+        low = np.minimum(position.astype(int), values.shape[axis] - 2)
+        fraction = (position - low).astype(np.float32).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+        values = np.take(values, low, axis) * (1 - fraction) + np.take(values, low + 1, axis) * fraction
     return values
 
 
-def content_of(values: np.ndarray, frame: ModelFrame) -> np.ndarray:
-    """Return the part of (h, w, ...) at model scale that the frame itself is, without mirrored borders: a view."""
+def content_of(values: NDArray[_T], frame: ModelFrame) -> NDArray[_T]:
+    """Return the part of (h, w, ...) at model scale that is the frame itself, without mirrored borders: a view."""
     (left, top), (width, height) = frame.offset, frame.content
     return values[top : top + height, left : left + width]

@@ -1,98 +1,103 @@
-"""What colour alone can say of a smear: its glass, its stain, and the masks that a threshold finds."""
+"""The colour of a smear: its glass background, stain normalisation, and masks found by thresholds."""
 
 import math
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-MIN_BODY_PX = 40  # at model scale, 10 um2: smaller violet bodies are platelets
-GLASS_PERCENTILE = 90  # of luminance: glass is the brightest ground, dust and clipping aside
-GLASS_SAMPLES = 224  # along the shorter side: the median of a tenth of them varies by less than a grey level
+MIN_AREA_PX = 40  # at model scale, 10 um2: smaller violet objects are platelets
+GLASS_PERCENTILE = 90  # of luminance: glass is the brightest part of the background, dust and clipping aside
+GLASS_SAMPLES = 224  # along the shorter side: the median of the brightest tenth varies by less than a grey level
 _LUMINANCE_1000 = np.array([299, 587, 114], np.float32)  # of red, green and blue (ITU-R BT.601): exact in whole numbers
-LEAST_DENSITY = 0.02  # below this a channel is as good as unstained, and is not made up
-MOST_GAIN = 3.0
+MIN_DENSITY = 0.02  # mean optical density below which a channel counts as unstained and is not amplified further
+MAX_GAIN = 3.0
 HSV_VIOLET = ((115, 60, 40), (175, 255, 255))  # low and high hue, saturation, value (OpenCV's 0..179, 0..255)
 
 
-def optical_density(values: np.ndarray) -> np.ndarray:
-    """Return the optical density (Beer and Lambert, natural logarithm) of float values in 0..255: white has none."""
+def optical_density(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the optical density (Beer-Lambert, natural logarithm) of float values in 0..255; that of 255 is 0."""
     return np.asarray(-np.log((values + 1.0) / 256.0))
 
 
 _DENSITY = optical_density(np.arange(256.0))  # of each byte
 
 
-def background_colour(image: np.ndarray, exclude: np.ndarray | None = None, samples: int = GLASS_SAMPLES) -> np.ndarray:
-    """Return the colour of empty glass, float (3,) RGB in 0..255: the median of the brightest tenth of the ground.
+def background_colour(
+    image: NDArray[np.uint8], exclude: NDArray[np.bool_] | None = None, samples: int = GLASS_SAMPLES
+) -> NDArray[np.float64]:
+    """Return the colour of empty glass, float (3,) RGB in 0..255: the median of the brightest tenth of the background.
 
-    `image` is RGB uint8 (H, W, 3), `exclude` bool (H, W) of pixels that are cells. About `samples` pixels of the
-    shorter side are looked at.
+    `image` is RGB uint8 (H, W, 3), `exclude` bool (H, W) of pixels that are cells. The image is subsampled to about
+    `samples` pixels along its shorter side.
     """
     step = max(1, min(image.shape[:2]) // samples)
-    thin = subsampled(image, step)
-    ground = np.ones(thin.shape[:2], np.uint8)
+    sample = subsampled(image, step)
+    background = np.ones(sample.shape[:2], np.uint8)
     if exclude is not None:
-        ground -= exclude[::step, ::step]
-        if not cv2.hasNonZero(ground):
-            ground[:] = 1
-    grey = cv2.cvtColor(thin, cv2.COLOR_RGB2GRAY)
-    reached = np.cumsum(histogram(grey, ground), dtype=np.int64)
-    place = math.ceil((reached[-1] - 1) * GLASS_PERCENTILE / 100)
+        background -= exclude[::step, ::step]
+        if not cv2.hasNonZero(background):
+            background[:] = 1
+    grey = np.asarray(cv2.cvtColor(sample, cv2.COLOR_RGB2GRAY), np.uint8)
+    cumulative = np.cumsum(histogram(grey, background), dtype=np.int64)
+    first = math.ceil((cumulative[-1] - 1) * GLASS_PERCENTILE / 100)  # rank of the darkest pixel of that tenth
     # Rounded grey is within 1 of the luminance, so the brightest tenth is among these.
-    nearly = int(np.searchsorted(reached, place, side="right")) - 1
-    at = nonzero_indices(((grey >= nearly) & ground).view(np.uint8))
-    bright = np.take(thin.reshape(-1, 3), at, axis=0)
+    threshold = int(np.searchsorted(cumulative, first, side="right")) - 1
+    candidates = nonzero_indices(((grey >= threshold) & background).view(np.uint8))
+    bright = np.take(sample.reshape(-1, 3), candidates, axis=0)
     luminance = bright.astype(np.float32) @ _LUMINANCE_1000
-    rank = len(bright) - (int(reached[-1]) - place)
+    rank = len(bright) - (int(cumulative[-1]) - first)
     chosen = np.compress(luminance >= np.partition(luminance, rank)[rank], bright, axis=0)
     return np.array([histogram_median(histogram(channel)) for channel in cv2.split(chosen[np.newaxis])])
 
 
-def colour_distance(first: np.ndarray, second: np.ndarray) -> float:
+def colour_distance(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
     """Return the CIE76 distance of two colours, float (3,) RGB in 0..255."""
     both = np.stack([first, second]).astype(np.float32)[None] / 255.0
     lab = cv2.cvtColor(both, cv2.COLOR_RGB2LAB)[0]
     return float(np.linalg.norm(lab[0] - lab[1]))
 
 
-def subsampled(image: np.ndarray, step: int) -> np.ndarray:
+def subsampled(image: NDArray[Any], step: int) -> NDArray[Any]:
     """Return every `step`-th pixel each way of uint8 (H, W, 3) or bool (H, W), contiguous."""
     even = not (image.shape[0] % step or image.shape[1] % step)
-    if step > 1 and even and image.ndim == 3:  # the same at a quarter of the time
+    if step > 1 and even and image.ndim == 3:  # the same in a quarter of the time
         return np.asarray(cv2.resize(image, None, fx=1 / step, fy=1 / step, interpolation=cv2.INTER_NEAREST))
     return np.ascontiguousarray(image[::step, ::step])
 
 
-def histogram(values: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
-    """Return how many of uint8 `values` there are of each (256,), where uint8 `where` is not 0."""
-    return np.asarray(cv2.calcHist([values], [0], where, [256], [0, 256])).ravel()
+def histogram(values: NDArray[Any], where: NDArray[np.uint8] | None = None) -> NDArray[np.float32]:
+    """Return float32 (256,): the count of each byte in uint8 `values`, where `where` is not 0."""
+    return np.asarray(cv2.calcHist([values], [0], where, [256], [0, 256]), np.float32).ravel()
 
 
-def histogram_median(counts: np.ndarray) -> float:
-    """Return the median of bytes of which there are `counts` (256,) of each value: counted, they need no sorting."""
-    reached = np.cumsum(counts)
-    middle = (reached[-1] - 1) // 2, reached[-1] // 2
-    low, high = np.searchsorted(reached, middle, side="right")
+def histogram_median(counts: NDArray[Any]) -> float:
+    """Return the median of bytes from their `histogram`, which needs no sorting."""
+    cumulative = np.cumsum(counts)
+    middle = (cumulative[-1] - 1) // 2, cumulative[-1] // 2
+    low, high = np.searchsorted(cumulative, middle, side="right")
     return (int(low) + int(high)) / 2
 
 
-def nonzero_indices(body: np.ndarray) -> np.ndarray:
-    """Return the places of a flattened uint8 (h, w) that are not 0: five times as fast as NumPy."""
-    if not cv2.hasNonZero(body):
+def nonzero_indices(mask: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """Return the flat indices of what is not 0 in uint8 (h, w): `np.flatnonzero`, five times as fast."""
+    if not cv2.hasNonZero(mask):
         return np.zeros(0, np.intp)
-    x, y = cv2.findNonZero(body).reshape(-1, 2).T
-    return np.asarray(y * np.intp(body.shape[1]) + x)
+    x, y = cv2.findNonZero(mask).reshape(-1, 2).T
+    return np.asarray(y * np.intp(mask.shape[1]) + x)
 
 
 def normalization_table(
-    image: np.ndarray, cell: np.ndarray, glass: np.ndarray, wanted: tuple[float, float]
-) -> np.ndarray:
-    """Return what each byte becomes so that cells are stained as deeply as in every other field, for `cv2.LUT`.
+    image: NDArray[np.uint8], cell: NDArray[np.bool_], glass: NDArray[np.floating], wanted: tuple[float, float]
+) -> NDArray[np.uint8]:
+    """Return the look-up table, uint8 (256, 1, 3) for `cv2.LUT`, that gives a field's cells the `wanted` stain.
 
     `image` is RGB uint8 (h, w, 3), bool (h, w) `cell` where its cells are; `glass` is (3,) RGB in 0..255, see
-    `background_colour`. The optical density of the glass itself, which is the lamp and the white balance, is taken
-    away. The rest is scaled so that its mean over the cells is `wanted` in red and in green; blue, which the stain
-    hardly takes, follows both. How long a smear was stained is a fact of the laboratory's day. White stays white.
+    `background_colour`. The optical density of the glass itself, which is the lamp and the white balance, is
+    subtracted. The rest is scaled so that its mean over the cells is `wanted` in red and in green; blue, which the
+    stain hardly absorbs, is scaled by the geometric mean of both. How deeply a smear is stained depends on the
+    laboratory and the day, not on the patient. White stays white.
     """
     clear = np.interp(glass, np.arange(256), _DENSITY)
     density = np.maximum(_DENSITY - clear[:, np.newaxis], 0.0)
@@ -103,30 +108,30 @@ def normalization_table(
     return np.asarray(np.rint(np.clip(table, 0, 255)).astype(np.uint8)[:, np.newaxis])
 
 
-def normalization_gains(mean: np.ndarray, wanted: tuple[float, float]) -> np.ndarray:
-    """Return what the densities (3,) of red, green and blue are to be multiplied by, see `normalization_table`."""
-    red, green = np.array(wanted) / np.maximum(mean[:2], LEAST_DENSITY)
-    return np.asarray(np.clip([red, green, math.sqrt(red * green)], 1 / MOST_GAIN, MOST_GAIN))
+def normalization_gains(mean: NDArray[np.floating], wanted: tuple[float, float]) -> NDArray[np.float64]:
+    """Return factors (3,) for the densities of red, green and blue, given their `mean`; see `normalization_table`."""
+    red, green = np.array(wanted) / np.maximum(mean[:2], MIN_DENSITY)
+    return np.asarray(np.clip([red, green, math.sqrt(red * green)], 1 / MAX_GAIN, MAX_GAIN))
 
 
-def otsu_mask(image: np.ndarray) -> np.ndarray:
+def otsu_mask(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return bool (H, W): Otsu's threshold on Lab a* (red against green), opened, holes filled, specks removed.
 
-    The colour baseline for cells, and the rough label of the first training stage.
+    `image` is RGB uint8 (H, W, 3). The colour baseline for cells, and the rough label of the first training stage.
     """
     red_green = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2LAB)[..., 1], (0, 0), 0.7)
     _, found = cv2.threshold(red_green, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
-    return fill_holes(cv2.morphologyEx(found, cv2.MORPH_OPEN, kernel), MIN_BODY_PX)
+    return fill_holes(np.asarray(cv2.morphologyEx(found, cv2.MORPH_OPEN, kernel), np.uint8), MIN_AREA_PX)
 
 
-def hsv_mask(image: np.ndarray) -> np.ndarray:
-    """Return bool (H, W): the fixed violet range in HSV that the paper's protocol takes for a mask."""
+def hsv_mask(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return bool (H, W): the fixed violet range in HSV that masks fields in the paper's protocol."""
     return np.asarray(cv2.inRange(cv2.cvtColor(image, cv2.COLOR_RGB2HSV), *map(np.array, HSV_VIOLET)) > 0)
 
 
-def fill_holes(mask: np.ndarray, min_area: float = 0) -> np.ndarray:
-    """Return bool (H, W): `mask` (non-zero is in) with holes filled and bodies below `min_area` pixels removed."""
+def fill_holes(mask: NDArray[np.bool_] | NDArray[np.uint8], min_area: float = 0) -> NDArray[np.bool_]:
+    """Return bool (H, W): `mask` (non-zero is in) with holes filled and objects below `min_area` pixels removed."""
     drawn = mask.view(np.uint8) if mask.dtype == bool else mask.astype(np.uint8)
     contours, _ = cv2.findContours(drawn, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     kept = [c for c in contours if cv2.contourArea(c) >= min_area] if min_area else contours

@@ -95,23 +95,23 @@ class Pipeline:
             probabilities = hide_outside(segment(view, self.segmenter, manifest.segmenter), view)
         with stopwatch.stage("cells"):
             found = find_cells(probabilities, view, frame.pixel_size_um)
-            mask = found.borders.in_frame(found.boxes, view)
+            mask = found.contours.in_frame(found.boxes, view)
             background = background_of(view, found.cell)
         with stopwatch.stage("scale"):
             model_um = manifest.input.pixel_size_um
             no_red_cell = found.cell if view.outside is None else found.cell | view.outside
             red_cells = estimate_pixel_size(frame.image, view, no_red_cell, model_um)
         with stopwatch.stage("classify"):
-            opinion, visible = None, clear_of_scale_bar(view, found.bodies)
+            opinion, visible = None, clear_of_scale_bar(view, found.cells)
             if visible:
-                seen = [found.bodies[i] for i in visible]
+                seen = [found.cells[i] for i in visible]
                 opinion = classify(view, found.cell, background, seen, self.classifier, manifest.classifier)
         finite = self.segmenter.valid and self.classifier.valid and (opinion is None or opinion.finite)
         return Observation(
             view=view,
             cell_pixels=found.cell,
             background=background,
-            cells=_with_opinions(found.bodies, opinion if finite else None, visible),
+            cells=_with_opinions(found.cells, opinion if finite else None, visible),
             visible=len(visible),
             opinion=opinion if finite else None,
             mask=mask,

@@ -1,4 +1,4 @@
-"""What was made fast answers as it did when it was written plainly."""
+"""What was made fast answers as it did when it was written expected."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from smear.imaging.cell_detection import find_cells
-from smear.imaging.contours import SUREST
+from smear.imaging.contours import MAX_LOG_ODDS
 from smear.imaging.resampling import to_model_scale, to_tensor
 from smear.imaging.stain_normalization import background_colour, fill_holes
 from smear.imaging.tiling import stitch, tile, tile_origins
@@ -16,7 +16,7 @@ from smear.imaging.watershed import split_touching_cells
 from smear.inference.quality_gate import _in_cells
 from smear.inference.segmentation import _softmax
 from smear.inference.tflite import open_runtime
-from tests.smear import plain
+from tests.smear import reference
 
 HALF_BAND = 5e-5  # of the pixels may fall on either side of a threshold that they are as near to as rounding is
 seeds = st.integers(0, 2**32 - 1)
@@ -32,15 +32,15 @@ def noise(seed: int, shape: tuple[int, ...], smooth: float = 0.0) -> np.ndarray:
 
 
 def blobs(seed: int, shape: tuple[int, int], smooth: float) -> np.ndarray:
-    """Bool (h, w) of irregular bodies that touch each other."""
+    """Bool (h, w) of irregular objects that touch each other."""
     return noise(seed, shape, smooth) > 0.6
 
 
 @settings(deadline=None, max_examples=40)
 @given(arrays(np.float32, (9, 7, 3), elements=st.floats(-300, 300, width=32)))
-def test_softmax_by_planes_is_softmax(logits: np.ndarray) -> None:
+def test_the_softmax_over_planes_is_softmax(logits: np.ndarray) -> None:
     assert all(
-        np.allclose(found, plain.softmax(values.astype(float)), atol=1e-6)
+        np.allclose(found, reference.softmax(values.astype(float)), atol=1e-6)
         for found, values in zip(_softmax([logits, -logits]), [logits, -logits], strict=True)
     )
 
@@ -54,20 +54,22 @@ def test_tiles_are_stitched_the_same(seed: int, height: int, width: int) -> None
         assert stitch(iter(tiles), origins, (height, width)) is tiles[0]
     else:
         assert np.allclose(
-            stitch(iter(tiles), origins, (height, width)), plain.stitch(tiles, origins, (height, width)), atol=1e-6
+            stitch(iter(tiles), origins, (height, width)), reference.stitch(tiles, origins, (height, width)), atol=1e-6
         )
 
 
 @pytest.mark.parametrize("smooth", [1.5, 4.0, 9.0, 20.0])
-def test_cells_are_parted_the_same_to_the_pixel(smooth: float) -> None:
+def test_cells_are_split_the_same_to_the_pixel(smooth: float) -> None:
     """But for ties: 1.3 % of 5652 such fields, where the rounding of a blur decides which of two peaks is higher."""
     differ = []
     for seed in range(60):
-        ground = np.clip(60 * (0.6 - noise(seed, (120, 160), smooth)), -SUREST, SUREST).astype(np.float32)
-        cell = fill_holes(ground < 0)
-        found, plainly = split_touching_cells(cell, ground), plain.separate(cell, ground, 1)
-        assert abs(int(found.max()) - int(plainly.max())) <= 2
-        differ += [] if np.array_equal(found, plainly) else [seed]
+        background = np.clip(60 * (0.6 - noise(seed, (120, 160), smooth)), -MAX_LOG_ODDS, MAX_LOG_ODDS).astype(
+            np.float32
+        )
+        cell = fill_holes(background < 0)
+        found, expected = split_touching_cells(cell, background), reference.watershed(cell, background, 1)
+        assert abs(int(found.max()) - int(expected.max())) <= 2
+        differ += [] if np.array_equal(found, expected) else [seed]
     assert len(differ) <= 3
 
 
@@ -77,11 +79,11 @@ def test_masks_are_the_same_to_the_pixel(seed: int, smooth: float, pixel_size_um
     view = to_model_scale(np.zeros((300, 260, 3), np.uint8), pixel_size_um)
     shape = view.pixels.shape[:2]
     logits = 6 * np.stack([noise(seed + i, shape, smooth) for i in range(3)], axis=-1)
-    probabilities = plain.softmax(logits).astype(np.float32)
+    probabilities = reference.softmax(logits).astype(np.float32)
     found = find_cells(probabilities, view)
     cell = found.cell
-    framed = found.borders.in_frame(found.boxes, view).values
-    differ = np.count_nonzero(framed != plain.mask_in_frame(probabilities, cell, view))
+    framed = found.contours.in_frame(found.boxes, view).values
+    differ = np.count_nonzero(framed != reference.mask_in_frame(probabilities, cell, view))
     assert differ <= HALF_BAND * framed.size  # two planes are interpolated in another order than three
 
 
@@ -91,19 +93,19 @@ def test_the_gate_measures_the_same(seed: int, smooth: float, height: int, conte
     shape = (height, 260)
     pixels = (noise(seed, (*shape, 3), smooth) * 258 - 1).clip(0, 255).astype(np.uint8)
     cell = (np.zeros(shape, bool), blobs(seed + 1, shape, 5.0), np.ones(shape, bool))[content]
-    assert np.array_equal(background_colour(pixels, cell), plain.glass_colour(pixels, cell))
+    assert np.array_equal(background_colour(pixels, cell), reference.glass_colour(pixels, cell))
     focus, clipped = _in_cells(pixels, cell, 2)
-    assert focus == pytest.approx(plain.focus(pixels, cell, 2), rel=1e-4)
-    assert clipped == pytest.approx(plain.clipped(pixels, cell), abs=1e-12)
+    assert focus == pytest.approx(reference.focus(pixels, cell, 2), rel=1e-4)
+    assert clipped == pytest.approx(reference.clipped(pixels, cell), abs=1e-12)
 
 
 @pytest.mark.parametrize("level", ["float32", "int8"])
 @pytest.mark.parametrize("role", ["segmenter", "classifier"])
-def test_a_picture_is_answered_as_its_tensor_to_the_bit(shipped, role: str, level: str) -> None:
+def test_a_picture_and_its_tensor_get_the_same_answer_to_the_bit(shipped, role: str, level: str) -> None:
     model = open_runtime(shipped.model(role, level))
     picture = np.random.default_rng(3).integers(0, 256, (300, 300, 3), np.uint8)
-    shown = tile(picture, (30, 41), model.input_shape[1])
-    assert np.array_equal(model.invoke(shown[np.newaxis]), model.invoke(to_tensor(shown)))
+    square = tile(picture, (30, 41), model.input_shape[1])
+    assert np.array_equal(model.invoke(square[np.newaxis]), model.invoke(to_tensor(square)))
     model.close()
 
 

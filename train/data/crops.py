@@ -79,11 +79,11 @@ def cut_cells(view: ModelFrame, probabilities: NDArray[np.float32]) -> tuple[NDA
 
     `probabilities` is the segmenter's float (h, w, 3), on its grid; cells are split and selected as on the device.
     """
-    cells = find_cells(probabilities, view)
-    chosen = [cells.bodies[i] for i in clear_of_scale_bar(view, cells.bodies)]
+    detection = find_cells(probabilities, view)
+    chosen = [detection.cells[i] for i in clear_of_scale_bar(view, detection.cells)]
     half = CUT_SIZE // 2
     pixels = cv2.copyMakeBorder(view.pixels, half, half, half, half, cv2.BORDER_REFLECT)
-    labels = cv2.copyMakeBorder(cells.labels, half, half, half, half, cv2.BORDER_CONSTANT, value=0)
+    labels = cv2.copyMakeBorder(detection.labels, half, half, half, half, cv2.BORDER_CONSTANT, value=0)
     found = np.empty((len(chosen), CUT_SIZE, CUT_SIZE, 4), np.uint8)
     for row, cell in enumerate(chosen):
         x, y = round(cell.centre[0]), round(cell.centre[1])

@@ -76,10 +76,10 @@ def mask_field(view: ModelFrame, probabilities: NDArray[np.float32]) -> tuple[Pi
 
     `probabilities` is the segmenter's float (h, w, 3), on its grid; cells are split and selected as on the device.
     """
-    cells = find_cells(probabilities, view)
-    chosen = [cells.bodies[i] for i in clear_of_scale_bar(view, cells.bodies)]
-    seen = with_mask(without_scale_bar(view), without_scale_bar_pixels(view, cells.cell))
-    pixels = normalize_stain(seen, background_of(view, cells.cell))
+    detection = find_cells(probabilities, view)
+    chosen = [detection.cells[i] for i in clear_of_scale_bar(view, detection.cells)]
+    seen = with_mask(without_scale_bar(view), without_scale_bar_pixels(view, detection.cell))
+    pixels = normalize_stain(seen, background_of(view, detection.cell))
     rows = [(*cell.centre, cell.weight) for cell in chosen]
     return tile(pixels, (0, 0)), np.array(rows, np.float32).reshape(-1, 3)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from smear.findings import CYTOPLASM, NUCLEUS
 from smear.images import read_image
-from smear.imaging.stain_normalization import MIN_BODY_PX, fill_holes, hsv_mask, otsu_mask
+from smear.imaging.stain_normalization import MIN_AREA_PX, fill_holes, hsv_mask, otsu_mask
 from smear.inference.evaluator import Evaluator
 from smear.metrics import accuracy, dice, iou, recall
 from train.data.dataset import masked_files
@@ -40,7 +40,7 @@ def score_masks(evaluator: Evaluator, root: Path) -> list[MaskScore]:
     """
     fields, drawn = root / "taleqani", root / "taleqani_masks"
     methods: dict[str, Callable[[str, NDArray[np.uint8]], NDArray[np.bool_] | None]] = {
-        "HSV threshold (the paper's masks)": lambda _, image: fill_holes(hsv_mask(image), MIN_BODY_PX),
+        "HSV threshold (the paper's masks)": lambda _, image: fill_holes(hsv_mask(image), MIN_AREA_PX),
         "Otsu on Lab a*": lambda _, image: otsu_mask(image),
         "the data set's Segmented images": lambda file, image: _segmented(fields / "Segmented" / file, image),
         "this bundle": lambda _, image: evaluator.examine(image).mask.cell,

@@ -1,4 +1,4 @@
-"""Cells found on a coarser grid than the picture: their borders at model scale and in the frame, as plain steps say."""
+"""Cells found on a coarser grid than the picture: their contours at model scale and in the frame."""
 
 import cv2
 import numpy as np
@@ -7,13 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smear.imaging.cell_detection import find_cells
-from smear.imaging.contours import _mask, log_odds
+from smear.imaging.contours import log_odds, mask_values
 from smear.imaging.resampling import ModelFrame, stride_of, to_frame_scale, to_model_scale
-from smear.imaging.tiling import stitch, tile, tile_origins
-from smear.imaging.tiling import whole_strides as whole
+from smear.imaging.tiling import stitch, tile, tile_origins, whole_strides
 
 STRIDE = 2
-ALMOST = 1e-4  # share of pixels that rounding may put on the other side of a border
+TOLERANCE = 1e-4  # share of pixels that rounding may put on the other side of a contour
 
 
 def on_grid(view: ModelFrame, *circles: tuple[float, float, float]) -> np.ndarray:
@@ -35,43 +34,46 @@ sizes = st.tuples(st.integers(150, 700), st.integers(150, 700))
 
 @settings(deadline=None, max_examples=25)
 @given(circles, sizes, st.sampled_from([None, 0.25, 0.31, 0.5, 0.8]))
-def test_only_where_cells_are_is_worked_out_and_it_is_as_if_all_were(
-    found: list[tuple[float, float, float]], size: tuple[int, int], pixel_size_um: float | None
+def test_contours_worked_out_around_cells_alone_equal_those_of_the_whole_field(
+    drawn: list[tuple[float, float, float]], size: tuple[int, int], pixel_size_um: float | None
 ) -> None:
     view = to_model_scale(np.zeros((*size, 3), np.uint8), pixel_size_um)
-    cells = find_cells(on_grid(view, *found), view)
+    detection = find_cells(on_grid(view, *drawn), view)
     height, width = view.pixels.shape[:2]
-    fine = cv2.resize(cells.borders.ground, None, fx=STRIDE, fy=STRIDE, interpolation=cv2.INTER_LINEAR)
-    assert np.count_nonzero(cells.cell != (fine[:height, :width] < 0)) <= ALMOST * cells.cell.size
-    planes = [to_frame_scale(p[..., np.newaxis], view)[..., 0] for p in (cells.borders.ground, cells.borders.lean)]
-    framed = cells.borders.in_frame(cells.boxes, view).values
+    fine = cv2.resize(detection.contours.background, None, fx=STRIDE, fy=STRIDE, interpolation=cv2.INTER_LINEAR)
+    assert np.count_nonzero(detection.cell != (fine[:height, :width] < 0)) <= TOLERANCE * detection.cell.size
+    planes = [
+        to_frame_scale(p[..., np.newaxis], view)[..., 0]
+        for p in (detection.contours.background, detection.contours.nucleus)
+    ]
+    framed = detection.contours.in_frame(detection.boxes, view).values
     assert framed.shape == view.frame_shape
-    assert np.count_nonzero(framed != _mask(*planes)) <= ALMOST * framed.size
+    assert np.count_nonzero(framed != mask_values(*planes)) <= TOLERANCE * framed.size
 
 
 def test_a_cell_found_on_half_the_grid_is_measured_in_the_frame() -> None:
     view = to_model_scale(np.zeros((600, 800, 3), np.uint8), 0.25)
-    (body,) = find_cells(on_grid(view, (101.3, 87.6, 12.0)), view, 0.25).bodies
-    assert body.cell.centroid == pytest.approx((203.1, 175.7), abs=0.4)
-    assert body.cell.area_px == pytest.approx(np.pi * 24**2, rel=0.03)
-    assert body.cell.area_um2 == pytest.approx(np.pi * 6**2, rel=0.03)
-    assert body.cell.nc_ratio == pytest.approx(0.25, abs=0.06)
-    assert body.cell.circularity > 0.9
-    assert not body.cell.touches_edge
+    (found,) = find_cells(on_grid(view, (101.3, 87.6, 12.0)), view, 0.25).cells
+    assert found.cell.centroid == pytest.approx((203.1, 175.7), abs=0.4)
+    assert found.cell.area_px == pytest.approx(np.pi * 24**2, rel=0.03)
+    assert found.cell.area_um2 == pytest.approx(np.pi * 6**2, rel=0.03)
+    assert found.cell.nc_ratio == pytest.approx(0.25, abs=0.06)
+    assert found.cell.circularity > 0.9
+    assert not found.cell.touches_edge
 
 
-def test_what_is_enclosed_between_cells_is_no_cell_of_its_own_and_an_empty_field_has_none() -> None:
+def test_an_empty_field_has_no_cells() -> None:
     view = to_model_scale(np.zeros((224, 224, 3), np.uint8))
-    cells = find_cells(on_grid(view), view)
-    assert cells.bodies == []
-    assert not cells.cell.any()
-    assert not cells.borders.in_frame(cells.boxes, view).values.any()
+    detection = find_cells(on_grid(view), view)
+    assert detection.cells == []
+    assert not detection.cell.any()
+    assert not detection.contours.in_frame(detection.boxes, view).values.any()
 
 
 @settings(deadline=None, max_examples=25)
 @given(st.integers(224, 700), st.integers(224, 700))
-def test_tiles_of_a_coarse_grid_are_joined_where_they_were_cut(height: int, width: int) -> None:
-    pixels = whole(np.dstack(np.mgrid[0:height, 0:width]).astype(np.float32), STRIDE)
+def test_tiles_of_a_coarse_grid_are_stitched_where_they_were_cut(height: int, width: int) -> None:
+    pixels = whole_strides(np.dstack(np.mgrid[0:height, 0:width]).astype(np.float32), STRIDE)
     high, wide = pixels.shape[:2]
     origins = tile_origins(high, wide, stride=STRIDE)
     assert not (np.array(origins) % STRIDE).any()
@@ -81,7 +83,7 @@ def test_tiles_of_a_coarse_grid_are_joined_where_they_were_cut(height: int, widt
 
 @settings(deadline=None, max_examples=25)
 @given(st.integers(1, 900), st.integers(1, 900), st.sampled_from([None, 0.2, 0.31, 0.5, 1.0]))
-def test_a_map_on_a_coarse_grid_comes_back_in_the_frames_size_and_place(
+def test_a_map_on_a_coarse_grid_comes_back_in_the_frames_size_and_position(
     height: int, width: int, pixel_size_um: float | None
 ) -> None:
     view = to_model_scale(np.zeros((height, width, 3), np.uint8), pixel_size_um)
@@ -91,7 +93,7 @@ def test_a_map_on_a_coarse_grid_comes_back_in_the_frames_size_and_place(
     back = to_frame_scale(ramp, view)[..., 0]
     assert back.shape == (height, width)
     model_x = (np.arange(width) + 0.5) * (view.content[0] / width) - 0.5 + view.offset[0]
-    assert np.abs(back - model_x).max() <= STRIDE  # at the edge nothing lies beyond the outermost place
+    assert np.abs(back - model_x).max() <= STRIDE  # at the edge nothing lies beyond the outermost grid point
 
 
 def test_log_odds_are_bounded_and_0_at_a_half() -> None:

@@ -1,4 +1,4 @@
-"""The one way from pixels to a tensor and back: nothing lost, nothing moved, nothing invented."""
+"""Pixels to tensors and back: nothing is lost or moved."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from smear.imaging.masking import (
 from smear.imaging.resampling import (
     FIELD_SIZE,
     MODEL_PIXEL_SIZE_UM,
-    places_of,
+    grid_positions,
     to_frame_scale,
     to_model_scale,
     to_tensor,
@@ -46,7 +46,7 @@ def test_tiles_cover_every_pixel_and_stay_inside(height: int, width: int) -> Non
 
 
 @given(SIDE, SIDE)
-def test_neighbouring_tiles_share_room_for_a_whole_cell(height: int, width: int) -> None:
+def test_neighbouring_tiles_overlap_by_more_than_a_cell(height: int, width: int) -> None:
     origins = tile_origins(height, width)
     for values in ({x for x, _ in origins}, {y for _, y in origins}):
         steps = np.diff(sorted(values))
@@ -54,7 +54,7 @@ def test_neighbouring_tiles_share_room_for_a_whole_cell(height: int, width: int)
 
 
 @given(SIDE, SIDE)
-def test_no_fewer_tiles_would_do(height: int, width: int) -> None:
+def test_fewer_tiles_would_not_cover_the_picture(height: int, width: int) -> None:
     def fewest(length: int) -> int:
         return next(n for n in range(1, 99) if n * FIELD_SIZE - (n - 1) * TILE_OVERLAP >= length)
 
@@ -81,7 +81,7 @@ def test_cutting_and_stitching_gives_the_picture_back(height: int, width: int) -
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(1, 900), st.integers(1, 900), PIXEL_SIZE)
-def test_whatever_goes_to_model_scale_comes_back_in_its_own_size(
+def test_a_map_at_model_scale_comes_back_in_the_frames_size(
     height: int, width: int, pixel_size_um: float | None
 ) -> None:
     view = to_model_scale(field(height, width), pixel_size_um)
@@ -93,7 +93,7 @@ def test_whatever_goes_to_model_scale_comes_back_in_its_own_size(
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(1, 900), st.integers(1, 900), PIXEL_SIZE)
-def test_the_frame_lies_whole_inside_the_view(height: int, width: int, pixel_size_um: float | None) -> None:
+def test_the_whole_frame_lies_inside_the_view(height: int, width: int, pixel_size_um: float | None) -> None:
     view = to_model_scale(field(height, width), pixel_size_um)
     (left, top), (inner_width, inner_height) = view.offset, view.content
     assert left >= 0
@@ -103,7 +103,7 @@ def test_the_frame_lies_whole_inside_the_view(height: int, width: int, pixel_siz
 
 
 @pytest.mark.parametrize(("height", "width", "pixel_size_um"), [(480, 640, None), (1200, 1600, 0.25), (80, 100, 0.5)])
-def test_there_and_back_a_picture_stays_in_its_place(height: int, width: int, pixel_size_um: float | None) -> None:
+def test_a_picture_scaled_there_and_back_is_not_shifted(height: int, width: int, pixel_size_um: float | None) -> None:
     image = field(height, width)
     view = to_model_scale(image, pixel_size_um)
     back = to_frame_scale(view.pixels.astype(np.float32), view)
@@ -111,7 +111,7 @@ def test_there_and_back_a_picture_stays_in_its_place(height: int, width: int, pi
     assert np.abs(back[inner] - image[inner]).max() < 6  # of 255: rounding, and half a model pixel of the ramp
 
 
-def test_a_field_of_the_data_set_is_taken_as_it_is() -> None:
+def test_a_field_of_the_data_set_is_not_scaled() -> None:
     image = field(FIELD_SIZE, FIELD_SIZE)
     view = to_model_scale(image)
     assert (view.pixels == image).all()
@@ -160,12 +160,12 @@ def test_only_a_whole_field_has_a_scale_bar_and_it_is_painted_over_at_the_bottom
     assert (without_scale_bar(to_model_scale(image, 0.5)) == 90).all()
 
 
-def test_ground_is_painted_and_cells_are_kept() -> None:
+def test_the_background_is_painted_and_cells_are_kept() -> None:
     pixels = np.full((4, 4, 3), 80, np.uint8)
     keep = np.eye(4, dtype=bool)
-    shown = on_neutral_background(pixels, keep)
-    assert (shown[keep] == 80).all()
-    assert (shown[~keep] == NEUTRAL).all()
+    painted = on_neutral_background(pixels, keep)
+    assert (painted[keep] == 80).all()
+    assert (painted[~keep] == NEUTRAL).all()
 
 
 @given(st.floats(-30, 130), st.floats(-30, 90))
@@ -176,7 +176,7 @@ def test_a_crop_has_its_size_wherever_its_centre_lies(x: float, y: float) -> Non
     assert set(np.unique(crop)) <= {70, NEUTRAL}
 
 
-def test_a_crop_shows_the_cell_in_its_middle_and_its_neighbours_but_no_ground() -> None:
+def test_a_crop_shows_the_cell_in_its_middle_and_its_neighbours_but_no_background() -> None:
     pixels = field(100, 100)
     cell = np.zeros((100, 100), bool)
     cell[45:55, 45:55] = True
@@ -195,10 +195,10 @@ def test_a_pixel_size_that_no_field_can_have_is_refused_before_anything_is_scale
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(32, 900), st.integers(32, 900), PIXEL_SIZE)
-def test_places_go_from_the_frame_to_the_view_and_back(height: int, width: int, pixel_size_um: float | None) -> None:
+def test_positions_go_from_the_frame_to_the_view_and_back(height: int, width: int, pixel_size_um: float | None) -> None:
     view = to_model_scale(field(height, width), pixel_size_um)
-    in_view = np.stack([places_of(width, view.offset[0], view.content[0], 1)[[0, -1]],
-                        places_of(height, view.offset[1], view.content[1], 1)[[0, -1]]], axis=-1)  # fmt: skip
+    in_view = np.stack([grid_positions(width, view.offset[0], view.content[0], 1)[[0, -1]],
+                        grid_positions(height, view.offset[1], view.content[1], 1)[[0, -1]]], axis=-1)  # fmt: skip
     back = view.to_frame(in_view)
     assert np.abs(back - [[0, 0], [width - 1, height - 1]]).max() <= 0.5 * max(view.frame_per_model) + 1e-9
     assert view.is_frame == (view.pixels.shape[:2] == (height, width) and view.content == (width, height))

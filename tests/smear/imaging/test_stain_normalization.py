@@ -1,4 +1,4 @@
-"""Glass, and the colour thresholds that serve as baselines."""
+"""The glass background, stain normalisation, and the colour thresholds that serve as baselines."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 from smear.images import read_image
 from smear.imaging.stain_normalization import (
-    MIN_BODY_PX,
+    MIN_AREA_PX,
     background_colour,
     fill_holes,
     hsv_mask,
@@ -20,7 +20,7 @@ from smear.metrics import dice
 from smear.synthetic import red_cells_only, render
 
 
-def test_the_glass_is_the_brightest_ground() -> None:
+def test_the_glass_is_the_brightest_background() -> None:
     image = np.full((100, 100, 3), (235, 228, 200), np.uint8)
     image[20:60, 20:60] = (120, 60, 150)
     image[5:8, 5:8] = 255  # dust
@@ -52,10 +52,10 @@ def test_the_baselines_keep_their_measured_dice_on_the_drawn_masks(data_dir: Pat
             continue
         drawn = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
         image = read_image(data_dir / "taleqani" / "Original" / path.parent.name / f"{path.stem}.jpg")
-        for name, found in (("otsu", otsu_mask(image)), ("hsv", fill_holes(hsv_mask(image), MIN_BODY_PX))):
+        for name, found in (("otsu", otsu_mask(image)), ("hsv", fill_holes(hsv_mask(image), MIN_AREA_PX))):
             scores[name].append(dice(drawn == 255, found, ignore=drawn == 128))
     assert len(scores["otsu"]) == 32
-    # As measured; two fields where Otsu parts something else than cells from ground pull its mean below its median.
+    # As measured; in two fields Otsu's threshold separates something else than cells, hence a mean below the median.
     assert np.mean(scores["otsu"]) == pytest.approx(0.896, abs=0.01)
     assert np.median(scores["otsu"]) == pytest.approx(0.955, abs=0.01)
     assert np.mean(scores["hsv"]) == pytest.approx(0.876, abs=0.01)
@@ -93,8 +93,8 @@ def stained(depth: float, light: Sequence[float] = (1, 1, 1)) -> np.ndarray:
     return np.rint(GLASS * light * np.exp(-density)).astype(np.uint8)
 
 
-def as_shown(image: np.ndarray) -> np.ndarray:
-    """The disc alone, as a classifier is shown it."""
+def normalised(image: np.ndarray) -> np.ndarray:
+    """The disc alone after stain normalisation, as the classifier's input."""
     cell = image[..., 1] < image[0, 0, 1]
     alone = np.where(cell[..., np.newaxis], image, np.uint8(255))
     return cv2.LUT(alone, normalization_table(image, cell, background_colour(image, cell), WANTED))
@@ -102,15 +102,15 @@ def as_shown(image: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("light", [(1, 1, 1), (0.8, 1, 1), (1, 0.9, 0.7), (0.6, 0.6, 0.6)])
 @pytest.mark.parametrize("depth", [0.7, 1.0, 1.6])
-def test_however_deeply_cells_are_stained_and_lit_they_come_out_alike(depth: float, light: Sequence[float]) -> None:
-    out = as_shown(stained(depth, light))
+def test_stain_and_light_are_normalised_away(depth: float, light: Sequence[float]) -> None:
+    out = normalised(stained(depth, light))
     assert (out[0, 0] == 255).all()
     assert -np.log(out[32, 32, :2] / 255.0) == pytest.approx(WANTED, abs=0.02)
-    assert out[32, 32].astype(int) == pytest.approx(as_shown(stained(depth))[32, 32].astype(int), abs=3)
+    assert out[32, 32].astype(int) == pytest.approx(normalised(stained(depth))[32, 32].astype(int), abs=3)
 
 
-def test_what_is_hardly_stained_is_not_made_up_to_be() -> None:
-    assert -np.log(as_shown(stained(0.05))[32, 32, 1] / 255.0) < 0.12
+def test_an_unstained_field_is_not_amplified() -> None:
+    assert -np.log(normalised(stained(0.05))[32, 32, 1] / 255.0) < 0.12
     nothing = np.full((8, 8, 3), 255, np.uint8)
     assert (
         cv2.LUT(nothing, normalization_table(nothing, np.zeros(nothing.shape[:2], bool), GLASS, WANTED)) == 255

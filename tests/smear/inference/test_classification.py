@@ -13,7 +13,7 @@ from smear.imaging.masking import NEUTRAL
 from smear.imaging.resampling import ModelFrame, to_model_scale
 from smear.inference.classification import MAX_CELLS, classify
 from smear.inference.tflite import open_runtime
-from tests.smear.plain import parted
+from tests.smear.reference import split_by_outline
 
 GLASS = np.array([240.0, 235.0, 210.0])
 
@@ -51,7 +51,7 @@ def scene(
         cv2.circle(image, (x, y), radius, (110, 60, 150), cv2.FILLED)
         cv2.circle(cell, (x, y), radius, 1, cv2.FILLED)
     view = to_model_scale(image, 0.5 if known else None)
-    labels = parted(cell > 0)
+    labels = split_by_outline(cell > 0)
     return view, labels > 0, measure(labels, CellMask(cell * np.uint8(NUCLEUS)), view, None)
 
 

@@ -106,7 +106,7 @@ def test_the_device_reads_of_a_field_what_training_does() -> None:
         name="t", shown="cells", stain=STAIN, input_size=FIELD_SIZE, output="logits", other=True, temperature=1.3,
         abstain_below=0.5, levels={},
     )  # fmt: skip
-    seen = [found.bodies[i] for i in clear_of_scale_bar(view, found.bodies)]
+    seen = [found.cells[i] for i in clear_of_scale_bar(view, found.cells)]
     verdict = classify(view, found.cell, background_of(view, found.cell), seen, _OnBytes(network), facts)
     assert len(seen) == len(cells) > 3
     assert verdict.cell_probabilities == pytest.approx(class_probabilities(read_map(answer, cells[:, :2])), abs=1e-4)

@@ -1,16 +1,24 @@
-"""The same steps written plainly: what the fast ones must answer, however they come to it."""
+"""Straightforward reference implementations of what the product does fast; both must agree."""
 
 import cv2
 import numpy as np
 
 from smear.findings import BACKGROUND, CYTOPLASM, NUCLEUS
-from smear.imaging import watershed
 from smear.imaging.cell_detection import MIN_CELL_PX
-from smear.imaging.contours import SUREST
+from smear.imaging.contours import MAX_LOG_ODDS
 from smear.imaging.resampling import ModelFrame, to_frame_scale
 from smear.imaging.stain_normalization import GLASS_PERCENTILE, fill_holes
 from smear.imaging.tiling import TILE_OVERLAP
-from smear.imaging.watershed import _CROSS, _LEVEL_PX, _MIN_PEAK_PX, GAP_PX, NECK, SMOOTHING_PX, _peak_window
+from smear.imaging.watershed import (
+    CROSS,
+    GAP_PX,
+    LEVEL_STEP_PX,
+    MIN_PEAK_PX,
+    NECK,
+    SMOOTHING_PX,
+    peak_window,
+    split_touching_cells,
+)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -41,25 +49,25 @@ def mask_in_frame(probabilities: np.ndarray, cell: np.ndarray, view: ModelFrame)
 
 
 def log_odds(this: np.ndarray, that: np.ndarray) -> np.ndarray:
-    share = np.clip(this / (this + that), 1 / (1 + np.exp(SUREST)), 1 / (1 + np.exp(-SUREST)))
+    share = np.clip(this / (this + that), 1 / (1 + np.exp(MAX_LOG_ODDS)), 1 / (1 + np.exp(-MAX_LOG_ODDS)))
     return (np.log(share) - np.log1p(-share)).astype(np.float32)
 
 
-def parted(cell: np.ndarray) -> np.ndarray:
-    """Bool (h, w) parted by its outline alone, every place being sure."""
-    return watershed.split_touching_cells(cell, np.where(cell, np.float32(-SUREST), np.float32(SUREST)))
+def split_by_outline(cell: np.ndarray) -> np.ndarray:
+    """Split bool (h, w) by its outline alone, every pixel being certain."""
+    return split_touching_cells(cell, np.where(cell, np.float32(-MAX_LOG_ODDS), np.float32(MAX_LOG_ODDS)))
 
 
-def separate(cell: np.ndarray, ground: np.ndarray, stride: int) -> np.ndarray:
-    """Each part is laid on ground of its own, and looked at as if it were all."""
+def watershed(cell: np.ndarray, background: np.ndarray, stride: int) -> np.ndarray:
+    """Split each component on a background of its own, as if there were no other."""
     count, parts = cv2.connectedComponents(cell.astype(np.uint8), connectivity=4)
     labels, found, least = np.zeros(cell.shape, np.int32), 0, MIN_CELL_PX / stride**2
     for part in range(1, count):
         inside = np.pad(parts == part, 8)
         if np.count_nonzero(inside) < least:
             continue
-        height = heights(np.where(inside, np.pad(ground, 8), SUREST).astype(np.float32), inside, stride)
-        top = (height >= cv2.dilate(height, _peak_window(stride))) & (height > _MIN_PEAK_PX)
+        height = heights(np.where(inside, np.pad(background, 8), MAX_LOG_ODDS).astype(np.float32), inside, stride)
+        top = (height >= cv2.dilate(height, peak_window(stride))) & (height > MIN_PEAK_PX)
         _, _, _, centres = cv2.connectedComponentsWithStats(top.astype(np.uint8), connectivity=8)
         middles = [(int(x), int(y)) for x, y in np.rint(centres[1:])]
         peaks = [(float(height[y, x]), x, y) for x, y in middles if inside[y, x]]
@@ -100,11 +108,11 @@ def flood(height: np.ndarray, seeds: list[tuple[int, int]], stride: int) -> np.n
     labels = np.zeros(height.shape, np.uint16)
     for name, (x, y) in enumerate(seeds, start=1):
         labels[y, x] = name
-    step, highest = _LEVEL_PX * stride, float(max(height[y, x] for x, y in seeds))
+    step, highest = LEVEL_STEP_PX * stride, float(max(height[y, x] for x, y in seeds))
     for level in np.arange(highest - step, -step, -step):
         zone = height > max(level, 0.0)
         while True:
-            grown = cv2.dilate(labels, _CROSS)
+            grown = cv2.dilate(labels, CROSS)
             new = zone & (labels == 0) & (grown > 0)
             if not new.any():
                 break
