@@ -1,9 +1,10 @@
-"""Rectangles and text on an RGB array of any size, in the pixels of one layout; the font is the one in Pillow."""
+"""Rectangles and text drawn on an RGB array, in the pixels of a layout; the font is the one in Pillow."""
 
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 Colour = tuple[int, int, int]
@@ -51,7 +52,7 @@ def line_height(px: int) -> int:
 
 @lru_cache(maxsize=KEPT_TEXTS)
 def shorten(text: str, px: int, width: int) -> str:
-    """Return `text`, its end replaced by an ellipsis where it is wider than `width`."""
+    """Return `text`, its end replaced by an ellipsis if it is wider than `width` pixels."""
     text = " ".join(text.split())
     if measure(text, px) <= width:
         return text
@@ -63,7 +64,7 @@ def shorten(text: str, px: int, width: int) -> str:
 
 @lru_cache(maxsize=KEPT_TEXTS)
 def wrap(text: str, px: int, width: int, lines: int) -> tuple[str, ...]:
-    """Return `text` as at most `lines` lines of `width`; what is too much ends in an ellipsis."""
+    """Return `text` as at most `lines` lines of `width` pixels; the last ends in an ellipsis if there is more."""
     words = text.split()
     wrapped: list[str] = []
     while words and len(wrapped) < lines - 1:
@@ -78,7 +79,7 @@ def wrap(text: str, px: int, width: int, lines: int) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=KEPT_TEXTS)
-def _coverage(text: str, px: int) -> np.ndarray:
+def _coverage(text: str, px: int) -> NDArray[np.uint16]:
     """Return how much of each pixel `text` covers: uint16 (line height, width, 1), 0 to 255."""
     mask = Image.new("L", (max(1, measure(text, px) + 2), line_height(px)))
     # "ls": from the left end of the baseline, so that lines with and without descenders stand level.
@@ -88,21 +89,21 @@ def _coverage(text: str, px: int) -> np.ndarray:
     return coverage
 
 
-def draw_text(screen: np.ndarray, text: str, at: tuple[int, int], px: int, colour: Colour) -> None:
-    """Draw one line on `screen`, RGB uint8, its top left corner `at` x, y; what lies outside is cut off."""
+def draw_text(screen: NDArray[np.uint8], text: str, at: tuple[int, int], px: int, colour: Colour) -> None:
+    """Draw one line on `screen`, RGB uint8, its top left corner `at` x, y; what lies outside is cropped."""
     x, y = at
     if not text or x < 0 or y < 0:
         return
-    ground = screen[y : y + line_height(px), x : x + measure(text, px) + 2]
-    cover = _coverage(text, px)[: ground.shape[0], : ground.shape[1]]
-    ink = np.array(colour, np.uint16)
-    ground[:] = (ground * (255 - cover) + ink * cover + 127) // 255
+    area = screen[y : y + line_height(px), x : x + measure(text, px) + 2]
+    cover = _coverage(text, px)[: area.shape[0], : area.shape[1]]
+    foreground = np.array(colour, np.uint16)
+    area[:] = (area * (255 - cover) + foreground * cover + 127) // 255
 
 
 class Canvas:
     """Draws on `pixels`, RGB uint8 (H, W, 3), in the pixels of a layout of `layout` width and height."""
 
-    def __init__(self, layout: tuple[int, int], pixels: np.ndarray) -> None:
+    def __init__(self, layout: tuple[int, int], pixels: NDArray[np.uint8]) -> None:
         self.pixels = pixels
         self._scale = (pixels.shape[1] / layout[0], pixels.shape[0] / layout[1])
         self._text_scale = min(self._scale)
@@ -115,16 +116,16 @@ class Canvas:
 
     def fill(self, box: Box, colour: Colour) -> None:
         """Fill a rectangle."""
-        own = self.place(box)
-        self.pixels[own.y : own.y + own.height, own.x : own.x + own.width] = colour
+        area = self.place(box)
+        self.pixels[area.y : area.y + area.height, area.x : area.x + area.width] = colour
 
     def text(self, text: str, box: Box, px: int, colour: Colour, *, align: str = "left", lines: int = 1) -> None:
         """Write from the top of `box`, wrapped to `lines` and shortened; one line is centred in its height."""
-        own, own_px = self.place(box), max(6, round(px * self._text_scale))
-        texts = wrap(text, own_px, own.width, lines) if lines > 1 else (shorten(text, own_px, own.width),)
-        y = own.y if lines > 1 else own.y + (own.height - line_height(own_px)) // 2
+        area, text_px = self.place(box), max(6, round(px * self._text_scale))
+        texts = wrap(text, text_px, area.width, lines) if lines > 1 else (shorten(text, text_px, area.width),)
+        y = area.y if lines > 1 else area.y + (area.height - line_height(text_px)) // 2
         for line in texts:
-            spare = own.width - measure(line, own_px)
-            x = own.x + {"left": 0, "centre": spare // 2, "right": spare}[align]
-            draw_text(self.pixels, line, (x, y), own_px, colour)
-            y += line_height(own_px)
+            spare = area.width - measure(line, text_px)
+            x = area.x + {"left": 0, "centre": spare // 2, "right": spare}[align]
+            draw_text(self.pixels, line, (x, y), text_px, colour)
+            y += line_height(text_px)

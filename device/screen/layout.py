@@ -1,4 +1,4 @@
-"""The screen as a function of what is known: one RGB picture, no window and no clock."""
+"""The layout of the screen: one RGB picture as a pure function of `ScreenState`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from device.screen.canvas import Box, Canvas, Colour
 from smear import RESEARCH_USE_ONLY
@@ -18,9 +19,9 @@ from smear.site import NOT_CHECKED
 
 SIZE = (800, 480)  # width, height of the Pi's 7 inch touch screen; the layout below is in its pixels
 
-GROUND: Colour = (16, 19, 24)
+BACKGROUND: Colour = (16, 19, 24)
 PANEL: Colour = (28, 33, 40)
-TROUGH: Colour = (52, 60, 70)
+TRACK: Colour = (52, 60, 70)
 TEXT: Colour = (236, 240, 244)
 QUIET: Colour = (168, 178, 190)  # 7.6 : 1 on PANEL (WCAG asks 4.5)
 WARNING: Colour = (255, 176, 32)
@@ -46,7 +47,7 @@ BUTTONS = {
     Button.END_SLIDE: Box(157, 408, 142, 46),
     Button.KEEP_FIELD: Box(306, 408, 142, 46),
 }
-VERDICT = Box(456, 38, 336, 96)
+LABEL_PANEL = Box(456, 38, 336, 96)
 BARS = Box(456, 140, 336, 118)
 SLIDE = Box(456, 264, 336, 124)
 STATE = Box(456, 394, 336, 60)
@@ -77,14 +78,14 @@ def button_at(x: int, y: int, size: tuple[int, int] = SIZE) -> Button | None:
     return next((button for button, box in BUTTONS.items() if box.holds(design_x, design_y)), None)
 
 
-def compose(state: ScreenState, size: tuple[int, int] = SIZE) -> np.ndarray:
+def compose(state: ScreenState, size: tuple[int, int] = SIZE) -> NDArray[np.uint8]:
     """Return the screen for `state` as RGB uint8 (height, width, 3) of `size` (width, height)."""
-    canvas = Canvas(SIZE, _still_parts(size).copy())
+    canvas = Canvas(SIZE, _static_parts(size).copy())
     _draw_header(canvas, state)
     _draw_picture(canvas, state)
     _draw_warnings(canvas, state.warnings)
     _draw_buttons(canvas, state)
-    _draw_verdict(canvas, state)
+    _draw_label(canvas, state)
     _draw_bars(canvas, state.finding)
     _draw_slide(canvas, state)
     _draw_state(canvas, state)
@@ -92,17 +93,17 @@ def compose(state: ScreenState, size: tuple[int, int] = SIZE) -> np.ndarray:
 
 
 @lru_cache(maxsize=4)
-def _still_parts(size: tuple[int, int]) -> np.ndarray:
-    """Return what never changes: ground, panels, headings, the notice."""
-    canvas = Canvas(SIZE, np.full((size[1], size[0], 3), GROUND, np.uint8))
-    for box in (HEADER, FOOTER, VERDICT, BARS, SLIDE, STATE):
+def _static_parts(size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return what never changes: background, panels, headings and the research-use notice."""
+    canvas = Canvas(SIZE, np.full((size[1], size[0], 3), BACKGROUND, np.uint8))
+    for box in (HEADER, FOOTER, LABEL_PANEL, BARS, SLIDE, STATE):
         canvas.fill(box, PANEL)
-    canvas.fill(PICTURE, TROUGH)
+    canvas.fill(PICTURE, TRACK)
     canvas.text("Smearscope", Box(10, 0, 130, 32), 20, TEXT)
     canvas.text(RESEARCH_USE_ONLY, Box(10, 458, 780, 22), SMALL_PX, TEXT, align="centre")
     for row, each in enumerate(FIELD_CLASSES):
         canvas.text(each.title, BARS.inset(PADDING, 7 + 26 * row, 156, 26), SMALL_PX, TEXT)
-        canvas.fill(_bar(row, 1.0), TROUGH)
+        canvas.fill(_bar(row, 1.0), TRACK)
     canvas.pixels.setflags(write=False)
     return canvas.pixels
 
@@ -114,40 +115,40 @@ def _bar(row: int, share: float) -> Box:
 def _draw_header(canvas: Canvas, state: ScreenState) -> None:
     if state.simulated:
         canvas.fill(Box(276, 4, 248, 24), WARNING)
-        canvas.text("SIMULATED MICROSCOPE", Box(276, 4, 248, 24), BODY_PX, GROUND, align="centre")
+        canvas.text("SIMULATED MICROSCOPE", Box(276, 4, 248, 24), BODY_PX, BACKGROUND, align="centre")
     rate = f"{state.fields_per_s:.1f} fields/s" if state.fields_per_s else ""
     canvas.text(rate, Box(540, 0, 250, 32), BODY_PX, TEXT, align="right")
 
 
 def _draw_picture(canvas: Canvas, state: ScreenState) -> None:
     """Show the field as large as it fits, with the outline of each cell."""
-    own = canvas.place(PICTURE)
+    area = canvas.place(PICTURE)
     if state.frame is None:
         canvas.text("No picture from the camera", PICTURE, 20, TEXT, align="centre")
         return
     image = state.frame.image
     height, width = image.shape[:2]
-    scale = min(own.width / width, own.height / height)
-    shown = (max(1, round(width * scale)), max(1, round(height * scale)))
-    field_shown = _shrunk(image, shown)
+    scale = min(area.width / width, area.height / height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    picture = _resize(image, size)
     if state.finding is not None:
-        _draw_outlines(field_shown, state.finding.cells, (shown[0] / width, shown[1] / height))
-    x, y = own.x + (own.width - shown[0]) // 2, own.y + (own.height - shown[1]) // 2
-    canvas.pixels[y : y + shown[1], x : x + shown[0]] = field_shown
+        _draw_outlines(picture, state.finding.cells, (size[0] / width, size[1] / height))
+    x, y = area.x + (area.width - size[0]) // 2, area.y + (area.height - size[1]) // 2
+    canvas.pixels[y : y + size[1], x : x + size[0]] = picture
 
 
-def _shrunk(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return a resized copy: halved first, as OpenCV averages 2x2 blocks ten times faster than other areas."""
+def _resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return a resized copy; it is halved first, as OpenCV averages 2x2 blocks ten times faster than other areas."""
     while image.shape[1] >= 2 * size[0] and image.shape[0] >= 2 * size[1]:
         half = (image.shape[1] // 2, image.shape[0] // 2)
-        image = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
-    return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+        image = np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def _draw_outlines(image: np.ndarray, cells: tuple[Cell, ...], scale: tuple[float, float]) -> None:
+def _draw_outlines(image: NDArray[np.uint8], cells: tuple[Cell, ...], scale: tuple[float, float]) -> None:
     """Draw every contour in its cell's colour on a dark halo.
 
-    Thin lines drawn once and then widened as a whole: thick lines one by one took 7 ms for 300 cells.
+    Thin lines are drawn, then all dilated at once: drawing thick lines one by one took 7 ms for 300 cells.
     """
     labels = np.zeros(image.shape[:2], np.uint8)
     palette = np.zeros((256, 1, 3), np.uint8)
@@ -161,13 +162,13 @@ def _draw_outlines(image: np.ndarray, cells: tuple[Cell, ...], scale: tuple[floa
     cv2.copyTo(cv2.LUT(cv2.merge([labels] * 3), palette), labels, image)
 
 
-def _contours_by_colour(cells: tuple[Cell, ...], scale: tuple[float, float]) -> dict[Colour, list[np.ndarray]]:
+def _contours_by_colour(cells: tuple[Cell, ...], scale: tuple[float, float]) -> dict[Colour, list[NDArray[np.int32]]]:
     if not cells:
         return {}
-    # Pixel centres: the point 0 of the frame lies in the middle of its first pixel, there and on the screen.
+    # Coordinates are of pixel centres: 0 is the middle of the first pixel, in the frame and on the screen.
     points = np.rint((np.concatenate([cell.contour for cell in cells]) + 0.5) * scale - 0.5).astype(np.int32)
     ends = np.cumsum([len(cell.contour) for cell in cells])
-    found: dict[Colour, list[np.ndarray]] = {}
+    found: dict[Colour, list[NDArray[np.int32]]] = {}
     for cell, contour in zip(cells, np.split(points, ends[:-1]), strict=True):
         found.setdefault(colour_of(cell), []).append(contour)
     return found
@@ -185,15 +186,15 @@ def _draw_buttons(canvas: Canvas, state: ScreenState) -> None:
         Button.KEEP_FIELD: state.frame is not None,
     }
     for button, box in BUTTONS.items():
-        canvas.fill(box, TROUGH if usable[button] else PANEL)
+        canvas.fill(box, TRACK if usable[button] else PANEL)
         canvas.text(button, box, 18, TEXT if usable[button] else QUIET, align="centre")
 
 
-def _draw_verdict(canvas: Canvas, state: ScreenState) -> None:
-    """Say what this field resembles, or why nothing is said: not asked, nothing found and refused are three things."""
+def _draw_label(canvas: Canvas, state: ScreenState) -> None:
+    """Show which class this field resembles, or why there is no label: not examined, refused, or no cell found."""
     finding = state.finding
-    heading, large = VERDICT.inset(PADDING, 6, 316, 18), VERDICT.inset(PADDING, 26, 316, 40)
-    below = VERDICT.inset(PADDING, 70, 316, 20)
+    heading, large = LABEL_PANEL.inset(PADDING, 6, 316, 18), LABEL_PANEL.inset(PADDING, 26, 316, 40)
+    below = LABEL_PANEL.inset(PADDING, 70, 316, 20)
     if finding is None:
         canvas.text("This field", heading, SMALL_PX, QUIET)
         canvas.text("Not examined yet", large, 24, QUIET)
@@ -206,9 +207,11 @@ def _draw_verdict(canvas: Canvas, state: ScreenState) -> None:
         canvas.text(found.title, large, LARGE_PX, found.colour)
         canvas.text(f"probability {share}, for this field alone", below, SMALL_PX, QUIET)
     elif finding.refusals:
-        canvas.fill(VERDICT.inset(0, 0, 4, VERDICT.height), WARNING)
+        canvas.fill(LABEL_PANEL.inset(0, 0, 4, LABEL_PANEL.height), WARNING)
         canvas.text("Refused: no label for this field", heading, SMALL_PX, QUIET)
-        canvas.text("; ".join(map(str, finding.refusals)), VERDICT.inset(PADDING, 27, 316, 66), 17, WARNING, lines=3)
+        canvas.text(
+            "; ".join(map(str, finding.refusals)), LABEL_PANEL.inset(PADDING, 27, 316, 66), 17, WARNING, lines=3
+        )
     else:
         canvas.text("Nothing found", heading, SMALL_PX, QUIET)
         canvas.text("No white cell", large, 24, TEXT)
@@ -228,7 +231,7 @@ def _draw_bars(canvas: Canvas, finding: Finding | None) -> None:
 
 
 def _dimmed(colour: Colour) -> Colour:
-    red, green, blue = ((part + 2 * ground) // 3 for part, ground in zip(colour, TROUGH, strict=True))
+    red, green, blue = ((part + 2 * track) // 3 for part, track in zip(colour, TRACK, strict=True))
     return red, green, blue
 
 
@@ -252,7 +255,7 @@ def _draw_slide(canvas: Canvas, state: ScreenState) -> None:
     canvas.text(f"Slide {state.slide}", name, BODY_PX, TEXT)
     counts = f"{state.accepted} field{'' if state.accepted == 1 else 's'} accepted, {state.refused} refused"
     canvas.text(counts, SLIDE.inset(PADDING, 30, 316, 18), SMALL_PX, QUIET)
-    canvas.fill(SLIDE.inset(PADDING, 54, 316, 14), TROUGH)
+    canvas.fill(SLIDE.inset(PADDING, 54, 316, 14), TRACK)
     x = 0.0
     for column, each in enumerate(FIELD_CLASSES):
         share = state.shares.get(each.name, 0.0)

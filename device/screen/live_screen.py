@@ -1,4 +1,4 @@
-"""The attached screen during a session: composes what is known, shows it, and hands taps on."""
+"""The attached screen during a session: composes the picture, shows it, and passes taps on."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from device.screen.display import Display
 from device.screen.layout import SIZE, Button, ScreenState, button_at, compose
@@ -24,7 +25,7 @@ _REFRESH_S = 0.5  # of the live picture while nothing is examined
 
 
 class PatientDisplay:
-    """A display that is opened again when it was lost; without one the fields go on, and the journal says so."""
+    """A display that is reopened when it is lost; without one the session goes on, and the journal says so."""
 
     def __init__(
         self,
@@ -40,13 +41,13 @@ class PatientDisplay:
         self._clock = clock
         self._display: Display | None = None
         self._policy = policy or Policy()
-        self._closable = closable  # False: nobody's Escape ends a service
+        self._closable = closable  # False: pressing Escape does not end a service
         self._waited_s = 0.0
         self._again_at_s = 0.0
         self.path: Path | None = None  # of a display that writes a picture
 
     def open_first(self) -> None:
-        """Open it now, for who wants to be told at once that it is not there.
+        """Open the display now, for callers that must know at once when it is missing.
 
         Raises:
             DisplayError: it cannot be opened.
@@ -59,8 +60,8 @@ class PatientDisplay:
         """Width and height in pixels."""
         return self._display.size if self._display is not None else SIZE
 
-    def show(self, screen: np.ndarray) -> None:
-        """Show it where there is a display."""
+    def show(self, screen: NDArray[np.uint8]) -> None:
+        """Show RGB uint8 (height, width, 3) `screen`, if there is a display."""
         display = self._opened()
         if display is None:
             return
@@ -86,7 +87,7 @@ class PatientDisplay:
         return []
 
     def close(self) -> None:
-        """Give the screen back; safe to call twice."""
+        """Release the display; safe to call twice."""
         if self._display is not None:
             self._display.close()
 
@@ -107,7 +108,7 @@ class PatientDisplay:
 
 
 class Source(Protocol):
-    """Where the fields come from: a `CameraWorker`, which learns it when the camera is opened."""
+    """Where the fields come from: a `CameraWorker`, which knows both once the camera is open."""
 
     name: str
     simulated: bool
@@ -156,15 +157,15 @@ class LiveScreen:
         )
 
     def idle(self, newest: Frame | None, lost: bool) -> None:
-        """Look for taps; say that the camera is lost or nothing is examined: no old result is to be taken for live."""
+        """Handle taps; show a lost camera or a pause, so that no old result passes for a live one."""
         quiet_s = self._clock.monotonic_s() - self._quiet_since_s
         sentences = tuple(self._faults.current.values())
         if lost:
-            said = sentences or ("no picture from the camera: check its cable",)
-            if self._state.frame is not None or self._state.warnings != said:
-                self._clear(None, said)
+            shown = sentences or ("no picture from the camera: check its cable",)
+            if self._state.frame is not None or self._state.warnings != shown:
+                self._clear(None, shown)
         elif self._state.finding is None or quiet_s > self._lost_after_s:
-            # Something to focus by until a result comes; a result that stands for too long is taken down.
+            # A live picture to focus by until a result comes; a result that is too old is removed.
             late = (
                 f"no field examined for {quiet_s:.0f} s"
                 if quiet_s > self._lost_after_s
@@ -175,7 +176,7 @@ class LiveScreen:
         self._act()
 
     def close(self) -> None:
-        """Give the screen back; safe to call twice."""
+        """Release the display; safe to call twice."""
         self._display.close()
 
     def _clear(self, frame: Frame | None, warnings: tuple[str, ...]) -> None:
@@ -199,7 +200,7 @@ class LiveScreen:
 
 
 def model_line(finding: Finding) -> str:
-    """Return what looked at a field, in one line."""
+    """Return the level, runtime and bundle that examined a field, in one line."""
     return f"{finding.level} · {finding.runtime} · bundle {finding.bundle_sha256[:8]}"
 
 

@@ -1,4 +1,4 @@
-"""From a classifier's answer for each cell to one opinion on the field; training and the device share it."""
+"""Aggregates a classifier's answers for single cells into one for the field; training and the device share it."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ MAP_STRIDE = 16  # pixels of a field to one place of the map of a classifier tha
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FieldOpinion:
-    """What the classifier makes of one field, before the gate decides whether that may be shown as a label."""
+    """The classifier's answer for one field, before the quality gate decides whether it may become a label."""
 
     probabilities: np.ndarray  # float (4,), calibrated, in the order of LABELS
     cell_probabilities: np.ndarray  # float (n, 4), each cell's own, not calibrated
@@ -20,7 +20,7 @@ class FieldOpinion:
 
     @property
     def finite(self) -> bool:
-        """True: every number in it is one."""
+        """Whether every number is finite."""
         numbers = (self.probabilities, self.cell_probabilities, 0.0 if self.ood_score is None else self.ood_score)
         return all(bool(np.isfinite(each).all()) for each in numbers)
 
@@ -47,7 +47,7 @@ def other_probability(logits: np.ndarray) -> np.ndarray:
 
 
 def read_map(logits: np.ndarray, centres: np.ndarray, stride: float = MAP_STRIDE) -> np.ndarray:
-    """Return float (n, c): the opinion at each of the cells' `centres`, float (n, 2) of x, y, bilinearly.
+    """Return float (n, c): the logits at each of the cells' `centres`, float (n, 2) of x, y, bilinearly.
 
     `logits` is a classifier's map, float (h, w, c), one place for each `stride` pixels.
     """

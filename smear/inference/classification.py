@@ -1,4 +1,4 @@
-"""Which class a field resembles: the classifier on what the bundle says it is shown, pooled over the field."""
+"""Classification: which class a field resembles, from the input that the bundle's classifier was trained on."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ def classify(
     model: Runtime,
     facts: Classifier,
 ) -> FieldOpinion:
-    """Return the verdict on a field with at least one cell; its `cell_logits` belong to the first of `cells`.
+    """Return the answer for a field with at least one cell; its `cell_logits` belong to the first of `cells`.
 
     `cells` are those the classifier may see, those with the most weights first, see `clear_of_scale_bar`.
     `cell` is bool (h, w) at model scale, `glass` float (3,) RGB in 0..255.
@@ -48,7 +48,7 @@ def classify(
         _, logits, weights = _answers(without_scale_bar(frame), cell, model)
     if facts.output == "probabilities":
         logits = np.log(np.maximum(logits, 1e-7))
-    # What is said of a whole field is said of none of its cells.
+    # An answer for the whole field is not one for any single cell.
     return aggregate(logits, weights, facts.temperature, logits if facts.shown == "crops" else logits[:0])
 
 

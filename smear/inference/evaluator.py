@@ -1,4 +1,4 @@
-"""The answers of a bundle to a list of pictures, through the pipeline that the device runs, as rows and as arrays."""
+"""Evaluation of a bundle on a list of pictures with the pipeline that the device runs: answers as rows and arrays."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from smear.inference.pipeline import Pipeline
 from smear.progress import progress
 
 NO_CELL = len(LABELS)  # class index where no cell was found: none of the classes, so it counts as wrong
-LEAST = 1e-12  # least probability of which a logarithm is taken
+MIN_PROBABILITY = 1e-12  # probabilities are clipped here before their logarithm
 
 
 class Evaluator:
@@ -45,7 +45,7 @@ class Evaluator:
 
     @property
     def identity(self) -> str:
-        """Sha256 of everything in the manifest that can change an answer; a new model card leaves it as it is."""
+        """Sha256 of everything in the manifest that can change an answer; not of the model card."""
         return hashlib.sha256(self.manifest.model_copy(update={"files": {}}).model_dump_json().encode()).hexdigest()
 
     def examine(self, image: NDArray[np.uint8], source: str = "") -> Finding:
@@ -131,11 +131,12 @@ class Answers:
     def probabilities(self, temperature: float = 1.0) -> NDArray[Any]:
         """Return float (n, 4) of rows that all have cells; with the bundle's `temperature`, those before calibration.
 
-        A finding holds calibrated probabilities p = softmax(l / T) alone; softmax(T log p) = softmax(l).
+        A finding holds only calibrated probabilities p = softmax(l / T), and softmax(T log p) = softmax(l).
         """
-        log = np.log(np.maximum(np.array([row.probabilities for row in self.rows]).reshape(-1, len(LABELS)), LEAST))
-        grown = np.exp((log - log.max(axis=1, keepdims=True)) * temperature)
-        return np.asarray(grown / grown.sum(axis=1, keepdims=True))
+        calibrated = np.array([row.probabilities for row in self.rows]).reshape(-1, len(LABELS))
+        log = np.log(np.maximum(calibrated, MIN_PROBABILITY))
+        exponentials = np.exp((log - log.max(axis=1, keepdims=True)) * temperature)
+        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
 def _indices(names: Iterable[str | None]) -> NDArray[np.int64]:
@@ -145,7 +146,7 @@ def _indices(names: Iterable[str | None]) -> NDArray[np.int64]:
 def collect_answers(
     evaluator: Evaluator, pictures: Iterable[LabelledPicture], text: str, quiet: bool = False, total: int | None = None
 ) -> Answers:
-    """Return the answers to `pictures`, behind a progress bar called `text`."""
+    """Return the answers to `pictures`, with a progress bar titled `text` unless `quiet`."""
     rows = []
     for picture in progress(pictures, text, quiet, total):
         rows.append(answer_of(picture, evaluator.examine(picture.image, picture.file)))
@@ -162,5 +163,5 @@ def answer_of(picture: LabelledPicture, finding: Finding) -> Answer:
 
 
 def refused_for(answers: Sequence[Answer], code: RefusalCode) -> NDArray[np.bool_]:
-    """Return bool (n,): refused for the reason `code`, among others or alone."""
+    """Return bool (n,): refused for the reason `code`, alone or among others."""
     return np.array([any(refusal.code == code for refusal in row.refusals) for row in answers], bool)

@@ -1,10 +1,11 @@
-"""One finding as JSON, and drawn over its picture: what `analyze` and `capture` give out."""
+"""One finding as JSON, and drawn over its picture: the outputs of `analyze` and `capture`."""
 
 import math
 from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from smear.classes import FIELD_CLASSES
 from smear.findings import Cell, Finding, Refusal, Scale
@@ -14,7 +15,7 @@ from smear.site import SiteStatus
 Colour = tuple[int, int, int]
 
 UNCLASSIFIED: Colour = (255, 255, 255)
-_HALO = (24, 20, 28)  # under each outline: no class colour alone is seen on both glass and nucleus
+_HALO = (24, 20, 28)  # under each outline: no class colour stands out on both glass and nucleus
 
 
 def colour_of(cell: Cell) -> Colour:
@@ -71,7 +72,7 @@ def scale_json(scale: Scale) -> dict[str, Any]:
     }
 
 
-def draw_overlay(image: np.ndarray, finding: Finding) -> np.ndarray:
+def draw_overlay(image: NDArray[np.uint8], finding: Finding) -> np.ndarray:
     """Return RGB uint8 (H, W, 3) `image` with each leukocyte outlined in its class's colour, and a legend.
 
     A refused field says so, and its outlines are white: no label, and so no class.

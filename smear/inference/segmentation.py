@@ -1,9 +1,10 @@
-"""Which pixels of a field are leukocyte: the segmenter on every tile, joined."""
+"""Segmentation: the probabilities of background, cytoplasm and nucleus in a field, tile by tile."""
 
 from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from smear.bundle.manifest import Segmenter
 from smear.imaging.resampling import ModelFrame
@@ -11,11 +12,13 @@ from smear.imaging.tiling import stitch, tile, tile_origins, whole_strides
 from smear.inference.runtime import Runtime
 from smear.inference.verification import answer_stride
 
-PLACES_AT_ONCE = 2**16  # of tiles that go through softmax together: what a processor's cache holds
+POINTS_AT_ONCE = 2**16  # grid points of the tiles that go through softmax together: what fits a processor's cache
 
 
-def segment(frame: ModelFrame, model: Runtime, facts: Segmenter) -> np.ndarray:
-    """Return float32 (h, w, 3), one place for each `stride` pixels: of background, cytoplasm and nucleus.
+def segment(frame: ModelFrame, model: Runtime, facts: Segmenter) -> NDArray[np.float32]:
+    """Return the probabilities of background, cytoplasm and nucleus, float32 (h, w, 3).
+
+    There is one grid point per `stride` pixels of `frame` each way, as in the model's answer.
 
     Raises:
         InferenceError: the model did not answer.
@@ -25,23 +28,23 @@ def segment(frame: ModelFrame, model: Runtime, facts: Segmenter) -> np.ndarray:
     pixels = whole_strides(frame.pixels, stride)
     height, width = pixels.shape[:2]
     origins = tile_origins(height, width, size, stride)
-    at_once = max(1, PLACES_AT_ONCE // (size // stride) ** 2)
+    at_once = max(1, POINTS_AT_ONCE // (size // stride) ** 2)
 
-    def maps() -> Iterator[np.ndarray]:
-        """Give one tile's map after the other, so that only a few are held."""
+    def maps() -> Iterator[NDArray[np.float32]]:
+        """Yield one tile's map after the other, so that only a few are in memory."""
         for first in range(0, len(origins), at_once):
             batch = origins[first : first + at_once]
             values = [model.invoke(tile(pixels, origin, size)[np.newaxis])[0] for origin in batch]
-            yield from _softmax(values) if facts.output == "logits" else values
+            yield from softmax_maps(values) if facts.output == "logits" else values
 
     return stitch(maps(), origins, (height, width), stride)
 
 
-def _softmax(logits: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Softmax over the channels of several float32 (h, w, 3), the planes of a result one after the other in memory.
+def softmax_maps(logits: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """Return the softmax over the channels of several float32 (h, w, 3); the channels of each are contiguous planes.
 
-    By planes, in place and several maps at once, since NumPy is 15 times slower over 3 values, and new memory and each
-    call cost as much as the sums.
+    It works by planes, in place and on several maps at once: NumPy is 15 times slower over an axis of 3, and
+    allocating memory and each call cost as much as the arithmetic.
     """
     height, width = logits[0].shape[:2]
     planes = np.empty((3, len(logits), height, width), np.float32)

@@ -1,4 +1,4 @@
-"""What was made fast answers as it did when it was written expected."""
+"""The fast implementations give the same answers as straightforward ones."""
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ from smear.imaging.stain_normalization import background_colour, fill_holes
 from smear.imaging.tiling import stitch, tile, tile_origins
 from smear.imaging.watershed import split_touching_cells
 from smear.inference.quality_gate import _in_cells
-from smear.inference.segmentation import _softmax
+from smear.inference.segmentation import softmax_maps
 from smear.inference.tflite import open_runtime
 from tests.smear import reference
 
@@ -41,7 +41,7 @@ def blobs(seed: int, shape: tuple[int, int], smooth: float) -> np.ndarray:
 def test_the_softmax_over_planes_is_softmax(logits: np.ndarray) -> None:
     assert all(
         np.allclose(found, reference.softmax(values.astype(float)), atol=1e-6)
-        for found, values in zip(_softmax([logits, -logits]), [logits, -logits], strict=True)
+        for found, values in zip(softmax_maps([logits, -logits]), [logits, -logits], strict=True)
     )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from smear.classes import LABELS
 from smear.findings import Finding
 from smear.imaging.stain_normalization import background_colour
-from smear.inference.evaluator import LEAST, Evaluator
+from smear.inference.evaluator import MIN_PROBABILITY, Evaluator
 
 PATCH_PX, STRIDE_PX = 32, 16  # a blast is 24 px across: a patch hides one cell, seldom two
 
@@ -68,7 +68,7 @@ def occlude(evaluator: Evaluator, image: NDArray[np.uint8], file: str, truth: st
 def _log_odds(finding: Finding, follow: int) -> float:
     """Return the log odds of one class; of equal probabilities where no cell is left."""
     p = finding.probabilities[LABELS[follow]] if finding.probabilities else 1.0 / len(LABELS)
-    p = min(max(p, LEAST), 1.0 - 1e-6)
+    p = min(max(p, MIN_PROBABILITY), 1.0 - 1e-6)
     return float(np.log(p / (1.0 - p)))
 
 

@@ -193,7 +193,7 @@ def test_nothing_on_the_screen_overlaps() -> None:
         layout.PICTURE,
         layout.WARNINGS,
         *layout.BUTTONS.values(),
-        layout.VERDICT,
+        layout.LABEL_PANEL,
         layout.BARS,
         layout.SLIDE,
         layout.STATE,
