@@ -83,7 +83,7 @@ def golden_inputs(size: int, crop: int) -> tuple[NDArray[np.uint8], NDArray[np.u
         drawn = render(label, seed)
         image = np.ascontiguousarray(drawn.image[:size, :size])
         if image.shape[:2] != (size, size):
-            image = cv2.resize(drawn.image, (size, size), interpolation=cv2.INTER_AREA)
+            image = np.asarray(cv2.resize(drawn.image, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
         fields.append(image)
         crops.append(image if crop == size else _largest_cell(drawn.image, drawn.mask.cell, crop))
     return np.stack(fields), np.stack(crops)

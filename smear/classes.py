@@ -9,7 +9,7 @@ class FieldClass:
 
     name: str  # as the data set's folder and every JSON key
     title: str  # as people read it
-    colour: tuple[int, int, int]  # RGB; from the Okabe-Ito palette, told apart by colour-blind people
+    colour: tuple[int, int, int]  # RGB; from the Okabe-Ito palette, which colour-blind people can distinguish
     malignant: bool
 
 

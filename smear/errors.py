@@ -14,7 +14,7 @@ class BundleError(SmearscopeError):
 
 
 class RuntimeUnavailableError(SmearscopeError):
-    """The asked inference runtime, level or delegate is not on this machine."""
+    """The requested inference runtime, level or delegate is not available on this machine."""
 
 
 class InferenceError(SmearscopeError):
@@ -42,7 +42,7 @@ class SettingsError(SmearscopeError):
 
 
 class DatasetError(SmearscopeError):
-    """A folder of training data is missing, empty or laid out otherwise than expected."""
+    """A folder of training data is missing, empty, or not laid out as expected."""
 
 
 class TrainingError(SmearscopeError):
@@ -50,4 +50,4 @@ class TrainingError(SmearscopeError):
 
 
 class ConversionError(SmearscopeError):
-    """A trained model cannot be converted, or its converted form failed its proof."""
+    """A trained model cannot be converted, or its converted form failed verification."""

@@ -1,10 +1,12 @@
-"""What travels along the pipeline: the frame, its mask, its cells, and the finding with its refusals."""
+"""The data types of the pipeline: a frame, its mask, its cells, and the finding with its refusals."""
 
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smear.errors import ImageError
 from smear.site import SiteStatus
@@ -17,7 +19,7 @@ BACKGROUND, CYTOPLASM, NUCLEUS = 0, 128, 255
 class Frame:
     """One picture of one field, as a camera or a file gave it."""
 
-    image: np.ndarray  # RGB uint8 (H, W, 3)
+    image: NDArray[np.uint8]  # RGB (H, W, 3)
     source: str  # camera name or file path
     pixel_size_um: float | None = None  # edge of one pixel on the slide; None: unknown
     sequence: int = 0
@@ -28,7 +30,7 @@ class Frame:
         require_rgb(self.image)
 
 
-def require_rgb(image: np.ndarray) -> None:
+def require_rgb(image: NDArray[Any]) -> None:
     """Refuse anything but RGB uint8 (H, W, 3).
 
     Raises:
@@ -42,15 +44,15 @@ def require_rgb(image: np.ndarray) -> None:
 class CellMask:
     """Which pixels are leukocyte: uint8 (H, W) of `BACKGROUND`, `CYTOPLASM` and `NUCLEUS`."""
 
-    values: np.ndarray
+    values: NDArray[np.uint8]
 
     @property
-    def cell(self) -> np.ndarray:
+    def cell(self) -> NDArray[np.bool_]:
         """Bool (H, W): cytoplasm or nucleus."""
         return np.asarray(self.values != BACKGROUND)
 
     @property
-    def nucleus(self) -> np.ndarray:
+    def nucleus(self) -> NDArray[np.bool_]:
         """Bool (H, W): nucleus alone."""
         return np.asarray(self.values == NUCLEUS)
 
@@ -65,7 +67,7 @@ class Cell:
     area_um2: float | None  # None where the pixel size is unknown
     nc_ratio: float  # nucleus area / whole cell area, 0 to 1
     circularity: float  # 4 pi area / perimeter^2 of the contour, 1 for a disc
-    contour: np.ndarray  # int32 (N, 2), x and y
+    contour: NDArray[np.int32]  # (N, 2), x and y
     touches_edge: bool  # cut by the frame: counted, but not measured against others
     probabilities: tuple[float, ...] = ()  # in the order of LABELS; empty when not classified
 

@@ -1,4 +1,4 @@
-"""A seeded smear: pictures of fields with their exact mask, for the simulated camera, tests and pre-training."""
+"""Synthetic smears: seeded fields with their exact masks, for the simulated camera, tests and pre-training."""
 
 from smear.synthetic.fields import SyntheticField, blank, red_cells_only, render
 from smear.synthetic.slide import SyntheticSlide

@@ -1,9 +1,10 @@
-"""Single drawn fields: of a class, of red cells only, of empty glass."""
+"""Single synthetic fields: of one class, of red cells only, of empty glass."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smear.classes import LABELS
 from smear.errors import ImageError
@@ -20,12 +21,12 @@ _MARGIN_UM = 5.0  # objects are scattered this far beyond the field, so that its
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SyntheticField:
-    """A drawn field and the truth about it."""
+    """A synthetic field with its ground truth."""
 
-    image: np.ndarray  # RGB uint8 (H, W, 3)
+    image: NDArray[np.uint8]  # RGB (H, W, 3)
     mask: CellMask  # exact: from the geometry that was painted
-    cells: np.ndarray  # uint16 (H, W): 0 background, 1, 2, 3 ... one number a leukocyte
-    label: str | None  # class name; None where no leukocyte was to be drawn
+    cells: NDArray[np.uint16]  # (H, W): 0 for background, 1 to n for leukocytes
+    label: str | None  # class name; None where no leukocyte was asked for
     seed: int
 
 
@@ -113,7 +114,7 @@ def _any_inside(scene: Scene, width_um: float, height_um: float) -> bool:
 
 
 def unsigned(seed: int) -> int:
-    """Return `seed` as NumPy's generators take it: any whole number, negative ones too."""
+    """Return any integer `seed`, negative ones too, as an unsigned one for NumPy's generators."""
     return seed % 2**64
 
 
@@ -121,7 +122,7 @@ def check_size(shape: tuple[int, int], pixel_size_um: float) -> None:
     """Refuse sizes that cannot be drawn.
 
     Raises:
-        ImageError: a side of no pixel, or a pixel of no size.
+        ImageError: a side below one pixel, or a pixel size that is not positive and finite.
     """
     if min(shape) < 1 or not 0 < pixel_size_um < math.inf:
         raise ImageError(f"cannot draw a field of {shape} pixels of {pixel_size_um} um; both must be positive")

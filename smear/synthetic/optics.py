@@ -1,9 +1,10 @@
-"""From amounts of dye to the picture a camera gives: light, lens, sensor, burned-in scale bar."""
+"""From amounts of dye to a camera's picture: illumination, lens, sensor, burned-in scale bar."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from smear.synthetic.paint import SUPERSAMPLING
 from smear.synthetic.stains import Stain
@@ -18,62 +19,70 @@ _SHARPENING_UM = 0.45  # ... about this wide
 
 @dataclass(frozen=True, slots=True)
 class Lamp:
-    """Illumination of one microscope: does not move with the stage. Centre relative to the field's half side."""
+    """Illumination of one microscope, fixed while the stage moves; x and y of its centre relative to half a side."""
 
     x: float
     y: float
-    fall: float  # loss of light at the corner, 0 to 1
+    falloff: float  # loss of light at the corner, 0 to 1
     warmth: float  # how much more of it is lost in blue (below 0: in red)
 
 
 def draw_lamp(rng: np.random.Generator) -> Lamp:
-    """Return one way to have set up the condenser."""
+    """Draw the illumination of one microscope, as its condenser happens to be set up."""
     return Lamp(rng.normal(0, 0.25), rng.normal(0, 0.25), rng.uniform(0.01, 0.09), rng.normal(0, 0.25))
 
 
-def _illumination(lamp: Lamp, shape: tuple[int, int]) -> np.ndarray:
-    """Return float32 (H, W, 3), 1 in the middle of the light."""
+def _illumination(lamp: Lamp, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Return relative intensity, float32 (H, W, 3), 1 in the middle of the light."""
     height, width = shape
     y = (np.linspace(-1, 1, height, dtype=np.float32)[:, None] - np.float32(lamp.y)) ** 2
     x = (np.linspace(-1, 1, width, dtype=np.float32)[None] - np.float32(lamp.x)) ** 2
     tint = np.array([1 - lamp.warmth, 1, 1 + lamp.warmth], np.float32)
-    return np.asarray(1.0 - 0.5 * lamp.fall * (x + y)[..., None] * np.clip(tint, 0.0, 2.0), np.float32)
+    return np.asarray(1.0 - 0.5 * lamp.falloff * (x + y)[..., None] * np.clip(tint, 0.0, 2.0), np.float32)
 
 
 def expose(
-    dyes: np.ndarray, stain: Stain, lamp: Lamp, pixel_um: float, defocus_um: float, noise: float, noise_seed: int
-) -> np.ndarray:
-    """Return RGB uint8 (H, W, 3) of float32 (4, 2H, 2W) `dyes`, by Beer and Lambert.
+    dyes: NDArray[np.float32],
+    stain: Stain,
+    lamp: Lamp,
+    pixel_um: float,
+    defocus_um: float,
+    noise: float,
+    noise_seed: int,
+) -> NDArray[np.uint8]:
+    """Return RGB uint8 (H, W, 3) of float32 (4, 2H, 2W) `dyes`, by the Beer-Lambert law.
 
     `noise` is the standard deviation of the sensor's noise on bright glass, in grey levels.
     """
     shape = (dyes.shape[1] // SUPERSAMPLING, dyes.shape[2] // SUPERSAMPLING)
-    light: np.ndarray = np.dstack([_transmitted(dyes, channel, shape) for channel in stain.absorption().T])
-    del dyes  # freed, where they were taken out of their canvas: 20 MB of a small camera's frame
+    light: NDArray[np.float32] = np.dstack([_transmitted(dyes, channel, shape) for channel in stain.absorption().T])
+    del dyes  # frees them if `Canvas.take_dyes` gave them: 20 MB for a small camera's frame
     sigma = float(np.hypot(_DIFFRACTION_UM, 0.5 * _BLUR_PER_DEFOCUS * defocus_um)) / pixel_um
     light = np.asarray(cv2.GaussianBlur(light, (0, 0), max(sigma, 0.05)), np.float32)
     soft = cv2.GaussianBlur(light, (0, 0), max(_SHARPENING_UM / pixel_um, 0.3))
-    light = cv2.addWeighted(light, 1.0 + _SHARPENING, soft, -_SHARPENING, 0.0)
-    light = cv2.multiply(light, _illumination(lamp, shape) * np.array(stain.glass, np.float32))
+    light = np.asarray(cv2.addWeighted(light, 1.0 + _SHARPENING, soft, -_SHARPENING, 0.0), np.float32)
+    light = np.asarray(cv2.multiply(light, _illumination(lamp, shape) * np.array(stain.glass, np.float32)), np.float32)
     if noise:
-        light = cv2.add(light, _sensor_noise(light, noise, noise_seed))
+        light = np.asarray(cv2.add(light, _sensor_noise(light, noise, noise_seed)), np.float32)
     return np.asarray(np.clip(light + 0.5, 0, 255), np.uint8)
 
 
-def _transmitted(dyes: np.ndarray, absorption: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return float32 (H, W): the share of light of one colour that gets through."""
+def _transmitted(
+    dyes: NDArray[np.float32], absorption: NDArray[np.float32], shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Return the transmittance for one colour, float32 (H, W)."""
     # Plane by plane: a matrix product of this shape costs ten times as much on two busy cores.
     density = cv2.addWeighted(dyes[0], -float(absorption[0]), dyes[1], -float(absorption[1]), 0.0)
     for plane, strength in zip(dyes[2:], absorption[2:], strict=True):
         density = cv2.scaleAdd(plane, -float(strength), density, dst=density)
-    light: np.ndarray = cv2.resize(cv2.exp(density, dst=density), shape[::-1], interpolation=cv2.INTER_AREA)
-    return light
+    light = cv2.resize(cv2.exp(density, dst=density), shape[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(light, np.float32)
 
 
-def _sensor_noise(light: np.ndarray, noise: float, seed: int) -> np.ndarray:
-    """Return shot noise, partly common to the colours, since the sensor's mosaic is interpolated."""
+def _sensor_noise(light: NDArray[np.float32], noise: float, seed: int) -> NDArray[np.float32]:
+    """Return shot noise, correlated between the colours, as a sensor's Bayer mosaic is interpolated."""
     grain = np.random.default_rng(seed).standard_normal((*light.shape[:2], 2), np.float32)
-    shot: np.ndarray = cv2.transform(grain, _MOSAIC)
+    shot = np.asarray(cv2.transform(grain, _MOSAIC), np.float32)
     brightness = np.clip(light, 8, 255)
     brightness /= 255
     shot *= np.float32(noise)
@@ -81,8 +90,8 @@ def _sensor_noise(light: np.ndarray, noise: float, seed: int) -> np.ndarray:
     return shot
 
 
-def burn_scale_bar(image: np.ndarray, mask: np.ndarray, cells: np.ndarray, style: int) -> None:
-    """Draw a scale bar bottom right, in place, in one of the data set's styles; what it hides is no longer a cell."""
+def burn_scale_bar(image: NDArray[np.uint8], mask: NDArray[np.uint8], cells: NDArray[np.uint16], style: int) -> None:
+    """Draw a scale bar bottom right, in place, in one of the data set's styles; what it hides is background."""
     height, width = image.shape[:2]
     box_height, box_width = min(height, 17 if style % 2 else 30), min(width, 24 if style % 2 else 31)
     ink = (200, 30, 40) if style == 1 else (20, 20, 20)

@@ -1,4 +1,4 @@
-"""From objects in micrometres to amounts of dye on the slide, and to the exact mask."""
+"""Paints objects given in micrometres: the amounts of dye on the slide, and the exact mask."""
 
 import functools
 import math
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from smear.findings import BACKGROUND, CYTOPLASM, NUCLEUS
 from smear.synthetic.scene import STEPS, Blob, Leukocyte, Look, Red, Scene, Smear
 
-SUPERSAMPLING = 2  # dye is painted at twice the asked resolution; edges come out smooth
+SUPERSAMPLING = 2  # dye is painted at twice the requested resolution, for smooth edges
 HAEMOGLOBIN, AZURE, CHROMATIN, EOSIN = range(4)
 _THICKEST_PILE = 1.7  # red cells flatten where they overlap: a pile never looks thicker than this many
 _BANK_PIXEL_UM = 0.125
@@ -19,16 +20,16 @@ _BANK_SIZE = 512  # 64 um: no cell is larger, so no pattern repeats inside one
 
 @dataclass(slots=True, eq=False)
 class Canvas:
-    """Where dye goes. `dyes` is supersampled, `mask` and `cells` are at the asked resolution."""
+    """What is painted on: `dyes` is supersampled, `mask` and `cells` have the requested resolution."""
 
-    dyes: np.ndarray  # float32 (4, 2H, 2W)
-    mask: np.ndarray  # uint8 (H, W)
-    cells: np.ndarray  # uint16 (H, W)
+    dyes: NDArray[np.float32]  # (4, 2H, 2W)
+    mask: NDArray[np.uint8]  # (H, W)
+    cells: NDArray[np.uint16]  # (H, W)
     origin: tuple[float, float]  # x, y of the top-left corner on the slide, um
     pixel_um: float  # of a supersampled pixel
 
-    def take_dyes(self) -> np.ndarray:
-        """Return the dyes and forget them, so that they last no longer than their light is needed."""
+    def take_dyes(self) -> NDArray[np.float32]:
+        """Return the dyes and drop them from the canvas, so that the caller can free them."""
         taken, self.dyes = self.dyes, np.empty(0, np.float32)
         return taken
 
@@ -39,8 +40,8 @@ class _Patch:
 
     rows: slice
     columns: slice
-    x: np.ndarray  # float32 (1, w), um on the slide
-    y: np.ndarray  # float32 (h, 1), um on the slide
+    x: NDArray[np.float32]  # (1, w), um on the slide
+    y: NDArray[np.float32]  # (h, 1), um on the slide
 
     @property
     def mask_rows(self) -> slice:
@@ -52,7 +53,7 @@ class _Patch:
 
 
 @functools.cache
-def _noise_bank() -> np.ndarray:
+def _noise_bank() -> NDArray[np.float32]:
     """Float32 (2, _BANK_SIZE, _BANK_SIZE), fine and coarse noise of unit variance that tiles without a seam."""
     white = np.random.default_rng(20250).standard_normal((_BANK_SIZE, _BANK_SIZE)).astype(np.float32)
     frequency = np.hypot(np.fft.fftfreq(_BANK_SIZE)[:, None], np.fft.rfftfreq(_BANK_SIZE)[None])
@@ -65,8 +66,10 @@ def _noise_bank() -> np.ndarray:
     return np.stack(layers).astype(np.float32)
 
 
-def _noise(canvas: Canvas, patch: _Patch, place: tuple[float, float, float], centre: Blob, layer: int) -> np.ndarray:
-    """Sample the bank so that the pattern moves with its cell on the slide, whatever the stage does."""
+def _noise(
+    canvas: Canvas, patch: _Patch, place: tuple[float, float, float], centre: Blob, layer: int
+) -> NDArray[np.float32]:
+    """Sample the noise bank so that the pattern stays with its cell however the stage moves."""
     step = canvas.pixel_um / _BANK_PIXEL_UM
     cosine, sine = math.cos(place[2]) * step, math.sin(place[2]) * step
     left = (float(patch.x[0, 0]) - centre.x) / canvas.pixel_um
@@ -79,7 +82,8 @@ def _noise(canvas: Canvas, patch: _Patch, place: tuple[float, float, float], cen
     )
     size = (patch.x.size, patch.y.size)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(_noise_bank()[layer], matrix, size, flags=flags, borderMode=cv2.BORDER_WRAP)
+    sampled = cv2.warpAffine(_noise_bank()[layer], matrix, size, flags=flags, borderMode=cv2.BORDER_WRAP)
+    return np.asarray(sampled, np.float32)
 
 
 def _patch(canvas: Canvas, blob: Blob, reach: float) -> _Patch | None:
@@ -98,7 +102,7 @@ def _patch(canvas: Canvas, blob: Blob, reach: float) -> _Patch | None:
     return _Patch(rows, columns, x.astype(np.float32)[None], y.astype(np.float32)[:, None])
 
 
-def _relative_radius(patch: _Patch, blob: Blob) -> np.ndarray:
+def _relative_radius(patch: _Patch, blob: Blob) -> NDArray[np.float32]:
     """Return float32 (h, w): 0 at the centre of `blob`, 1 on its outline."""
     shape = (patch.y.size, patch.x.size)
     across = np.broadcast_to((patch.x - blob.x).astype(np.float32), shape)
@@ -109,10 +113,12 @@ def _relative_radius(patch: _Patch, blob: Blob) -> np.ndarray:
     return np.asarray(distance / reach, np.float32)
 
 
-def _inside(relative: np.ndarray, blob: Blob, canvas: Canvas, softness_um: float = 0.0) -> np.ndarray:
+def _inside(
+    relative: NDArray[np.float32], blob: Blob, canvas: Canvas, softness_um: float = 0.0
+) -> NDArray[np.floating]:
     """Return how much of each pixel is inside, 0 to 1, with an edge one pixel wide (or `softness_um`)."""
     width = max(softness_um, canvas.pixel_um)
-    return np.clip((1.0 - relative) * (blob.radius_um / width) + 0.5, 0.0, 1.0)
+    return np.asarray(np.clip((1.0 - relative) * (blob.radius_um / width) + 0.5, 0.0, 1.0))
 
 
 def _paint_red(canvas: Canvas, red: Red, look: Look) -> None:
@@ -120,7 +126,7 @@ def _paint_red(canvas: Canvas, red: Red, look: Look) -> None:
     if patch is None:
         return
     relative = _relative_radius(patch, red.body)
-    thickness = _inside(relative, red.body, canvas, 0.9)  # a red cell's rim is round, not cut
+    thickness = _inside(relative, red.body, canvas, 0.9)  # a red cell's rim is rounded, not sharp
     pale = np.clip((look.pallor_radius + look.pallor_edge / 2 - relative) / look.pallor_edge, 0.0, 1.0)
     thickness *= red.amount * (0.88 + 0.28 * relative * relative - red.pallor * pale)
     canvas.dyes[HAEMOGLOBIN, patch.rows, patch.columns] += thickness
@@ -144,7 +150,7 @@ def _paint_smear(canvas: Canvas, smear: Smear) -> None:
             canvas.dyes[dye, patch.rows, patch.columns] += share * amount
 
 
-def _covered(inside: np.ndarray) -> np.ndarray:
+def _covered(inside: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Return bool (h/2, w/2): mask pixels at least half inside."""
     size = (inside.shape[1] // SUPERSAMPLING, inside.shape[0] // SUPERSAMPLING)
     return np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_AREA) >= 0.5)
@@ -186,9 +192,11 @@ def _paint_leukocyte(canvas: Canvas, cell: Leukocyte, number: int) -> None:
     _mark(canvas, patch, body, nucleus, number)
 
 
-def _mark(canvas: Canvas, patch: _Patch, body: np.ndarray, nucleus: np.ndarray, number: int) -> None:
+def _mark(
+    canvas: Canvas, patch: _Patch, cell: NDArray[np.floating], nucleus: NDArray[np.floating], number: int
+) -> None:
     """Enter one cell into the mask and the instance map, from the geometry that was painted."""
-    covered = _covered(body)
+    covered = _covered(cell)
     canvas.mask[patch.mask_rows, patch.mask_columns][covered] = CYTOPLASM
     canvas.mask[patch.mask_rows, patch.mask_columns][_covered(nucleus) & covered] = NUCLEUS
     canvas.cells[patch.mask_rows, patch.mask_columns][covered] = number
@@ -222,8 +230,8 @@ def paint(scene: Scene, look: Look, origin: tuple[float, float], shape: tuple[in
     return canvas
 
 
-def renumber(cells: np.ndarray) -> None:
-    """Number the cells that are seen 1, 2, 3 ..., in place; some lie outside the field or under another."""
+def renumber(cells: NDArray[np.uint16]) -> None:
+    """Renumber the visible cells 1 to n, in place; some lie outside the field or under another."""
     seen = np.bincount(cells.ravel()) > 0
     seen[0] = False
     numbers = np.where(seen, np.cumsum(seen), 0).astype(cells.dtype)

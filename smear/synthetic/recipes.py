@@ -1,4 +1,4 @@
-"""What each class looks like under the microscope: kinds of leukocyte, how many, in what company.
+"""What each class looks like under the microscope: kinds of leukocytes, their number, and what surrounds them.
 
 Diameters and counts come from the cell maps of 32 hand-masked fields; the morphology follows the FAB and WHO
 descriptions of B-lymphoblasts and hematogones. Ranges overlap between classes on purpose.
@@ -27,7 +27,7 @@ class CellKind:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The company one class keeps; counts are for a field of 112 x 112 um."""
+    """The contents of one class's fields; counts are for a field of 112 x 112 um."""
 
     kinds: tuple[tuple[CellKind, float], ...]  # with their shares
     leukocytes: Range

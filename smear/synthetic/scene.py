@@ -1,9 +1,10 @@
-"""Where everything lies: a list of objects in micrometres, drawn from one random generator."""
+"""The objects of a scene and where they lie, in micrometres, drawn from one random generator."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smear.synthetic.recipes import CellKind, Recipe
 
@@ -43,7 +44,7 @@ class Blob:
     x: float
     y: float
     radius_um: float
-    outline: np.ndarray  # float32 (STEPS,)
+    outline: NDArray[np.float32]  # (STEPS,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,27 +102,27 @@ def draw_look(rng: np.random.Generator) -> Look:
     )
 
 
-def outlines(rng: np.random.Generator, irregularity: float, count: int) -> np.ndarray:
+def outlines(rng: np.random.Generator, irregularity: float, count: int) -> NDArray[np.float32]:
     """Return float32 (count, STEPS): relative radii of rounded shapes with the area of the unit disc."""
     waves = (rng.normal(0.0, irregularity, (count, 2 * len(_HARMONICS))) * _FALL).astype(np.float32)
     # einsum, not @: on a busy machine the threads of BLAS cost more than this product.
     return _unit_area(1.0 + np.einsum("nk,ks->ns", waves, _BASIS))
 
 
-def outline(rng: np.random.Generator, irregularity: float) -> np.ndarray:
+def outline(rng: np.random.Generator, irregularity: float) -> NDArray[np.float32]:
     """Return one of `outlines`, float32 (STEPS,)."""
-    shape: np.ndarray = outlines(rng, irregularity, 1)[0]
+    shape: NDArray[np.float32] = outlines(rng, irregularity, 1)[0]
     return shape
 
 
-def _crenate(rng: np.random.Generator, shape: np.ndarray) -> np.ndarray:
+def _crenate(rng: np.random.Generator, shape: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return `shape` with the 9 to 14 blunt spikes of an echinocyte."""
     spikes, height, turn = int(rng.integers(9, 15)), rng.uniform(0.08, 0.2), rng.uniform(0, 2 * math.pi)
     uneven = _ANGLES + rng.normal(0.0, 0.12) * np.sin(3 * _ANGLES + turn)
     return _unit_area(shape + height * np.abs(np.cos(0.5 * spikes * uneven + turn)) ** 3)
 
 
-def _unit_area(shapes: np.ndarray) -> np.ndarray:
+def _unit_area(shapes: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(shapes / np.sqrt(np.mean(shapes**2, axis=-1, keepdims=True)), np.float32)
 
 

@@ -1,4 +1,4 @@
-"""A whole synthetic slide under a moving stage: the same cells wherever they are met again."""
+"""A whole synthetic slide under a moving stage: returning to a position shows the same cells."""
 
 import functools
 import math
@@ -17,7 +17,7 @@ from smear.synthetic.stains import PALETTES, draw_stain
 
 _BLOCK_UM = 56.0  # a slide is populated in squares of this side: half a field of the data set
 _REACH_UM = 20.0  # no object shows further than this outside its block: smudge cells, ends of rouleaux
-_BLOCKS_KEPT = 60  # three small camera frames or a large one; an older block is drawn again, the same, when met again
+_BLOCKS_KEPT = 60  # three small camera frames or a large one; an older block is drawn again, identically, when needed
 
 
 class SyntheticSlide:

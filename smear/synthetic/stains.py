@@ -1,8 +1,9 @@
-"""Stain sessions: what each dye takes from the light, shared between classes so that colour does not name one."""
+"""Stain sessions: the absorption of each dye, shared between classes so that colour does not reveal the class."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 Rgb = tuple[float, float, float]
 
@@ -18,8 +19,8 @@ class Stain:
     chromatin: Rgb  # the purple azure-eosin complex of the nucleus
     eosin: Rgb  # neutrophil granules, smudge cells
 
-    def absorption(self) -> np.ndarray:
-        """Return float32 (4, 3): one row a dye, in the order of the painted planes."""
+    def absorption(self) -> NDArray[np.float32]:
+        """Return optical densities, float32 (4, 3): one row per dye, in the order of the painted planes."""
         return np.array([self.haemoglobin, self.azure, self.chromatin, self.eosin], np.float32)
 
 
@@ -37,7 +38,7 @@ SLATE = Stain("slate", (252, 256, 240), (0.32, 0.22, 0.14), (0.50, 0.34, 0.06), 
 ROSE = Stain("rose", (232, 232, 226), (0.16, 0.34, 0.24), (0.52, 0.36, 0.14), (0.66, 1.05, 0.30), (0.12, 0.36, 0.18))
 SESSIONS: tuple[Stain, ...] = (VIOLET, BLUE, MAGENTA, DEEP, SLATE, ROSE)
 
-# Every session serves at least two classes and every class meets at least four: the class is in the cells.
+# Every session is used by at least two classes and every class by at least four sessions: colour is no shortcut.
 PALETTES: dict[str, tuple[Stain, ...]] = {
     "Benign": (VIOLET, DEEP, SLATE, BLUE, ROSE),
     "Early": (VIOLET, BLUE, MAGENTA, DEEP),
@@ -53,7 +54,7 @@ def draw_stain(rng: np.random.Generator, palette: tuple[Stain, ...]) -> Stain:
     rows = base.absorption() * strength
     glass = np.array(base.glass) + rng.normal(0.0, 2.5, 3)
 
-    def rgb(values: np.ndarray) -> Rgb:
+    def rgb(values: NDArray[np.floating]) -> Rgb:
         return float(values[0]), float(values[1]), float(values[2])
 
     return replace(

@@ -51,7 +51,7 @@ class Corrector:
         if known.flat is not None:
             image = self._evened(image)
         elif known.white is not None:
-            image = cv2.LUT(image, _white_table(known.white))
+            image = np.asarray(cv2.LUT(image, _white_table(known.white)), np.uint8)
         return replace(frame, image=image, pixel_size_um=frame.pixel_size_um or known.pixel_size_um)
 
     def warnings(self, frame: Frame, finding: Finding) -> tuple[str, ...]:
