@@ -1,7 +1,9 @@
 """A working bundle of two one-layer models, written with the flatbuffer schema alone, without TensorFlow."""
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from smear.bundle.manifest import (
     InputScale,
     Manifest,
     ModelFile,
+    Role,
     Segmenter,
     TrainingData,
     load_bundle,
@@ -37,7 +40,10 @@ CLASS_BIAS = np.array([0.2, 0.0, 0.3, 0.1, -8.0], np.float32)
 def make(folder: Path) -> Path:
     """Write the bundle into `folder`, golden outputs and checksums included."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = {"segmenter": folder / "segmenter.float32.tflite", "classifier": folder / "classifier.float32.tflite"}
+    files: dict[Role, Path] = {
+        "segmenter": folder / "segmenter.float32.tflite",
+        "classifier": folder / "classifier.float32.tflite",
+    }
     files["segmenter"].write_bytes(pixel_model(SEGMENT_WEIGHTS, SEGMENT_BIAS, FIELD_SIZE))
     files["classifier"].write_bytes(mean_model(CLASS_WEIGHTS, CLASS_BIAS, CROP_SIZE))
     write_atomic(folder / "golden.npz", _golden(files))
@@ -66,14 +72,14 @@ def make(folder: Path) -> Path:
 
 
 def load(folder: Path) -> Bundle:
-    """Make and open it."""
+    """Make a bundle in `folder` and open it."""
     return load_bundle(make(folder))
 
 
-def _golden(files: dict[str, Path]) -> bytes:
+def _golden(files: Mapping[Role, Path]) -> bytes:
     rng = np.random.default_rng(1)
-    sizes = {"segmenter": FIELD_SIZE, "classifier": CROP_SIZE}
-    arrays: dict[str, np.ndarray] = {}
+    sizes: dict[Role, int] = {"segmenter": FIELD_SIZE, "classifier": CROP_SIZE}
+    arrays: dict[str, Any] = {}
     for role, path in files.items():
         pictures = rng.integers(0, 256, (2, sizes[role], sizes[role], 3), np.uint8)
         model = open_runtime(path)

@@ -1,4 +1,6 @@
-"""A result as a run would give it, for what reports and compares."""
+"""A benchmark result as a run would give it, for tests of reports and comparisons."""
+
+from typing import Any
 
 from benchmarks.schema import (
     Board,
@@ -38,7 +40,7 @@ def environment(**changed: object) -> Environment:
 def make(ms: float = 20.0, accuracy: float = 0.95, **changed: object) -> Result:
     quality = {"accuracy": Figure(value=accuracy, split="validation", n=263, low=accuracy - 0.02, high=accuracy + 0.02)}
     ratio = Ratio(to="bundle/pipeline/int8/ai-edge-litert/1", value=12.0, low=11.0, high=13.0, rounds=50)
-    own = {"name": "a + b", "level": "int8", "runtime": "ai-edge-litert", "threads": 1}
+    own: dict[str, Any] = {"name": "a + b", "level": "int8", "runtime": "ai-edge-litert", "threads": 1}
     facts: dict[str, object] = {
         "created": "2026-01-01T00:00:00+00:00",
         "mode": "quick",

@@ -1,18 +1,27 @@
 """The smallest training run that can be converted: a segmenter that finds violet, and a random classifier."""
 
 import json
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from smear.bundle.levels import Level
+from smear.bundle.manifest import Bundle, Role
 from smear.classes import LABELS
 from smear.images import write_image
+
+if TYPE_CHECKING:
+    import keras
 
 CROP = 48
 FIELDS = {"train": 8, "validation": 8}
 
 
-def segmenter(size: int = 224):
+def segmenter(size: int = 224) -> "keras.Model":
     """A 1x1 convolution: what holds little red is nucleus, a bit more is cytoplasm."""
     import keras
 
@@ -24,7 +33,7 @@ def segmenter(size: int = 224):
     return model
 
 
-def classifier(size: int = CROP, outputs: int = len(LABELS)):
+def classifier(size: int = CROP, outputs: int = len(LABELS)) -> "keras.Model":
     """One convolution with fixed random weights, averaged, and one dense layer."""
     import keras
 
@@ -35,8 +44,8 @@ def classifier(size: int = CROP, outputs: int = len(LABELS)):
     return keras.Model(inputs, keras.layers.Dense(outputs)(x))
 
 
-def map_classifier(size: int = 224, outputs: int = len(LABELS) + 1):
-    """As `classifier`, with an answer for each 16 pixels, as one that is shown all cells of a field at once gives."""
+def map_classifier(size: int = 224, outputs: int = len(LABELS) + 1) -> "keras.Model":
+    """As `classifier`, with an answer for each 16 pixels, as for an input of all cells of a field."""
     import keras
 
     keras.utils.set_random_seed(7)
@@ -45,7 +54,7 @@ def map_classifier(size: int = 224, outputs: int = len(LABELS) + 1):
     return keras.Model(inputs, keras.layers.Conv2D(outputs, 1)(x))
 
 
-def run_facts() -> dict:
+def run_facts() -> dict[str, Any]:
     """`run.json` of `make_run`."""
     figure = {"value": 0.9, "split": "validation", "n": 8, "low": 0.8, "high": 0.95, "background_only": 0.7}
     return {
@@ -75,7 +84,7 @@ def run_facts() -> dict:
     }
 
 
-def make_run(folder: Path, facts: dict | None = None) -> Path:
+def make_run(folder: Path, facts: dict[str, Any] | None = None) -> Path:
     """Write a run folder."""
     folder.mkdir(parents=True, exist_ok=True)
     segmenter().save(folder / "segmenter.keras")
@@ -97,7 +106,13 @@ def make_data(folder: Path) -> Path:
     return folder
 
 
-def make_bundle(folder: Path, run_folder: Path, levels=("float32", "int8"), name: str = "tiny", other: bool = False):
+def make_bundle(
+    folder: Path,
+    run_folder: Path,
+    levels: Sequence[Level] = ("float32", "int8"),
+    name: str = "tiny",
+    other: bool = False,
+) -> Bundle:
     """Write a bundle of the tiny models without measuring them, for tests of what happens to bundles."""
     from convert.bundle_writer import write_bundle
     from convert.export.tflite import convert_levels
@@ -107,15 +122,16 @@ def make_bundle(folder: Path, run_folder: Path, levels=("float32", "int8"), name
 
     run = read_run(run_folder)
     rng = np.random.default_rng(5)
-    files = {}
-    for role, model in {"segmenter": segmenter(), "classifier": classifier(outputs=4 + other)}.items():
+    files: dict[Role, dict[Level, Path]] = {}
+    models: dict[Role, keras.Model] = {"segmenter": segmenter(), "classifier": classifier(outputs=4 + other)}
+    for role, model in models.items():
         shape = (1, *model.input_shape[1:])
         tensors = [rng.random(shape, np.float32) for _ in range(4)]
         files[role] = {}
-        for level, data in convert_levels(model, levels, lambda tensors=tensors: tensors).items():
+        for level, data in convert_levels(model, levels, partial(list, tensors)).items():
             files[role][level] = folder.with_name(f"{folder.name}.{role}.{level}.tflite")
             files[role][level].write_bytes(data)
-    inputs = {
+    inputs: dict[Role, NDArray[np.uint8]] = {
         "segmenter": rng.integers(0, 255, (2, 224, 224, 3), np.uint8),
         "classifier": rng.integers(0, 255, (2, CROP, CROP, 3), np.uint8),
     }

@@ -1,4 +1,4 @@
-"""Frames and findings made by hand, for the tests of what comes after the pipeline."""
+"""Hand-made frames and findings, for the tests of what comes after the pipeline."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from smear.findings import Cell, CellMask, Finding, Frame, Quality, Refusal, Ref
 
 
 def frame(sequence: int = 0, seed: int | None = None, wall_time_s: float = 1_700_000_000.0) -> Frame:
-    """A small frame of coloured noise; another `seed`, another place on the slide."""
+    """A small frame of coloured noise; each `seed` is another position on the slide."""
     rng = np.random.default_rng(sequence if seed is None else seed)
     image = rng.integers(0, 256, (48, 64, 3), np.uint8)
     return Frame(image, "test:", sequence=sequence, monotonic_s=float(sequence), wall_time_s=wall_time_s + sequence)
@@ -15,9 +15,9 @@ def frame(sequence: int = 0, seed: int | None = None, wall_time_s: float = 1_700
 
 def cell(best: str | None = "Pre") -> Cell:
     """One leukocyte; with `best` None the classifier saw the field, not the cell."""
-    chances = tuple(0.7 if name == best else 0.1 for name in LABELS) if best else ()
+    probabilities = tuple(0.7 if name == best else 0.1 for name in LABELS) if best else ()
     contour = np.array([[0, 0], [9, 0], [9, 9]], np.int32)
-    return Cell((1, 2, 10, 12), (6.0, 8.0), 95.0, None, 0.8, 0.9, contour, False, chances)
+    return Cell((1, 2, 10, 12), (6.0, 8.0), 95.0, None, 0.8, 0.9, contour, False, probabilities)
 
 
 TOO_DARK = Refusal(RefusalCode.TOO_DARK, "too dark (background at 9%): raise the lamp or the exposure")

@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 
 from smear.findings import BACKGROUND, CYTOPLASM, NUCLEUS
-from smear.imaging.cell_detection import MIN_CELL_PX
 from smear.imaging.contours import MAX_LOG_ODDS
 from smear.imaging.resampling import ModelFrame, to_frame_scale
 from smear.imaging.stain_normalization import GLASS_PERCENTILE, fill_holes
@@ -13,6 +12,7 @@ from smear.imaging.watershed import (
     CROSS,
     GAP_PX,
     LEVEL_STEP_PX,
+    MIN_CELL_PX,
     MIN_PEAK_PX,
     NECK,
     SMOOTHING_PX,
@@ -22,8 +22,8 @@ from smear.imaging.watershed import (
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    grown = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return grown / grown.sum(axis=-1, keepdims=True)
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
 
 
 def stitch(tiles: list[np.ndarray], origins: list[tuple[int, int]], shape: tuple[int, int]) -> np.ndarray:
@@ -40,17 +40,19 @@ def stitch(tiles: list[np.ndarray], origins: list[tuple[int, int]], shape: tuple
 def mask_in_frame(probabilities: np.ndarray, cell: np.ndarray, view: ModelFrame) -> np.ndarray:
     cell = fill_holes(cell)
     near = cv2.dilate(cell.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    ground = np.where(near if view.scale != 1.0 else cell, probabilities[..., 0], 1.0)
+    background = np.where(near if view.scale != 1.0 else cell, probabilities[..., 0], 1.0)
     nucleus = log_odds(probabilities[..., 2], probabilities[..., 1])
-    hole = cell & (ground >= 0.5)
-    ground[hole], nucleus[hole] = 0.0, -1.0
-    planes = [to_frame_scale(p[..., np.newaxis], view)[..., 0] for p in (log_odds(ground, 1.0 - ground), nucleus)]
+    hole = cell & (background >= 0.5)
+    background[hole], nucleus[hole] = 0.0, -1.0
+    planes = [
+        to_frame_scale(p[..., np.newaxis], view)[..., 0] for p in (log_odds(background, 1.0 - background), nucleus)
+    ]
     return np.select([planes[0] >= 0, planes[1] >= 0], [BACKGROUND, NUCLEUS], CYTOPLASM).astype(np.uint8)
 
 
 def log_odds(this: np.ndarray, that: np.ndarray) -> np.ndarray:
     share = np.clip(this / (this + that), 1 / (1 + np.exp(MAX_LOG_ODDS)), 1 / (1 + np.exp(-MAX_LOG_ODDS)))
-    return (np.log(share) - np.log1p(-share)).astype(np.float32)
+    return np.asarray(np.log(share) - np.log1p(-share), np.float32)
 
 
 def split_by_outline(cell: np.ndarray) -> np.ndarray:
@@ -93,13 +95,13 @@ def apart(height: np.ndarray, peaks: list[tuple[float, int, int]]) -> list[tuple
 
 
 def heights(odds: np.ndarray, inside: np.ndarray, stride: int) -> np.ndarray:
-    body = (cv2.resize(odds, None, fx=stride, fy=stride) < 0).astype(np.uint8)
-    count, holes, stats, _ = cv2.connectedComponentsWithStats(1 - body, connectivity=4)
+    fine_inside = (cv2.resize(odds, None, fx=stride, fy=stride) < 0).astype(np.uint8)
+    count, holes, stats, _ = cv2.connectedComponentsWithStats(1 - fine_inside, connectivity=4)
     for hole in range(1, count):
         if stats[hole, cv2.CC_STAT_AREA] < GAP_PX:
-            body[holes == hole] = 1
-    smooth = cv2.GaussianBlur(cv2.distanceTransform(body, cv2.DIST_L2, 5), (0, 0), SMOOTHING_PX)
-    fine = np.where(body > 0, np.maximum(smooth, np.float32(0.01)), np.float32(0))
+            fine_inside[holes == hole] = 1
+    smooth = cv2.GaussianBlur(cv2.distanceTransform(fine_inside, cv2.DIST_L2, 5), (0, 0), SMOOTHING_PX)
+    fine = np.where(fine_inside > 0, np.maximum(smooth, np.float32(0.01)), np.float32(0))
     mean = cv2.resize(fine, odds.shape[::-1], interpolation=cv2.INTER_AREA)
     return np.where(inside, np.maximum(mean, np.float32(0.01)), np.float32(0))
 
@@ -122,25 +124,25 @@ def flood(height: np.ndarray, seeds: list[tuple[int, int]], stride: int) -> np.n
 
 def glass_colour(image: np.ndarray, exclude: np.ndarray) -> np.ndarray:
     step = max(1, min(image.shape[:2]) // 224)
-    thin = image[::step, ::step].reshape(-1, 3)
+    sample = image[::step, ::step].reshape(-1, 3)
     if not exclude.all():
-        thin = thin[~exclude[::step, ::step].ravel()]
-    luminance = thin @ np.array([299, 587, 114])
-    return np.median(thin[luminance >= np.percentile(luminance, GLASS_PERCENTILE)], axis=0)
+        sample = sample[~exclude[::step, ::step].ravel()]
+    luminance = sample @ np.array([299, 587, 114])
+    return np.asarray(np.median(sample[luminance >= np.percentile(luminance, GLASS_PERCENTILE)], axis=0))
 
 
 def focus(pixels: np.ndarray, cell: np.ndarray, step: int) -> float:
     kernel = np.ones((5, 5), np.uint8)
     grown, core = (step(cell.astype(np.uint8), kernel) > 0 for step in (cv2.dilate, cv2.erode))
-    rim, ground = grown & ~core, ~grown
-    if not (rim.any() and core.any() and ground.any()):
+    rim, background = grown & ~core, ~grown
+    if not (rim.any() and core.any() and background.any()):
         return 0.0
     green = pixels[..., 1].astype(float)
     gradient = cv2.Sobel(green, cv2.CV_64F, 1, 0) ** 2 + cv2.Sobel(green, cv2.CV_64F, 0, 1) ** 2
-    thin = np.s_[::step, ::step]
-    if not ground[thin].any():
+    coarse = np.s_[::step, ::step]
+    if not background[coarse].any():
         return 0.0
-    contrast = float(np.median(green[thin][ground[thin]]) - np.median(green[core]))
+    contrast = float(np.median(green[coarse][background[coarse]]) - np.median(green[core]))
     return float(gradient[rim].mean()) / 64.0 / max(contrast * contrast, 25.0)
 
 

@@ -16,7 +16,7 @@ from train.fitting.training_loop import fit
 EPOCHS, STEPS, ROWS = 3, 3, 7  # rows that two workers cannot halve
 
 
-class Colours(keras.utils.PyDataset):
+class Colours(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
     """Tiny pictures, whose class is the channel that is strongest; other ones each epoch; can be killed at one."""
 
     def __init__(self, dies_in: int | None = None) -> None:

@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 SUITE = "trixie"
@@ -81,7 +81,7 @@ def wheels(python: str = PYTHON, machine: str = "") -> Path:
     return folder
 
 
-def run(command: list[str | Path]) -> subprocess.CompletedProcess[str]:
+def run(command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
     """Run `command`; a failure carries the end of what it printed."""
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
     if done.returncode != 0:

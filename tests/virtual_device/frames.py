@@ -1,6 +1,7 @@
 """The pictures that the virtual cameras play: smears made by the project, and a card of known colours."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -11,7 +12,7 @@ SIZE = (640, 480)  # width, height; guest/virtual.yaml names the same
 PIXEL_SIZE_UM = 0.25  # a 40x objective with a 1/2.3 inch sensor, binned
 COLOURS = {"red": (200, 30, 30), "green": (30, 170, 30), "blue": (30, 30, 200), "grey": (128, 128, 128)}
 """Left to right on the card. Red and blue tell RGB from BGR; grey and green tell a wrong YUV matrix or range."""
-JPEG = {"quality": 95, "subsampling": 0}  # the camera's own 4:2:0 is loss enough
+JPEG: dict[str, Any] = {"quality": 95, "subsampling": 0}  # the camera's own 4:2:0 is loss enough
 
 
 def write_frames(folder: Path) -> None:

@@ -62,7 +62,7 @@ class Machine:
 
     def run(self, *command: str, timeout_s: float = RUN_S) -> subprocess.CompletedProcess[str]:
         """Run `command` as root in the machine."""
-        words = {"path": command[0], "arg": command[1:], "capture-output": True}
+        words: dict[str, Any] = {"path": command[0], "arg": command[1:], "capture-output": True}
         process = self._agent.ask("guest-exec", **words)["pid"]
         found: dict[str, Any] = {}
 
@@ -143,7 +143,7 @@ def _command(tools_root: Path, disk: Path, folder: Path, kernel_words: str) -> l
     """Return the whole command; it ends with this process."""
     libraries = tools_root / "usr/lib/x86_64-linux-gnu"
     boot = tools_root / "boot"
-    command = ["setpriv", "--pdeathsig=KILL"]
+    command: list[str | Path] = ["setpriv", "--pdeathsig=KILL"]
     # The tools' QEMU with the tools' own libraries, beside the host's.
     command += [tools_root / "lib64/ld-linux-x86-64.so.2", "--library-path", f"{libraries}:{libraries}/pulseaudio"]
     command += [tools_root / "usr/bin/qemu-system-x86_64", *MACHINE, *CLOCK]
