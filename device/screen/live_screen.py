@@ -130,7 +130,7 @@ class LiveScreen:
         self._clock = clock
         self._faults = faults
         self._source = source
-        self._state = ScreenState()
+        self.state = ScreenState()  # what was last composed
         self._actions = actions
         self._lost_after_s = lost_after_s
         self._rate = Rate()
@@ -143,7 +143,7 @@ class LiveScreen:
         recorded = examined.recorded
         self._put(
             replace(
-                self._state,
+                self.state,
                 frame=examined.frame,
                 finding=examined.finding,
                 fields_per_s=self._rate.per_s,
@@ -162,16 +162,16 @@ class LiveScreen:
         sentences = tuple(self._faults.current.values())
         if lost:
             shown = sentences or ("no picture from the camera: check its cable",)
-            if self._state.frame is not None or self._state.warnings != shown:
+            if self.state.frame is not None or self.state.warnings != shown:
                 self._clear(None, shown)
-        elif self._state.finding is None or quiet_s > self._lost_after_s:
+        elif self.state.finding is None or quiet_s > self._lost_after_s:
             # A live picture to focus by until a result comes; a result that is too old is removed.
             late = (
                 f"no field examined for {quiet_s:.0f} s"
                 if quiet_s > self._lost_after_s
                 else "examining the first field"
             )
-            if newest is not self._state.frame and self._clock.monotonic_s() - self._shown_at_s >= _REFRESH_S:
+            if newest is not self.state.frame and self._clock.monotonic_s() - self._shown_at_s >= _REFRESH_S:
                 self._clear(newest, sentences or (late,))
         self._act()
 
@@ -181,10 +181,10 @@ class LiveScreen:
 
     def _clear(self, frame: Frame | None, warnings: tuple[str, ...]) -> None:
         self._rate.forget()
-        self._put(replace(self._state, frame=frame, finding=None, fields_per_s=0.0, warnings=warnings))
+        self._put(replace(self.state, frame=frame, finding=None, fields_per_s=0.0, warnings=warnings))
 
     def _put(self, state: ScreenState) -> None:
-        self._state = state = replace(state, camera=self._source.name, simulated=self._source.simulated)
+        self.state = state = replace(state, camera=self._source.name, simulated=self._source.simulated)
         self._shown_at_s = self._clock.monotonic_s()
         self._display.show(compose(state, self._display.size))
         self._act()

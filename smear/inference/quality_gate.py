@@ -234,7 +234,7 @@ def measure(
     """
     known = reference or Reference()
     pixels, inside = content_of(view.pixels, view), content_of(cell_pixels, view)
-    focus, clipped = _in_cells(pixels, inside, max(1, min(view.content) // FIELD_SAMPLES))
+    focus, clipped = focus_and_clipping(pixels, inside, max(1, min(view.content) // FIELD_SAMPLES))
     red, green, blue = background.tolist()
     quality = Quality(
         focus=focus / (known.best_focus or 1.0),
@@ -254,7 +254,7 @@ def _seen(view: ModelFrame) -> int:
     return max(1, int(np.count_nonzero(~content_of(view.outside, view))))
 
 
-def _in_cells(pixels: np.ndarray, cell: np.ndarray, step: int) -> tuple[float, float]:
+def focus_and_clipping(pixels: np.ndarray, cell: np.ndarray, step: int) -> tuple[float, float]:
     """Return focus and clipped share of RGB uint8 `pixels`; of the background every `step`-th each way.
 
     The focus is Tenengrad (mean squared Sobel gradient) at the rims of cells, over the squared contrast of cell and

@@ -13,7 +13,7 @@ from smear.imaging.resampling import to_model_scale, to_tensor
 from smear.imaging.stain_normalization import background_colour, fill_holes
 from smear.imaging.tiling import stitch, tile, tile_origins
 from smear.imaging.watershed import split_touching_cells
-from smear.inference.quality_gate import _in_cells
+from smear.inference.quality_gate import focus_and_clipping
 from smear.inference.segmentation import softmax_maps
 from smear.inference.tflite import open_runtime
 from tests.smear import reference
@@ -94,7 +94,7 @@ def test_the_gate_measures_the_same(seed: int, smooth: float, height: int, conte
     pixels = (noise(seed, (*shape, 3), smooth) * 258 - 1).clip(0, 255).astype(np.uint8)
     cell = (np.zeros(shape, bool), blobs(seed + 1, shape, 5.0), np.ones(shape, bool))[content]
     assert np.array_equal(background_colour(pixels, cell), reference.glass_colour(pixels, cell))
-    focus, clipped = _in_cells(pixels, cell, 2)
+    focus, clipped = focus_and_clipping(pixels, cell, 2)
     assert focus == pytest.approx(reference.focus(pixels, cell, 2), rel=1e-4)
     assert clipped == pytest.approx(reference.clipped(pixels, cell), abs=1e-12)
 

@@ -39,8 +39,9 @@ def kept(bench: Bench) -> None:
     assert len(stored) <= bench.examiner.examined + 1  # nothing twice; the last may be stored and not yet counted
 
 
-def test_a_camera_that_raises_is_said_reopened_and_gone_on_with(tmp_path):
-    with Bench(tmp_path) as bench:
+def test_a_camera_that_raises_is_reported_and_reopened(tmp_path):
+    display = NoDisplay()
+    with Bench(tmp_path, open_display=lambda: display) as bench:
         bench.fields(2)
 
         def raises():
@@ -48,7 +49,7 @@ def test_a_camera_that_raises_is_said_reopened_and_gone_on_with(tmp_path):
 
         bench.camera.fault = raises
         bench.until(lambda: "VIDIOC_DQBUF" in bench.faults.current.get("camera", ""))
-        bench.until(lambda: bench.display._display.last is not None and bench.screen._state.frame is None)
+        bench.until(lambda: display.last is not None and bench.screen.state.frame is None)
         bench.camera.fault = None
         bench.fields(3)
         assert "camera" not in bench.faults.current
@@ -87,7 +88,7 @@ def test_a_camera_that_hangs_is_on_the_screen_in_time_and_replaced(tmp_path, mon
         bench.camera.fault = hangs
         before = time.monotonic()
         bench.until(lambda: bench.feed.lost)
-        bench.until(lambda: bench.screen._state.frame is None and bool(bench.screen._state.warnings))
+        bench.until(lambda: bench.screen.state.frame is None and bool(bench.screen.state.warnings))
         assert time.monotonic() - before < SAID_S + 1.0  # one second for a busy test machine
         bench.fields(2)
         release.set()
@@ -457,15 +458,15 @@ def test_a_defect_in_a_camera_driver_is_said_as_such(tmp_path):
 def test_a_missing_camera_never_ends_a_service_that_waits_for_it(tmp_path):
     camera = Microscope()
     camera.plugged = False
+    asked: list[int] = []
+    original = camera.open
+
+    def counted():
+        asked.append(1)
+        return original()
+
+    camera.open = counted
     with Bench(tmp_path, camera=camera, policy=Policy(0.001, 0.001, restarts=1)) as bench:
-        asked: list[int] = []
-        original = camera.open
-
-        def counted():
-            asked.append(1)
-            return original()
-
-        bench.feed._open_camera = counted
         bench.until(lambda: len(asked) > 10)
         assert bench.error is None
         with pytest.raises(CameraError):
