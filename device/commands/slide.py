@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from device.commands.options import config_option, data_option, settings_and_data
-from device.commands.status import NOBODY
+from device.commands.status import NOT_RUNNING
 from device.session.control_client import ask
 from device.session.control_protocol import ControlError
 
@@ -39,5 +39,5 @@ def _ask(what: str, data_path: Path | None, config_path: Path | None, **values: 
     _, data = settings_and_data(config_path, data_path)
     found = ask(data, what, only=data_path is not None, **values)
     if found is None:
-        raise ControlError(NOBODY)
+        raise ControlError(NOT_RUNNING)
     return found

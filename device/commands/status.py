@@ -1,4 +1,4 @@
-"""`smearscope status`: how the running device does."""
+"""`smearscope status`: the state of the running device."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from device.commands.options import config_option, data_option, settings_and_dat
 from device.session.control_client import ask
 from device.session.control_protocol import ControlError
 
-NOBODY = "no device is running here: start one with 'smearscope run', or see 'systemctl status smearscope'"
+NOT_RUNNING = "no device is running here: start one with 'smearscope run', or see 'systemctl status smearscope'"
 
 
 @click.command()
@@ -18,37 +18,37 @@ NOBODY = "no device is running here: start one with 'smearscope run', or see 'sy
 @data_option
 @config_option
 def command(as_json: bool, data_path: Path | None, config_path: Path | None) -> None:
-    """Ask the running device how it does.
+    """Print the state of the running device.
 
-    Exit code 0: it examines fields; 1: nobody runs, or something is wrong.
+    Exit code 0: it examines fields; 1: no device is running, or it has a fault.
     """
     _, data = settings_and_data(config_path, data_path)
-    found = ask(data, "status", only=data_path is not None)
-    if found is None:
-        raise ControlError(NOBODY)
+    state = ask(data, "status", only=data_path is not None)
+    if state is None:
+        raise ControlError(NOT_RUNNING)
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False, allow_nan=False))
+        click.echo(json.dumps(state, ensure_ascii=False, allow_nan=False))
     else:
-        _show(found)
-    if found["faults"] or found["camera_lost"]:
+        _print(state)
+    if state["faults"] or state["camera_lost"]:
         raise click.exceptions.Exit(1)
 
 
-def _show(found: dict[str, Any]) -> None:
-    simulated = " (SIMULATED)" if found["simulated"] else ""
-    said = found["label"] or "; ".join(each["advice"] for each in found["refusals"]) or "nothing yet"
+def _print(state: dict[str, Any]) -> None:
+    simulated = " (SIMULATED)" if state["simulated"] else ""
+    last = state["label"] or "; ".join(each["advice"] for each in state["refusals"]) or "nothing yet"
     lines = {
-        "fields": f"{found['fields']} examined in {found['running_s']} s, {found['not_stored']} not stored",
-        "camera": f"{found['camera']}{simulated}" + (": NO PICTURE" if found["camera_lost"] else ""),
-        "slide": f"{found['slide'] or 'none open'}, {found['accepted']} accepted, {found['refused']} refused",
-        "last field": said,
-        "model": f"{found['level']} · {found['runtime']} · bundle {str(found['bundle_sha256'])[:8]}",
-        "calibration": f"{found['calibration'] or 'none'}, objective {found['objective']}",
-        "data": found["data"],
+        "fields": f"{state['fields']} examined in {state['running_s']} s, {state['not_stored']} not stored",
+        "camera": f"{state['camera']}{simulated}" + (": NO PICTURE" if state["camera_lost"] else ""),
+        "slide": f"{state['slide'] or 'none open'}, {state['accepted']} accepted, {state['refused']} refused",
+        "last field": last,
+        "model": f"{state['level']} · {state['runtime']} · bundle {str(state['bundle_sha256'])[:8]}",
+        "calibration": f"{state['calibration'] or 'none'}, objective {state['objective']}",
+        "data": state["data"],
     }
     for name, text in lines.items():
         click.echo(f"{name:12} {text}")
-    for text in found["warnings"]:
+    for text in state["warnings"]:
         click.echo(f"{'warning':12} {text}")
-    for part, text in found["faults"].items():
+    for part, text in state["faults"].items():
         click.echo(f"{'NOT OK':12} {part}: {text}")

@@ -92,7 +92,7 @@ def slide_summary(slide: SlideRecord, reviewed: Mapping[str, int]) -> Group:
         *(f"refused {n} x: {why}" for why, n in sorted(tally.refusals.items(), key=lambda item: -item[1])),
         *_site(tally),
         *_bundles(slide),
-        _verdict(slide),
+        _conclusion(slide),
         *([SIMULATED] if slide.simulated else []),
         RESEARCH_USE_ONLY,
     ]
@@ -112,7 +112,7 @@ def _site(tally: SlideTally) -> list[str]:
     return [text] if unchecked else []
 
 
-def _verdict(slide: SlideRecord) -> str:
+def _conclusion(slide: SlideRecord) -> str:
     leading = slide.tally.leading()
     if leading:
         return f"The fields of this slide resemble {by_name(leading).title} most."

@@ -14,7 +14,7 @@ from device.system.systemd import Notifier
 from smear.errors import EndOfFramesError
 from smear.findings import Frame
 
-_RATE_OVER = 10  # results: long enough to be steady, short enough to follow a change of the load
+_RATE_OVER = 10  # results: long enough for a stable figure, short enough to follow a change of the load
 _BEAT_S = 1.0  # no more often: the service manager has other services
 _BEATS_PER_WATCHDOG = 4  # no less often: one lost datagram must not end the service
 _START_STEP_S = 30.0  # more time to start, asked for again while a camera is waited for
@@ -28,11 +28,11 @@ class Screen(Protocol):
         ...
 
     def idle(self, newest: Frame | None, lost: bool) -> None:
-        """Look for taps, and show that the camera lives or is lost, while no result comes."""
+        """Handle taps, and show whether the camera works or is lost, while there is no result."""
         ...
 
     def close(self) -> None:
-        """Give the screen back; safe to call twice."""
+        """Release the screen; safe to call twice."""
         ...
 
 
@@ -47,7 +47,7 @@ class Rate:
         self._seen.append((number, now_s))
 
     def forget(self) -> None:
-        """Begin anew, after a pause."""
+        """Forget the results so far, after a pause."""
         self._seen.clear()
 
     @property

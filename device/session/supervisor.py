@@ -1,4 +1,4 @@
-"""Parts that may die or stall, and the one supervisor that starts them again, says why, or gives up.
+"""Parts of a session that may fail or stall, and the supervisor that restarts them, reports why, or gives up.
 
 Every part is one function in one thread. It reports what it does by its `Pulse`; a part over its deadline has stalled.
 A thread cannot be cancelled: a stalled part that holds nothing the others need (a camera's driver) is abandoned and
@@ -23,22 +23,22 @@ class Policy:
     """How often a part is started again."""
 
     first_s: float = 0.5  # until the first restart; doubled at each
-    most_s: float = 5.0  # who plugs a camera in again looks at the screen for as long
-    restarts: int = 5  # within `window_s`; one more and the process is given up
+    most_s: float = 5.0  # longest wait: someone who has plugged the camera in again watches the screen this long
+    restarts: int = 5  # within `window_s`; one more ends the process
     window_s: float = 120.0
-    steady_s: float = 30.0  # a part that ran for so long starts again with the shortest wait
+    steady_s: float = 30.0  # after a run this long the wait begins at `first_s` again
 
 
 class Pulse:
-    """What one run of a part does now, and until when it may take."""
+    """What one run of a part is doing now, and its deadline."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._now: tuple[str, float] | None = None  # what, due; None: it waits for others
+        self._now: tuple[str, float] | None = None  # what, deadline; None: it waits for others
 
     @contextmanager
     def doing(self, what: str, limit_s: float) -> Iterator[None]:
-        """Mark what runs inside as due within `limit_s`; may be nested, the innermost counts."""
+        """Give what runs inside the context `limit_s` to finish; contexts nest, and the innermost counts."""
         before, self._now = self._now, (what, self._clock.monotonic_s() + limit_s)
         try:
             yield
@@ -60,7 +60,7 @@ class Turn:
     """One run of a part, from its start to its end or until it is abandoned."""
 
     def __init__(self, clock: Clock) -> None:
-        self.stop = threading.Event()  # set: end soon, and touch nothing that others share
+        self.stop = threading.Event()  # set: return soon, and touch nothing shared
         self.pulse = Pulse(clock)
         self.error: Exception | None = None
         self.ended = threading.Event()
@@ -74,14 +74,14 @@ class Part:
     work: Callable[[Turn], None]  # returns: done for good; raises: to be started again
     policy: Policy = Policy()
     replaceable: bool = True  # a stalled run can be abandoned and another begun
-    patient: bool = False  # faults it raises itself never end the process: an unplugged camera may come back
+    patient: bool = False  # its own errors never end the process: an unplugged camera may come back
 
 
 class Supervisor:
-    """Runs parts; `tick` from the main thread finds the dead and the stalled."""
+    """Runs parts; `tick`, called from the main thread, handles those that failed or stalled."""
 
     def __init__(self, clock: Clock, faults: ActiveFaults, policy: Policy | None = None) -> None:
-        self.policy = policy or Policy()  # of the parts that bring none of their own
+        self.policy = policy or Policy()  # of parts without a policy of their own
         self._clock = clock
         self._faults = faults
         self._runs: list[_Run] = []
@@ -130,7 +130,7 @@ class Supervisor:
 
     def _begin(self, run: "_Run") -> None:
         run.turn, run.again_at_s, run.began_s = Turn(self._clock), None, self._clock.monotonic_s()
-        # A daemon: what hangs inside a driver or an interpreter must not keep the process from ending.
+        # A daemon thread, as one that hangs in a driver or an interpreter must not keep the process from ending.
         threading.Thread(target=_work, args=(run.part, run.turn), name=run.part.name, daemon=True).start()
 
     def _stalled(self, run: "_Run", turn: Turn, what: str) -> None:
@@ -162,14 +162,14 @@ class Supervisor:
 
 @dataclass(slots=True)
 class _Run:
-    """A part with what became of it."""
+    """A part and the state of its runs."""
 
     part: Part
     turn: Turn | None = None  # None: between two runs, or done
     began_s: float = 0.0
     again_at_s: float | None = None
     waited_s: float = 0.0
-    counted_s: deque[float] = field(default_factory=deque)  # when it failed in a way that counts
+    counted_s: deque[float] = field(default_factory=deque)  # times of the failures that count towards `restarts`
 
 
 def _defect(name: str, error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""A session for fault tests: everything real but camera, models and glass, each of which fails when told."""
+"""A session for fault tests: all real but the camera, models and display, which fail on request."""
 
 import threading
 import time
@@ -35,7 +35,7 @@ QUICK = Policy(first_s=0.01, most_s=0.02, restarts=5, window_s=60.0)
 
 
 def picture(seed: int, shape: tuple[int, int] = (96, 128)) -> np.ndarray:
-    """A place on a slide; another seed, another place."""
+    """A picture of one position on a slide; each seed is another position."""
     blocks = np.random.default_rng(seed).integers(40, 220, (shape[0] // 8, shape[1] // 8, 3), np.uint8)
     return np.kron(blocks, np.ones((8, 8, 1), np.uint8))
 
@@ -62,8 +62,8 @@ class Microscope:
 
     def frame(self, image: np.ndarray | None = None) -> Frame:
         self.frames += 1
-        shown = picture(self.frames) if image is None else image
-        return Frame(shown, self.name, None, self.frames, time.monotonic(), time.time())
+        pixels = picture(self.frames) if image is None else image
+        return Frame(pixels, self.name, None, self.frames, time.monotonic(), time.time())
 
     def read(self, timeout_s: float) -> Frame:
         self.pace.wait(0.01)  # a hundred frames a second
@@ -158,7 +158,7 @@ class Bench:
         assert holds(), (self.faults.current, self.error)
 
     def ended(self) -> str:
-        """Wait for the session to end by itself and return its last words."""
+        """Wait for the session to end by itself and return its error message."""
         self.thread.join(DEADLINE_S)
         assert not self.thread.is_alive()
         return str(self.error or "")
@@ -179,9 +179,9 @@ class Bench:
                 self._changed.notify_all()
 
     def _after(self, beat: Callable[..., None]) -> Callable[..., None]:
-        def told(*words: object) -> None:
-            beat(*words)
+        def beat_and_notify(*arguments: object) -> None:
+            beat(*arguments)
             with self._changed:
                 self._changed.notify_all()
 
-        return told
+        return beat_and_notify

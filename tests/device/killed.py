@@ -1,4 +1,4 @@
-"""What a process does that is killed in the middle of an installation; apart, so that a fresh process can import it."""
+"""A process that is killed in the middle of an installation; apart, so that a new process can import it."""
 
 import multiprocessing
 import os
