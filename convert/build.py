@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert import examples
-from convert.bundle_writer import replace_bundle, write_bundle
+from convert.bundle_writer import write_bundle
 from convert.export import edgetpu, edgetpu_compiler
+from convert.export.features import with_features
 from convert.export.onnx import export_onnx
 from convert.export.tflite import convert_levels, convert_with_ranges
 from convert.options import BASELINE, ROLES, Options
@@ -21,6 +22,7 @@ from convert.results import Conversion, LevelResults, ModelFiles
 from convert.verification import golden_outputs
 from convert.verification.level_evaluation import TRAIN, LevelEvaluator, ModelInputs, pipeline_inputs
 from convert.verification.parity import KerasRuntime, check_tflite_python
+from smear.bundle.derivation import replace_bundle
 from smear.bundle.levels import Level
 from smear.bundle.manifest import Bundle, Figure, Role, load_bundle
 from smear.bundle.training_run import Run
@@ -65,6 +67,7 @@ def build(run: Run, data: Path, out: Path, options: Options) -> Conversion:
         if not passed:
             reasons = "; ".join(f"{level}: {why}" for level, why in results.left_out.items())
             raise ConversionError(f"{run.path}: no level passed ({reasons}); train further or loosen --limits")
+        steps.add_features(files, passed, results)
         if "int8" in passed:
             steps.add_edgetpu(files, results)
             passed += ["edgetpu"] if "edgetpu" in files["segmenter"] else []
@@ -257,6 +260,20 @@ class _Steps:
         arrays = golden_outputs.golden_arrays(files, self.golden, self.options.runtimes[0])
         golden = golden_outputs.to_bytes(arrays)
         return write_bundle(self.run, self.work / "bundles" / folder, folder, files, golden, self.other, results)
+
+    def add_features(
+        self, files: dict[Role, dict[Level, Path]], levels: Sequence[Level], results: LevelResults
+    ) -> None:
+        """Let a classifier of cells give its features too, once it is proven: its logits stay the same bit by bit."""
+        if self.run.facts.classifier.shown != "cells":
+            return
+        try:
+            changed = {level: with_features(files["classifier"][level].read_bytes()) for level in levels}
+        except ConversionError as error:
+            results.notes.append(f"no features, so no out-of-distribution detector: {error}")
+            return
+        for level, data in changed.items():
+            files["classifier"][level].write_bytes(data)
 
     def add_edgetpu(self, files: dict[Role, dict[Level, Path]], results: LevelResults) -> None:
         """Add what an Edge TPU would run of int8: always predicted, and compiled where Coral's compiler is found."""

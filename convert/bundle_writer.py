@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from convert.export.features import channels
 from convert.reporting import model_card
 from convert.results import LevelResults, ModelFiles
 from smear.bundle.files import sha256_of
@@ -63,13 +64,16 @@ def _manifest(run: Run, folder: Path, name: str, files: ModelFiles, other: bool,
         return found
 
     facts = run.facts
+    features = (
+        channels(next(iter(files["classifier"].values())).read_bytes()) if facts.classifier.shown == "cells" else 0
+    )
     return Manifest(
         name=name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         labels=LABELS,
         input=facts.input,
         segmenter=Segmenter(levels=entries("segmenter"), **_without_kept(facts.segmenter)),
-        classifier=Classifier(levels=entries("classifier"), other=other, **dict(facts.classifier)),
+        classifier=Classifier(levels=entries("classifier"), other=other, features=features, **dict(facts.classifier)),
         training_data=facts.training_data,
         git_revision=git_revision(),
         left_out=results.left_out,
@@ -78,16 +82,3 @@ def _manifest(run: Run, folder: Path, name: str, files: ModelFiles, other: bool,
 
 def _without_kept(segmenter: TrainedSegmenter) -> dict[str, Any]:
     return {name: value for name, value in segmenter if name != "kept"}
-
-
-def replace_bundle(folder: Path, out: Path) -> None:
-    """Copy the finished bundle `folder` to `out`; an older bundle there is removed once the new one is complete."""
-    part, old = out.with_name(f".{out.name}.part"), out.with_name(f".{out.name}.old")
-    for leftover in (part, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(folder, part)  # a rename cannot cross file systems
-    if out.exists():
-        out.rename(old)
-    part.rename(out)
-    shutil.rmtree(old, ignore_errors=True)

@@ -98,6 +98,20 @@ def run(ctx: click.Context, /, run: Path, out: Path, levels: str, data: Path, li
 
 
 @command.command()
+@click.argument("bundle", type=PATH)
+@click.option("--out", type=PATH, required=True, help="Folder of the bundle to write; may be BUNDLE itself.")
+def add_features(bundle: Path, out: Path) -> None:
+    """Let the classifier of an older BUNDLE give its features too, which an out-of-distribution detector reads.
+
+    Its labels and probabilities stay the same bit by bit. Fit the detector with 'smearscope train out-of-distribution'.
+    """
+    from convert.feature_upgrade import add_features as upgrade
+
+    written = upgrade(bundle, out)
+    click.echo(f"wrote {out}: {written.manifest.classifier.features} features")
+
+
+@command.command()
 @click.argument("bundles", type=PATH, nargs=-1, required=True)
 @click.option("--plot", type=PATH, help="PNG file to draw the table into.")
 def compare(bundles: tuple[Path, ...], plot: Path | None) -> None:

@@ -102,6 +102,19 @@ def pixel_model(weights: np.ndarray, bias: np.ndarray, size: int) -> bytes:
     return net.finish(given, out)
 
 
+def two_convolutions(first: np.ndarray, second: np.ndarray, size: int) -> bytes:
+    """Return a TFLite model of two 1x1 convolutions without bias, one behind the other, behind a third that copies."""
+    net = _Net()
+    channels = first.shape[1]
+    given = now = net.tensor((1, size, size, channels))
+    for weights in (np.eye(channels, dtype=np.float32), first, second):
+        out = net.tensor((1, size, size, len(weights)))
+        filters = net.tensor((len(weights), 1, 1, weights.shape[1]), weights)
+        net.convolve([now, filters, net.tensor((len(weights),), np.zeros(len(weights), np.float32))], out)
+        now = out
+    return net.finish(given, now)
+
+
 def mean_model(weights: np.ndarray, bias: np.ndarray, size: int) -> bytes:
     """Return a TFLite model of a mean and a dense layer: (1, size, size, 3) to (1, n)."""
     net = _Net()

@@ -12,6 +12,7 @@ COMMANDS = {
     "classifier": ("train.commands.classifier", "Fit a classifier, calibrate it and write run.json."),
     "networks": ("train.commands.networks", "Compare networks on whole fields, under one budget."),
     "paper-masks": ("train.commands.paper_masks", "Fit a U-Net to threshold masks, as in the paper."),
+    "out-of-distribution": ("train.commands.out_of_distribution", "Fit what refuses cells of none of the classes."),
     "controls": ("train.commands.controls", "Test a bundle: does it look at cells, and what does it refuse?"),
     "scale": ("train.commands.scale", "Measure whether a wrong scale is noticed."),
     "report": ("train.commands.report", "Write a page about a bundle: scores, controls, and the paper's figures."),

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from smear.bundle.files import MAX_TEXT_BYTES, MISSING, FileFault, check_files, inside, read_file
 from smear.bundle.levels import Level
-from smear.bundle.ranges import Count, Density, Edge, Name, PixelSize, Probability, Sha256, Temperature
+from smear.bundle.ranges import Count, Density, Edge, Name, PixelSize, Probability, Score, Sha256, Temperature
 from smear.classes import LABELS
 from smear.errors import BundleError
 from smear.output_files import printable, write_atomic
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # of 1, everything can still be read: it has no detector
 MANIFEST = "manifest.json"
 CHECKSUM = "manifest.json.sha256"  # of MANIFEST, as sha256sum writes and checks it: the manifest cannot hold its own
 SIGNATURE = "manifest.sig"  # detached Ed25519 signature of MANIFEST; checked by who requires one
@@ -59,6 +59,22 @@ class Segmenter(_Strict):
     figures: dict[str, Figure] = {}  # of the trained model before any conversion
 
 
+class Detector(_Strict):
+    """When a field's cells are of none of the four classes; its arrays lie in `file`, see `smear.inference.detection`.
+
+    Every limit is a conformal quantile over fields of the validation part: a field with a higher score is refused.
+    """
+
+    file: Name
+    limit: Score  # of the score of a field with more than `few_cells` cells
+    limit_few: Score  # of one with so few: the fewer the cells, the wider the doubt
+    few_cells: int = Field(ge=0, le=1000)
+    cell_limit: Score  # of a single cell's score
+    max_other_cells: Probability  # share of a field's cells that may be above `cell_limit`
+    sources: tuple[str, ...] = ()  # the laboratories whose cells taught it what is none of the classes
+    figures: dict[str, Figure] = {}
+
+
 class Classifier(_Strict):
     """The model that says which class is seen, and when it may say so."""
 
@@ -70,14 +86,35 @@ class Classifier(_Strict):
     temperature: Temperature  # divides the pooled logits; fitted on the validation split
     abstain_below: Probability  # refuse a label whose calibrated probability is lower
     stain: tuple[Density, Density] | None = None  # mean of red and green to which the cells shown are stained first
-    ood_above: Probability | None = None  # refuse a field whose out-of-distribution score is higher; None: not fitted
+    ood_above: Probability | None = None  # refuse a field with a higher share of "other"; None: not so
+    features: int = Field(default=0, ge=0, le=4096)  # channels of a feature map that follow the logits
+    few_cells_temperature: tuple[Temperature, ...] = ()  # of fields with 1, 2, ... cells, in place of `temperature`
+    detector: Detector | None = None
     levels: dict[Level, ModelFile]
     figures: dict[str, Figure] = {}  # of the trained model before any conversion
+
+    def temperature_for(self, cells: int) -> float:
+        """Return the temperature for a field with so many `cells`: the fewer, the wider the doubt."""
+        fewer = 0 < cells <= len(self.few_cells_temperature)
+        return self.few_cells_temperature[cells - 1] if fewer else self.temperature
+
+    @property
+    def answers(self) -> int:
+        """How many logits it gives; features follow them."""
+        return len(LABELS) + self.other
 
     @model_validator(mode="after")
     def _stained_cells_alone(self) -> Self:
         if self.stain is not None and self.shown != "cells":
             raise ValueError(f'stain is for a classifier that is shown "cells", not "{self.shown}"')
+        return self
+
+    @model_validator(mode="after")
+    def _detector_reads_features(self) -> Self:
+        if self.features and self.shown != "cells":
+            raise ValueError(f'features are those of a classifier that is shown "cells", not "{self.shown}"')
+        if self.detector is not None and not self.features:
+            raise ValueError("a detector needs a classifier with features")
         return self
 
 

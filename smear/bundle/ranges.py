@@ -14,5 +14,7 @@ PixelSize = Annotated[float, Field(ge=0.01, le=10)]
 Edge = Annotated[int, Field(ge=16, le=4096)]
 """Of a model's input, in pixels."""
 Count = Annotated[int, Field(ge=0, le=10**12)]
+Score = Annotated[float, Field(ge=-1000, le=1000)]
+"""An out-of-distribution score, whose spread over training fields is 1."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]

@@ -1,10 +1,11 @@
 """Aggregates a classifier's answers for single cells into one for the field; training and the device share it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from smear.classes import LABELS
+from smear.inference.detection import Familiarity
 
 CLASSES = len(LABELS)
 MAP_STRIDE = 16  # pixels of a field to one place of the map of a classifier that is shown all cells at once
@@ -16,13 +17,19 @@ class FieldOpinion:
 
     probabilities: np.ndarray  # float (4,), calibrated, in the order of LABELS
     cell_probabilities: np.ndarray  # float (n, 4), each cell's own, not calibrated
-    ood_score: float | None  # share of the weight assigned to "other", 0 to 1; None without such an output
+    ood_score: float | None  # of the detector, or else share of the weight assigned to "other"; None without either
+    features: np.ndarray | None = None  # float (n, d), of each cell; None where the classifier gives none
+    familiarity: Familiarity | None = None  # None: the bundle has no detector
 
     @property
     def finite(self) -> bool:
         """Whether every number is finite."""
-        numbers = (self.probabilities, self.cell_probabilities, 0.0 if self.ood_score is None else self.ood_score)
-        return all(bool(np.isfinite(each).all()) for each in numbers)
+        numbers = (self.probabilities, self.cell_probabilities, self.ood_score, self.features)
+        return all(bool(np.isfinite(each).all()) for each in numbers if each is not None)
+
+    def judged(self, familiarity: Familiarity) -> "FieldOpinion":
+        """Return the same opinion with what the detector found."""
+        return replace(self, familiarity=familiarity, ood_score=familiarity.score)
 
 
 def pool(logits: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Classification: which class a field resembles, from the input that the bundle's classifier was trained on."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -32,12 +33,15 @@ def classify(
     Raises:
         InferenceError: the model did not answer.
     """
+    temperature = facts.temperature_for(len(cells))
     if facts.shown == "cells":
         centres = np.array([detected.centre for detected in cells])
-        logits, weights, cell_logits = _map_logits(
+        means, weights, of_cells = _map_means(
             cells_on_neutral_background(frame, cell, glass, facts.stain), cell, centres, model
         )
-        return aggregate(logits, weights, facts.temperature, cell_logits)
+        k = facts.answers
+        opinion = aggregate(means[:, :k], weights, temperature, of_cells[:, :k])
+        return replace(opinion, features=of_cells[:, k:]) if facts.features else opinion
     if facts.shown == "crops":
         seen = cells[:MAX_CELLS]
         shown, size = on_neutral_background(frame.pixels, cell), model.input_shape[1]
@@ -49,21 +53,21 @@ def classify(
     if facts.output == "probabilities":
         logits = np.log(np.maximum(logits, 1e-7))
     # An answer for the whole field is not one for any single cell.
-    return aggregate(logits, weights, facts.temperature, logits if facts.shown == "crops" else logits[:0])
+    return aggregate(logits, weights, temperature, logits if facts.shown == "crops" else logits[:0])
 
 
-def _map_logits(
+def _map_means(
     shown: np.ndarray, cell: np.ndarray, centres: np.ndarray, model: Runtime
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Logits and cell area of every tile that holds a cell, and the logits at `centres`, float (n, 2) of x, y.
+    """Answer and cell area of every tile that holds a cell, and the answers at `centres`, float (n, 2) of x, y.
 
-    A tile's are the mean of its map; a cell's are read from the tile whose middle is nearest to it.
+    A tile's is the mean of its map; a cell's is read from the tile whose middle is nearest to it.
     """
     size = model.input_shape[1]
     origins, maps, areas = _answers(shown, cell, model)
     nearest = np.abs(centres[:, np.newaxis] - (origins + size / 2)).max(axis=2).argmin(axis=1)
-    cell_logits = read_maps(maps, nearest, centres - origins[nearest])
-    return maps.reshape(len(maps), -1, maps.shape[-1]).mean(axis=1), areas, cell_logits
+    of_cells = read_maps(maps, nearest, centres - origins[nearest])
+    return maps.reshape(len(maps), -1, maps.shape[-1]).mean(axis=1), areas, of_cells
 
 
 def _answers(shown: np.ndarray, cell: np.ndarray, model: Runtime) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

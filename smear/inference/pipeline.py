@@ -16,6 +16,7 @@ from smear.imaging.pixel_size import estimate_pixel_size
 from smear.imaging.resampling import ModelFrame, to_model_scale
 from smear.inference.aggregation import FieldOpinion
 from smear.inference.classification import classify
+from smear.inference.detection import assess, open_detector
 from smear.inference.runtime import CheckedModel, Runtime, RuntimeKind
 from smear.inference.segmentation import segment
 from smear.inference.stopwatch import Stopwatch
@@ -63,6 +64,7 @@ class Pipeline:
         segmenter = _opened(kind, bundle, "segmenter", level, threads, delegate)
         classifier = _opened(kind, bundle, "classifier", level, threads, delegate)
         answer_stride(segmenter.input_shape, segmenter.output_shape)
+        self._detector = open_detector(bundle)
         self._prove({"segmenter": segmenter, "classifier": classifier})
         self.segmenter = CheckedModel(wrap("segmenter", segmenter))
         self.classifier = CheckedModel(wrap("classifier", classifier))
@@ -106,6 +108,7 @@ class Pipeline:
             if visible:
                 seen = [found.cells[i] for i in visible]
                 opinion = classify(view, found.cell, background, seen, self.classifier, manifest.classifier)
+                opinion = self._with_familiarity(opinion)
         finite = self.segmenter.valid and self.classifier.valid and (opinion is None or opinion.finite)
         return Observation(
             view=view,
@@ -118,6 +121,12 @@ class Pipeline:
             finite=finite,
             scale=Scale(model_um * view.scale, frame.pixel_size_um is not None, red_cells),
         )
+
+    def _with_familiarity(self, opinion: FieldOpinion) -> FieldOpinion:
+        facts = self.bundle.manifest.classifier.detector
+        if self._detector is None or facts is None or opinion.features is None:
+            return opinion
+        return opinion.judged(assess(opinion.features, self._detector, facts))
 
     def close(self) -> None:
         """Free both models."""

@@ -20,6 +20,7 @@ from smear.imaging.stain_normalization import (
     subsampled,
 )
 from smear.inference.aggregation import FieldOpinion
+from smear.inference.detection import Familiarity
 from smear.site import CHECK_SITE, NOT_CHECKED, CameraProfile, SiteStatus
 
 if TYPE_CHECKING:
@@ -211,7 +212,11 @@ class QualityGate:
     def _certainty(self, opinion: FieldOpinion | None) -> Iterator[Refusal]:
         if opinion is None:
             return
-        facts, best = self._classifier, float(opinion.probabilities.max())
+        facts, best, found = self._classifier, float(opinion.probabilities.max()), opinion.familiarity
+        if found is not None and not found.within:
+            yield _unfamiliar(found)
+        elif found is None and facts.detector is not None:
+            yield Refusal(RefusalCode.INVALID_ANSWER, INVALID_ANSWER)
         if facts.ood_above is not None and opinion.ood_score is not None and not opinion.ood_score <= facts.ood_above:
             yield Refusal(
                 RefusalCode.OUT_OF_DISTRIBUTION,
@@ -223,6 +228,20 @@ class QualityGate:
                 RefusalCode.UNCERTAIN,
                 f"not certain enough ({best:.0%}, at least {facts.abstain_below:.0%} needed): look at more fields",
             )
+
+
+def _unfamiliar(found: Familiarity) -> Refusal:
+    """Return the refusal of a field whose cells are of none of the four classes, or unlike any that were seen."""
+    figures = f"score {found.score:.1f}, at most {found.limit:.1f}; {found.other_cells:.0%} of the cells"
+    if found.resembles_others:
+        return Refusal(
+            RefusalCode.NOT_THESE_CLASSES,
+            f"these look like mature or other cells ({figures}): nothing here that the four classes describe",
+        )
+    return Refusal(
+        RefusalCode.OUT_OF_DISTRIBUTION,
+        f"unlike the training data ({figures}): check stain, slide and magnification",
+    )
 
 
 def measure(

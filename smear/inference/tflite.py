@@ -52,7 +52,10 @@ def open_runtime(path: Path, runtime: str | None = None, threads: int = 1, deleg
 
 
 class TFLiteModel:
-    """One interpreter with a static batch of 1, float32 in and out whatever it holds."""
+    """One interpreter with a static batch of 1, float32 in and out whatever it holds.
+
+    Several outputs of one size, such as a map of logits and one of features, are joined along their channels.
+    """
 
     def __init__(
         self, kind: RuntimeKind, content: bytes, model: str, threads: int = 1, delegate: str | None = None
@@ -78,9 +81,9 @@ class TFLiteModel:
                 f"{model}: {self.name} cannot load it ({_short(error)}); install the bundle again"
             ) from error
         self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]
+        self._output, *self._extra_outputs = self._interpreter.get_output_details()
         self.input_shape: tuple[int, ...] = tuple(int(n) for n in self._input["shape"])
-        self.output_shape: tuple[int, ...] = tuple(int(n) for n in self._output["shape"])
+        self.output_shape = _joined_shape([self._output, *self._extra_outputs])
         # A byte has 256 values, and so has its tensor: a look-up table replaces dividing, scaling, rounding, clipping.
         every = np.arange(256, dtype=np.uint8)
         self._pixel_table = _quantized(to_tensor(every)[0], self._input)
@@ -96,7 +99,11 @@ class TFLiteModel:
         try:
             self._write_input(tensor)
             self._interpreter.invoke()
-            return self._read_output()
+            first = self._read_output()
+            if not self._extra_outputs:
+                return first
+            extra = [self._dequantized_output(details) for details in self._extra_outputs]
+            return np.concatenate([first, *extra], axis=-1)
         except (ValueError, RuntimeError) as error:
             raise InferenceError(
                 f"{self._model} failed with {self.name} ({_short(error)}); choose another runtime or level"
@@ -118,9 +125,17 @@ class TFLiteModel:
             return _dequantized(memory, self._output)
         return np.asarray(cv2.LUT(memory[0].view(np.uint8), self._output_table))[np.newaxis]
 
+    def _dequantized_output(self, details: Any) -> np.ndarray:
+        return _dequantized(self._interpreter.tensor(details["index"])(), details)
+
     def close(self) -> None:
         """Free the interpreter."""
         self._interpreter = None
+
+
+def _joined_shape(outputs: list[Any]) -> tuple[int, ...]:
+    shapes = [tuple(int(n) for n in details["shape"]) for details in outputs]
+    return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
 
 
 def _load_delegate(module: Any, delegate: str) -> Any:

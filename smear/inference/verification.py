@@ -99,7 +99,7 @@ def shape_fault(manifest: Manifest, role: Role, taken: tuple[int, ...], given: t
         except BundleError:
             return f"takes {taken} and gives {given}, not a map that is smaller by a whole factor"
         return None
-    size, answers = manifest.classifier.input_size, len(manifest.labels) + manifest.classifier.other
+    size, answers = manifest.classifier.input_size, manifest.classifier.answers + manifest.classifier.features
     edge = size // MAP_STRIDE
     places = (edge, edge) if manifest.classifier.shown == "cells" else ()
     promised = (1, size, size, 3), (1, *places, answers)

@@ -167,7 +167,7 @@ def test_a_golden_file_without_an_output_is_named(bundle):
 
 
 def test_a_bundle_of_a_newer_schema_says_what_to_upgrade(bundle):
-    raw = json.loads((bundle / MANIFEST).read_text()) | {"schema_version": 2}
+    raw = json.loads((bundle / MANIFEST).read_text()) | {"schema_version": 3}
     (bundle / MANIFEST).write_text(json.dumps(raw))
 
     assert "upgrade smearscope" in fault(bundle)

@@ -22,6 +22,8 @@ from smear.bundle.manifest import (
 )
 from smear.errors import BundleError
 
+DETECTOR = {"file": "d.npz", "limit": 2, "limit_few": 1, "few_cells": 2, "cell_limit": 4, "max_other_cells": 0.5}
+
 
 @pytest.fixture
 def bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
@@ -128,13 +130,31 @@ def test_a_manifest_of_another_kind_is_refused(bundle: Path, change: dict[str, A
     [
         ({"stain": (0.0, 0.5)}, "stain"),
         ({"stain": (-1, 0.5)}, "stain"),
+        ({"features": 80, "shown": "crops"}, 'is shown "cells", not "crops"'),
+        ({"detector": DETECTOR}, "a detector needs a classifier with features"),
         ({"stain": (0.4, 0.55), "shown": "crops"}, 'is shown "cells", not "crops"'),
     ],
 )
-def test_a_stain_that_no_cell_can_have_is_refused(bundle: Path, change: dict[str, Any], words: str) -> None:
+def test_facts_of_a_classifier_that_contradict_each_other_are_refused(
+    bundle: Path, change: dict[str, Any], words: str
+) -> None:
     rewrite(bundle, {"classifier": json.loads((bundle / MANIFEST).read_bytes())["classifier"] | change})
     with pytest.raises(BundleError, match=words):
         load_bundle(bundle)
+
+
+def test_a_bundle_of_the_first_schema_has_no_detector_and_loads(bundle: Path) -> None:
+    classifier = json.loads((bundle / MANIFEST).read_bytes())["classifier"]
+    newer = {"features", "few_cells_temperature", "detector"}
+    older = {name: value for name, value in classifier.items() if name not in newer}
+    rewrite(bundle, {"classifier": older, "schema_version": 1})
+    found = load_bundle(bundle).manifest.classifier
+    assert (found.features, found.detector, found.temperature_for(1)) == (0, None, found.temperature)
+
+
+def test_the_temperature_is_that_of_as_many_cells(bundle: Path) -> None:
+    facts = load_bundle(bundle).manifest.classifier.model_copy(update={"few_cells_temperature": (3.0, 2.0)})
+    assert [facts.temperature_for(cells) for cells in (0, 1, 2, 3)] == [facts.temperature, 3.0, 2.0, facts.temperature]
 
 
 @pytest.mark.parametrize("content", ["", "[]", "null", '"text"', "{", "\udcff", "[" * 100_000])

@@ -182,3 +182,39 @@ def test_blue_bodies_are_strange_to_the_tiny_bundle_and_violet_ones_are_not(
     assert violet.ood_score is not None
     assert blue.ood_score is not None
     assert violet.ood_score < (facts.ood_above or 0) < blue.ood_score
+
+
+class Columns(Shown):
+    """A model of cells with five logits and two features, the second of which is the column it was asked at."""
+
+    def __init__(self) -> None:
+        super().__init__(224)
+        self.output_shape = (1, 14, 14, 7)
+
+    def invoke(self, tensor: np.ndarray) -> np.ndarray:
+        answer = np.zeros((1, 14, 14, 7), np.float32)
+        answer[..., 0] = 2.0
+        answer[..., 6] = np.arange(14)
+        return answer
+
+
+def test_features_follow_the_logits_and_belong_to_their_cell(facts: Classifier) -> None:
+    of_cells = facts.model_copy(update={"shown": "cells", "input_size": 224, "features": 2, "stain": None})
+    view, cell, bodies = scene((56, 60, 12), (152, 100, 12))
+    opinion = classify(view, cell, GLASS, bodies, Columns(), of_cells)
+    assert opinion.features is not None
+    centres = [body.centre[0] / 16 - 0.5 for body in bodies]
+    assert opinion.features[:, 1] == pytest.approx(centres, abs=0.01)
+    assert opinion.cell_probabilities.shape == (2, 4)
+
+
+def test_the_fewer_the_cells_the_wider_the_doubt(facts: Classifier) -> None:
+    update = {"shown": "cells", "input_size": 224, "features": 2, "stain": None, "few_cells_temperature": (4.0, 2.0)}
+    doubtful = facts.model_copy(update=update)
+    circles = ((56, 60, 12), (152, 100, 12), (60, 160, 12))
+    sure = []
+    for count in (1, 2, 3):
+        view, cell, bodies = scene(*circles[:count])
+        sure.append(float(classify(view, cell, GLASS, bodies, Columns(), doubtful).probabilities.max()))
+    assert sure == sorted(sure)
+    assert sure[0] < sure[1] < sure[2]

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smear.bundle.manifest import Classifier, load_bundle
+from smear.bundle.manifest import Classifier, Detector, load_bundle
 from smear.classes import LABELS
 from smear.findings import Finding, Frame, Quality, RedCellScale, Refusal, RefusalCode, Scale
 from smear.images import list_images
 from smear.imaging.masking import background_of
 from smear.imaging.resampling import to_model_scale
 from smear.inference.aggregation import FieldOpinion, aggregate
+from smear.inference.detection import Familiarity
 from smear.inference.frame_processor import FrameProcessor
 from smear.inference.pipeline import Pipeline
 from smear.inference.quality_gate import REFUSE_DRIFT, Limits, Measured, QualityGate, Reference, measure
@@ -296,6 +297,41 @@ def test_an_opinion_on_what_is_unlike_the_training_data_abstains_where_a_limit_w
     (refusal,) = said(facts, opinion=unlike)
     assert refusal.code == RefusalCode.OUT_OF_DISTRIBUTION
     assert said(facts.model_copy(update={"ood_above": None}), opinion=unlike) == []
+
+
+@pytest.mark.parametrize(
+    ("others", "code", "words"),
+    [
+        (True, RefusalCode.NOT_THESE_CLASSES, "nothing here that the four classes describe"),
+        (False, RefusalCode.OUT_OF_DISTRIBUTION, "check stain, slide and magnification"),
+    ],
+)
+def test_a_field_of_other_cells_is_refused_as_such_and_one_unlike_all_as_unlike(
+    facts: Classifier, others: bool, code: RefusalCode, words: str
+) -> None:
+    found = Familiarity(5.2, 2.0, other_cells=0.8, max_other_cells=0.5, resembles_others=others)
+    (refusal,) = gate_refusals(facts, SURE.judged(found))
+    assert refusal.code is code
+    assert words in refusal.advice
+    assert "score 5.2, at most 2.0; 80% of the cells" in refusal.advice
+    assert not gate_refusals(facts, SURE.judged(replace(found, score=1.0, other_cells=0.5)))
+
+
+def test_a_detector_that_found_nothing_refuses(facts: Classifier) -> None:
+    detector = Detector(file="d", limit=2, limit_few=1, few_cells=2, cell_limit=4, max_other_cells=0.5)
+    with_detector = facts.model_copy(update={"detector": detector})
+    assert [refusal.code for refusal in gate_refusals(with_detector, SURE)] == [RefusalCode.INVALID_ANSWER]
+
+
+def test_a_score_that_is_no_number_is_an_invalid_answer(facts: Classifier) -> None:
+    found = Familiarity(math.nan, 2.0, other_cells=0.0, max_other_cells=0.5, resembles_others=False)
+    assert [refusal.code for refusal in gate_refusals(facts, SURE.judged(found))] == [RefusalCode.INVALID_ANSWER]
+
+
+def gate_refusals(facts: Classifier, opinion: FieldOpinion) -> tuple[Refusal, ...]:
+    return QualityGate(Limits(), facts.model_copy(update={"ood_above": None})).refusals(
+        Measured(GOOD, GOOD.focus, 0.0), 5, opinion=opinion
+    )
 
 
 def test_an_answer_that_is_no_number_is_refused_with_its_own_code(facts: Classifier) -> None:

@@ -1,0 +1,86 @@
+"""Smears of other laboratories: what each set is, its scale, and the three conditions under which it is shown."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from smear.errors import DatasetError
+from smear.images import list_images
+from smear.imaging.stain_normalization import background_colour
+from train.data.masks import PIXEL_SIZE_UM
+
+Condition = Literal["no scale", "right scale", "white-balanced"]
+CONDITIONS: tuple[Condition, ...] = ("no scale", "right scale", "white-balanced")
+"""The pixel size is not given; it is; it is, and the background is neutral, as the refusal of a tint advises."""
+Cells = Literal["normal", "leukaemic", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Laboratory:
+    """One set of pictures, none of which shows a field of our four classes."""
+
+    name: str
+    folder: str  # below the root of the training data; pictures lie in it or in folders below it
+    pixel_size_um: float  # estimated from red cells of 7.2 um, or else from neutrophils
+    cells: Cells = "normal"
+    teaches: bool = True  # False: its terms allow measuring, but no weights fitted to it
+    on_black: bool = False  # cells are cut out on black, which is replaced by white
+
+
+LABORATORIES = (
+    Laboratory("pbc", "others/pbc", 0.10),
+    Laboratory("raabin", "others/raabin/images", 0.06),
+    Laboratory("draaslan", "others/draaslan", 0.14),
+    Laboratory("segpc", "others/segpc/images", 0.14, "other", teaches=False),
+    Laboratory("cnmc", "others/cnmc", 0.05, "leukaemic", on_black=True),
+    Laboratory("chula", "others/chula", 0.18, "other"),
+    Laboratory("iml", "others/iml", 0.105, "other"),
+    Laboratory("zheng1", "wbc_masks/zheng_dataset1/images", PIXEL_SIZE_UM["zheng_dataset1"]),
+    Laboratory("zheng2", "wbc_masks/zheng_dataset2/images", PIXEL_SIZE_UM["zheng_dataset2"]),
+    Laboratory("bccd", "wbc_masks/bccd/images", PIXEL_SIZE_UM["bccd"]),
+    Laboratory("sigtuple", "wbc_masks/sigtuple/images", PIXEL_SIZE_UM["sigtuple"]),
+)
+"""SegPC-2021 (myeloma marrow) is licensed CC BY-NC-SA: it is measured with and teaches nothing."""
+
+
+def pictures(laboratory: Laboratory, root: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Yield the name, with its folder, and the RGB uint8 (H, W, 3) of each picture of `laboratory`.
+
+    Raises:
+        DatasetError: its folder is missing or empty.
+    """
+    for path in files(laboratory, root):
+        with Image.open(path) as picture:  # not `read_image`: some have a palette or an alpha channel
+            image = np.array(picture.convert("RGB"))
+        if laboratory.on_black:
+            image[image.max(axis=2) == 0] = 255
+        yield f"{path.parent.name}/{path.name}", image
+
+
+def files(laboratory: Laboratory, root: Path) -> list[Path]:
+    """Return the pictures of `laboratory` below the root of the training data.
+
+    Raises:
+        DatasetError: its folder is missing or empty.
+    """
+    folder = root / laboratory.folder
+    found = list_images(folder) if folder.is_dir() else []
+    if not found:
+        raise DatasetError(
+            f"{folder}: no pictures of '{laboratory.name}'; give the root that holds {laboratory.folder}"
+        )
+    return found
+
+
+def white_balanced(image: NDArray[np.uint8], cell: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return `image` with its background brought to the neutral grey of its brightest channel.
+
+    `cell` is bool (H, W): what is no background.
+    """
+    background = np.maximum(background_colour(image, cell), 1.0)
+    return np.asarray(np.clip(np.rint(image * (background.max() / background)), 0, 255), np.uint8)
