@@ -49,7 +49,8 @@ def fit(own: OwnFields, others: Sequence[Sequence[ObservedField]]) -> FeatureMod
     mean, scale = clean.mean(axis=0), clean.std(axis=0) + _LEAST_SCALE
     own_scaled = (features - mean) / scale
     centres = np.stack([own_scaled[labels == label].mean(axis=0) for label in range(len(LABELS))])
-    scaled = [(field_means(fields) - mean) / scale for fields in (own.rendered, *others) if fields]
+    with_cells = [fields for fields in (own.rendered, *others) if any(field.cells for field in fields)]
+    scaled = [(field_means(fields) - mean) / scale for fields in with_cells]
     weights, bias = _linear(own_scaled, scaled[0], scaled[1:])
     model = FeatureModel(
         mean, scale, centres, LedoitWolf().fit(own_scaled - centres[labels]).precision_, weights, bias,

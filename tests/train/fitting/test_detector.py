@@ -72,6 +72,12 @@ def test_a_laboratory_has_no_more_weight_for_having_more_pictures(own: OwnFields
     assert often.weights == pytest.approx(once.weights, rel=0.2, abs=0.05)  # the regularisation weighs a little less
 
 
+def test_a_laboratory_in_whose_pictures_no_cell_is_found_teaches_nothing(own: OwnFields) -> None:
+    nothing = ObservedField("x", np.zeros((0, FEATURES)), np.zeros(4), True, False, 1.0)
+    known = others(40)
+    assert fit(own, [known, [nothing]]).weights == pytest.approx(fit(own, [known]).weights)
+
+
 def test_fields_with_few_cells_have_a_limit_of_their_own_that_is_never_wider(own: OwnFields) -> None:
     facts = detector_facts(fit(own, [others(80)]), own, [])
     assert facts.few_cells == FEW_CELLS
