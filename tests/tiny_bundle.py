@@ -115,6 +115,22 @@ def two_convolutions(first: np.ndarray, second: np.ndarray, size: int) -> bytes:
     return net.finish(given, now)
 
 
+def map_model(filters: np.ndarray, offset: np.ndarray, weights: np.ndarray, bias: np.ndarray, size: int) -> bytes:
+    """Return a TFLite model of two convolutions, the second 1x1: (1, size, size, 3) to (1, places, places, n).
+
+    `filters` is float (k, s, s, 3): they lie side by side, so there are size / s places each way.
+    """
+    net, stride = _Net(), filters.shape[1]
+    places = size // stride
+    given = net.tensor((1, size, size, filters.shape[3]))
+    middle, out = net.tensor((1, places, places, len(filters))), net.tensor((1, places, places, len(weights)))
+    first = [given, net.tensor(filters.shape, filters), net.tensor(offset.shape, offset)]
+    net.convolve(first, middle, stride, relu=True)
+    last = weights.reshape(len(weights), 1, 1, -1)
+    net.convolve([middle, net.tensor(last.shape, last), net.tensor(bias.shape, bias)], out)
+    return net.finish(given, out)
+
+
 def mean_model(weights: np.ndarray, bias: np.ndarray, size: int) -> bytes:
     """Return a TFLite model of a mean and a dense layer: (1, size, size, 3) to (1, n)."""
     net = _Net()
@@ -162,9 +178,11 @@ class _Net:
         self.graph.tensors.append(tensor)
         return len(self.graph.tensors) - 1
 
-    def convolve(self, inputs: list[int], output: int) -> None:
-        options = self.schema.Conv2DOptionsT()
-        options.strideH = options.strideW = options.dilationHFactor = options.dilationWFactor = 1
+    def convolve(self, inputs: list[int], output: int, stride: int = 1, relu: bool = False) -> None:
+        options, kinds = self.schema.Conv2DOptionsT(), self.schema.ActivationFunctionType
+        options.strideH = options.strideW = stride
+        options.dilationHFactor = options.dilationWFactor = 1
+        options.fusedActivationFunction = kinds.RELU if relu else kinds.NONE
         self._operator("CONV_2D", "Conv2DOptions", options, inputs, output)
 
     def average(self, inputs: list[int], output: int) -> None:

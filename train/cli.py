@@ -13,6 +13,8 @@ COMMANDS = {
     "networks": ("train.commands.networks", "Compare networks on whole fields, under one budget."),
     "paper-masks": ("train.commands.paper_masks", "Fit a U-Net to threshold masks, as in the paper."),
     "out-of-distribution": ("train.commands.out_of_distribution", "Fit what refuses cells of none of the classes."),
+    "adapt": ("train.commands.adapt", "Fit a bundle to the reviewed fields of another site."),
+    "statistics": ("train.commands.statistics", "Let a bundle carry what an adaptation must not forget."),
     "controls": ("train.commands.controls", "Test a bundle: does it look at cells, and what does it refuse?"),
     "scale": ("train.commands.scale", "Measure whether a wrong scale is noticed."),
     "report": ("train.commands.report", "Write a page about a bundle: scores, controls, and the paper's figures."),

@@ -1,0 +1,83 @@
+"""`smearscope train adapt` run small: reviewed fields in, a verified bundle out that is better, or exit code 3."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from device.cli import cli
+from smear.bundle.manifest import load_bundle
+from smear.classes import LABELS
+from smear.images import write_image
+from smear.inference.verification import verify
+from smear.synthetic import render
+from tests.train import cells_bundle
+
+LOOKS = ((2, 1.0), (2, 0.92), (14, 1.0), (14, 0.92))  # cells, and blue light, in the fields of each class
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return cells_bundle.make(tmp_path_factory.mktemp("cells"), np.zeros((5, 6)), np.array([1.0, 0, 0, 0, -9]))
+
+
+@pytest.fixture(scope="module")
+def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fifteen drawn fields of each class, three to a slide, whose classes differ in number of cells and in light."""
+    folder = tmp_path_factory.mktemp("reviewed")
+    for place, label in enumerate(LABELS):
+        (folder / "Original" / label).mkdir(parents=True)
+        for number in range(15):
+            cells, blue = LOOKS[place]
+            image = render(label, 700 + 20 * place + number, cells=cells).image * np.array([1.0, 1.0, blue])
+            name = f"abcd1234-{place:03}{number // 3:03}-{number:08}.png"
+            write_image(folder / "Original" / label / name, image.astype(np.uint8))
+    return folder
+
+
+def adapt(bundle: Path, reviewed: Path, out: Path) -> Result:
+    words = ["--bundle", bundle, "--fields", reviewed, "--out", out, "--level", "float32", "--json", "--quiet"]
+    return CliRunner().invoke(cli, ["train", "adapt", *map(str, words)])
+
+
+@pytest.fixture
+def few_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    import train.fitting.adaptation_run
+    import train.fitting.site_adaptation
+    import train.fitting.site_statistics
+
+    monkeypatch.setattr(train.fitting.site_statistics, "RENDERED", 4)
+    monkeypatch.setattr(train.fitting.site_adaptation, "REPLAY", 0.0)  # the first bundle knows nothing to keep
+    monkeypatch.setattr(train.fitting.adaptation_run, "KEEP_OLD", 0.0)
+
+
+def test_reviewed_fields_make_a_better_bundle_with_the_same_segmenter(
+    bundle: Path, reviewed: Path, tmp_path: Path, few_rendered: None
+) -> None:
+    result = adapt(bundle, reviewed, tmp_path / "out")
+    assert result.exit_code == 0, (result.output, result.exception)
+    told = json.loads(result.stdout)
+    assert told["after"]["macro_f1"]["value"] > told["before"]["macro_f1"]["value"] + 0.1
+    made, old = verify(tmp_path / "out"), load_bundle(bundle)
+    assert made.manifest.segmenter.levels == old.manifest.segmenter.levels
+    assert made.manifest.classifier.levels["float32"].sha256 != old.manifest.classifier.levels["float32"].sha256
+    assert made.manifest.classifier.levels["float32"].figures["macro_f1"].n == told["gain"]["n"]
+
+
+def test_a_bundle_that_would_be_no_better_is_not_written(
+    bundle: Path, reviewed: Path, tmp_path: Path, few_rendered: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("site_adaptation", "adaptation_run"):
+        monkeypatch.setattr(f"train.fitting.{module}.STRENGTHS", (1e9,))
+    result = adapt(bundle, reviewed, tmp_path / "out")
+    assert result.exit_code == 3
+    assert json.loads(result.stdout)["faults"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_classifier_of_single_cells_is_refused_in_one_line(tiny_bundle: Path, reviewed: Path, tmp_path: Path) -> None:
+    result = adapt(tiny_bundle, reviewed, tmp_path / "out")
+    assert result.exit_code == 1
+    assert "does not end with a 1x1 convolution" in result.stderr

@@ -1,0 +1,59 @@
+"""Fields that people reviewed on a device, as `smearscope slides export --format training` writes them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from smear.classes import LABELS
+from smear.errors import DatasetError
+from smear.images import list_images
+
+_EXPORTED = re.compile(r"(?P<slide>.+-\d{6})-\d{8}")  # store, slide, field
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedField:
+    """One photograph with the class that a person gave it."""
+
+    path: Path
+    label: str
+    slide: str  # shared by the fields of one slide, as far as the name tells; else the field's own name
+
+
+def read_reviewed(folder: Path, least: int) -> list[ReviewedField]:
+    """Return the fields below `folder`, or its Original/, sorted by class and name.
+
+    Raises:
+        DatasetError: fewer than two classes have fields, or one of them fewer than `least`.
+    """
+    root = folder / "Original" if (folder / "Original").is_dir() else folder
+    found = [
+        ReviewedField(path, label, _slide_of(path))
+        for label in LABELS if (root / label).is_dir() for path in list_images(root / label)
+    ]  # fmt: skip
+    require_enough(found, least, f"in {folder}")
+    return found
+
+
+def require_enough(fields: Sequence[ReviewedField], least: int, where: str) -> None:
+    """Check that there are fields of at least two classes, and `least` of each.
+
+    Raises:
+        DatasetError: there are not; `where` is for its message.
+    """
+    counts = {label: sum(each.label == label for each in fields) for label in LABELS}
+    present = [label for label, count in counts.items() if count]
+    if len(present) < 2:
+        raise DatasetError(
+            f"reviewed fields of {' and '.join(present) or 'no class'} alone {where}; review fields of at least two "
+            "classes and export them: smearscope slides export --format training --out FOLDER"
+        )
+    few = [f"{least - counts[label]} more of {label}" for label in present if counts[label] < least]
+    if few:
+        raise DatasetError(f"too few reviewed fields {where}; review {', '.join(few)}")
+
+
+def _slide_of(path: Path) -> str:
+    found = _EXPORTED.fullmatch(path.stem)
+    return found["slide"] if found else path.stem
