@@ -156,9 +156,10 @@ def _write(
         entry.file: with_head((bundle.path / entry.file).read_bytes(), head, float(logits.min()), float(logits.max()))
         for entry in levels.values()
     }
-    temperature = fit_temperature(unseen, truth)
+    # Never surer than before: a few dozen fields that are all right would be fitted by a temperature near 0.
+    temperature = max(facts.temperature, fit_temperature(unseen, truth))
     scaled = np.exp(unseen / temperature)
-    sure = abstention_threshold(scaled / scaled.sum(axis=1, keepdims=True), truth)
+    sure = max(facts.abstain_below, abstention_threshold(scaled / scaled.sum(axis=1, keepdims=True), truth))
     bare = {name: entry.model_copy(update={"figures": {}}) for name, entry in levels.items()}  # measured elsewhere
     few = tuple(max(each, temperature) for each in facts.few_cells_temperature)  # never less doubt than of more cells
     update = {"temperature": temperature, "abstain_below": sure, "levels": bare, "figures": {}}

@@ -81,3 +81,12 @@ def test_a_classifier_of_single_cells_is_refused_in_one_line(tiny_bundle: Path, 
     result = adapt(tiny_bundle, reviewed, tmp_path / "out")
     assert result.exit_code == 1
     assert "does not end with a 1x1 convolution" in result.stderr
+
+
+def test_an_adapted_bundle_is_never_surer_than_the_one_it_began_from(
+    bundle: Path, reviewed: Path, tmp_path: Path, few_rendered: None
+) -> None:
+    assert adapt(bundle, reviewed, tmp_path / "out").exit_code == 0
+    made, old = (load_bundle(folder).manifest.classifier for folder in (tmp_path / "out", bundle))
+    assert made.temperature >= old.temperature
+    assert made.abstain_below >= old.abstain_below
