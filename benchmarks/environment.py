@@ -10,7 +10,7 @@ import psutil
 
 from benchmarks.schema import Board, Environment
 from device.system.health import read_health, throttle_words
-from smear.bundle.manifest import Bundle
+from smear.bundle.folder import Bundle
 from smear.revision import git_revision
 
 LIBRARIES = (

@@ -34,8 +34,9 @@ from benchmarks.suites.peak import measure_peak
 from benchmarks.suites.startup import measure_start
 from benchmarks.suites.training import measure_training
 from device.bundles import shipped_bundle
+from smear.bundle.folder import Bundle, load_bundle
 from smear.bundle.levels import SLOW
-from smear.bundle.manifest import MANIFEST, Bundle, load_bundle
+from smear.bundle.manifest import MANIFEST
 from smear.classes import LABELS
 from smear.errors import SmearscopeError
 from smear.images import write_image

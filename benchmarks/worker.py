@@ -95,7 +95,7 @@ class ProcessFrame:
         sys.path.insert(0, request["root"])
         from pathlib import Path
 
-        from smear.bundle.manifest import load_bundle
+        from smear.bundle.folder import load_bundle
         from smear.findings import Frame
         from smear.inference.frame_processor import FrameProcessor
         from smear.inference.pipeline import Pipeline

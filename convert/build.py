@@ -13,7 +13,7 @@ from convert import examples
 from convert.bundle_writer import write_bundle
 from convert.export import edgetpu, edgetpu_compiler
 from convert.export.features import with_features
-from convert.export.onnx import export_onnx
+from convert.export.onnx import export_pair
 from convert.export.tflite import convert_levels, convert_with_ranges
 from convert.options import BASELINE, ROLES, Options
 from convert.quantization.quantization_aware import finetune, with_corrected_biases
@@ -23,8 +23,9 @@ from convert.verification import golden_outputs
 from convert.verification.level_evaluation import TRAIN, LevelEvaluator, ModelInputs, pipeline_inputs
 from convert.verification.parity import KerasRuntime, check_tflite_python
 from smear.bundle.derivation import replace_bundle
+from smear.bundle.folder import Bundle, load_bundle
 from smear.bundle.levels import Level
-from smear.bundle.manifest import Bundle, Figure, Role, load_bundle
+from smear.bundle.manifest import Figure, Role
 from smear.bundle.training_run import Run
 from smear.classes import LABELS
 from smear.errors import BundleError, ConversionError
@@ -61,7 +62,7 @@ def build(run: Run, data: Path, out: Path, options: Options) -> Conversion:
     with tempfile.TemporaryDirectory(prefix="smearscope-") as scratch:
         steps = _Steps(run, data, Path(scratch), keras_models, options)
         files = steps.convert()
-        onnx = steps.export_onnx(out) if options.onnx else {}
+        onnx = export_pair(keras_models, out, options.report) if options.onnx else {}
         results = steps.evaluate(files, onnx)
         passed = [level for level in options.levels if level not in results.left_out]
         if not passed:
@@ -292,12 +293,3 @@ class _Steps:
             files[role]["edgetpu"] = made.file
             share = Figure(value=made.share, split=edgetpu_compiler.COMPILER, n=made.on_tpu + made.on_cpu)
             results.figures[role]["edgetpu"] = {"mapped_share": share}
-
-    def export_onnx(self, out: Path) -> dict[Role, Path]:
-        """Write both models as ONNX beside the bundle `out`."""
-        out.parent.mkdir(parents=True, exist_ok=True)
-        files = {role: out.with_name(f"{out.name}.{role}.onnx") for role in ROLES}
-        for role, file in files.items():
-            self.options.report(f"writing {file.name}")
-            export_onnx(self.keras_models[role], file)
-        return files

@@ -9,17 +9,9 @@ from convert.export.features import channels
 from convert.reporting import model_card
 from convert.results import LevelResults, ModelFiles
 from smear.bundle.files import sha256_of
+from smear.bundle.folder import Bundle, load_bundle, write_manifest
 from smear.bundle.levels import Level
-from smear.bundle.manifest import (
-    Bundle,
-    Classifier,
-    Manifest,
-    ModelFile,
-    Role,
-    Segmenter,
-    load_bundle,
-    write_manifest,
-)
+from smear.bundle.manifest import Classifier, Manifest, ModelFile, Role, Segmenter
 from smear.bundle.training_run import Run, TrainedSegmenter
 from smear.classes import LABELS
 from smear.inference.verification import GOLDEN

@@ -119,7 +119,7 @@ def compare(bundles: tuple[Path, ...], plot: Path | None) -> None:
     _silence_tensorflow()
     from convert.reporting.comparison import draw, rows_of
     from convert.reporting.summary import print_rows
-    from smear.bundle.manifest import load_bundle
+    from smear.bundle.folder import load_bundle
 
     rows = [row for path in bundles for row in rows_of(load_bundle(path))]
     print_rows(rows, _console())

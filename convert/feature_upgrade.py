@@ -6,8 +6,9 @@ from pathlib import Path
 from convert.export.features import channels, with_features
 from convert.verification import golden_outputs
 from smear.bundle.derivation import derive
+from smear.bundle.folder import Bundle, load_bundle
 from smear.bundle.levels import Level, level_spec
-from smear.bundle.manifest import SCHEMA_VERSION, Bundle, load_bundle
+from smear.bundle.manifest import SCHEMA_VERSION
 from smear.errors import ConversionError
 from smear.inference import verification
 from smear.inference.tflite import AI_EDGE_LITERT

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from convert.export.edgetpu import Prediction
 from convert.verification.parity import Difference
+from smear.bundle.folder import Bundle
 from smear.bundle.levels import Level
-from smear.bundle.manifest import Bundle, Figure, Role
+from smear.bundle.manifest import Figure, Role
 
 ModelFiles = Mapping[Role, Mapping[Level, Path]]
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smear.bundle.files import MAX_TEXT_BYTES, FileFault, read_file
-from smear.bundle.manifest import CHECKSUM, MANIFEST, MEND, SIGNATURE, Bundle
+from smear.bundle.folder import Bundle
+from smear.bundle.manifest import CHECKSUM, MANIFEST, MEND, SIGNATURE
 from smear.bundle.signing import load_signed_bundle
 from smear.errors import BundleError
 from smear.output_files import OutputFolder, sync_folder, write_atomic

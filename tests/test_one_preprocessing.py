@@ -11,7 +11,7 @@ pytest.importorskip("tensorflow", reason="comparing with Keras needs the extra '
 
 import keras
 
-from smear.bundle.manifest import load_bundle
+from smear.bundle.folder import load_bundle
 from smear.findings import Frame
 from smear.imaging.masking import CROP_SIZE
 from smear.imaging.resampling import FIELD_SIZE, to_model_scale
@@ -21,7 +21,7 @@ from smear.inference.pipeline import Pipeline
 from smear.inference.segmentation import segment
 from smear.synthetic import render
 from tests.tiny_bundle import CLASS_BIAS, CLASS_WEIGHTS, SEGMENT_BIAS, SEGMENT_WEIGHTS
-from train.data.crops import cut_cells, on_neutral_background
+from train.data.sampling.crops import cut_cells, on_neutral_background
 from train.networks.segmentation import segment_with
 
 

@@ -8,18 +8,8 @@ from typing import Any
 import numpy as np
 
 from smear.bundle.files import sha256_of
-from smear.bundle.manifest import (
-    Bundle,
-    Classifier,
-    InputScale,
-    Manifest,
-    ModelFile,
-    Role,
-    Segmenter,
-    TrainingData,
-    load_bundle,
-    write_manifest,
-)
+from smear.bundle.folder import Bundle, load_bundle, write_manifest
+from smear.bundle.manifest import Classifier, InputScale, Manifest, ModelFile, Role, Segmenter, TrainingData
 from smear.classes import LABELS
 from smear.images import write_atomic
 from smear.imaging.masking import CROP_SIZE

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from benchmarks import schema
 from benchmarks.interleaved import Effort
 from benchmarks.suites.invoke_timer import InvokeTimer, Span
-from smear.bundle.manifest import Bundle, Role
+from smear.bundle.folder import Bundle
+from smear.bundle.manifest import Role
 from smear.findings import Frame
 from smear.inference.frame_processor import FrameProcessor
 from smear.inference.pipeline import Pipeline

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from smear.bundle.manifest import Bundle, Role
+from smear.bundle.folder import Bundle
+from smear.bundle.manifest import Role
 from smear.inference.runtime import Runtime, RuntimeKind
 from smear.inference.tflite import AI_EDGE_LITERT, TFLiteModel
 

@@ -13,8 +13,9 @@ from benchmarks.interleaved import Effort, Measured, Spec, latency_of, measure, 
 from benchmarks.progress import OnProgress
 from benchmarks.suites.operations import multiply_adds
 from benchmarks.suites.peers import plan_peers
+from smear.bundle.folder import Bundle
 from smear.bundle.levels import LEVELS, level_spec
-from smear.bundle.manifest import Bundle, Classifier, Role, Segmenter
+from smear.bundle.manifest import Classifier, Role, Segmenter
 from smear.inference.tflite import RUNTIMES
 
 ROLES: tuple[Role, ...] = ("segmenter", "classifier")

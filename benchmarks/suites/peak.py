@@ -13,7 +13,7 @@ from benchmarks.interleaved import Effort, Spec, measure
 from benchmarks.progress import OnProgress
 from benchmarks.suites.levels import ROLES, ROOT, base_level
 from benchmarks.suites.operations import matrix_product, multiply_adds, onnx_product, pieces
-from smear.bundle.manifest import Bundle
+from smear.bundle.folder import Bundle
 from smear.inference.tflite import AI_EDGE_LITERT, open_runtime
 
 SIZES = (256, 512, 1024)  # of a square product: the smallest fits the caches, the largest hides the overhead of a call

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from benchmarks.interleaved import Spec
 from benchmarks.schema import BenchmarkError
-from smear.bundle.manifest import Bundle, Role
+from smear.bundle.folder import Bundle
+from smear.bundle.manifest import Role
 from smear.images import write_atomic
 from smear.imaging.resampling import to_tensor
 from smear.imaging.tiling import tile

@@ -13,7 +13,7 @@ import psutil
 
 from benchmarks.progress import OnProgress
 from benchmarks.schema import BenchmarkError
-from device.session.control_client import ask
+from device.control.client import ask
 from smear.errors import SmearscopeError
 
 WARM = 1000  # fields until caches are full: growth counts from here on

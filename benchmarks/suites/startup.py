@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks import schema
 from benchmarks.progress import OnProgress
-from smear.bundle.manifest import Bundle
+from smear.bundle.folder import Bundle
 
 ROOT = Path(__file__).parents[2]
 PROCESSES = {"quick": 3, "full": 10}

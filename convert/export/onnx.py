@@ -1,11 +1,13 @@
 """Exports a Keras model to ONNX and checks the file, for runtimes other than TFLite."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from smear.bundle.manifest import Role
 from smear.errors import ConversionError
 from smear.imaging.resampling import as_tensor
 
@@ -32,6 +34,20 @@ def export_onnx(model: "keras.Model", out: Path) -> None:
         onnx.checker.check_model(str(out), full_check=True)
     except (ValueError, RuntimeError, onnx.checker.ValidationError) as error:
         raise ConversionError(f"{out.name}: cannot be written as ONNX ({error}); leave out --onnx") from error
+
+
+def export_pair(models: Mapping[Role, "keras.Model"], out: Path, report: Callable[[str], object]) -> dict[Role, Path]:
+    """Write `models` as ONNX files beside the bundle `out`, each announced by `report`; return the files.
+
+    Raises:
+        ConversionError: see `export_onnx`.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    files = {role: out.with_name(f"{out.name}.{role}.onnx") for role in models}
+    for role, file in files.items():
+        report(f"writing {file.name}")
+        export_onnx(models[role], file)
+    return files
 
 
 class OnnxRuntime:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from smear.bundle.folder import Bundle, load_bundle
 from smear.bundle.levels import Level, level_spec
-from smear.bundle.manifest import Bundle, Figure, ModelFile, load_bundle
+from smear.bundle.manifest import Figure, ModelFile
 from smear.errors import ConversionError
 from smear.imaging.resampling import to_tensor
 from smear.inference.tflite import open_runtime

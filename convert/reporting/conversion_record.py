@@ -6,7 +6,7 @@ from pathlib import Path
 
 from convert.reporting.model_card import table_of_differences
 from convert.results import Conversion
-from smear.bundle.manifest import Bundle
+from smear.bundle.folder import Bundle
 from smear.images import write_atomic
 
 MAX_SHIPPED = 15_000_000  # bytes of a bundle that ships in the package

@@ -17,8 +17,9 @@ from convert.results import LevelResults, ModelFiles
 from convert.verification import figures, parity
 from convert.verification.acceptance import rejection_reason
 from convert.verification.parity import Difference, RecordingRuntime, RunModel
+from smear.bundle.folder import Bundle
 from smear.bundle.levels import SLOW, Level
-from smear.bundle.manifest import Bundle, Figure, Role
+from smear.bundle.manifest import Figure, Role
 from smear.bundle.training_run import Run
 from smear.findings import Finding, Frame
 from smear.inference.frame_processor import FrameProcessor

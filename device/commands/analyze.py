@@ -10,7 +10,6 @@ from typing import Any
 import click
 import numpy as np
 
-from device.commands.analysis_outputs import AnalysisOutputs, output_names
 from device.commands.options import (
     FiniteRange,
     ModelChoice,
@@ -19,6 +18,7 @@ from device.commands.options import (
     model_options,
     open_processor,
 )
+from device.reporting.analysis_outputs import AnalysisOutputs, output_names
 from device.settings import find_data_folder, load_settings
 from smear import RESEARCH_USE_ONLY
 from smear.errors import ImageError, SmearscopeError

@@ -32,7 +32,7 @@ from device.commands.options import (
     settings_and_data,
     settle,
 )
-from device.session.control_client import ask
+from device.control.client import ask
 from device.settings import Settings
 from device.system.clock import SystemClock
 from smear.errors import CameraError

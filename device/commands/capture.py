@@ -24,8 +24,8 @@ from device.commands.options import (
     settings_and_data,
     settle,
 )
-from device.commands.tables import SIMULATED
-from device.session.control_client import ask
+from device.control.client import ask
+from device.reporting.tables import SIMULATED
 from device.settings import Settings
 from device.system.clock import SystemClock
 from smear import RESEARCH_USE_ONLY

@@ -9,7 +9,8 @@ from device import bundles
 from device.commands.options import ModelChoice, use_of
 from device.settings import Settings, data_folder, load_settings
 from smear.bundle import signing
-from smear.bundle.manifest import SIGNATURE, Bundle, read_manifest
+from smear.bundle.folder import Bundle
+from smear.bundle.manifest import SIGNATURE, read_manifest
 from smear.output_files import printable
 
 FOLDER = click.Path(path_type=Path)

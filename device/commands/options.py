@@ -22,7 +22,7 @@ from smear.inference.tflite import RUNTIMES
 from smear.registry import Registry
 
 if TYPE_CHECKING:
-    from smear.bundle.manifest import Bundle
+    from smear.bundle.folder import Bundle
     from smear.inference.frame_processor import FrameProcessor, Hysteresis
     from smear.inference.proof import Use
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from device.commands.tables import field_table, slide_summary
+from device.reporting.tables import field_table, slide_summary
 from device.settings import Settings
 from device.store import Circumstances, Store
 from device.store.database import move_aside

@@ -40,16 +40,16 @@ from device.commands.recording import (
     start_over,
     sum_up,
 )
-from device.commands.tables import SIMULATED
+from device.control.handlers import ControlHandlers
+from device.control.protocol import socket_path
+from device.control.server import ControlServer
+from device.reporting.tables import SIMULATED
 from device.screen.displays import open_display
 from device.screen.layout import Button
 from device.screen.live_screen import LiveScreen, PatientDisplay
 from device.session.active_faults import ActiveFaults
 from device.session.calibrated_camera import CalibratedCamera
 from device.session.camera_worker import CameraWorker
-from device.session.control_handlers import ControlHandlers
-from device.session.control_protocol import socket_path
-from device.session.control_server import ControlServer
 from device.session.inference_worker import InferenceWorker, ProcessorSlot
 from device.session.invoke_deadline import Deadlines, InvokeDeadline
 from device.session.label_hysteresis import LabelHysteresis

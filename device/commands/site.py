@@ -38,7 +38,7 @@ from device.site.agreement import (
 from device.site.certificate import SiteCertificate
 from device.system.clock import SystemClock
 from smear import RESEARCH_USE_ONLY
-from smear.bundle.manifest import load_bundle
+from smear.bundle.folder import load_bundle
 from smear.errors import ImageError, StoreError
 from smear.findings import Frame
 from smear.images import look_through, read_field, write_atomic

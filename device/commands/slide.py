@@ -7,8 +7,8 @@ import click
 
 from device.commands.options import config_option, data_option, settings_and_data
 from device.commands.status import NOT_RUNNING
-from device.session.control_client import ask
-from device.session.control_protocol import ControlError
+from device.control.client import ask
+from device.control.protocol import ControlError
 
 
 @click.group()

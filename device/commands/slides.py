@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from device.commands.options import config_option, data_option, settings_and_data
-from device.commands.tables import field_table, slide_summary, slide_table
+from device.reporting.tables import field_table, slide_summary, slide_table
 from device.store import SlideRecord, Store
 from device.store.export import slide_json, write_csv, write_json, write_training_folder, write_zip
 from device.store.rows import NONE_OF_THEM

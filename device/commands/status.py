@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from device.commands.options import config_option, data_option, settings_and_data
-from device.session.control_client import ask
-from device.session.control_protocol import ControlError
+from device.control.client import ask
+from device.control.protocol import ControlError
 
 NOT_RUNNING = "no device is running here: start one with 'smearscope run', or see 'systemctl status smearscope'"
 

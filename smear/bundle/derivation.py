@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from smear.bundle.files import sha256_of
-from smear.bundle.manifest import Bundle, Manifest, load_bundle, write_manifest
+from smear.bundle.folder import Bundle, load_bundle, write_manifest
+from smear.bundle.manifest import Manifest
 
 
 def derive(bundle: Bundle, out: Path, changed: Mapping[str, bytes], manifest: Manifest) -> Bundle:

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smear.bundle.files import MAX_TEXT_BYTES, MISSING, FileFault, read_file
-from smear.bundle.manifest import MANIFEST, SIGNATURE, Bundle, load_bundle, manifest_bytes
+from smear.bundle.folder import Bundle, load_bundle
+from smear.bundle.manifest import MANIFEST, SIGNATURE, manifest_bytes
 from smear.errors import BundleError, SettingsError
 from smear.output_files import write_atomic
 

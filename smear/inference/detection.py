@@ -12,7 +12,8 @@ from typing import Self
 import numpy as np
 
 from smear.bundle.arrays import read_arrays
-from smear.bundle.manifest import Bundle, Detector
+from smear.bundle.folder import Bundle
+from smear.bundle.manifest import Detector
 from smear.classes import LABELS
 from smear.errors import BundleError
 

@@ -9,7 +9,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from smear.bundle.manifest import Manifest, load_bundle
+from smear.bundle.folder import load_bundle
+from smear.bundle.manifest import Manifest
 from smear.classes import LABELS
 from smear.findings import Finding, Frame, Refusal, RefusalCode
 from smear.inference.frame_processor import FrameProcessor

@@ -7,8 +7,9 @@ from typing import Protocol
 
 from smear.classes import LABELS
 from smear.findings import Finding, Frame
+from smear.imaging.field_quality import Reference
 from smear.inference.pipeline import Observation, Pipeline
-from smear.inference.quality_gate import Decision, Limits, QualityGate, Reference
+from smear.inference.quality_gate import Decision, Limits, QualityGate
 from smear.inference.stopwatch import Stopwatch
 from smear.site import CameraProfile, SiteStatus
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from smear.bundle.folder import Bundle
 from smear.bundle.levels import level_spec
-from smear.bundle.manifest import Bundle, InputScale, Role
+from smear.bundle.manifest import InputScale, Role
 from smear.errors import BundleError, ImageError
 from smear.findings import Cell, CellMask, Frame, Scale
 from smear.imaging.cell_detection import DetectedCell, clear_of_scale_bar, find_cells

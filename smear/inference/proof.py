@@ -16,8 +16,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from smear.bundle.files import MAX_FILE_BYTES
+from smear.bundle.folder import Bundle, open_manifest
 from smear.bundle.levels import level_spec
-from smear.bundle.manifest import MEND, Bundle, open_manifest
+from smear.bundle.manifest import MEND
 from smear.errors import BundleError, RuntimeUnavailableError, SmearscopeError
 from smear.findings import Frame
 

@@ -7,17 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from smear.bundle.arrays import read_arrays
+from smear.bundle.folder import Bundle, find_faults, open_manifest
 from smear.bundle.levels import Level, level_spec
-from smear.bundle.manifest import (
-    MEND,
-    Bundle,
-    Manifest,
-    ModelFile,
-    Role,
-    find_faults,
-    manifest_bytes,
-    open_manifest,
-)
+from smear.bundle.manifest import MEND, Manifest, ModelFile, Role, manifest_bytes
 from smear.bundle.signing import check_signature
 from smear.errors import BundleError, InferenceError, RuntimeUnavailableError, SmearscopeError
 from smear.imaging.resampling import to_tensor

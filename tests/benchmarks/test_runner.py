@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.runner import Options, make_plan, open_reference
 from benchmarks.schema import BenchmarkError
-from smear.bundle.manifest import load_bundle
+from smear.bundle.folder import load_bundle
 
 
 def test_a_level_that_the_bundle_lacks_is_named(tiny_bundle: Path, tmp_path: Path) -> None:

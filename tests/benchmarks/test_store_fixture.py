@@ -2,7 +2,7 @@ from pathlib import Path
 
 from benchmarks.store_fixture import fill
 from device.store import Store
-from smear.bundle.manifest import load_bundle
+from smear.bundle.folder import load_bundle
 from smear.findings import Frame
 from smear.inference.frame_processor import FrameProcessor
 from smear.inference.pipeline import Pipeline

@@ -11,7 +11,7 @@ from convert import build
 from convert.cli import LEFT_OUT, command
 from convert.export import tflite
 from smear import RESEARCH_USE_ONLY
-from smear.bundle.manifest import load_bundle
+from smear.bundle.folder import load_bundle
 from smear.errors import ConversionError
 from smear.findings import Frame
 from smear.inference import verification

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smear.bundle.folder import Bundle
 from smear.bundle.levels import Level
-from smear.bundle.manifest import Bundle, Role
+from smear.bundle.manifest import Role
 from smear.classes import LABELS
 from smear.images import write_image
 

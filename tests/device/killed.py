@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 from device import bundles
-from smear.bundle.manifest import Bundle
+from smear.bundle.folder import Bundle
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.device.killed"])

@@ -14,7 +14,8 @@ from device import bundles
 from device.commands.model import command, differences
 from smear.bundle import signing
 from smear.bundle.files import sha256_of
-from smear.bundle.manifest import CHECKSUM, MANIFEST, SIGNATURE, load_bundle, read_manifest, write_manifest
+from smear.bundle.folder import load_bundle, write_manifest
+from smear.bundle.manifest import CHECKSUM, MANIFEST, SIGNATURE, read_manifest
 from smear.errors import BundleError, SettingsError
 from smear.inference import verification
 from tests.convert.tiny import classifier, make_bundle, make_run

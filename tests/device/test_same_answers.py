@@ -9,11 +9,11 @@ from hypothesis.extra.numpy import arrays
 
 from smear.imaging.cell_detection import find_cells
 from smear.imaging.contours import MAX_LOG_ODDS
+from smear.imaging.field_quality import focus_and_clipping
 from smear.imaging.resampling import to_model_scale, to_tensor
 from smear.imaging.stain_normalization import background_colour, fill_holes
 from smear.imaging.tiling import stitch, tile, tile_origins
 from smear.imaging.watershed import split_touching_cells
-from smear.inference.quality_gate import focus_and_clipping
 from smear.inference.segmentation import softmax_maps
 from smear.inference.tflite import open_runtime
 from tests.smear import reference
@@ -112,6 +112,6 @@ def test_a_picture_and_its_tensor_get_the_same_answer_to_the_bit(shipped, role: 
 @pytest.fixture(scope="module")
 def shipped():
     from device.bundles import shipped_bundle
-    from smear.bundle.manifest import load_bundle
+    from smear.bundle.folder import load_bundle
 
     return load_bundle(shipped_bundle())

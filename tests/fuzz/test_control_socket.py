@@ -18,10 +18,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from device.session.control_client import ask
-from device.session.control_handlers import ControlHandlers
-from device.session.control_protocol import FALLBACK, REQUEST_BYTES
-from device.session.control_server import ControlServer
+from device.control.client import ask
+from device.control.handlers import ControlHandlers
+from device.control.protocol import FALLBACK, REQUEST_BYTES
+from device.control.server import ControlServer
 from device.session.supervisor import Part
 from tests.device.faults import DEADLINE_S, Bench
 

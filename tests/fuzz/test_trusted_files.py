@@ -28,7 +28,8 @@ from device.cameras.calibration.profile_store import OLD_FILE
 from device.settings import Settings, load_settings
 from device.settings_toml import to_toml
 from smear.bundle.arrays import read_arrays
-from smear.bundle.manifest import CHECKSUM, MANIFEST, SIGNATURE, open_manifest
+from smear.bundle.folder import open_manifest
+from smear.bundle.manifest import CHECKSUM, MANIFEST, SIGNATURE
 from smear.bundle.signing import load_signed_bundle
 from smear.bundle.training_run import RUN_FILE, read_facts
 from smear.errors import SmearscopeError

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from smear.bundle.files import sha256_of
-from smear.bundle.manifest import Classifier, ModelFile, load_bundle, write_manifest
+from smear.bundle.folder import load_bundle, write_manifest
+from smear.bundle.manifest import Classifier, ModelFile
 from smear.imaging.resampling import FIELD_SIZE
 from smear.inference.aggregation import MAP_STRIDE
 from smear.inference.tflite import open_runtime

@@ -36,7 +36,7 @@ def command(bundle: Path, fields: Path, out: Path, level: Level, seed: int, as_j
     and the exit code is 3.
     """
     from train.data.reviewed_fields import read_reviewed
-    from train.fitting.adaptation_run import LEAST_FIELDS, adapt, lines_of
+    from train.fitting.adaptation.adaptation_run import LEAST_FIELDS, adapt, lines_of
 
     found = adapt(bundle, read_reviewed(fields, LEAST_FIELDS), out, level, seed, quiet)
     if as_json:

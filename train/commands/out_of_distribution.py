@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from smear.bundle.derivation import derive
+from smear.bundle.folder import Bundle, load_bundle
 from smear.bundle.levels import LEVELS
-from smear.bundle.manifest import SCHEMA_VERSION, Bundle, Figure, load_bundle
+from smear.bundle.manifest import SCHEMA_VERSION, Figure
 from smear.errors import TrainingError
 from smear.images import write_atomic
 from smear.inference.verification import verify
@@ -16,11 +17,17 @@ from train.commands import options
 from train.commands.options import EXISTING, PATH
 from train.data.laboratories import CONDITIONS, LABORATORIES
 from train.data.splits import load_split_data
-from train.evaluation.observed_fields import Observer
-from train.fitting.detector import OwnFields
-from train.fitting.detector_ablation import ablate
-from train.fitting.leave_one_laboratory_out import Fitted, fit_detector, held_out_rows, leave_one_out, own_figures
-from train.fitting.observation_run import LaboratoryFields, observe_laboratory, observe_own
+from train.evaluation.features.observed_fields import Observer
+from train.fitting.detection.ablation import ablate
+from train.fitting.detection.detector import OwnFields
+from train.fitting.detection.leave_one_laboratory_out import (
+    Fitted,
+    fit_detector,
+    held_out_rows,
+    leave_one_out,
+    own_figures,
+)
+from train.fitting.detection.observation_run import LaboratoryFields, observe_laboratory, observe_own
 from train.reporting.model_card import FILE as CARD
 from train.reporting.model_card import without_folders
 from train.reporting.other_laboratories import Results, blocks, card_with_section

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from smear.bundle.folder import load_bundle
 from smear.bundle.levels import LEVELS
-from smear.bundle.manifest import load_bundle
 from smear.errors import DatasetError
 from smear.images import list_images
 from smear.inference.frame_processor import FrameProcessor

@@ -6,7 +6,7 @@ import click
 import numpy as np
 
 from smear.bundle.derivation import derive
-from smear.bundle.manifest import load_bundle
+from smear.bundle.folder import load_bundle
 from smear.classes import LABELS
 from smear.images import read_image
 from smear.inference.verification import verify
@@ -30,9 +30,9 @@ def command(bundle: Path, data: Path, fields: str, split: Path, fold: int, out: 
     that is fitted to another site keeps its answers on this one. No model is changed.
     """
     from train.data.splits import load_split_data
-    from train.evaluation.field_features import FeatureReader
-    from train.fitting.site_adaptation import statistics_of
-    from train.fitting.site_statistics import FILE, to_bytes
+    from train.evaluation.features.field_features import FeatureReader
+    from train.fitting.adaptation.site_adaptation import statistics_of
+    from train.fitting.adaptation.site_statistics import FILE, to_bytes
 
     opened = load_bundle(bundle)
     loaded = load_split_data(data, fields, split, None, quiet)

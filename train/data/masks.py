@@ -15,8 +15,8 @@ from smear.findings import CYTOPLASM, NUCLEUS
 from smear.images import read_image
 from smear.imaging.resampling import FIELD_SIZE, MODEL_PIXEL_SIZE_UM
 from smear.synthetic import render
-from train.data import augmentation
-from train.data.batches import RandomBatches
+from train.data.sampling.batches import RandomBatches
+from train.data.variation import augmentation
 
 BG, CYTO, NUC, CELL, IGNORE = 0, 1, 2, 3, 255
 """Codes of a target. CELL: leukocyte whose nucleus was not outlined. IGNORE: counts in no loss and no score."""

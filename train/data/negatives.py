@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from smear.classes import LABELS
 from smear.imaging.resampling import to_model_scale
-from train.data import augmentation
-from train.data.crops import CUT_SIZE, MARGIN, Crops, Segment, cut_cells, joined
 from train.data.masks import PIXEL_SIZE_UM, foreign_masks
+from train.data.sampling.crops import CUT_SIZE, MARGIN, Crops, Segment, cut_cells, joined
+from train.data.variation import augmentation
 
 OTHER_LABEL = len(LABELS)
 SYNTHETIC = 2500  # negatives made from training cells: about half as many as there are foreign ones per class

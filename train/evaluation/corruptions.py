@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from smear.images import encode
 from smear.imaging.stain_normalization import optical_density
-from train.data.dye_variation import dye_matrix
+from train.data.variation.dye_variation import dye_matrix
 
 Change = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 """RGB uint8 (H, W, 3) to the same."""

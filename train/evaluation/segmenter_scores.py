@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from smear.imaging.cell_detection import find_cells
 from smear.imaging.resampling import to_model_scale
 from smear.metrics import dice, match_objects
-from train.data.crops import Segment
 from train.data.masks import BG, IGNORE, NUC, PIXEL_SIZE_UM, MaskedImage
+from train.data.sampling.crops import Segment
 from train.networks.segmentation import masks_in_frame, segment_with
 
 

@@ -13,12 +13,12 @@ from smear.classes import LABELS
 from smear.imaging.resampling import FIELD_SIZE
 from smear.inference.aggregation import out_of_distribution_score, pool
 from smear.metrics import accuracy, macro_f1
-from train.data import crops as single_cells
-from train.data.crops import BAG, CropBatches, Crops
-from train.data.masked_fields import MaskedFieldBatches, MaskedFields, on_neutral_background
-from train.data.masked_fields import Variation as FieldVariation
 from train.data.masks import MaskedImage
-from train.data.whole_fields import FieldBatches, paper_augmentation
+from train.data.sampling import crops as single_cells
+from train.data.sampling.crops import BAG, CropBatches, Crops
+from train.data.sampling.masked_fields import MaskedFieldBatches, MaskedFields, on_neutral_background
+from train.data.sampling.masked_fields import Variation as FieldVariation
+from train.data.sampling.whole_fields import FieldBatches, paper_augmentation
 from train.fitting.training_loop import fit, fit_once
 
 CELL_STEPS, CELL_BATCH, CELL_RATE = 100, 256, 2e-3

@@ -18,14 +18,14 @@ from smear.imaging.resampling import FIELD_SIZE, MODEL_PIXEL_SIZE_UM, to_model_s
 from smear.metrics import bootstrap_interval, expected_calibration_error, softmax
 from smear.progress import progress
 from smear.revision import git_revision
-from train.data.crops import Crops, Segment, cut_cells, joined
 from train.data.dataset import Record
-from train.data.masked_fields import STAIN, MaskedFields, mask_field, normalize_stains
 from train.data.masks import FOREIGN, PIXEL_SIZE_UM, foreign_masks, synthetic_masks
 from train.data.negatives import foreign_cells, synthetic_negatives
+from train.data.sampling.crops import Crops, Segment, cut_cells, joined
+from train.data.sampling.masked_fields import STAIN, MaskedFields, mask_field, normalize_stains
+from train.data.sampling.whole_fields import whole_field
 from train.data.sources import require_foreign
 from train.data.splits import Fold, SplitData, load_split_data
-from train.data.whole_fields import whole_field
 from train.evaluation.colour_forest import ForestScore, background_score
 from train.fitting.calibration import Calibration, calibrate
 from train.fitting.classifier import (

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from smear.classes import LABELS
 from smear.errors import TrainingError
 from smear.metrics import bootstrap_interval
+from train.data.sampling.whole_fields import FieldBatches, paper_augmentation, whole_field
 from train.data.splits import SplitData, load_split_data
-from train.data.whole_fields import FieldBatches, paper_augmentation, whole_field
 from train.evaluation.colour_forest import ForestScore, background_score
 from train.fitting.classifier import field_loss, score_fields
 from train.fitting.settings import Budget, ComparisonSettings

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from smear.bundle.folder import load_bundle
 from smear.bundle.levels import level_spec
-from smear.bundle.manifest import load_bundle
 from smear.bundle.training_run import KEPT, KeptSegmenter, TrainedSegmenter
 from smear.errors import TrainingError
 from smear.imaging.resampling import FIELD_SIZE, MODEL_PIXEL_SIZE_UM, ModelFrame
 from smear.inference.segmentation import segment
 from smear.inference.tflite import open_runtime
-from train.data.crops import Segment
+from train.data.sampling.crops import Segment
 
 LEVEL = "float32"  # what cells are cut with: every other level was compared with it
 

@@ -11,7 +11,6 @@ from sklearn.model_selection import StratifiedKFold
 from smear.images import list_images, read_image
 from smear.imaging.masking import SCALE_BAR_BOX
 from smear.imaging.stain_normalization import otsu_mask
-from train.data.augmentation import Palette, palette_of
 from train.data.masks import (
     BG,
     CELL,
@@ -22,6 +21,7 @@ from train.data.masks import (
     hand_drawn_masks,
     synthetic_masks,
 )
+from train.data.variation.augmentation import Palette, palette_of
 
 WORST_SHARE = 0.2  # of the thresholded masks of a class, by contrast, left out: the threshold found nothing there
 RING_PX = 4  # around a thresholded cell that is ignored: a threshold stops short of pale cytoplasm

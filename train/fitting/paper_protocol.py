@@ -13,9 +13,9 @@ from smear.imaging.resampling import to_model_scale
 from smear.imaging.stain_normalization import hsv_mask
 from smear.metrics import bootstrap_interval
 from smear.progress import progress
-from train.data.crops import Segment
 from train.data.dataset import Record, masked_files
 from train.data.masks import BG, CELL, FIELD_ZOOM, IGNORE, MaskedBatches, MaskedImage, hand_drawn_masks
+from train.data.sampling.crops import Segment
 from train.evaluation.threshold_masks import CELL as DRAWN_CELL
 from train.evaluation.threshold_masks import IGNORE as DRAWN_IGNORE
 from train.evaluation.threshold_masks import MaskScore, score

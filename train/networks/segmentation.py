@@ -9,7 +9,7 @@ from smear.imaging.contours import log_odds, log_odds_planes
 from smear.imaging.resampling import ModelFrame, to_frame_scale, to_tensor
 from smear.imaging.tiling import stitch, tile, tile_origins, whole_strides
 from smear.metrics import softmax
-from train.data.crops import Segment
+from train.data.sampling.crops import Segment
 
 
 def gives_probabilities(model: keras.Model) -> bool:

@@ -4,7 +4,8 @@ import shlex
 from pathlib import Path
 
 from smear.bundle.files import sha256_of
-from smear.bundle.manifest import SIGNATURE, load_bundle, write_manifest
+from smear.bundle.folder import load_bundle, write_manifest
+from smear.bundle.manifest import SIGNATURE
 from smear.errors import TrainingError
 from smear.images import write_atomic
 from train.evaluation.control_results import Outcome

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from smear.bundle.manifest import SCHEMA_VERSION
 from smear.metrics import wilson_interval
 from train.data.laboratories import CONDITIONS, LABORATORIES
-from train.fitting.detector_ablation import Ablation
-from train.fitting.leave_one_laboratory_out import Count, HeldOut, OwnFigures
+from train.fitting.detection.ablation import Ablation
+from train.fitting.detection.leave_one_laboratory_out import Count, HeldOut, OwnFigures
 from train.reporting.page import Block, Command, Heading, Table, Text, blocks_to_markdown
 
 BEGIN = "<!-- written by 'smearscope train out-of-distribution' -->"  # in cards on disk

@@ -8,7 +8,8 @@ import numpy as np
 from device.cameras.calibration.gains import STRIP_ROWS, GainRows
 from device.cameras.calibration.profile import NONE, Calibration, OpticalSetup
 from smear.findings import Finding, Frame
-from smear.inference.quality_gate import CALIBRATE_WHITE, REFUSE_DRIFT, WARN_DRIFT, Reference
+from smear.imaging.field_quality import Reference
+from smear.inference.quality_gate import CALIBRATE_WHITE, REFUSE_DRIFT, WARN_DRIFT
 
 
 class Corrector:

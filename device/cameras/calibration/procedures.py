@@ -10,7 +10,7 @@ from device.cameras.calibration.profile import Calibration
 from device.cameras.calibration.profile_store import Change
 from smear.errors import CameraError
 from smear.findings import Finding, Frame
-from smear.inference.quality_gate import Reference
+from smear.imaging.field_quality import Reference
 
 BLANK_FRAMES = 8  # averaged: noise falls to a third
 

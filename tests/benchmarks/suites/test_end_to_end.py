@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.interleaved import Effort
 from benchmarks.suites.end_to_end import TimedProcessor, median_stages
-from smear.bundle.manifest import load_bundle
+from smear.bundle.folder import load_bundle
 from smear.findings import Frame
 from smear.inference.frame_processor import FrameProcessor
 from smear.inference.pipeline import Pipeline

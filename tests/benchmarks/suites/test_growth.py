@@ -5,7 +5,7 @@ import pytest
 from benchmarks.interleaved import Effort
 from benchmarks.suites import growth
 from benchmarks.suites.end_to_end import TimedProcessor
-from smear.bundle.manifest import load_bundle
+from smear.bundle.folder import load_bundle
 
 BRIEF = Effort(queries=4, seconds=0.1, burst=2, warm_s=0.0, repeats=2)
 

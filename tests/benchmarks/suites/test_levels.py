@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.suites.levels import LEFT_OUT, Plan, figures_of, runtimes_for
-from smear.bundle.manifest import Figure, load_bundle
+from smear.bundle.folder import load_bundle
+from smear.bundle.manifest import Figure
 
 RUNTIMES = {"ai-edge-litert": Path("python"), "tflite-runtime": Path("older")}
 

@@ -3,7 +3,7 @@ from pathlib import Path
 from benchmarks.interleaved import Effort
 from benchmarks.suites.end_to_end import TimedProcessor
 from benchmarks.suites.live import live_rows
-from smear.bundle.manifest import load_bundle
+from smear.bundle.folder import load_bundle
 from smear.findings import Frame
 from smear.synthetic import render
 

@@ -7,7 +7,7 @@ from benchmarks.interleaved import Effort
 from benchmarks.suites import peak
 from benchmarks.suites.operations import onnx_product
 from benchmarks.suites.peak import AROUND, measure_peak
-from smear.bundle.manifest import load_bundle
+from smear.bundle.folder import load_bundle
 
 
 def test_the_peak_is_the_fastest_product_and_the_models_are_held_against_it(

@@ -10,7 +10,7 @@ from benchmarks.interleaved import Effort
 from benchmarks.schema import BenchmarkError
 from benchmarks.suites.levels import ROLES, Plan, measure_variants, write_fields
 from benchmarks.suites.peers import onnx_of, plan_peers
-from smear.bundle.manifest import load_bundle
+from smear.bundle.folder import load_bundle
 from smear.imaging.resampling import FIELD_SIZE
 from smear.synthetic import render
 

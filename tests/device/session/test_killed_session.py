@@ -9,8 +9,8 @@ import time
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from device.session.control_client import ask
-from device.session.control_protocol import ControlError
+from device.control.client import ask
+from device.control.protocol import ControlError
 from device.store import Store
 from device.store.database import DATABASE
 from device.store.photographs import PHOTOGRAPHS

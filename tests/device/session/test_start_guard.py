@@ -7,7 +7,8 @@ import pytest
 from device import bundles
 from device.session.start_guard import FAILED_STARTS, FILE, StartGuard
 from smear.bundle.files import sha256_of
-from smear.bundle.manifest import read_manifest, write_manifest
+from smear.bundle.folder import write_manifest
+from smear.bundle.manifest import read_manifest
 from smear.errors import BundleError
 from tests.tiny_bundle import make
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from smear.bundle.derivation import derive
-from smear.bundle.manifest import SIGNATURE, load_bundle
+from smear.bundle.folder import load_bundle
+from smear.bundle.manifest import SIGNATURE
 from smear.errors import BundleError
 from tests import tiny_bundle
 

@@ -11,15 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from smear.bundle.files import sha256_of
+from smear.bundle.folder import load_bundle, write_manifest
 from smear.bundle.levels import LEVELS
-from smear.bundle.manifest import (
-    CHECKSUM,
-    MANIFEST,
-    SIGNATURE,
-    load_bundle,
-    read_manifest,
-    write_manifest,
-)
+from smear.bundle.manifest import CHECKSUM, MANIFEST, SIGNATURE, read_manifest
 from smear.errors import BundleError
 
 DETECTOR = {"file": "d.npz", "limit": 2, "limit_few": 1, "few_cells": 2, "cell_limit": 4, "max_other_cells": 0.5}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smear.bundle.manifest import load_bundle
+from smear.bundle.folder import load_bundle
 from smear.classes import LABELS
 from smear.findings import Frame, RefusalCode
 from smear.imaging.field_of_view import find_rim, without_rim

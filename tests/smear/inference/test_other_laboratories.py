@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smear.bundle.manifest import load_bundle
+from smear.bundle.folder import load_bundle
 from smear.findings import Frame, RefusalCode
 from smear.images import list_images, read_image
 from smear.imaging.stain_normalization import background_colour

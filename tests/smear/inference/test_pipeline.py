@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from smear.bundle.files import sha256_of
-from smear.bundle.manifest import Bundle, load_bundle, read_manifest, write_manifest
+from smear.bundle.folder import Bundle, load_bundle, write_manifest
+from smear.bundle.manifest import read_manifest
 from smear.classes import LABELS
 from smear.errors import BundleError, RuntimeUnavailableError
 from smear.findings import Finding, Frame

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from smear.bundle.manifest import load_bundle
+from smear.bundle.folder import load_bundle
 from smear.errors import BundleError, RuntimeUnavailableError
 from smear.inference.proof import ProofLimits, Use, prove
 from tests.plugin import write_plugin

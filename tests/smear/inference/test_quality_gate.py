@@ -11,17 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smear.bundle.manifest import Classifier, Detector, load_bundle
+from smear.bundle.folder import load_bundle
+from smear.bundle.manifest import Classifier, Detector
 from smear.classes import LABELS
 from smear.findings import Finding, Frame, Quality, RedCellScale, Refusal, RefusalCode, Scale
 from smear.images import list_images
+from smear.imaging.field_quality import Measured, Reference, measure
 from smear.imaging.masking import background_of
 from smear.imaging.resampling import to_model_scale
 from smear.inference.aggregation import FieldOpinion, aggregate
 from smear.inference.detection import Familiarity
 from smear.inference.frame_processor import FrameProcessor
 from smear.inference.pipeline import Pipeline
-from smear.inference.quality_gate import REFUSE_DRIFT, Limits, Measured, QualityGate, Reference, measure
+from smear.inference.quality_gate import REFUSE_DRIFT, Limits, QualityGate
 from smear.site import CameraProfile, SiteStatus
 from smear.synthetic import blank, red_cells_only, render
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from smear.bundle.files import sha256_of
-from smear.bundle.manifest import read_manifest, write_manifest
+from smear.bundle.folder import write_manifest
+from smear.bundle.manifest import read_manifest
 from smear.errors import BundleError
 from smear.inference.verification import answer_stride, verify
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from device.cli import cli
-from smear.bundle.manifest import load_bundle
+from smear.bundle.folder import load_bundle
 from smear.classes import LABELS
 from smear.images import write_image
 from smear.inference.verification import verify
@@ -44,13 +44,15 @@ def adapt(bundle: Path, reviewed: Path, out: Path) -> Result:
 
 @pytest.fixture
 def few_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
-    import train.fitting.adaptation_run
-    import train.fitting.site_adaptation
-    import train.fitting.site_statistics
+    import train.fitting.adaptation.adaptation_run
+    import train.fitting.adaptation.site_adaptation
+    import train.fitting.adaptation.site_statistics
 
-    monkeypatch.setattr(train.fitting.site_statistics, "RENDERED", 4)
-    monkeypatch.setattr(train.fitting.site_adaptation, "REPLAY", 0.0)  # the first bundle knows nothing to keep
-    monkeypatch.setattr(train.fitting.adaptation_run, "KEEP_OLD", 0.0)
+    monkeypatch.setattr(train.fitting.adaptation.site_statistics, "RENDERED", 4)
+    monkeypatch.setattr(
+        train.fitting.adaptation.site_adaptation, "REPLAY", 0.0
+    )  # the first bundle knows nothing to keep
+    monkeypatch.setattr(train.fitting.adaptation.adaptation_run, "KEEP_OLD", 0.0)
 
 
 def test_reviewed_fields_make_a_better_bundle_with_the_same_segmenter(

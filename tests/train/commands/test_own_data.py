@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from device.cli import cli
-from smear.bundle.manifest import load_bundle
+from smear.bundle.folder import load_bundle
 from smear.classes import LABELS
 from smear.images import write_image
 from smear.synthetic import render

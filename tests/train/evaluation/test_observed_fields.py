@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smear.bundle.manifest import load_bundle
+from smear.bundle.folder import load_bundle
 from smear.synthetic import blank, render
-from train.evaluation.observed_fields import Observer, without_detector
+from train.evaluation.features.observed_fields import Observer, without_detector
 
 BUNDLE = load_bundle(Path(__file__).parents[3] / "models" / "default")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from smear.bundle.manifest import load_bundle
+from smear.bundle.folder import load_bundle
 from smear.errors import DatasetError
 from smear.images import write_image
 from smear.inference.frame_processor import FrameProcessor

@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 pytest.importorskip("ai_edge_litert", reason="the controls run the device's pipeline: they need the extra 'device'")
 
 from smear.bundle.files import sha256_of
-from smear.bundle.manifest import SIGNATURE, load_bundle, write_manifest
+from smear.bundle.folder import load_bundle, write_manifest
+from smear.bundle.manifest import SIGNATURE
 from smear.classes import LABELS
 from smear.errors import TrainingError
 from smear.images import write_image

@@ -14,8 +14,8 @@ import keras
 from smear.classes import LABELS
 from smear.images import write_image
 from smear.imaging.resampling import FIELD_SIZE
-from train.data.crops import BAG, CUT_SIZE, Crops, Variation
-from train.data.whole_fields import paper_augmentation, whole_field
+from train.data.sampling.crops import BAG, CUT_SIZE, Crops, Variation
+from train.data.sampling.whole_fields import paper_augmentation, whole_field
 from train.fitting import classifier as module
 from train.fitting.classifier import cell_loss, fit_cells, score_cells, score_fields
 from train.networks import architectures

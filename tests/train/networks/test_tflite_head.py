@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smear.bundle.manifest import load_bundle
+from smear.bundle.folder import load_bundle
 from smear.errors import TrainingError
 from smear.inference.tflite import open_runtime
 from tests.train.cells_bundle import map_model

@@ -3,8 +3,8 @@
 import pytest
 
 from train.data.laboratories import CONDITIONS
-from train.fitting.detector_ablation import Ablation
-from train.fitting.leave_one_laboratory_out import Count, HeldOut, OwnFigures
+from train.fitting.detection.ablation import Ablation
+from train.fitting.detection.leave_one_laboratory_out import Count, HeldOut, OwnFigures
 from train.reporting.other_laboratories import Results, card_with_section
 
 CARD = """# Model card: x

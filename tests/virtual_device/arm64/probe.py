@@ -18,7 +18,7 @@ def main(bundle: str) -> None:
     os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
     for name in (*MODULES, "rich", "device.cli", "device.commands.run", "smear.imaging.cell_detection"):
         importlib.import_module(name)
-    from smear.bundle.manifest import load_bundle
+    from smear.bundle.folder import load_bundle
     from smear.inference.verification import golden_faults, models
 
     loaded = load_bundle(Path(bundle))

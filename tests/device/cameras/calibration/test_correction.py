@@ -11,9 +11,10 @@ from device.cameras.calibration.gains import CACHED_PIXELS, STRIP_ROWS, GainRows
 from device.cameras.calibration.measurement import BlankMean, measure_blank
 from smear.errors import ImageError
 from smear.findings import Frame
+from smear.imaging.field_quality import Measured, Reference, measure
 from smear.imaging.masking import background_of
 from smear.imaging.resampling import to_model_scale
-from smear.inference.quality_gate import REFUSE_DRIFT, Measured, Reference, measure
+from smear.inference.quality_gate import REFUSE_DRIFT
 from smear.synthetic import render
 from tests.device.findings import finding
 

@@ -1,0 +1,1 @@
+"""Slides, fields and analysed pictures as people see them: terminal tables, masks and overlays."""

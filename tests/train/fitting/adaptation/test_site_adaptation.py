@@ -1,0 +1,69 @@
+"""The last layer follows a site that looks different, and keeps the old one."""
+
+import numpy as np
+
+from train.fitting.adaptation import site_adaptation
+from train.fitting.adaptation.site_adaptation import (
+    class_log_probabilities,
+    fit_head,
+    held_out_part,
+    kept_answers,
+    statistics_of,
+)
+from train.networks.tflite_head import Head
+
+RNG = np.random.default_rng(3)
+CENTRES = 2.0 + RNG.random((4, 8)) * 3.0
+TRUTH = np.repeat(np.arange(4), 40)
+SHIFT = np.where(np.arange(8) < 4, 1.2, 0.0)
+
+
+def fields(shift: np.ndarray | float = 0.0, truth: np.ndarray = TRUTH) -> np.ndarray:
+    return np.maximum(CENTRES[truth] + shift + RNG.normal(0, 0.35, (len(truth), 8)), 0)
+
+
+OLD = statistics_of(fields(), TRUTH)
+HEAD = fit_head(Head(np.zeros((5, 8)), np.zeros(5)), fields(), TRUTH, OLD, 0.001)
+
+
+def right(head: Head, features: np.ndarray, truth: np.ndarray = TRUTH) -> float:
+    return float(np.mean(class_log_probabilities(head, features).argmax(axis=1) == truth))
+
+
+def test_a_few_fields_of_another_site_teach_it_and_the_old_one_is_kept() -> None:
+    few = np.repeat(np.arange(4), 10)
+    fitted = fit_head(HEAD, fields(SHIFT, few), few, OLD, 0.01)
+    assert right(fitted, fields(SHIFT)) >= right(HEAD, fields(SHIFT)) + 0.02
+    assert right(fitted, fields()) >= right(HEAD, fields()) - 0.02
+    assert kept_answers(HEAD, fitted, OLD) > 0.9
+
+
+def test_without_replay_more_of_the_old_site_is_forgotten(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    few = np.repeat(np.arange(4), 10)
+    features = fields(2 * SHIFT, few)
+    with_replay = fit_head(HEAD, features, few, OLD, 0.003)
+    monkeypatch.setattr(site_adaptation, "REPLAY", 0.0)
+    without = fit_head(HEAD, features, few, OLD, 0.003)
+    assert kept_answers(HEAD, without, OLD) < kept_answers(HEAD, with_replay, OLD)
+
+
+def test_a_strong_penalty_leaves_the_layer_as_it_was_and_other_is_never_changed() -> None:
+    fitted = fit_head(HEAD, fields(SHIFT), TRUTH, OLD, 1e6)
+    assert np.allclose(fitted.weights, HEAD.weights, atol=1e-3)
+    loose = fit_head(HEAD, fields(SHIFT), TRUTH, OLD, 0.01)
+    assert np.array_equal(loose.weights[4], HEAD.weights[4])
+    assert loose.bias[4] == HEAD.bias[4]
+
+
+def test_whole_slides_are_held_out() -> None:
+    slides = [f"{label}-{number // 5}" for label in range(4) for number in range(40)]
+    taken = held_out_part(TRUTH, slides, 0.35, 0)
+    assert {slide for slide, out in zip(slides, taken, strict=True) if out}.isdisjoint(
+        slide for slide, out in zip(slides, taken, strict=True) if not out
+    )
+    assert all(0.25 <= taken[label == TRUTH].mean() <= 0.45 for label in range(4))
+
+
+def test_a_class_of_one_slide_is_divided_by_field() -> None:
+    taken = held_out_part(TRUTH, ["a"] * 40 + [f"{number}" for number in range(120)], 0.35, 0)
+    assert 0.3 <= taken[:40].mean() <= 0.4

@@ -1,0 +1,1 @@
+"""Endlessly varied batches of crops, of masked fields and of whole fields."""

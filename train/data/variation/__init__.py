@@ -1,0 +1,1 @@
+"""Changes that a slide, a stain or a camera makes to a picture."""

@@ -1,0 +1,1 @@
+"""What the classifier's last maps hold of a field, with the shipped bundle."""

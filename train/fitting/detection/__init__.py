@@ -1,0 +1,1 @@
+"""The out-of-distribution detector: fitted, compared, and measured with each laboratory held out."""
