@@ -72,7 +72,7 @@ def test_a_bundle_that_would_be_no_better_is_not_written(
     bundle: Path, reviewed: Path, tmp_path: Path, few_rendered: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("site_adaptation", "adaptation_run"):
-        monkeypatch.setattr(f"train.fitting.{module}.STRENGTHS", (1e9,))
+        monkeypatch.setattr(f"train.fitting.adaptation.{module}.STRENGTHS", (1e9,))
     result = adapt(bundle, reviewed, tmp_path / "out")
     assert result.exit_code == 3
     assert json.loads(result.stdout)["faults"]
