@@ -1,0 +1,56 @@
+"""What a running session answers: its state, slides by name, a photograph, and one line for what it cannot do."""
+
+import json
+
+import pytest
+
+from device.control.handlers import ControlHandlers
+from smear.errors import SmearscopeError
+from tests.device.faults import Bench
+
+
+@pytest.fixture
+def handlers(tmp_path):  # type: ignore[no-untyped-def]
+    with Bench(tmp_path) as bench:
+        bench.fields()
+        yield ControlHandlers(bench.feed, bench.examiner, bench.recorder, bench.faults, bench.folder, bench.clock)
+
+
+def test_the_state_is_plain_json_with_the_newest_result(handlers):
+    status = json.loads(json.dumps(handlers.status(), allow_nan=False))
+    assert (status["label"], status["slide"], status["camera_lost"]) == ("Pre", "faults", False)
+    assert status["fields"] >= 1
+    assert status["faults"] == {}
+
+
+def test_a_slide_is_started_and_ended(handlers):
+    started = handlers.start_slide({"name": " B-17 "})
+    assert started["name"] == "B-17"
+    assert handlers.end_slide() == {"slide": started["slide"]}
+    with pytest.raises(SmearscopeError, match="no slide is open"):
+        handlers.end_slide()
+
+
+@pytest.mark.parametrize("name", [None, "", "   ", 7, ["x"], "x" * 81, "a\x1b[2J"])
+def test_what_is_no_name_of_a_slide_is_refused(handlers, name):
+    with pytest.raises(SmearscopeError):
+        handlers.start_slide({"name": name})
+
+
+@pytest.mark.parametrize("quality", [0, 101, 95.5, "95", True, None])
+def test_a_photograph_has_a_quality_that_jpeg_knows(handlers, quality):
+    with pytest.raises(SmearscopeError, match="1 to 100"):
+        handlers.capture({"jpeg_quality": quality})
+
+
+def test_a_capture_is_photograph_overlay_and_result(handlers):
+    taken = handlers.capture({})
+    assert taken["photograph"][:2] == b"\xff\xd8"
+    assert taken["overlay"][:8] == b"\x89PNG\r\n\x1a\n"
+    assert taken["result"]["label"] == "Pre"
+
+
+def test_only_four_things_are_calibrated(handlers):
+    for kind in (None, "colour", [], {"white": 1}):
+        with pytest.raises(SmearscopeError):
+            handlers.calibrate({"kind": kind})
