@@ -1,5 +1,6 @@
 """Options that several commands of `smearscope train` share, and what they do with them."""
 
+import math
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -15,6 +16,18 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
 EXISTING = click.Path(path_type=Path, exists=True)
 PRECISIONS = ("mixed_bfloat16", "mixed_float16", "float32")
+
+
+class FiniteRange(click.FloatRange):
+    """A number inside its bounds; click's own comparison lets pass what is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return `value` as a number; see `click.ParamType`."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number", param, ctx)
+        return number
+
 
 data = click.option("--data", type=EXISTING, required=True, help="Root of the training data.")
 fields = click.option("--fields", default="taleqani", show_default=True, help="Folder of the classes, below --data.")

@@ -10,7 +10,7 @@ from smear.errors import DatasetError
 from smear.images import list_images
 from smear.inference.frame_processor import FrameProcessor
 from smear.inference.pipeline import Pipeline
-from train.commands.options import EXISTING
+from train.commands.options import EXISTING, FiniteRange
 from train.evaluation.scale_check import check_scale, markdown
 
 
@@ -18,11 +18,9 @@ from train.evaluation.scale_check import check_scale, markdown
 @click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=EXISTING)
 @click.option("--bundle", type=EXISTING, required=True, help="Folder of a model bundle.")
 @click.option("--level", type=click.Choice(LEVELS), default="int8", show_default=True, help="Of the bundle.")
+@click.option("--pixel-size-um", type=FiniteRange(0.01, 10), required=True, help="True pixel size of the pictures.")
 @click.option(
-    "--pixel-size-um", type=click.FloatRange(0.01, 10), required=True, help="True pixel size of the pictures."
-)
-@click.option(
-    "--times", type=click.FloatRange(0.05, 20), multiple=True, default=(0.7, 1.0, 1.4), show_default=True,
+    "--times", type=FiniteRange(0.05, 20), multiple=True, default=(0.7, 1.0, 1.4), show_default=True,
     help="Pixel sizes to claim, over the true one; may be given several times.",
 )  # fmt: skip
 @click.option("--unknown", is_flag=True, help="Also claim none: each picture is then taken for one whole field.")

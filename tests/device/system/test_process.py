@@ -49,7 +49,7 @@ def test_loading_a_pipeline_or_a_display_leaves_the_process_alone() -> None:
         "import cv2; threads = cv2.getNumThreads()\n"
         "from device.screen.displays import open_display\n"
         "from device.bundles import shipped_bundle\n"
-        "from smear.bundle.manifest import load_bundle\n"
+        "from smear.bundle.folder import load_bundle\n"
         "from smear.inference.pipeline import Pipeline\n"
         "Pipeline(load_bundle(shipped_bundle()), threads=1).close()\n"
         "os.environ['SDL_VIDEODRIVER'] = before['SDL_VIDEODRIVER'] = 'dummy'\n"
