@@ -51,4 +51,4 @@ def test_help_of_every_command_needs_no_tensorflow() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert len(COMMANDS) == 10
+    assert len(COMMANDS) == 13
