@@ -89,7 +89,7 @@ def slide_summary(slide: SlideRecord, reviewed: Mapping[str, int]) -> Group:
         f"{tally.refused} refused, {tally.empty} empty; {tally.seen_again} seen again and not counted",
         f"{tally.cells} leukocytes in accepted fields",
         *_reviewed_lines(reviewed),
-        *(f"refused {n} x: {why}" for why, n in sorted(tally.refusals.items(), key=lambda item: -item[1])),
+        *_refusal_lines(tally.refusals),
         *_site(tally),
         *_bundles(slide),
         _conclusion(slide),
@@ -125,6 +125,12 @@ def _share_texts(share: Share) -> tuple[str, str]:
     if share.total == 0:
         return "-", "-"
     return f"{share.share:.1%}", f"{share.low:.1%} to {share.high:.1%}"
+
+
+def _refusal_lines(refusals: Mapping[str, int]) -> list[str]:
+    """Return how often each refusal was given, the most frequent first, its code in words."""
+    ranked = sorted(refusals.items(), key=lambda item: -item[1])
+    return [f"refused {n} x: {code.replace('_', ' ')}" for code, n in ranked]
 
 
 def _reviewed_lines(reviewed: Mapping[str, int]) -> list[str]:
