@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from device.cameras.registry import CAMERAS
+from device.counting.cell_classes import DEFAULT_CLASSES, CellClass, checked_classes
 from device.screen.displays import DISPLAYS
 from device.settings_faults import Fault, faults_of
 from device.site.agreement import Demands
@@ -22,9 +23,7 @@ from smear.inference.quality_gate import Limits
 from smear.inference.tflite import RUNTIMES
 
 SYSTEM_FILE = Path("/etc/smearscope/config.toml")
-SERVICE_DATA = Path("/var/lib/smearscope")
 CONFIG_VARIABLE = "SMEARSCOPE_CONFIG"
-DATA_VARIABLE = "SMEARSCOPE_DATA_DIR"
 _MAX_BYTES = 100_000  # of the file; with every key and its description it has 3,000
 _LIMITS = Limits()
 
@@ -143,6 +142,17 @@ class GateSettings(_Section):
         return Limits(**self.model_dump())
 
 
+class CellSettings(_Section):
+    """How a person classifies and counts cells."""
+
+    classes: Annotated[tuple[CellClass, ...], AfterValidator(checked_classes)] = Field(
+        default=DEFAULT_CLASSES,
+        description="classes of cells: name, key, role (leukocyte, beside, artefact or unidentified) and, "
+        "if it is an example of a class of fields, teaches",
+    )
+    target: int = Field(default=200, ge=1, le=10_000, description="leukocytes to count on a slide")
+
+
 class SlideSettings(_Section):
     """Which fields are counted and reviewed."""
 
@@ -193,6 +203,7 @@ class Settings(_Section):
     model: ModelSettings = ModelSettings()
     gate: GateSettings = GateSettings()
     slide: SlideSettings = SlideSettings()
+    cells: CellSettings = CellSettings()
     site: SiteSettings = SiteSettings()
     store: StoreSettings = StoreSettings()
 
@@ -254,40 +265,3 @@ def parse_settings(text: str) -> Settings | list[Fault]:
         return Settings.model_validate(raw)
     except ValidationError as error:
         return faults_of(error, text, Settings)
-
-
-def data_folder(settings: Settings, given: Path | None = None) -> Path:
-    """Return the data folder; see `find_data_folder`.
-
-    Raises:
-        SettingsError: none is named, and this user has no home to put one in.
-    """
-    found = find_data_folder(settings, given)
-    if found is None:
-        raise SettingsError(
-            f"this user has no home folder for the records; give a data folder with --data or ${DATA_VARIABLE}"
-        )
-    return found
-
-
-def find_data_folder(settings: Settings, given: Path | None = None) -> Path | None:
-    """Return the data folder: --data, $SMEARSCOPE_DATA_DIR, that of the settings, of the service, or of the user.
-
-    None: none is named, and this user has no home to put one in.
-    """
-    if given is not None:
-        return expand_given(given, "--data")
-    if named := os.environ.get(DATA_VARIABLE):
-        return expand_given(Path(named), f"${DATA_VARIABLE}")
-    if settings.store.folder is not None:
-        return settings.store.folder
-    if state := os.environ.get("STATE_DIRECTORY"):  # systemd's, for a unit with StateDirectory=
-        return Path(state.split(":", 1)[0])
-    if os.access(SERVICE_DATA, os.W_OK):  # this user may maintain the records of the service
-        return SERVICE_DATA
-    if shared := os.environ.get("XDG_DATA_HOME"):
-        return Path(shared) / "smearscope"
-    try:
-        return Path.home() / ".local/share/smearscope"
-    except RuntimeError:
-        return None

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from device.bundles import MODELS, current_bundle
 from device.cameras.registry import camera_details, camera_kind
+from device.data_folder import find_data_folder
 from device.screen.displays import display_kind
-from device.settings import Settings, find_data_folder
+from device.settings import Settings
 from device.settings_faults import Fault, line_of
 from device.store.retention import MEGABYTE
 from smear.bundle.signing import load_signed_bundle

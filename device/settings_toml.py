@@ -1,8 +1,10 @@
 """Settings as a file to edit and use."""
 
+import dataclasses
 import json
 from pathlib import Path
 
+from device.counting.cell_classes import CellClass
 from device.settings import Settings
 from device.settings_faults import schema_extra
 
@@ -23,4 +25,9 @@ def to_toml(settings: Settings) -> str:
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, tuple):
+        return "[\n" + "".join(f"  {_toml(each)},\n" for each in value) + "]"
+    if isinstance(value, CellClass):
+        keys = {name: each for name, each in dataclasses.asdict(value).items() if each is not None}
+        return "{ " + ", ".join(f"{key} = {_toml(each)}" for key, each in keys.items()) + " }"
     return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)

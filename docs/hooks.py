@@ -17,7 +17,13 @@ from smear.registry import Spec
 
 MARKER = re.compile(r"<!-- generated: ([a-z-]+) -->")
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-KINDS = {"integer": "whole number", "number": "number", "boolean": "`true` or `false`", "string": "text"}
+KINDS = {
+    "array": "list of tables",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "`true` or `false`",
+    "string": "text",
+}
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -56,6 +62,8 @@ def _allowed(facts: dict[str, Any]) -> str:
 
 def _default(facts: dict[str, Any]) -> str:
     value = facts.get("default")
+    if isinstance(value, list):  # of tables
+        return ", ".join(each["name"] for each in value)
     return "none" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 

@@ -18,8 +18,9 @@ from device.commands.options import (
     model_options,
     open_processor,
 )
+from device.data_folder import find_data_folder
 from device.reporting.analysis_outputs import AnalysisOutputs, output_names
-from device.settings import find_data_folder, load_settings
+from device.settings import load_settings
 from smear import RESEARCH_USE_ONLY
 from smear.errors import ImageError, SmearscopeError
 from smear.findings import CellMask, Finding, Frame, Quality, Refusal, RefusalCode

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from device.commands.options import config_option, data_option
+from device.data_folder import data_folder
 from device.settings import (
     Settings,
-    data_folder,
     load_settings,
     parse_settings,
     read_settings_file,

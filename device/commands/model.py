@@ -7,7 +7,8 @@ import click
 
 from device import bundles
 from device.commands.options import ModelChoice, use_of
-from device.settings import Settings, data_folder, load_settings
+from device.data_folder import data_folder
+from device.settings import Settings, load_settings
 from smear.bundle import signing
 from smear.bundle.folder import Bundle
 from smear.bundle.manifest import SIGNATURE, read_manifest

@@ -13,8 +13,9 @@ import click
 from device.cameras.base import Camera
 from device.cameras.calibration.profile import DEFAULT_OBJECTIVE, OBJECTIVE_PATTERN
 from device.cameras.registry import CAMERAS, ControlsOf, camera_kind, open_camera
+from device.data_folder import DATA_VARIABLE, data_folder
 from device.screen.displays import DISPLAYS
-from device.settings import CONFIG_VARIABLE, DATA_VARIABLE, Settings, data_folder, load_settings
+from device.settings import CONFIG_VARIABLE, Settings, load_settings
 from device.system.process import quiet_native_stderr
 from smear.bundle.levels import LEVELS, Level, level_spec
 from smear.inference.runtime import Runtime

@@ -25,7 +25,8 @@ Step = Callable[[], None]
 
 _CELL_COLUMNS = (
     "field_id", "number", "x", "y", "width", "height", "area_px", "area_um2", "nc_ratio", "circularity",
-    "touches_edge", *(f"p_{name}" for name in LABELS),
+    "touches_edge", "slide_id", "accepted", "cell_class", "opinion", "opinion_p", "nucleus_hue", "cytoplasm_hue",
+    *(f"p_{name}" for name in LABELS),
 )  # fmt: skip
 _COLUMNS_OF = {
     "probabilities": tuple(f"p_{label}" for label in LABELS),
@@ -159,7 +160,7 @@ def _write_fields(
 
 
 def _write_cells(store: Store, slide_id: int, out: IO[str]) -> None:
-    writer = csv.DictWriter(out, _CELL_COLUMNS)
+    writer = csv.DictWriter(out, _CELL_COLUMNS, extrasaction="ignore")
     writer.writeheader()
     for record in store.all_fields(slide_id):
         writer.writerows(_cell_cells(cell) for cell in store.cells(record.id))
@@ -183,6 +184,12 @@ def slide_json(slide: SlideRecord, reviewed: Mapping[str, int]) -> dict[str, Any
         "name": slide.name,
         "started_s": slide.started_s,
         "ended_s": slide.ended_s,
+        "operator": slide.operator,
+        "stain": slide.stain,
+        "specimen": slide.specimen,
+        "note": slide.note,
+        "version": slide.version,
+        "signed": slide.signed,
         "simulated": slide.simulated,
         "keep": slide.keep,
         "fields_total": tally.total,

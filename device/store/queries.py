@@ -31,7 +31,7 @@ class Queries:
             _PAST_THE_LAST if before is None else before,
             limit,
         )
-        return [slide_of(row, self._counts(row["id"]), self.bundles(row["id"])) for row in rows]
+        return [self._slide(row) for row in rows]
 
     def slide(self, slide_id: int) -> SlideRecord:
         """Return one slide.
@@ -42,7 +42,7 @@ class Queries:
         rows = self._rows("SELECT * FROM slides WHERE id = ?", slide_id)
         if not rows:
             raise StoreError(f"no slide {slide_id} in {self._where}; 'smearscope slides list' shows what there is")
-        return slide_of(rows[0], self._counts(slide_id), self.bundles(slide_id))
+        return self._slide(rows[0])
 
     def slide_called(self, name: str) -> SlideRecord:
         """Return the slide whose number or, if there is none, whose name is `name`.
@@ -134,6 +134,10 @@ class Queries:
             slide_id,
         )
         return tuple(str(row["sha256"]) for row in rows)
+
+    def _slide(self, row: sqlite3.Row) -> SlideRecord:
+        signed = self._rows("SELECT 1 FROM signatures WHERE slide_id = ? AND version = ?", row["id"], row["version"])
+        return slide_of(row, self._counts(row["id"]), self.bundles(row["id"]), bool(signed))
 
     def _counts(self, slide_id: int) -> list[sqlite3.Row]:
         return self._rows("SELECT kind, name, n FROM slide_counts WHERE slide_id = ?", slide_id)

@@ -4,11 +4,16 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from device.store.slide_summary import SlideTally
 from smear.findings import Refusal, RefusalCode
 
 REVIEW_CODES = frozenset({RefusalCode.UNCERTAIN, RefusalCode.OUT_OF_DISTRIBUTION, RefusalCode.NOT_THESE_CLASSES})
 """Refusals that a person may decide by looking; the others ask for another picture instead."""
+
+QC_CLEARED, QC_NOT_CLEARED = "cleared", "not cleared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,7 @@ class Circumstances:
     clock_synced: bool | None = None
     throttled: int | None = None
     temperature_c: float | None = None
+    qc: str | None = None  # quality control of the day: QC_CLEARED or QC_NOT_CLEARED; None: not asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,12 @@ class SlideRecord:
     simulated: bool
     keep: bool
     tally: SlideTally
+    operator: str = ""
+    stain: str = ""
+    specimen: str = ""  # blood, marrow, ...
+    note: str = ""
+    version: int = 1  # an amendment of a signed slide begins the next one
+    signed: bool = False  # this version is signed: the slide is read-only
     bundles: tuple[str, ...] = ()  # sha256 of each model bundle that examined a field of it
 
 
@@ -68,6 +80,7 @@ class FieldRecord:
     runtime: str
     calibration_id: str | None
     site_certificate: str | None  # None: the label was not checked at the site
+    qc: str | None  # quality control of the day: QC_CLEARED or QC_NOT_CLEARED; None: not asked for
     throttled: int | None
     temperature_c: float | None
     review: bool
@@ -80,20 +93,34 @@ class FieldRecord:
         return dataclasses.asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CellRecord:
-    """One recorded leukocyte."""
+    """One recorded leukocyte, in pixels of its photograph."""
 
     field_id: int
     number: int
-    bbox: tuple[int, int, int, int]
+    slide_id: int
+    bbox: tuple[int, int, int, int]  # x, y, width, height
     area_px: float
     area_um2: float | None
     nc_ratio: float
     circularity: float
     touches_edge: bool
+    accepted: bool  # its field carries a label: the cell may be counted
+    opinion: str | None  # the network's best class of the cell: not calibrated, orders the gallery and no more
+    opinion_p: float | None
+    nucleus_hue: float | None  # degrees; None: unknown
+    cytoplasm_hue: float | None
+    cell_class: str | None  # what a person called it last; None: nobody did
+    contour: NDArray[np.int32] | None  # (n, 2) of x and y; None: recorded before outlines were kept
     probabilities: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The cell's name in tables, exports and on the command line: FIELD.NUMBER."""
+        return f"{self.field_id}.{self.number}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON types."""
-        return dataclasses.asdict(self)
+        values = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        return values | {"contour": None if self.contour is None else self.contour.tolist()}

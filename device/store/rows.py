@@ -3,15 +3,18 @@
 import json
 import math
 import sqlite3
+from collections.abc import Iterator
 from types import NoneType
 from typing import Any
 
+from device.store.contours import pack, unpack
 from device.store.database.refusal_codes import refusals_of, refusals_text
 from device.store.photographs import is_photograph
-from device.store.records import CellRecord, Circumstances, FieldRecord, SlideRecord
+from device.store.records import QC_CLEARED, QC_NOT_CLEARED, CellRecord, Circumstances, FieldRecord, SlideRecord
 from device.store.slide_summary import SlideTally
 from smear.classes import LABELS
-from smear.findings import Cell, Finding, Frame, Refusal, RefusalCode
+from smear.findings import Finding, Frame, Refusal, RefusalCode
+from smear.imaging.cell_hues import cell_hues
 from smear.output_files import printable
 
 PROBABILITY_COLUMNS = tuple(f"p_{name.lower()}" for name in LABELS)
@@ -20,28 +23,41 @@ _NUMBERS = (
     "colour_drift",
 )  # fmt: skip
 _MAYBE_NUMBERS = ("pixel_size_um", "ood_score", "throttled", "temperature_c", *PROBABILITY_COLUMNS)
+_SLIDE_TEXTS = ("name", "operator", "stain", "specimen", "note")
 _TEXTS = ("boot_id", "source", "bundle_sha256", "level", "runtime", "calibration_id", "site_certificate")
 _LABELS = frozenset({None, *LABELS})
+_QC = frozenset({None, QC_CLEARED, QC_NOT_CLEARED})
 _COUNTS = ("refused", "empty", "cells", "seen_again", "site_checked")  # of `SlideTally`, stored as kind "count"
 NONE_OF_THEM = ""
 """The reviewed label of a field that is none of the classes."""
-_CELL_NUMBERS = ("x", "y", "width", "height", "area_px", "nc_ratio", "circularity")
+_CELL_NUMBERS = ("x", "y", "width", "height", "area_px", "nc_ratio", "circularity", "slide_id")
+_CELL_MAYBE_NUMBERS = ("area_um2", "opinion_p", "nucleus_hue", "cytoplasm_hue", *PROBABILITY_COLUMNS)
+_CELL_COLUMNS = (
+    "field_id", "number", "x", "y", "width", "height", "area_px", "area_um2", "nc_ratio", "circularity",
+    "touches_edge", *PROBABILITY_COLUMNS, "slide_id", "accepted", "opinion", "opinion_p", "nucleus_hue",
+    "cytoplasm_hue", "contour",
+)  # fmt: skip
+INSERT_CELL = f"INSERT INTO cells ({', '.join(_CELL_COLUMNS)}) VALUES ({', '.join('?' * len(_CELL_COLUMNS))})"
 
 
-def slide_of(row: sqlite3.Row, counts: list[sqlite3.Row], bundles: tuple[str, ...]) -> SlideRecord:
-    """Read one row of `slides` with its `counts` and `bundles`; what the disk has damaged is empty or 0."""
+def slide_of(row: sqlite3.Row, counts: list[sqlite3.Row], bundles: tuple[str, ...], signed: bool) -> SlideRecord:
+    """Read one row of `slides` with what belongs to it; what the disk has damaged is empty or 0."""
     values = dict(row)
     _repair(values, ("started_s",), ("ended_s",))
-    _repair_one(values, "name", str, "", [])
+    for name in _SLIDE_TEXTS:
+        _repair_one(values, name, str, "", [])
+    _repair_one(values, "version", int, 1, [])
     return SlideRecord(
         id=values["id"],
-        name=printable(values["name"]),
         started_s=values["started_s"],
         ended_s=values["ended_s"],
         simulated=bool(values["simulated"]),
         keep=bool(values["keep"]),
         tally=tally_of_rows(counts),
+        version=values["version"],
+        signed=signed,
         bundles=bundles,
+        **{name: printable(values[name]) for name in _SLIDE_TEXTS},
     )
 
 
@@ -53,7 +69,12 @@ def field_of(row: sqlite3.Row) -> FieldRecord:
         _repair_one(values, name, str, "", damaged)
     for name in ("calibration_id", "site_certificate", "image", "reviewed_label"):
         _repair_one(values, name, (str, NoneType), None, damaged)
-    for name, allowed in (("label", _LABELS), ("top", _LABELS), ("reviewed_label", {*_LABELS, NONE_OF_THEM})):
+    for name, allowed in (
+        ("label", _LABELS),
+        ("top", _LABELS),
+        ("reviewed_label", {*_LABELS, NONE_OF_THEM}),
+        ("qc", _QC),
+    ):
         if values[name] not in allowed:
             values[name] = None
             damaged.append(name)
@@ -83,10 +104,14 @@ def field_of(row: sqlite3.Row) -> FieldRecord:
 def cell_of(row: sqlite3.Row) -> CellRecord:
     """Read one row of `cells`; numbers that the disk has damaged are 0."""
     values = dict(row)
-    _repair(values, _CELL_NUMBERS, ("area_um2", *PROBABILITY_COLUMNS))
+    _repair(values, _CELL_NUMBERS, _CELL_MAYBE_NUMBERS)
+    for name in ("opinion", "cell_class"):
+        _repair_one(values, name, (str, NoneType), None, [])
+        values[name] = printable(values[name]) if values[name] is not None else None
     probabilities = _probabilities(values)
     bbox = (values.pop("x"), values.pop("y"), values.pop("width"), values.pop("height"))
-    values["touches_edge"] = bool(values["touches_edge"])
+    values |= {name: bool(values[name]) for name in ("touches_edge", "accepted")}
+    values["contour"] = unpack(values["contour"])
     return CellRecord(probabilities=probabilities, bbox=bbox, **values)
 
 
@@ -125,19 +150,29 @@ def _no_number(constant: str) -> float:
     raise ValueError(f"{constant} is no finite number")
 
 
-def cell_row(field_id: int, number: int, cell: Cell) -> tuple[Any, ...]:
-    """Return the values of one row of `cells`, in the order of its columns."""
-    return (
-        field_id,
-        number,
-        *(int(value) for value in cell.bbox),
-        float(cell.area_px),
-        None if cell.area_um2 is None else float(cell.area_um2),
-        float(cell.nc_ratio),
-        float(cell.circularity),
-        int(cell.touches_edge),
-        *(tuple(map(float, cell.probabilities)) or (None,) * len(LABELS)),
-    )
+def cell_rows(field_id: int, slide_id: int, frame: Frame, finding: Finding) -> Iterator[tuple[Any, ...]]:
+    """Yield the values of `INSERT_CELL` for each cell of a field."""
+    hues = cell_hues(frame.image, finding.mask, finding.cells)
+    for number, (cell, hue) in enumerate(zip(finding.cells, hues, strict=True)):
+        chances = tuple(map(float, cell.probabilities))
+        best, opinion = max(zip(chances, LABELS, strict=True)) if chances else (None, None)
+        yield (
+            field_id,
+            number,
+            *(int(value) for value in cell.bbox),
+            float(cell.area_px),
+            None if cell.area_um2 is None else float(cell.area_um2),
+            float(cell.nc_ratio),
+            float(cell.circularity),
+            int(cell.touches_edge),
+            *(chances or (None,) * len(LABELS)),
+            slide_id,
+            int(finding.label is not None),
+            opinion,
+            best,
+            *hue,
+            pack(cell.contour),
+        )
 
 
 def _probabilities(values: dict[str, Any]) -> dict[str, float]:
@@ -178,6 +213,7 @@ def field_row(frame: Frame, finding: Finding, about: Circumstances) -> dict[str,
         "runtime": finding.runtime,
         "calibration_id": about.calibration_id,
         "site_certificate": finding.site.certificate if finding.site else None,
+        "qc": about.qc,
         "throttled": about.throttled,
         "temperature_c": about.temperature_c,
     }

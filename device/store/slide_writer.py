@@ -7,11 +7,10 @@ from device.store.database import Database
 from device.store.photographs import Photographs
 from device.store.records import REVIEW_CODES, Circumstances, FieldRecord
 from device.store.removal import Removal
-from device.store.rows import cell_row, counts_of, counts_of_record, field_of, field_row
+from device.store.rows import INSERT_CELL, cell_rows, counts_of, counts_of_record, field_of, field_row
 from device.store.slide_names import checked_name
 from device.store.slide_summary import SlideTally, tally_of
 from device.system.clock import Clock
-from smear.classes import LABELS
 from smear.findings import Finding, Frame
 
 _END_OPEN_SLIDES = (
@@ -87,7 +86,7 @@ class SlideWriter:
                 if instead_of is not None:
                     review = _remove_worse(connection, instead_of, slide_id) or review
                 row |= {"slide_id": slide_id, "review": int(review), "image": image}
-                field_id = _insert(connection, slide_id, row, finding)
+                field_id = _insert(connection, slide_id, row, frame, finding)
                 _add_counts(connection, slide_id, counts_of(tally_of(finding)))
                 _add_counts(connection, slide_id, counts_of(SlideTally(seen_again=seen_again)))
         except BaseException:
@@ -98,7 +97,9 @@ class SlideWriter:
         return field_id
 
 
-def _insert(connection: sqlite3.Connection, slide_id: int, row: dict[str, object], finding: Finding) -> int:
+def _insert(
+    connection: sqlite3.Connection, slide_id: int, row: dict[str, object], frame: Frame, finding: Finding
+) -> int:
     names, marks = ", ".join(row), ", ".join("?" * len(row))
     cursor = connection.execute(
         f"INSERT INTO fields ({names}, keep) VALUES ({marks}, (SELECT keep FROM slides WHERE id = ?))",
@@ -106,10 +107,7 @@ def _insert(connection: sqlite3.Connection, slide_id: int, row: dict[str, object
     )
     field_id = cursor.lastrowid
     assert field_id is not None
-    connection.executemany(
-        f"INSERT INTO cells VALUES ({', '.join('?' * (11 + len(LABELS)))})",
-        [cell_row(field_id, number, cell) for number, cell in enumerate(finding.cells)],
-    )
+    connection.executemany(INSERT_CELL, cell_rows(field_id, slide_id, frame, finding))
     return field_id
 
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.cli import cli
+from device.data_folder import data_folder
 from device.screen.displays import open_display
-from device.settings import GateSettings, Settings, data_folder, load_settings, parse_settings, settings_file
+from device.settings import GateSettings, Settings, load_settings, parse_settings, settings_file
 from device.settings_faults import Fault
 from device.settings_toml import to_toml
 from smear.errors import SettingsError
@@ -131,7 +132,7 @@ def homeless(monkeypatch):
     """A user of whom the system knows no home, as the uid of a container."""
     for name in ("HOME", "XDG_DATA_HOME", "SMEARSCOPE_DATA_DIR", "STATE_DIRECTORY", "SMEARSCOPE_CONFIG"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("device.settings.SERVICE_DATA", Path("/nowhere"))
+    monkeypatch.setattr("device.data_folder.SERVICE_DATA", Path("/nowhere"))
     monkeypatch.setattr("os.getuid", lambda: 54321)
 
 

@@ -83,9 +83,90 @@ _VERSION_5 = """
 ALTER TABLE fields ADD COLUMN site_certificate TEXT; -- NULL: the label was not checked at the site
 """
 
+_VERSION_6 = """
+ALTER TABLE slides ADD COLUMN operator TEXT NOT NULL DEFAULT '';
+ALTER TABLE slides ADD COLUMN stain TEXT NOT NULL DEFAULT '';
+ALTER TABLE slides ADD COLUMN specimen TEXT NOT NULL DEFAULT ''; -- blood, marrow, ...
+ALTER TABLE slides ADD COLUMN note TEXT NOT NULL DEFAULT '';
+ALTER TABLE slides ADD COLUMN version INTEGER NOT NULL DEFAULT 1; -- an amendment of a signed slide begins the next one
+ALTER TABLE fields ADD COLUMN qc TEXT; -- quality control of the day: 'cleared' or 'not cleared'; NULL: not asked for
+ALTER TABLE cells ADD COLUMN slide_id INTEGER; -- that of the field, so that a gallery is one look-up
+ALTER TABLE cells ADD COLUMN accepted INTEGER NOT NULL DEFAULT 0; -- 1: the field carries a label
+ALTER TABLE cells ADD COLUMN opinion TEXT; -- the network's best class of the cell; not calibrated, orders the gallery
+ALTER TABLE cells ADD COLUMN opinion_p REAL;
+ALTER TABLE cells ADD COLUMN nucleus_hue REAL; -- degrees; NULL: unknown
+ALTER TABLE cells ADD COLUMN cytoplasm_hue REAL;
+ALTER TABLE cells ADD COLUMN contour BLOB; -- see device.store.contours; NULL: recorded before version 6
+ALTER TABLE cells ADD COLUMN cell_class TEXT; -- what a person called it last; NULL: nobody did
+UPDATE cells SET
+    slide_id = (SELECT slide_id FROM fields WHERE fields.id = cells.field_id),
+    accepted = (SELECT label IS NOT NULL FROM fields WHERE fields.id = cells.field_id),
+    opinion_p = max(p_benign, p_early, p_pre, p_pro);
+UPDATE cells SET opinion = CASE opinion_p
+    WHEN p_benign THEN 'Benign' WHEN p_early THEN 'Early' WHEN p_pre THEN 'Pre' WHEN p_pro THEN 'Pro' END;
+CREATE INDEX cells_in_order ON cells (slide_id, field_id, number) WHERE accepted = 1;
+CREATE INDEX cells_by_class ON cells (slide_id, cell_class, opinion, opinion_p DESC, field_id, number)
+    WHERE accepted = 1;
+CREATE TABLE classifications ( -- what each operator calls a cell now; how it came to that is in `events`
+    slide_id INTEGER NOT NULL,
+    operator TEXT NOT NULL,
+    field_id INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    cell_class TEXT NOT NULL,
+    PRIMARY KEY (slide_id, operator, field_id, number),
+    FOREIGN KEY (field_id, number) REFERENCES cells (field_id, number) ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE INDEX classifications_by_cell ON classifications (field_id, number);
+CREATE TABLE events ( -- the audit trail: who did what to which record, and when; nothing in it changes
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    wall_time_s REAL NOT NULL,
+    operator TEXT NOT NULL,
+    action TEXT NOT NULL,
+    slide_id INTEGER NOT NULL, -- no reference: the trail outlives the slide
+    field_id INTEGER,
+    number INTEGER, -- of the cell in the field
+    old TEXT,
+    new TEXT,
+    reason TEXT NOT NULL DEFAULT '',
+    undoes INTEGER -- the event that this one takes back
+);
+CREATE INDEX events_by_slide ON events (slide_id, id);
+CREATE TABLE signatures ( -- signed results; each stands by itself and outlives its slide
+    slide_id INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    operator TEXT NOT NULL,
+    wall_time_s REAL NOT NULL,
+    statement TEXT NOT NULL, -- JSON: what was signed
+    sha256 TEXT NOT NULL, -- of the statement
+    PRIMARY KEY (slide_id, version)
+) WITHOUT ROWID;
+CREATE TRIGGER events_never_change BEFORE UPDATE ON events
+BEGIN SELECT RAISE(ABORT, 'the audit trail never changes'); END;
+CREATE TRIGGER events_never_go BEFORE DELETE ON events
+BEGIN SELECT RAISE(ABORT, 'the audit trail never changes'); END;
+CREATE TRIGGER signatures_never_change BEFORE UPDATE ON signatures
+BEGIN SELECT RAISE(ABORT, 'a signed result never changes'); END;
+CREATE TRIGGER signatures_never_go BEFORE DELETE ON signatures
+BEGIN SELECT RAISE(ABORT, 'a signed result never changes'); END;
+CREATE TABLE qc_measurements (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    wall_time_s REAL NOT NULL,
+    operator TEXT NOT NULL,
+    test TEXT NOT NULL, -- as in device.quality_control
+    lot TEXT NOT NULL DEFAULT '', -- of the control slide
+    value REAL NOT NULL,
+    mean REAL, sd REAL, -- expected, as they held at that time; NULL: the test has limits instead
+    passed INTEGER NOT NULL,
+    rules TEXT NOT NULL DEFAULT '', -- Westgard rules that were broken
+    details TEXT NOT NULL DEFAULT '{}', -- JSON object
+    slide_id INTEGER -- the slide that was read, if one was
+);
+CREATE INDEX qc_by_test ON qc_measurements (test, lot, id);
+"""
+
 Migration = str | Callable[[sqlite3.Connection], None]
 
-MIGRATIONS: tuple[Migration, ...] = (_VERSION_1, _VERSION_2, code_refusals, _VERSION_4, _VERSION_5)
+MIGRATIONS: tuple[Migration, ...] = (_VERSION_1, _VERSION_2, code_refusals, _VERSION_4, _VERSION_5, _VERSION_6)
 """MIGRATIONS[n] brings a database of version n to n + 1; an entry is never changed once released."""
 
 

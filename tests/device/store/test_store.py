@@ -417,3 +417,45 @@ def test_a_record_names_the_site_certificate_that_held_and_none_where_none_did(t
                  for number, each in enumerate((checked, finding("Pre")))]  # fmt: skip
         assert found == ["20260101T000000Z-00000000", None]
         assert store.slide(slide).tally.site_checked == 1
+
+
+def test_a_database_of_version_5_keeps_its_cells_and_gives_them_opinions(tmp_path):
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as old:
+        for migration in MIGRATIONS[:5]:
+            if callable(migration):
+                migration(old)
+            else:
+                old.executescript(migration)
+        old.executescript(
+            "INSERT INTO slides (id, name, started_s, simulated) VALUES (4, 'old', 1.0, 0);"
+            "INSERT INTO fields (id, slide_id, wall_time_s, monotonic_s, source, width, height, label, refusals,"
+            " cell_count, focus, clipped, brightness, cell_share, colour_drift, timing_ms, bundle_sha256, level,"
+            " runtime)"
+            " VALUES (9, 4, 1.0, 1.0, 's', 224, 224, 'Pre', '[]', 2, 1, 0, 1, 0.1, 0, '{}', 'ab', 'int8', 'litert');"
+            "INSERT INTO cells VALUES (9, 0, 1, 2, 3, 4, 12.0, NULL, 0.5, 0.9, 0, 0.1, 0.2, 0.6, 0.1);"
+            "INSERT INTO cells VALUES (9, 1, 1, 2, 3, 4, 12.0, NULL, 0.5, 0.9, 0, NULL, NULL, NULL, NULL);"
+            "PRAGMA user_version = 5;"
+        )
+    with Store.read(tmp_path) as store:
+        first, second = store.cells(9)
+        assert (first.slide_id, first.accepted, first.opinion, first.opinion_p) == (4, True, "Pre", 0.6)
+        assert (second.opinion, second.opinion_p, second.contour, second.cell_class) == (None, None, None, None)
+        assert store.slide(4).version == 1
+
+
+def test_a_cell_comes_back_with_its_outline_colours_and_opinion(store):
+    slide = store.start_slide("outlines")
+    found = finding("Pre")
+    cell = store.cells(store.add_field(slide, frame(3), found))[0]
+    assert cell.contour.tolist() == found.cells[0].contour.tolist()
+    assert (cell.slide_id, cell.accepted, cell.opinion, cell.opinion_p) == (slide, True, "Pre", 0.7)
+
+
+@pytest.mark.parametrize("table", ["events", "signatures"])
+def test_the_audit_trail_and_signed_results_cannot_be_changed(store, table):
+    with store._database.transaction() as connection:
+        connection.execute("INSERT INTO events (wall_time_s, operator, action, slide_id) VALUES (0, 'ann', 'sign', 1)")
+        connection.execute("INSERT INTO signatures VALUES (1, 1, 'ann', 0, '{}', 'ab')")
+    for change in (f"UPDATE {table} SET operator = 'bob'", f"DELETE FROM {table}"):
+        with pytest.raises(StoreError, match="never changes"), store._database.transaction() as connection:
+            connection.execute(change)

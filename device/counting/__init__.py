@@ -1,0 +1,1 @@
+"""Differential counts: classes of cells, and how many of each a person found."""
