@@ -13,6 +13,7 @@ import click
 from device.commands.options import FiniteRange
 from smear.bundle.levels import LEVELS
 from smear.inference.tflite import AUTOMATIC
+from smear.output_files import write_atomic
 
 PATH = click.Path(path_type=Path)
 JSON_FILE = click.Path(path_type=Path, dir_okay=False)
@@ -153,7 +154,7 @@ def soak(ctx: click.Context, fields: int, camera: str, out: Path | None) -> None
     with tempfile.TemporaryDirectory(prefix="smearscope-soak-") as folder, show_progress() as progress:
         found = run_soak(fields, ("--camera", camera), Path(folder), progress)
     if out is not None:
-        out.write_text(json.dumps(found.as_json(), indent=1), encoding="utf-8")
+        write_atomic(out, json.dumps(found.as_json(), indent=1, allow_nan=False).encode())
     terminal.print_soak(found, terminal.make_console())
     _exit_with(found.faults(), ctx)
 
@@ -179,7 +180,7 @@ def records(ctx: click.Context, most: int, folder: Path | None, out: Path | None
     with tempfile.TemporaryDirectory(prefix="smearscope-records-") as scratch, show_progress() as progress:
         found = measure_stores(folder or Path(scratch), most, progress)
     if out is not None:
-        out.write_text(json.dumps([asdict(timing) for timing in found], indent=1), encoding="utf-8")
+        write_atomic(out, json.dumps([asdict(timing) for timing in found], indent=1, allow_nan=False).encode())
     terminal.print_queries(found, terminal.make_console())
     _exit_with(too_slow(found), ctx)
 

@@ -199,14 +199,14 @@ class OutputFolder:
         return StoreError(f"cannot write {where}: {_reason(error)}; free some space or choose another folder")
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes, mode: int = _MODE) -> None:
     """Write `data` to `path` in a folder that exists; see `OutputFolder.write`.
 
     Raises:
         StoreError: the disk is full or read-only, the folder is missing, or `path` is there and no regular file.
     """
     with OutputFolder(path.parent) as folder:
-        folder.write(path.name, data)
+        folder.write(path.name, data, mode=mode)
 
 
 def sync_folder(path: Path) -> None:

@@ -26,7 +26,7 @@ def write(conversion: Conversion) -> None:
     """Write both files beside the bundle of `conversion`, each atomically."""
     text, raw = record_files(conversion.bundle.path)
     write_atomic(text, _markdown(conversion).encode())
-    write_atomic(raw, (json.dumps(_plain(conversion), indent=2) + "\n").encode())
+    write_atomic(raw, (json.dumps(_plain(conversion), indent=2, allow_nan=False) + "\n").encode())
 
 
 def _plain(conversion: Conversion) -> dict[str, object]:

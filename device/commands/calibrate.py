@@ -272,4 +272,4 @@ def _print(found: dict[str, Any]) -> None:
 
 
 def _short(name: str, value: Any) -> str:
-    return ("measured" if value is not None else "none") if name == "flat" else json.dumps(value)
+    return ("measured" if value is not None else "none") if name == "flat" else json.dumps(value, allow_nan=False)

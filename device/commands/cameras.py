@@ -39,7 +39,7 @@ def list_(as_json: bool, data_path: Path | None, config_path: Path | None) -> No
         "objective": ProfileStore(data).objective(),
     }
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        click.echo(json.dumps(found, ensure_ascii=False, allow_nan=False))
         return
     width = max(len(written) for written in kinds)
     for written, text in kinds.items():
@@ -66,7 +66,7 @@ def show(name: str, as_json: bool, data_path: Path | None, config_path: Path | N
     own = [each for each in ProfileStore(data).read()[0] if each.camera and not _of_another(each.misfits(setup))]
     if as_json:
         whole: dict[str, Any] = asdict(identity) | asdict(details) | {"calibrations": [each.id for each in own]}
-        click.echo(json.dumps(whole, ensure_ascii=False))
+        click.echo(json.dumps(whole, ensure_ascii=False, allow_nan=False))
         return
     click.echo(f"{'name':12} {identity.name}")
     click.echo(f"{'serial':12} {identity.serial or 'none'}")

@@ -64,4 +64,4 @@ def show(config_path: Path | None, data_path: Path | None) -> None:
 @command.command()
 def schema() -> None:
     """Print the JSON schema of the settings file."""
-    click.echo(json.dumps(Settings.model_json_schema(), indent=2))
+    click.echo(json.dumps(Settings.model_json_schema(), indent=2, allow_nan=False))

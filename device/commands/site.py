@@ -136,7 +136,11 @@ def show(as_json: bool, data_path: Path | None, config_path: Path | None) -> Non
     if as_json:
         whole = {"checked": status.checked, "warning": status.warning}
         content = found.model_dump(mode="json") if found else None
-        click.echo(json.dumps(whole | {"certificate": content, "notice": RESEARCH_USE_ONLY}, ensure_ascii=False))
+        click.echo(
+            json.dumps(
+                whole | {"certificate": content, "notice": RESEARCH_USE_ONLY}, ensure_ascii=False, allow_nan=False
+            )
+        )
         return
     if found is None:
         click.echo(f"no site certificate: every label is marked {NOT_CHECKED!r}; {CHECK_SITE}")
@@ -263,7 +267,7 @@ def _say(result: SiteCertificate, short: Sequence[str], notes: Sequence[str], ou
     if as_json:
         whole: dict[str, Any] = {"passed": not short, "shortfalls": list(short), "report": printable(out)}
         whole |= {"certificate": result.model_dump(mode="json"), "notes": list(notes), "notice": RESEARCH_USE_ONLY}
-        click.echo(json.dumps(whole, ensure_ascii=False))
+        click.echo(json.dumps(whole, ensure_ascii=False, allow_nan=False))
         return
     for line in _lines(result):
         click.echo(line)

@@ -9,6 +9,8 @@ from device.user_paths import expand_given
 from smear.errors import DisplayError, SmearscopeError
 from smear.images import write_image
 
+_MODE = 0o640  # it shows a field: the owner writes, the service's group reads, others see nothing
+
 
 class PngDisplay:
     """Keeps the newest screen in one picture file, replaced atomically; in a folder the file is `screen.png`."""
@@ -35,7 +37,7 @@ class PngDisplay:
             DisplayError: the disk is full or read-only.
         """
         try:
-            write_image(self.path, screen)
+            write_image(self.path, screen, mode=_MODE)
         except SmearscopeError as error:
             raise DisplayError(f"display png: {error}") from error
 

@@ -50,6 +50,7 @@ class ProcessorSlot:
         self._successor: Processor | None = None
         self._fault: Exception | None = None
         self.changed_s = 0.0  # when calibration or models changed last, on the clock of the boot
+        self.suspended = False  # True: the chosen bundle is gone, and no field is examined until there is one
 
     @property
     def corrector(self) -> Corrector:
@@ -66,6 +67,7 @@ class ProcessorSlot:
     def replace(self, processor: Processor) -> None:
         """Use `processor` from the next frame on."""
         self._successor = processor
+        self.suspended = False
 
     def current(self, pulse: Pulse, load_s: float) -> Processor:
         """Return the processor for the next frame; loading one may take `load_s`."""
@@ -137,7 +139,10 @@ class InferenceWorker:
         self.pulse = self._deadline.pulse = turn.pulse
         try:
             while not turn.stop.is_set() and self.examined != self._fields:
-                self._examine_next(turn.pulse)
+                if self.processors.suspended:
+                    turn.stop.wait(POLL_S)
+                else:
+                    self._examine_next(turn.pulse)
             self.results.end(EndOfFramesError(f"{self.examined} fields were examined"))
         except EndOfFramesError as error:
             self.results.end(error)

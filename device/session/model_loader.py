@@ -7,6 +7,7 @@ from device.session.active_faults import ActiveFaults
 from device.session.inference_worker import Processor, ProcessorSlot
 from device.session.supervisor import Turn
 from smear.bundle.levels import Level, level_spec
+from smear.bundle.manifest import MANIFEST
 from smear.errors import BundleError, InferenceError, RuntimeUnavailableError, SmearscopeError
 
 BUNDLE = "bundle"
@@ -26,7 +27,8 @@ class ModelLoader:
     ) -> None:
         """`find` returns the folder of the bundle that is chosen now."""
         self.find = find
-        self.tried: tuple[object, ...] = ()  # fingerprint of the bundle last loaded, whatever came of it
+        self.tried: tuple[object, ...] = ()  # fingerprint of the bundle that was to be loaded last
+        self.loaded: tuple[object, ...] = ()  # of the one that was
         self._open = open_processor
         self._cpu_level = level_spec(wanted).cpu_level  # None: the wanted level needs no accelerator
         self._cpu_fallback = cpu_fallback
@@ -43,6 +45,11 @@ class ModelLoader:
         """
         path = self.find()
         self.tried = fingerprint(path)  # before it is read: a swap meanwhile is noticed as one
+        processor = self._opened(path, failed, prove)
+        self.loaded = self.tried
+        return processor
+
+    def _opened(self, path: Path, failed: Exception | None, prove: bool) -> Processor:
         if self._cpu_level is None:
             return self._open(path, None, prove)
         if isinstance(failed, InferenceError):
@@ -69,7 +76,10 @@ class ModelLoader:
 
 
 class BundleWatch:
-    """Notices another bundle under the path in use, and hands it over once it is proven; `work` is one part."""
+    """Notices another bundle under the path in use, and hands it over once it is proven; `work` is one part.
+
+    While the chosen bundle is gone, no field is examined.
+    """
 
     def __init__(
         self, loader: ModelLoader, processors: ProcessorSlot, faults: ActiveFaults, look_s: float = _LOOK_S
@@ -78,7 +88,6 @@ class BundleWatch:
         self._processors = processors
         self._faults = faults
         self._look_s = look_s
-        self._gone = False
 
     def work(self, turn: Turn) -> None:
         """Look every two seconds until told to stop."""
@@ -88,24 +97,35 @@ class BundleWatch:
     def look(self) -> None:
         """Compare the chosen bundle with the one last loaded; the same faulty one is not tried again and again."""
         try:
-            now = fingerprint(self._loader.find())
+            now = fingerprint(_present(self._loader.find()))
         except BundleError as error:
-            self._gone = True
-            self._faults.report(BUNDLE, f"the bundle loaded before goes on until the next start: {error}")
+            self._processors.suspended = True
+            self._faults.report(BUNDLE, str(error))
             return
         if now == self._loader.tried:
-            if self._gone:  # and is back
-                self._gone = False
+            if self._processors.suspended and now == self._loader.loaded:  # it is back
+                self._processors.suspended = False
                 self._faults.resolve(BUNDLE)
             return
-        self._gone = False
         try:
             processor = self._loader.load(prove=True)
         except SmearscopeError as error:
-            self._faults.report(BUNDLE, f"the new bundle is refused, the old one goes on: {error}")
+            old = "is gone, so nothing is labelled" if self._processors.suspended else "goes on"
+            self._faults.report(BUNDLE, f"the new bundle is refused, the old one {old}: {error}")
         else:
             self._processors.replace(processor)
             self._faults.resolve(BUNDLE)
+
+
+def _present(bundle: Path) -> Path:
+    """Return `bundle`.
+
+    Raises:
+        BundleError: it is gone.
+    """
+    if not (bundle / MANIFEST).is_file():
+        raise BundleError(f"bundle {bundle} is gone, so nothing is labelled; put it back, or choose another one")
+    return bundle
 
 
 def fingerprint(bundle: Path) -> tuple[object, ...]:

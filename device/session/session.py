@@ -60,11 +60,11 @@ class Rate:
 
 
 class Heartbeat:
-    """Tells systemd that fields reach the end of the pipeline, or that all that is missing is the camera.
+    """Tells systemd that fields reach the end of the pipeline, or that all that is missing is the camera or the bundle.
 
-    The watchdog is fed by a result that was shown. While the camera is lost it is fed too, as long as the camera's
-    part reopens it in time, nothing hangs inside the pipeline, and this is called: a new process would not
-    bring the camera back, and would take the reason from the screen.
+    The watchdog is fed by a result that was shown. While the camera is lost or the bundle gone it is fed too, as long
+    as the camera's part reopens it in time, nothing hangs inside the pipeline, and this is called: a new process would
+    not bring either back, and would take the reason from the screen.
     """
 
     def __init__(
@@ -89,12 +89,17 @@ class Heartbeat:
                 self._refused = examined.finding.refusals[0].advice
             self._notifier.ready()
             self._feed_watchdog(now, self._status(examined.number))
-        elif self._camera_worker.lost and self._inference_worker.waits_for_a_frame and camera_is_looked_after:
+        elif (missing := self._missing()) and self._inference_worker.waits_for_a_frame and camera_is_looked_after:
             self._rate.forget()
             if not self._notifier.is_ready and now - self._asked_s >= _START_STEP_S / 2:
                 self._asked_s = now
                 self._notifier.more_time(_START_STEP_S)
-            self._feed_watchdog(now, f"no picture from the camera; {self._status(self._inference_worker.examined)}")
+            self._feed_watchdog(now, f"{missing}; {self._status(self._inference_worker.examined)}")
+
+    def _missing(self) -> str:
+        if self._camera_worker.lost:
+            return "no picture from the camera"
+        return "the chosen bundle is gone" if self._inference_worker.processors.suspended else ""
 
     def _feed_watchdog(self, now: float, status: str) -> None:
         if now - self._beat_s >= self._every_s:

@@ -86,7 +86,7 @@ class StartGuard:
     def _write(self) -> None:
         if self._models is not None:
             with suppress(StoreError):  # a card that is full or read-only is said by who records; counting can wait
-                write_atomic(self._models / FILE, json.dumps(asdict(self._starts)).encode())
+                write_atomic(self._models / FILE, json.dumps(asdict(self._starts), allow_nan=False).encode())
 
 
 def _read(path: Path) -> Starts:

@@ -52,12 +52,15 @@ def write_json(store: Store, slide_id: int, out: IO[str], step: Step = lambda: N
     """Write the slide with its fields and their cells as one JSON object, field by field."""
     with store.snapshot():
         head = json.dumps(
-            slide_json(store.slide(slide_id), store.reviewed_counts(slide_id)), ensure_ascii=False, indent=1
+            slide_json(store.slide(slide_id), store.reviewed_counts(slide_id)),
+            ensure_ascii=False,
+            indent=1,
+            allow_nan=False,
         )
         out.write(head[: head.rindex("\n}")] + ',\n "fields": [')
         for number, record in enumerate(store.all_fields(slide_id)):
             whole = record.to_json() | {"cells": [cell.to_json() for cell in store.cells(record.id)]}
-            out.write((",\n" if number else "\n") + json.dumps(whole, ensure_ascii=False))
+            out.write((",\n" if number else "\n") + json.dumps(whole, ensure_ascii=False, allow_nan=False))
             step()
         out.write("\n]}\n")
 
@@ -86,7 +89,7 @@ def write_zip(store: Store, slide_id: int, out: IO[bytes], step: Step = lambda: 
             "photographs_removed": sum(1 for _ in store.all_fields(slide_id)) - len(names),
             "files": sums,
         }
-        bundle.writestr("manifest.json", json.dumps(about, ensure_ascii=False, indent=1))
+        bundle.writestr("manifest.json", json.dumps(about, ensure_ascii=False, indent=1, allow_nan=False))
 
 
 def write_training_folder(store: Store, folder: OutputFolder, step: Step = lambda: None) -> dict[str, int]:
@@ -212,7 +215,7 @@ def _field_cells(record: FieldRecord) -> dict[str, Any]:
     chances = values.pop("probabilities")
     values["refusals"] = "; ".join(map(str, record.refusals))
     values["refusal_codes"] = " ".join(each.code for each in record.refusals)
-    values["timing_ms"] = json.dumps(record.timing_ms)
+    values["timing_ms"] = json.dumps(record.timing_ms, allow_nan=False)
     return values | {f"p_{label}": chances.get(label) for label in LABELS}
 
 

@@ -207,7 +207,9 @@ def field_row(frame: Frame, finding: Finding, about: Circumstances) -> dict[str,
             for name in ("focus", "clipped", "brightness", "cell_share", "colour_drift")
         },
         "ood_score": None if quality.ood_score is None else float(quality.ood_score),
-        "timing_ms": json.dumps({stage: round(float(ms), 3) for stage, ms in finding.timing_ms.items()}),
+        "timing_ms": json.dumps(
+            {stage: round(float(ms), 3) for stage, ms in finding.timing_ms.items()}, allow_nan=False
+        ),
         "bundle_sha256": finding.bundle_sha256,
         "level": finding.level,
         "runtime": finding.runtime,

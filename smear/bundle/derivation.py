@@ -1,5 +1,6 @@
 """Another bundle made from one that is there: some of its files and facts changed, the rest copied."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -8,6 +9,9 @@ from pathlib import Path
 from smear.bundle.files import sha256_of
 from smear.bundle.folder import Bundle, load_bundle, write_manifest
 from smear.bundle.manifest import Manifest
+from smear.output_files import OutputFolder, sync_folder
+
+_LETTERS = 100  # of a bundle's name, in that of the folder beside it: a name can have 255 bytes
 
 
 def derive(bundle: Bundle, out: Path, changed: Mapping[str, bytes], manifest: Manifest) -> Bundle:
@@ -54,12 +58,13 @@ def _with_checksums(manifest: Manifest, folder: Path, changed: Mapping[str, byte
 
 def replace_bundle(folder: Path, out: Path) -> None:
     """Copy the finished bundle `folder` to `out`; an older bundle there is removed once the new one is complete."""
-    part, old = out.with_name(f".{out.name}.part"), out.with_name(f".{out.name}.old")
-    for leftover in (part, old):
-        shutil.rmtree(leftover, ignore_errors=True)
     out.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(folder, part)  # a rename cannot cross file systems
-    if out.exists():
-        out.rename(old)
-    part.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name[:_LETTERS]}.", dir=out.parent) as beside:
+        part, old = Path(beside, "part"), Path(beside, "old")
+        with OutputFolder(part, create=True) as copy:  # a rename cannot cross file systems
+            for file in sorted(folder.iterdir()):
+                copy.write(file.name, file.read_bytes())
+        if os.path.lexists(out):
+            out.rename(old)
+        part.rename(out)
+    sync_folder(out.parent)

@@ -1,5 +1,6 @@
 """Optional Ed25519 signatures of a bundle's manifest, which holds the checksum of everything else in it."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,18 +23,20 @@ def make_keys(private: Path, public: Path) -> None:
 
     Raises:
         SettingsError: a file is already there, or `cryptography` is not installed.
+        StoreError: a file cannot be written.
     """
     _need_cryptography()
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     for file in (private, public):
-        if file.exists():
+        if os.path.lexists(file):
             raise SettingsError(f"{file} exists already and bundles may depend on it; choose another name")
     key = Ed25519PrivateKey.generate()
-    private.touch(PRIVATE_MODE)
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    write_atomic(
+        private,
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+        PRIVATE_MODE,
     )
     write_atomic(
         public,

@@ -71,7 +71,7 @@ def prove(bundle: Bundle, use: Use, *, every_level: bool = False, limits: ProofL
         except OSError as error:
             raise _refused(bundle, f"its proof cannot be started ({error.strerror})") from error
         try:
-            process.communicate(json.dumps(asked).encode(), timeout=bounds.wall_s)
+            process.communicate(json.dumps(asked, allow_nan=False).encode(), timeout=bounds.wall_s)
         except subprocess.TimeoutExpired:
             raise _refused(bundle, f"its proof does not end within {bounds.wall_s:g} s") from None
         finally:
@@ -187,7 +187,7 @@ def main() -> None:
         answer = {"text": str(error)}
     except MemoryError:
         answer = {"text": f"bundle {asked['path']}: a model of it needs more than {limits.memory_mb} MB; {MEND}"}
-    sys.stdout.write(json.dumps(answer))
+    sys.stdout.write(json.dumps(answer, allow_nan=False))
 
 
 if __name__ == "__main__":

@@ -327,6 +327,13 @@ def test_keys_are_never_overwritten_and_the_private_one_is_for_its_owner_alone(k
         signing.make_keys(*keys)
 
 
+def test_a_private_key_is_not_written_through_a_link(tmp_path):
+    (tmp_path / "private.pem").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SettingsError, match="exists already"):
+        signing.make_keys(tmp_path / "private.pem", tmp_path / "public.pem")
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_the_command_verifies_installs_lists_and_rolls_back(made, tmp_path):
     def ask(*words):
         done = CliRunner().invoke(command, ["--data", str(tmp_path), *words], catch_exceptions=False)

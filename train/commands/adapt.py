@@ -42,7 +42,7 @@ def command(bundle: Path, fields: Path, out: Path, level: Level, seed: int, as_j
     if as_json:
         whole = asdict(found) | {"before": _json(found.before), "after": _json(found.after)}
         whole |= {"gain": found.gain.model_dump(), "bundle": None if found.faults else str(out)}
-        click.echo(json.dumps(whole | {"notice": RESEARCH_USE_ONLY}))
+        click.echo(json.dumps(whole | {"notice": RESEARCH_USE_ONLY}, allow_nan=False))
     else:
         for line in lines_of(found, level):
             click.echo(line)

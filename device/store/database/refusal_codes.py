@@ -12,7 +12,7 @@ from smear.refusal_sentences import code_of
 
 def refusals_text(refusals: Sequence[Refusal]) -> str:
     """Return what the column `refusals` holds for these."""
-    return json.dumps([refusal_json(refusal) for refusal in refusals], ensure_ascii=False)
+    return json.dumps([refusal_json(refusal) for refusal in refusals], ensure_ascii=False, allow_nan=False)
 
 
 def refusals_of(values: Sequence[Any]) -> tuple[Refusal, ...]:

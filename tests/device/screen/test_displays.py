@@ -142,6 +142,15 @@ def test_png_in_a_folder_is_called_screen_png(tmp_path: Path, name: str) -> None
     assert [p.name for p in tmp_path.rglob("*.png")] == ["screen.png"]
 
 
+def test_what_the_screen_shows_is_not_for_every_user_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        open_display("png:", png_path=tmp_path / "screen.png").show(SCREEN)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "screen.png").stat().st_mode & 0o777 == 0o640
+
+
 def test_png_without_a_path_takes_the_default(tmp_path: Path) -> None:
     open_display("png:", png_path=tmp_path / "a.png").show(SCREEN)
     assert (tmp_path / "a.png").exists()

@@ -12,6 +12,7 @@ from device.session.active_faults import ActiveFaults
 from device.session.inference_worker import ProcessorSlot
 from device.session.model_loader import BUNDLE, BundleWatch, ModelLoader
 from device.system.systemd import Journal
+from smear.bundle.manifest import MANIFEST
 from smear.errors import BundleError
 from tests.device.faults import Models
 
@@ -28,7 +29,7 @@ class Loading:
         self.watch = BundleWatch(self.loader, self.processors, self.faults)
 
     def open(self, path: Path, level: str | None, prove: bool) -> Models:
-        content = (path / "content").read_text()
+        content = (path / MANIFEST).read_text()
         self.opened.append((content, prove))
         self.during()
         if content == "broken":
@@ -39,7 +40,7 @@ class Loading:
 def put(models: Path, name: str) -> None:
     """Make a bundle called `name` current."""
     (models / name).mkdir(parents=True, exist_ok=True)
-    (models / name / "content").write_text(name)
+    (models / name / MANIFEST).write_text(name)
     fresh = models / ".fresh"
     fresh.symlink_to(name)
     os.replace(fresh, models / "current")  # noqa: PTH105 - Path.replace would do the same
@@ -80,15 +81,35 @@ def test_the_same_faulty_bundle_is_tried_once_and_the_old_one_goes_on(models: Pa
     assert "SIGSEGV" in loading.faults.current[BUNDLE]
 
 
-def test_a_chosen_bundle_that_is_gone_is_said_and_no_other_is_taken(models: Path) -> None:
+@pytest.mark.parametrize("moved", ["first", "current", f"first/{MANIFEST}"])
+def test_a_chosen_bundle_that_is_gone_stops_the_labels_and_no_other_is_taken(models: Path, moved: str) -> None:
     loading = Loading(models)
     loading.loader.load()
-    shutil.move(models / "first", models / ".away")
+    (models / "previous").symlink_to("first")
+    (models / moved).rename(models / ".away")
     loading.watch.look()
-    assert "leads to no bundle" in loading.faults.current[BUNDLE]
+    assert loading.processors.suspended
+    assert "so nothing is labelled" in loading.faults.current[BUNDLE]
+    (models / ".away").rename(models / moved)
+    loading.watch.look()
+    assert not loading.processors.suspended
+    assert loading.faults.current == {}
+    assert {content for content, _ in loading.opened} == {"first"}
+
+
+def test_another_bundle_that_is_chosen_in_the_place_of_one_that_is_gone_is_used(models: Path) -> None:
+    loading = Loading(models)
+    loading.loader.load()
+    shutil.rmtree(models / "first")
+    loading.watch.look()
     with pytest.raises(BundleError, match=r"current leads to no bundle, so nothing is labelled; .*model activate"):
         Loading(models).loader.load()
-    shutil.move(models / ".away", models / "first")
+    put(models, "broken")
+    for _ in range(2):
+        loading.watch.look()
+        assert loading.processors.suspended  # what is gone does not come back because its successor is refused
+    assert "the old one is gone" in loading.faults.current[BUNDLE]
+    put(models, "second")
     loading.watch.look()
+    assert not loading.processors.suspended
     assert loading.faults.current == {}
-    assert loading.opened == [("first", False)]

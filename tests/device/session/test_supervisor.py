@@ -330,6 +330,35 @@ def test_a_bundle_swapped_while_running_is_taken_over_and_a_faulty_one_is_refuse
     kept(bench)
 
 
+def test_without_its_bundle_a_running_device_labels_nothing_says_why_and_goes_on_when_it_is_back(tmp_path, manager):
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    (bundle / "manifest.json").write_text("Pre")
+    listener, notifier = manager
+
+    def parts(bench):
+        loader = ModelLoader(lambda: bundle, lambda path, level, prove: Models(), "int8", False, bench.faults)
+        loader.load()
+        return [Part("bundle", BundleWatch(loader, bench.processors, bench.faults, 0.02).work)]
+
+    with Bench(tmp_path / "data", parts=parts, notifier=notifier) as bench:
+        bench.fields()
+        bundle.rename(tmp_path / "away")
+        bench.until(lambda: "bundle" in bench.faults.current and bench.examiner.waits_for_a_frame)
+        drained(listener)
+        assert "the chosen bundle is gone" in told(listener, "STATUS=")
+        examined, frames = bench.examiner.examined, bench.camera.frames
+        bench.until(lambda: bench.camera.frames > frames + 20)
+        assert bench.examiner.examined <= examined + 1  # one may have been under way
+        for _ in range(3):
+            assert told(listener, "WATCHDOG=1")  # a new process would not bring the bundle back
+        assert "is gone, so nothing is labelled" in bench.screen.state.warnings[0]
+        (tmp_path / "away").rename(bundle)
+        bench.fields(2)
+        assert bench.faults.current == {}
+    kept(bench)
+
+
 def test_an_accelerator_that_is_missing_or_dies_is_replaced_only_where_it_may_be(tmp_path):
     from device.session.active_faults import ActiveFaults
     from device.system.systemd import Journal

@@ -46,3 +46,14 @@ def test_what_does_not_hold_replaces_nothing(bundle: Path, tmp_path: Path) -> No
     with pytest.raises(BundleError, match=r"golden\.npz does not match"):
         derive(opened, bundle, {}, manifest)
     assert load_bundle(bundle).manifest == opened.manifest
+
+
+def test_links_that_somebody_left_beside_a_bundle_lead_nothing_out_of_its_folder(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    for name in (".out.part", ".out.old", "out"):
+        (tmp_path / name).symlink_to(tmp_path / "elsewhere")
+    opened = load_bundle(bundle)
+    derive(opened, tmp_path / "out", {"NOTES.md": b"new"}, opened.manifest)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert not (tmp_path / "out").is_symlink()
+    assert {path.name for path in tmp_path.iterdir()} == {"bundle", "elsewhere", "out", ".out.part", ".out.old"}
