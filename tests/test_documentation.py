@@ -15,10 +15,11 @@ import pytest
 
 from device.cameras.registry import CAMERAS
 from device.cli import cli
+from device.exports.archive import write_zip
+from device.exports.documents import slide_json
 from device.screen.displays import DISPLAYS
 from device.settings import Settings
 from device.store import Store
-from device.store.export import slide_json, write_zip
 from smear.classes import FIELD_CLASSES
 from smear.findings import RefusalCode
 from smear.inference.tflite import RUNTIMES

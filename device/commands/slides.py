@@ -15,9 +15,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from device.commands.options import config_option, data_option, settings_and_data
+from device.exports.archive import write_zip
+from device.exports.documents import slide_json, write_json
+from device.exports.tables import write_csv
+from device.exports.training import write_training_folder
 from device.reporting.tables import field_table, slide_summary, slide_table
 from device.store import SlideRecord, Store
-from device.store.export import slide_json, write_csv, write_json, write_training_folder, write_zip
 from device.store.rows import NONE_OF_THEM
 from smear.classes import LABELS
 from smear.errors import StoreError

@@ -16,9 +16,9 @@ import pytest
 from click.testing import CliRunner
 
 from device.cli import cli
+from device.exports.archive import write_zip
 from device.store import Store
 from device.store.database import DATABASE
-from device.store.export import write_zip
 from tests.device.findings import UNCERTAIN, finding, frame
 
 
