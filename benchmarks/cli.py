@@ -21,71 +21,50 @@ RUNTIMES = tuple(kind.name for kind in AUTOMATIC)  # those that the worker drive
 OUT_OF_BOUNDS = 3  # exit code: a regression, or a figure over its limit
 
 
-def names_from(allowed: tuple[str, ...]) -> Callable[[click.Context, click.Parameter, str | None], Any]:
-    """Return a callback that reads comma-separated names, each one of `allowed`, as a tuple."""
+def comma_separated(kind: Any) -> Callable[..., tuple[Any, ...] | None]:
+    """Return a callback that reads comma-separated values of one kind of `click.ParamType` as a tuple."""
 
-    def read(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    def read(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[Any, ...] | None:
         if value is None:
             return None
-        names = tuple(part.strip() for part in value.split(",") if part.strip())
-        unknown = [name for name in names if name not in allowed]
-        if unknown or not names:
-            raise click.BadParameter(f"{', '.join(unknown) or 'nothing'}: choose from {', '.join(allowed)}")
-        return names
+        found = tuple(kind.convert(part.strip(), param, ctx) for part in value.split(",") if part.strip())
+        if not found:
+            raise click.BadParameter("name at least one")
+        return found
 
     return read
 
 
-def counts(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, ...] | None:
-    """Read comma-separated numbers from 1 as a tuple."""
-    if value is None:
-        return None
-    try:
-        found = tuple(int(part) for part in value.split(","))
-    except ValueError:
-        found = ()
-    if not found or min(found) < 1:
-        raise click.BadParameter(f"{value}: give numbers from 1, such as 1,4")
-    return found
-
-
 @click.group(invoke_without_command=True)
 @click.option(
-    "--quick",
-    "mode",
-    flag_value="quick",
-    default="quick",
-    help="A few minutes, for orders of magnitude.  [default]",
+    "--quick", "mode", flag_value="quick", default="quick", help="A few minutes, for orders of magnitude.  [default]"
 )
 @click.option(
-    "--full",
-    "mode",
-    flag_value="full",
+    "--full", "mode", flag_value="full",
     help="1024 queries or 60 s for each variant, and long growth curves: about 8 minutes on a desktop.",
-)
+)  # fmt: skip
 @click.option(
-    "--levels", callback=names_from(LEVELS), help="Comma-separated, of those in the bundle.  [default: all but int16x8]"
-)
+    "--levels", callback=comma_separated(click.Choice(LEVELS)),
+    help="Comma-separated, of those in the bundle.  [default: all but int16x8]",
+)  # fmt: skip
 @click.option(
-    "--runtimes",
-    callback=names_from(RUNTIMES),
+    "--runtimes", callback=comma_separated(click.Choice(RUNTIMES)),
     help=f"Comma-separated, of {', '.join(RUNTIMES)}.  [default: all that are installed]",
-)
-@click.option("--threads", callback=counts, help="Comma-separated.  [default: 1; with --full also one per processor]")
+)  # fmt: skip
+@click.option(
+    "--threads", callback=comma_separated(click.IntRange(1)),
+    help="Comma-separated.  [default: 1; with --full also one per processor]",
+)  # fmt: skip
 @click.option("--bundle", type=PATH, help="Folder of a model bundle.  [default: the installed one]")
 @click.option("--reference", type=PATH, help="Bundle, or training run to convert, to compare the bundle with.")
 @click.option(
-    "--tflite-python",
-    type=PATH,
-    envvar="SMEARSCOPE_TFLITE_PYTHON",
+    "--tflite-python", type=PATH, envvar="SMEARSCOPE_TFLITE_PYTHON",
     help="Interpreter of an environment with smearscope[tflite]; also $SMEARSCOPE_TFLITE_PYTHON.",
-)
+)  # fmt: skip
 @click.option(
-    "--torch-python",
-    type=PATH,
-    envvar="SMEARSCOPE_TORCH_PYTHON",
+    "--torch-python", type=PATH, envvar="SMEARSCOPE_TORCH_PYTHON",
     help="Interpreter of an environment with PyTorch and NumPy; also $SMEARSCOPE_TORCH_PYTHON.",
-)
+)  # fmt: skip
 @click.option("--out", type=PATH, help="Folder for result.json, result.md and result.html.  [default: runs/bench-TIME]")
 @click.option("--keep", type=PATH, help="Folder that keeps one result for each machine, such as benchmarks/reference.")
 @click.option(
@@ -121,12 +100,9 @@ def command(ctx: click.Context, /, out: Path | None, keep: Path | None, readme: 
 @click.argument("first", type=PATH)
 @click.argument("second", type=PATH)
 @click.option(
-    "--slower",
-    type=FiniteRange(1, 100),
-    default=1.10,
-    show_default=True,
+    "--slower", type=FiniteRange(1, 100), default=1.10, show_default=True,
     help="A time this many times the old one is a regression.",
-)
+)  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="Also show what did not change.")
 @click.pass_context
 def compare(ctx: click.Context, first: Path, second: Path, slower: float, everything: bool) -> None:
@@ -161,13 +137,9 @@ def soak(ctx: click.Context, fields: int, camera: str, out: Path | None) -> None
 
 @command.command()
 @click.option(
-    "--records",
-    "most",
-    default=1_000_000,
-    show_default=True,
-    type=click.IntRange(1_000),
+    "--records", "most", default=1_000_000, show_default=True, type=click.IntRange(1_000),
     help="Size of the last store.",
-)
+)  # fmt: skip
 @click.option("--folder", type=PATH, help="Keep the store there.  [default: a temporary folder]")
 @click.option("--out", type=JSON_FILE, help="JSON file for the figures.")
 @click.pass_context

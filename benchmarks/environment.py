@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import platform
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -127,10 +128,8 @@ def _machine() -> str:
 
 
 def _cpu() -> str:
-    names = [
-        line.split(":", 1)[1].strip() for line in _read(Path("/proc/cpuinfo")).splitlines() if "model name" in line
-    ]
-    return names[0] if names else platform.machine()
+    lines = _read(Path("/proc/cpuinfo")).splitlines()
+    return next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), platform.machine())
 
 
 def _os_name() -> str:
@@ -143,10 +142,8 @@ def _os_name() -> str:
 def _versions() -> dict[str, str]:
     found = {}
     for name in LIBRARIES:
-        try:
+        with suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return found
 
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from benchmarks.progress import OnProgress, ignore_progress
 from benchmarks.schema import BenchmarkError, Latency, Ratio
 
-WORKER = Path(__file__).with_name("worker.py")
+ROOT = Path(__file__).parents[1]  # where workers and whole commands find the packages
+WORKER = ROOT / "benchmarks" / "worker.py"
 RESAMPLES = 2000  # of the bootstrap
 MIN_PAIRED_ROUNDS = 3  # fewer give no useful interval
 
@@ -108,22 +109,19 @@ class Worker:
 
 def measure(specs: Sequence[Spec], effort: Effort, on_progress: OnProgress = ignore_progress) -> dict[str, Measured]:
     """Open every spec in a process of its own, warm it up, and let them take turns until each has enough queries."""
-    found = {spec.key: Measured() for spec in specs}
+    found: dict[str, Measured] = {}
     workers: dict[str, Worker] = {}
-    try:
+    minutes = at_most_s(len(specs), effort) / 60
+    with ExitStack() as stack:
         for spec in specs:
-            on_progress(
-                f"opening {spec.key}, one of {len(specs)}; {at_most_s(len(specs), effort) / 60:.0f} min at most", 0.0
-            )
-            worker = Worker(spec.python)
-            workers[spec.key] = worker
+            on_progress(f"opening {spec.key}, one of {len(specs)}; {minutes:.0f} min at most", 0.0)
+            worker = stack.enter_context(Worker(spec.python))
             reply = worker.ask(do="open", name=spec.key, kind=spec.kind, **spec.request)
-            found[spec.key].fault = reply.get("fault", "")
-            found[spec.key].opened = {name: value for name, value in reply.items() if name != "fault"}
-        _take_turns({key: workers[key] for key in workers if not found[key].fault}, found, effort, on_progress)
-    finally:
-        for worker in workers.values():
-            worker.__exit__()
+            fault = reply.pop("fault", "")
+            found[spec.key] = Measured(reply, fault=fault)
+            if not fault:
+                workers[spec.key] = worker
+        _take_turns(workers, found, effort, on_progress)
     return found
 
 

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,15 +21,7 @@ from benchmarks.interleaved import FULL, QUICK, Effort
 from benchmarks.progress import OnProgress, ignore_progress
 from benchmarks.suites.end_to_end import TimedProcessor, drawn_frame, stage_rows
 from benchmarks.suites.growth import growth
-from benchmarks.suites.levels import (
-    LEFT_OUT,
-    Plan,
-    base_level,
-    levels_of,
-    measure_pairs,
-    measure_variants,
-    write_fields,
-)
+from benchmarks.suites.levels import LEFT_OUT, Plan, base_level, levels_of, measure_pairs, measure_variants
 from benchmarks.suites.live import live_rows
 from benchmarks.suites.peak import measure_peak
 from benchmarks.suites.startup import measure_start
@@ -77,12 +70,11 @@ def run(options: Options, on_progress: OnProgress = ignore_progress) -> schema.R
         plan, versions = make_plan(options, bundle, scratch)
         monitor, before = environment.LoadMonitor(), environment.read_board()
         parts, torch = _Parts(), _torch(options.torch_python)
-        no_pairs, no_variants, no_steps = list[schema.Pair](), list[schema.Variant](), list[schema.Step]()
-        pairs = parts.take("end to end", lambda: measure_pairs(plan, effort, on_progress), no_pairs)
-        variants = parts.take("bare inference", lambda: measure_variants(plan, effort, on_progress), no_variants)
+        pairs = parts.take("end to end", lambda: measure_pairs(plan, effort, on_progress))
+        variants = parts.take("bare inference", lambda: measure_variants(plan, effort, on_progress))
         engines = {"Keras": _keras(), "PyTorch": torch}
-        training = parts.take("training step", lambda: measure_training(engines, options.mode, on_progress), no_steps)
-        peak = parts.take("peak", lambda: measure_peak(bundle, plan.levels, scratch, torch, on_progress), None)
+        training = parts.take("training step", lambda: measure_training(engines, options.mode, on_progress))
+        peak = parts.take("peak", lambda: measure_peak(bundle, plan.levels, scratch, torch, on_progress))
         fields = np.load(plan.frames)
         device = _device(options.mode, bundle, base_level(plan.levels), effort, fields, scratch, parts, on_progress)
         after = environment.read_board()
@@ -90,9 +82,9 @@ def run(options: Options, on_progress: OnProgress = ignore_progress) -> schema.R
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         mode=options.mode,
         environment=environment.environment(bundle, before, after, versions, monitor.others_busy()),
-        variants=tuple(variants),
-        pairs=tuple(pairs),
-        training=tuple(training),
+        variants=tuple(variants or ()),
+        pairs=tuple(pairs or ()),
+        training=tuple(training or ()),
         peak=peak,
         left_out=LEFT_OUT if plan.brief else (),
         seconds=time.monotonic() - began,
@@ -107,13 +99,13 @@ class _Parts:
     def __init__(self) -> None:
         self.faults: list[str] = []
 
-    def take(self, name: str, part: Callable[[], T], otherwise: T) -> T:
-        """Return the result of `part`, or `otherwise` where it fails."""
+    def take(self, name: str, part: Callable[[], T]) -> T | None:
+        """Return the result of `part`; None where it fails."""
         try:
             return part()
         except (SmearscopeError, OSError, ValueError, RuntimeError, ImportError) as error:
             self.faults.append(f"{name}: {' '.join(str(error).split())[:300] or type(error).__name__}")
-            return otherwise
+            return None
 
 
 def _device(
@@ -133,21 +125,13 @@ def _device(
     write_image(picture, fields[0])
     (scratch / "fields").mkdir()
     processor = TimedProcessor(bundle, level, effort)
-    no_stages, no_live, no_growth = tuple[schema.Stages, ...](), tuple[schema.Live, ...](), tuple[schema.Growth, ...]()
-    try:
-        frame = drawn_frame()
-        stages = parts.take("stages", lambda: tuple(stage_rows(processor, fields[0])), no_stages)
+    with closing(processor):
+        stages = parts.take("stages", lambda: stage_rows(processor, fields[0]))
         processor.effort = GROWTH[mode]
-        return {
-            "stages": stages,
-            "live": parts.take(
-                "capture to screen", lambda: tuple(live_rows(processor, frame, scratch, on_progress)), no_live
-            ),
-            "growth": parts.take("growth", lambda: tuple(growth(processor, mode, scratch, on_progress)), no_growth),
-            "start": parts.take("start", lambda: measure_start(bundle, level, picture, mode, on_progress), None),
-        }
-    finally:
-        processor.close()
+        live = parts.take("capture to screen", lambda: live_rows(processor, drawn_frame(), scratch, on_progress))
+        curves = parts.take("growth", lambda: growth(processor, mode, scratch, on_progress))
+        start = parts.take("start", lambda: measure_start(bundle, level, picture, mode, on_progress))
+    return {"stages": tuple(stages or ()), "live": tuple(live or ()), "growth": tuple(curves or ()), "start": start}
 
 
 def make_plan(options: Options, bundle: Bundle, scratch: Path) -> tuple[Plan, dict[str, str]]:
@@ -166,14 +150,15 @@ def make_plan(options: Options, bundle: Bundle, scratch: Path) -> tuple[Plan, di
     runtimes, refused, versions = _runtimes(options)
     cpus = os.cpu_count() or 1
     threads = options.threads or ((1,) if options.mode == "quick" or cpus == 1 else (1, cpus))
-    fields = [render(label, seed).image for seed, label in enumerate(LABELS)]
+    frames = scratch / "frames.npy"
+    np.save(frames, np.stack([render(label, seed).image for seed, label in enumerate(LABELS)]))
     plan = Plan(
         bundle=bundle,
         reference=None if options.reference is None else open_reference(options.reference, scratch),
         levels=levels,
         runtimes=runtimes,
         threads=threads,
-        frames=write_fields(scratch / "frames.npy", fields),
+        frames=frames,
         refused=refused,
         brief=options.mode == "full" and options.levels is None and options.runtimes is None,
         scratch=scratch,

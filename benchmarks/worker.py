@@ -11,12 +11,19 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Request = dict[str, Any]
+Step = Callable[[], Any]
+Opening = Iterator[Any]
+"""Yields once its libraries are imported, once its model is loaded, and then the step to time; last, any further facts.
+
+What lies between the first two yields is the time to load; memory counts from the first.
+"""
 
 
 def resident_mb() -> float:
@@ -31,150 +38,124 @@ def peak_mb() -> float:
         return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) * 1024 / 1e6
 
 
-class TFLiteInvoke:
-    """The bare `invoke` of one TFLite file; its input is set once, random, in the type the model takes."""
-
-    def __init__(self, request: Request) -> None:
-        module = importlib.import_module(request["module"])
-        self.before_mb = resident_mb()
-        started = time.perf_counter()
-        self._interpreter = module.Interpreter(model_path=request["path"], num_threads=request["threads"])
-        self._interpreter.allocate_tensors()
-        self.init_ms = (time.perf_counter() - started) * 1e3
-        details = self._interpreter.get_input_details()[0]
-        self._interpreter.set_tensor(details["index"], _random(details["shape"], details["dtype"]))
-        self.step: Callable[[], Any] = self._interpreter.invoke
+def tflite_invoke(request: Request) -> Opening:
+    """Open the bare `invoke` of one TFLite file; its inputs are set once, random, in the types the model takes."""
+    module = importlib.import_module(request["module"])
+    yield
+    interpreter = module.Interpreter(model_path=request["path"], num_threads=request["threads"])
+    interpreter.allocate_tensors()
+    yield
+    for given in interpreter.get_input_details():
+        interpreter.set_tensor(given["index"], _random(given["shape"], given["dtype"]))
+    yield interpreter.invoke
 
 
-class OnnxRun:
-    """One ONNX file under onnxruntime."""
+def onnx_run(request: Request) -> Opening:
+    """Open one ONNX file under onnxruntime."""
+    import onnxruntime
 
-    def __init__(self, request: Request) -> None:
-        import onnxruntime
-
-        onnxruntime.set_default_logger_severity(3)  # errors; in a virtual machine its device discovery warns
-        self.before_mb = resident_mb()
-        started = time.perf_counter()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = request["threads"], 1
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        session = onnxruntime.InferenceSession(request["path"], options, providers=["CPUExecutionProvider"])
-        self.init_ms = (time.perf_counter() - started) * 1e3
-        kinds = {"tensor(float)": np.float32, "tensor(int8)": np.int8, "tensor(uint8)": np.uint8}
-        feed = {given.name: _random(given.shape, kinds[given.type]) for given in session.get_inputs()}
-        self.step: Callable[[], Any] = lambda: session.run(None, feed)
+    onnxruntime.set_default_logger_severity(3)  # errors; in a virtual machine its device discovery warns
+    yield
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = request["threads"], 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    session = onnxruntime.InferenceSession(request["path"], options, providers=["CPUExecutionProvider"])
+    yield
+    kinds = {"tensor(float)": np.float32, "tensor(int8)": np.int8, "tensor(uint8)": np.uint8}
+    feed = {given.name: _random(given.shape, kinds[given.type]) for given in session.get_inputs()}
+    yield lambda: session.run(None, feed)
 
 
-class OpenCVForward:
-    """One TFLite or ONNX file under OpenCV's own network module."""
+def opencv_forward(request: Request) -> Opening:
+    """Open one TFLite or ONNX file under OpenCV's own network module."""
+    import cv2
 
-    def __init__(self, request: Request) -> None:
-        import cv2
+    cv2.setNumThreads(request["threads"])
+    yield
+    path: str = request["path"]
+    net = cv2.dnn.readNetFromONNX(path) if path.endswith(".onnx") else cv2.dnn.readNetFromTFLite(path)
+    yield
+    blob = _random(request["shape"], np.float32)
+    if not path.endswith(".onnx"):
+        blob = np.ascontiguousarray(blob.transpose(0, 3, 1, 2))  # its TFLite importer converts networks to NCHW
 
-        cv2.setNumThreads(request["threads"])
-        self.before_mb = resident_mb()
-        started = time.perf_counter()
-        path: str = request["path"]
-        net = cv2.dnn.readNetFromONNX(path) if path.endswith(".onnx") else cv2.dnn.readNetFromTFLite(path)
-        self.init_ms = (time.perf_counter() - started) * 1e3
-        blob = _random(request["shape"], np.float32)
-        if not path.endswith(".onnx"):
-            blob = np.ascontiguousarray(blob.transpose(0, 3, 1, 2))  # its TFLite importer converts networks to NCHW
+    def step() -> None:
+        net.setInput(blob)
+        net.forward()
 
-        def step() -> None:
-            net.setInput(blob)
-            net.forward()
-
-        self.step: Callable[[], Any] = step
+    yield step
 
 
-class ProcessFrame:
-    """The device's own frame processor, from frame to finding, over a few frames in turn."""
+def process_frame(request: Request) -> Opening:
+    """Open the device's own frame processor, from frame to finding, over a few frames in turn."""
+    sys.path.insert(0, request["root"])
+    from pathlib import Path
 
-    def __init__(self, request: Request) -> None:
-        sys.path.insert(0, request["root"])
-        from pathlib import Path
+    from smear.bundle.folder import load_bundle
+    from smear.findings import Frame
+    from smear.inference.frame_processor import FrameProcessor
+    from smear.inference.pipeline import Pipeline
 
-        from smear.bundle.folder import load_bundle
-        from smear.findings import Frame
-        from smear.inference.frame_processor import FrameProcessor
-        from smear.inference.pipeline import Pipeline
-
-        frames = [Frame(image, "bench", request["pixel_size_um"]) for image in np.load(request["frames"])]
-        self.before_mb = resident_mb()
-        started = time.perf_counter()
-        bundle = load_bundle(Path(request["path"]))
-        processor = FrameProcessor(Pipeline(bundle, request["level"], request["runtime"], request["threads"]))
-        self.init_ms = (time.perf_counter() - started) * 1e3
-        self._turn = 0
-
-        def step() -> None:
-            processor.process(frames[self._turn % len(frames)])
-            self._turn += 1
-
-        self.step: Callable[[], Any] = step
+    frames = cycle([Frame(image, "bench", request["pixel_size_um"]) for image in np.load(request["frames"])])
+    yield
+    bundle = load_bundle(Path(request["path"]))
+    processor = FrameProcessor(Pipeline(bundle, request["level"], request["runtime"], request["threads"]))
+    yield
+    yield lambda: processor.process(next(frames))
 
 
-class NaiveLoop:
-    """What a user would write after a camera library's segmentation example: resize, divide, invoke, argmax, overlay.
+def naive_loop(request: Request) -> Opening:
+    """Open what a user would write after a segmentation example: resize, divide, invoke, argmax, overlay.
 
     The whole field is the input of both models; cells are not split.
     """
+    import cv2
 
-    def __init__(self, request: Request) -> None:
-        import cv2
+    module = importlib.import_module(request["module"])
+    frames = cycle(np.load(request["frames"]))
+    yield
+    models = [module.Interpreter(model_path=path, num_threads=request["threads"]) for path in request["paths"]]
+    for interpreter in models:
+        interpreter.allocate_tensors()
+    yield
+    colours = np.array([(0, 0, 0), (220, 120, 60), (120, 40, 160)], np.uint8)
 
-        module = importlib.import_module(request["module"])
-        frames = np.load(request["frames"])
-        self.before_mb = resident_mb()
-        started = time.perf_counter()
-        models = []
-        for path in request["paths"]:
-            interpreter = module.Interpreter(model_path=path, num_threads=request["threads"])
-            interpreter.allocate_tensors()
-            models.append(interpreter)
-        self.init_ms = (time.perf_counter() - started) * 1e3
-        colours = np.array([(0, 0, 0), (220, 120, 60), (120, 40, 160)], np.uint8)
-        self._turn = 0
+    def run(model: Any, image: NDArray[np.uint8]) -> NDArray[np.generic]:
+        source, target = model.get_input_details()[0], model.get_output_details()[0]
+        picture = cv2.resize(image, (int(source["shape"][2]), int(source["shape"][1])))
+        tensor = np.float32(np.expand_dims(picture, 0) / 255)
+        scale, zero = source["quantization"]
+        if source["dtype"] != np.float32:
+            limits = np.iinfo(source["dtype"])
+            tensor = np.clip(np.round(tensor / scale + zero), limits.min, limits.max).astype(source["dtype"])
+        model.set_tensor(source["index"], tensor)
+        model.invoke()
+        return np.asarray(model.get_tensor(target["index"])[0])
 
-        def run(model: Any, image: NDArray[np.uint8]) -> NDArray[np.generic]:
-            source, target = model.get_input_details()[0], model.get_output_details()[0]
-            picture = cv2.resize(image, (int(source["shape"][2]), int(source["shape"][1])))
-            tensor = np.float32(np.expand_dims(picture, 0) / 255)
-            scale, zero = source["quantization"]
-            if source["dtype"] != np.float32:
-                limits = np.iinfo(source["dtype"])
-                tensor = np.clip(np.round(tensor / scale + zero), limits.min, limits.max).astype(source["dtype"])
-            model.set_tensor(source["index"], tensor)
-            model.invoke()
-            return np.asarray(model.get_tensor(target["index"])[0])
+    def step() -> None:
+        image = next(frames)
+        mask = np.argmax(run(models[0], image), axis=-1)
+        overlay = cv2.resize(colours[mask], (image.shape[1], image.shape[0]))
+        cv2.addWeighted(image, 0.6, overlay, 0.4, 0)
+        int(np.argmax(run(models[1], image)))
 
-        def step() -> None:
-            image = frames[self._turn % len(frames)]
-            self._turn += 1
-            mask = np.argmax(run(models[0], image), axis=-1)
-            overlay = cv2.resize(colours[mask], (image.shape[1], image.shape[0]))
-            cv2.addWeighted(image, 0.6, overlay, 0.4, 0)
-            int(np.argmax(run(models[1], image)))
-
-        self.step: Callable[[], Any] = step
+    yield step
 
 
-def training_step(request: Request) -> Any:
-    """Return one training step of Keras or PyTorch, from a module that needs nothing else of Smearscope."""
+def training_step(request: Request) -> Opening:
+    """Open one training step of Keras or PyTorch, from a module that needs nothing else of Smearscope."""
     sys.path.insert(0, request["root"])
     from benchmarks.suites.training_steps import ENGINES
 
-    engine: Callable[[Request, Callable[[], float]], Any] = ENGINES[request["engine"]]
-    return engine(request, resident_mb)
+    return ENGINES[request["engine"]](request)
 
 
-KINDS: dict[str, Callable[[Request], Any]] = {
-    "tflite": TFLiteInvoke,
-    "onnx": OnnxRun,
-    "opencv": OpenCVForward,
-    "pipeline": ProcessFrame,
-    "naive": NaiveLoop,
+KINDS: dict[str, Callable[[Request], Opening]] = {
+    "tflite": tflite_invoke,
+    "onnx": onnx_run,
+    "opencv": opencv_forward,
+    "pipeline": process_frame,
+    "naive": naive_loop,
     "training": training_step,
 }
 
@@ -192,10 +173,10 @@ def main() -> None:
     """Reply to each line of JSON on standard input with one line of JSON, until it ends."""
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a runtime prints must not mix with the replies
-    models: dict[str, Any] = {}
+    steps: dict[str, Step] = {}
     for line in sys.stdin:
         try:
-            reply = _reply(models, json.loads(line))
+            reply = _reply(steps, json.loads(line))
         # Whatever a runtime raises becomes the fault of its variant; the other variants go on.
         except Exception as error:  # noqa: BLE001
             text = " ".join(str(error).split())[:300]
@@ -204,19 +185,12 @@ def main() -> None:
         replies.flush()
 
 
-def _reply(models: dict[str, Any], request: Request) -> Request:
+def _reply(steps: dict[str, Step], request: Request) -> Request:
     if request["do"] == "open":
-        model = KINDS[request["kind"]](request)
-        started = time.perf_counter()
-        model.step()
-        first_ms = (time.perf_counter() - started) * 1e3
-        models[request["name"]] = model
-        added_mb = max(0.0, resident_mb() - model.before_mb)
-        facts = getattr(model, "facts", {})
-        return {"init_ms": model.init_ms, "first_ms": first_ms, "rss_mb": added_mb} | facts
+        return _opened(steps, request)
     if request["do"] == "peak":
         return {"peak_mb": peak_mb()}
-    step = models[request["name"]].step
+    step = steps[request["name"]]
     if request["do"] == "warm":
         until = time.perf_counter() + request["seconds"]
         while time.perf_counter() < until:
@@ -225,16 +199,29 @@ def _reply(models: dict[str, Any], request: Request) -> Request:
     return {"ms": list(_timed(step, request["n"], request["seconds"]))}
 
 
-def _timed(step: Callable[[], Any], n: int, seconds: float) -> Iterator[float]:
+def _opened(steps: dict[str, Step], request: Request) -> Request:
+    opening = KINDS[request["kind"]](request)
+    next(opening)
+    before_mb = resident_mb()
+    times = {"init_ms": _ms(lambda: next(opening))}
+    step = steps[request["name"]] = next(opening)
+    times["first_ms"] = _ms(step)
+    return times | {"rss_mb": max(0.0, resident_mb() - before_mb)} | next(opening, {})
+
+
+def _timed(step: Step, n: int, seconds: float) -> Iterator[float]:
     """Yield the milliseconds of up to `n` calls, at least one, ending early after `seconds`."""
     until = time.perf_counter() + seconds
     for _ in range(n):
-        started = time.perf_counter()
-        step()
-        ended = time.perf_counter()
-        yield (ended - started) * 1e3
-        if ended >= until:
+        yield _ms(step)
+        if time.perf_counter() >= until:
             return
+
+
+def _ms(step: Step) -> float:
+    started = time.perf_counter()
+    step()
+    return (time.perf_counter() - started) * 1e3
 
 
 if __name__ == "__main__":

@@ -2,26 +2,13 @@
 
 from collections.abc import Iterable
 
+from benchmarks import schema
 from benchmarks.reporting.document import Row, Table
-from benchmarks.schema import (
-    Environment,
-    Figure,
-    Growth,
-    Live,
-    Pair,
-    Peak,
-    Product,
-    Ratio,
-    Result,
-    Stages,
-    Step,
-    Variant,
-)
 
 ROLES = ("segmenter", "classifier")
 
 
-def pair_table(pairs: Iterable[Pair]) -> Table:
+def pair_table(pairs: Iterable[schema.Pair]) -> Table:
     """Return the table of both models end to end."""
     head = ("models", "level", "runtime", "p50 ms", "p90 ms", "p99 ms", "max ms", "fields/s", "n", "time, shipped = 1",
             "peak MB", "accuracy", "Dice", "calibration error")  # fmt: skip
@@ -34,7 +21,7 @@ def pair_table(pairs: Iterable[Pair]) -> Table:
     return Table(head, tuple(rows))
 
 
-def variant_table(variants: Iterable[Variant]) -> Table:
+def variant_table(variants: Iterable[schema.Variant]) -> Table:
     """Return the table of the bare inference of each model."""
     head = ("model", "level", "runtime", "threads", "file kB", "init ms", "first ms", "p50 ms", "p90 ms", "p99 ms",
             "max ms", "per s", "n", "time, shipped = 1", "10^9 multiply-adds/s", "memory MB", "peak MB", "accuracy",
@@ -50,7 +37,7 @@ def variant_table(variants: Iterable[Variant]) -> Table:
     return Table(head, tuple(rows))
 
 
-def engine_table(result: Result) -> Table:
+def engine_table(result: schema.Result) -> Table:
     """Return the table of the bundle's bare networks in each measured engine on one thread."""
     rows = []
     own = [v for v in result.variants if v.pair == "bundle" and v.threads == 1]
@@ -62,7 +49,7 @@ def engine_table(result: Result) -> Table:
     return Table(("engine", "level", "segmenter, p50 ms", "classifier, p50 ms", "segmenter, shipped = 1"), tuple(rows))
 
 
-def training_table(steps: Iterable[Step]) -> Table:
+def training_table(steps: Iterable[schema.Step]) -> Table:
     """Return the table of one training step of the same network in each engine."""
     head = ("network", "engine", "version", "batch", "threads", "parameters", "first ms", "p50 ms", "p90 ms", "p99 ms",
             "max ms", "per s", "n", "time, Keras = 1", "peak MB")  # fmt: skip
@@ -74,7 +61,7 @@ def training_table(steps: Iterable[Step]) -> Table:
     return Table(head, rows)
 
 
-def stage_table(stages: Stages) -> Table:
+def stage_table(stages: schema.Stages) -> Table:
     """Return the table of the stages of a frame, the bare inferences within them, and their total."""
     rows = [*stages.stage_ms.items(), ("bare invokes", stages.invokes_ms), ("total", stages.total_ms)]
     return Table(
@@ -83,7 +70,7 @@ def stage_table(stages: Stages) -> Table:
     )
 
 
-def live_table(live: Iterable[Live]) -> Table:
+def live_table(live: Iterable[schema.Live]) -> Table:
     """Return the table of the times from capture to result and to screen."""
     head = (
         "camera",
@@ -103,14 +90,14 @@ def live_table(live: Iterable[Live]) -> Table:
     return Table(head, rows)
 
 
-def growth_table(growth: Growth) -> Table:
+def growth_table(growth: schema.Growth) -> Table:
     """Return the table of one growth curve, in milliseconds."""
     names = list(growth.points[0].values)
     rows = tuple((f"{point.at:g}", *(f"{point.values[name]:.1f}" for name in names)) for point in growth.points)
     return Table((growth.of, *names), rows)
 
 
-def product_table(products: Iterable[Product]) -> Table:
+def product_table(products: Iterable[schema.Product]) -> Table:
     """Return the table of plain matrix products."""
     rows = tuple(
         (p.engine, p.kind, f"{p.size} x {p.size} x {p.size}", number(p.gmacs or None, 0), p.fault) for p in products
@@ -118,7 +105,7 @@ def product_table(products: Iterable[Product]) -> Table:
     return Table(("engine", "numbers", "size", "10^9 multiply-adds/s", "not measured because"), rows)
 
 
-def operation_table(peak: Peak) -> Table:
+def operation_table(peak: schema.Peak) -> Table:
     """Return the table of operations, the slowest of each model first and its whole invoke last."""
     head = (
         "model",
@@ -133,7 +120,7 @@ def operation_table(peak: Peak) -> Table:
     return Table(head, tuple(row for role in peak.invoke_ms for row in _operations(peak, role)))
 
 
-def _operations(peak: Peak, role: str) -> list[Row]:
+def _operations(peak: schema.Peak, role: str) -> list[Row]:
     speed = peak.int8_gmacs if peak.level == "int8" else peak.float32_gmacs
     whole, own = peak.invoke_ms[role], [op for op in peak.operations if op.role == role]
     rows: list[Row] = [
@@ -148,7 +135,7 @@ def _operations(peak: Peak, role: str) -> list[Row]:
     return [*rows, (role, name, "1", f"{whole:.3f}", "100%", f"{work / 1e6:.1f}", at_peak, reached)]
 
 
-def environment_table(env: Environment) -> Table:
+def environment_table(env: schema.Environment) -> Table:
     """Return the table of the machine and software of a result."""
     facts = {
         "machine": env.machine, "CPU": f"{env.cpu}, {env.cpus} processors", "memory": f"{env.memory_mb} MB",
@@ -168,18 +155,18 @@ def environment_table(env: Environment) -> Table:
     return Table(("", ""), tuple(facts.items()))
 
 
-def _latency(row: Variant | Pair | Step) -> Row:
+def _latency(row: schema.Variant | schema.Pair | schema.Step) -> Row:
     if row.latency is None:
         return (row.fault or "not measured", "-", "-", "-", "-", "0")
     own = row.latency
     return (*(number(ms) for ms in (own.p50_ms, own.p90_ms, own.p99_ms, own.max_ms)), f"{own.per_s:.1f}", str(own.n))
 
 
-def _quality(figures: dict[str, Figure]) -> Row:
+def _quality(figures: dict[str, schema.Figure]) -> Row:
     return tuple(f"{figures[name].value:.3f}" if name in figures else "-" for name in ("accuracy", "dice", "ece"))
 
 
-def ratio_text(ratio: Ratio | None) -> str:
+def ratio_text(ratio: schema.Ratio | None) -> str:
     """Return `ratio` with its interval, or "-"."""
     return "-" if ratio is None else f"{ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f})"
 

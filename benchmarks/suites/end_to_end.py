@@ -3,6 +3,8 @@
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +45,7 @@ class TimedProcessor:
             invokes.append(self.timer.take())
             if turn >= 2 and time.perf_counter() > until:
                 break
-        bare = [_sum(spans for spans in each.values()) for each in invokes]
+        bare = [_sum(chain.from_iterable(each.values())) for each in invokes]
         total_ms = [timing["total"] for timing in timings]
         height, width = frame.image.shape[:2]
         return schema.Stages(
@@ -53,13 +55,13 @@ class TimedProcessor:
             segmenter_invokes=len(invokes[-1]["segmenter"]),
             classifier_invokes=len(invokes[-1]["classifier"]),
             stage_ms=median_stages(timings),
-            invokes_ms=_median([span.wall_ms for span in bare]),
-            total_ms=_median(total_ms),
+            invokes_ms=median(span.wall_ms for span in bare),
+            total_ms=median(total_ms),
             # The overhead of each turn, then the median: whatever disturbs a turn disturbs its invokes as well.
-            overhead=_median([total / span.wall_ms - 1 for total, span in zip(total_ms, bare, strict=True)]),
-            cpu_ms=_median(cpu_ms),
-            invokes_cpu_ms=_median([span.cpu_ms for span in bare]),
-            cpu_overhead=_median([total / span.cpu_ms - 1 for total, span in zip(cpu_ms, bare, strict=True)]),
+            overhead=median(total / span.wall_ms - 1 for total, span in zip(total_ms, bare, strict=True)),
+            cpu_ms=median(cpu_ms),
+            invokes_cpu_ms=median(span.cpu_ms for span in bare),
+            cpu_overhead=median(total / span.cpu_ms - 1 for total, span in zip(cpu_ms, bare, strict=True)),
             n=len(bare),
         )
 
@@ -74,7 +76,7 @@ def median_stages(timings: Sequence[Mapping[str, float]]) -> dict[str, float]:
     for timing in timings:
         for stage, ms in timing.items():
             stages[stage].append(ms)
-    return {stage: _median(times) for stage, times in stages.items() if stage != "total"}
+    return {stage: median(times) for stage, times in stages.items() if stage != "total"}
 
 
 def drawn_frame(cells: int = CELLS, pixel_size_um: float | None = PIXEL_SIZE_UM) -> Frame:
@@ -91,10 +93,6 @@ def stage_rows(processor: TimedProcessor, field: NDArray[np.uint8]) -> list[sche
     ]
 
 
-def _sum(spans: Iterable[Iterable[Span]]) -> Span:
-    flat = [span for each in spans for span in each]
-    return Span(sum(span.wall_ms for span in flat), sum(span.cpu_ms for span in flat))
-
-
-def _median(values: Sequence[float]) -> float:
-    return float(np.median(values))
+def _sum(spans: Iterable[Span]) -> Span:
+    wall_ms, cpu_ms = np.sum(list(spans), axis=0)
+    return Span(float(wall_ms), float(cpu_ms))

@@ -1,9 +1,10 @@
 """Measures how times grow with the cells in a field, with the size of the frame, and with what is stored."""
 
 import tempfile
-import time
+import timeit
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 
 import cv2
 import numpy as np
@@ -77,9 +78,4 @@ def _by_records(
 
 
 def _median_ms(step: Callable[[], object], repeats: int) -> float:
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        step()
-        times.append((time.perf_counter() - started) * 1e3)
-    return float(np.median(times))
+    return median(timeit.repeat(step, number=1, repeat=repeats)) * 1e3

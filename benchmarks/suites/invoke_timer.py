@@ -1,7 +1,7 @@
 """Times the bare invokes of the interpreters inside a pipeline."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -28,8 +28,9 @@ class InvokeTimer:
     def wrap(self, role: Role, model: Runtime) -> Runtime:
         """Return the same file as `model` under the default runtime, timed; for the `wrap` of a pipeline."""
         model.close()
-        kind, content = _timed(AI_EDGE_LITERT, self._spans[role]), self._bundle.read_model(role, self._level)
-        return TFLiteModel(kind, content, self._bundle.model(role, self._level).name)
+        plain = {each.name: getattr(AI_EDGE_LITERT, each.name) for each in fields(AI_EDGE_LITERT)}
+        kind = TimedKind(**plain, spans=self._spans[role])
+        return TFLiteModel(kind, self._bundle.read_model(role, self._level), self._bundle.model(role, self._level).name)
 
     def take(self) -> dict[Role, list[Span]]:
         """Return what was timed since the last call."""
@@ -67,7 +68,3 @@ class TimedKind(RuntimeKind):
         timed = ModuleType(module.__name__)
         vars(timed)["Interpreter"] = lambda **settings: TimedInterpreter(module.Interpreter(**settings), self.spans)
         return timed
-
-
-def _timed(kind: RuntimeKind, spans: list[Span]) -> TimedKind:
-    return TimedKind(name=kind.name, help=kind.help, open=kind.open, module=kind.module, extra=kind.extra, spans=spans)

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks import schema
-from benchmarks.interleaved import Effort, Measured, Spec, latency_of, measure, ratio_of
+from benchmarks.interleaved import ROOT, Effort, Measured, Spec, latency_of, measure, ratio_of
 from benchmarks.progress import OnProgress
 from benchmarks.suites.operations import multiply_adds
 from benchmarks.suites.peers import plan_peers
@@ -20,7 +19,6 @@ from smear.inference.tflite import RUNTIMES
 
 ROLES: tuple[Role, ...] = ("segmenter", "classifier")
 Owner = Literal["bundle", "reference"]
-ROOT = Path(__file__).parents[2]
 FIGURES = ("accuracy", "macro_f1", "dice", "ece")
 # By a full run without --levels and --runtimes. Each of these variants is so slow that it would take its whole minute,
 # or as fast as another: float16 is computed in float32.
@@ -68,9 +66,7 @@ def figures_of(bundle: Bundle, level: str, roles: Iterable[Role] = ROLES) -> dic
         for name in FIGURES:
             if name in stated:
                 each = stated[name]
-                found[name] = schema.Figure(
-                    value=each.value, split=each.split, n=each.n, low=each.low, high=each.high
-                )  # fmt: skip
+                found[name] = schema.Figure(**each.model_dump(exclude={"background_only"}))
     return found
 
 
@@ -202,9 +198,3 @@ def _naive(
     name = f"naive loop, {bundle.manifest.segmenter.name} + {bundle.manifest.classifier.name}"
     facts = {"key": key, "name": name, "level": level, "runtime": runtime, "threads": 1}
     return Spec(key, "naive", request, python), facts
-
-
-def write_fields(path: Path, images: Sequence[NDArray[np.uint8]]) -> Path:
-    """Write whole fields of one size to a file that workers read; return its path."""
-    np.save(path, np.stack(images))
-    return path

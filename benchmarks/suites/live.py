@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -41,11 +41,8 @@ def live_rows(processor: TimedProcessor, frame: Frame, scratch: Path, on_progres
     for name, repeats in cameras.items():
         kind = name.split(":", 1)[0]
         on_progress(f"capture to screen, {kind} camera", 0.5)
-        camera = open_camera(name, pixel_size_um=PIXEL_SIZE_UM, size=(width, height))
-        try:
+        with closing(open_camera(name, pixel_size_um=PIXEL_SIZE_UM, size=(width, height))) as camera:
             rows.append(_measure(processor.processor, camera, kind, repeats, scratch / kind))
-        finally:
-            camera.close()
     return rows
 
 

@@ -23,11 +23,12 @@ class Piece:
 
 def multiply_adds(file: Path) -> int | None:
     """Return the multiply-adds of one inference of the TFLite model `file`; None where its schema is not installed."""
-    schema = _schema()
-    if schema is None:
+    try:
+        schema = _schema()
+    except BenchmarkError:
         return None
-    graph = _read(schema, file).subgraphs[0]
-    codes = _codes(schema, _read(schema, file))
+    model = _read(schema, file)
+    codes, graph = _codes(schema, model), model.subgraphs[0]
     return sum(_multiply_adds_of(codes[op.opcodeIndex], op, graph.tensors) for op in graph.operators)
 
 
@@ -38,8 +39,6 @@ def pieces(file: Path) -> Iterator[Piece]:
         BenchmarkError: the file is no TFLite model, or the schema is not installed.
     """
     schema = _schema()
-    if schema is None:
-        raise BenchmarkError("operations are read with ai-edge-litert; pip install 'smearscope[device]'")
     whole = _read(schema, file)
     codes, graph = _codes(schema, whole), whole.subgraphs[0]
     for op in graph.operators:
@@ -84,10 +83,12 @@ def _only(schema: Any, whole: Any, op: Any, inputs: list[int]) -> Any:
 
 
 def matrix_product(size: int, quantized: bool) -> bytes:
-    """Return a model of one (size, size) x (size, size) product, int8 or float32, with a constant right side."""
+    """Return a model of one (size, size) x (size, size) product, int8 or float32, with a constant right side.
+
+    Raises:
+        BenchmarkError: the schema is not installed.
+    """
     schema = _schema()
-    if schema is None:
-        raise BenchmarkError("the matrix product is built with ai-edge-litert; pip install 'smearscope[device]'")
     model, graph, op, code = schema.ModelT(), schema.SubGraphT(), schema.OperatorT(), schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.FULLY_CONNECTED
     code.version = 4 if quantized else 1
@@ -108,10 +109,8 @@ def matrix_product(size: int, quantized: bool) -> bytes:
             tensor.quantization.zeroPoint = [0]
         graph.tensors.append(tensor)
     op.inputs, op.outputs, op.opcodeIndex = [0, 1, -1], [2], 0
-    op.builtinOptionsType, op.builtinOptions = (
-        schema.BuiltinOptions.FullyConnectedOptions,
-        schema.FullyConnectedOptionsT(),
-    )
+    op.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
+    op.builtinOptions = schema.FullyConnectedOptionsT()
     graph.operators, graph.inputs, graph.outputs, graph.name = [op], [0], [2], b"main"
     model.subgraphs = [graph]
     return _packed(model)
@@ -151,8 +150,9 @@ def _packed(model: Any) -> bytes:
 def _schema() -> Any:
     try:
         from ai_edge_litert import schema_py_generated
-    except ImportError:
-        return None
+    except ImportError as error:
+        advice = "pip install 'smearscope[device]'"
+        raise BenchmarkError(f"TFLite files are read and built with ai-edge-litert; {advice}") from error
     return schema_py_generated
 
 
@@ -176,14 +176,11 @@ def _is_constant(tensor: Any, buffers: list[Any]) -> bool:
 def _multiply_adds_of(operation: str, op: Any, tensors: list[Any]) -> int:
     """Return the multiply-adds of one operation; only convolutions and dense layers have any."""
 
-    def shape(index: int) -> list[int]:
-        return [int(n) for n in tensors[index].shape]
+    def size(index: int, axes: slice = slice(None)) -> int:
+        return math.prod(int(n) for n in tensors[index].shape[axes])
 
     if operation in {"CONV_2D", "DEPTHWISE_CONV_2D"}:
-        return math.prod(shape(op.inputs[1])) * math.prod(shape(op.outputs[0])[1:3])
+        return size(op.inputs[1]) * size(op.outputs[0], slice(1, 3))
     if operation == "TRANSPOSE_CONV":  # inputs: shape of the output, weights, picture
-        return math.prod(shape(op.inputs[1])) * math.prod(shape(op.inputs[2])[1:3])
-    if operation == "FULLY_CONNECTED":
-        rows = math.prod(shape(op.outputs[0])[:-1])
-        return math.prod(shape(op.inputs[1])) * rows
-    return 0
+        return size(op.inputs[1]) * size(op.inputs[2], slice(1, 3))
+    return size(op.inputs[1]) * size(op.outputs[0], slice(-1)) if operation == "FULLY_CONNECTED" else 0

@@ -2,17 +2,18 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import schema
-from benchmarks.interleaved import Effort, Spec, measure
+from benchmarks.interleaved import ROOT, Effort, Spec, measure
 from benchmarks.progress import OnProgress
-from benchmarks.suites.levels import ROLES, ROOT, base_level
+from benchmarks.suites.levels import ROLES, base_level
 from benchmarks.suites.operations import matrix_product, multiply_adds, onnx_product, pieces
+from benchmarks.worker import Step, tflite_invoke
 from smear.bundle.folder import Bundle
 from smear.inference.tflite import AI_EDGE_LITERT, open_runtime
 
@@ -111,26 +112,20 @@ def _operations(model: Path, role: str, peak: float, invoke_ms: float, scratch: 
     ]  # fmt: skip
 
 
-def _bare(file: Path) -> Callable[[], Any]:
+def _bare(file: Path) -> Step:
     """Return the bare invoke of `file` on one thread of the default runtime."""
-    interpreter = AI_EDGE_LITERT.load().Interpreter(model_path=str(file), num_threads=1)
-    interpreter.allocate_tensors()
-    rng = np.random.default_rng(0)
-    for given in interpreter.get_input_details():
-        kind = np.dtype(given["dtype"])
-        values = rng.random(given["shape"]) if kind.kind == "f" else rng.integers(-100, 100, given["shape"])
-        interpreter.set_tensor(given["index"], np.asarray(values, kind))
-    return lambda: interpreter.invoke()
+    opened: list[Step] = list(tflite_invoke({"path": str(file), "module": AI_EDGE_LITERT.module, "threads": 1}))
+    return opened[-1]
 
 
-def _device_invoke(file: Path) -> Callable[[], Any]:
+def _device_invoke(file: Path) -> Step:
     """Return an invoke as the pipeline does it: uint8 picture in, float32 output out."""
     model = open_runtime(file)
     picture = np.random.default_rng(0).integers(0, 256, model.input_shape, np.uint8)
     return lambda: model.invoke(picture)
 
 
-def _fastest_ms(step: Callable[[], Any], seconds: float) -> float:
+def _fastest_ms(step: Step, seconds: float) -> float:
     step()
     times = list[float]()
     until = time.perf_counter() + seconds

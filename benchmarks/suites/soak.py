@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median_high
 from typing import Any
 
 import psutil
@@ -57,7 +58,7 @@ class Soak:
         """
         rss = [sample.rss_mb for sample in self.warm]
         part = max(1, len(rss) // 10)
-        return _median(rss[-part:]) - _median(rss[:part])
+        return median_high(rss[-part:]) - median_high(rss[:part])
 
     @property
     def descriptors_gained(self) -> int:
@@ -155,7 +156,3 @@ def _high_water_mb(pid: int) -> float:
     except OSError:
         return 0.0
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), 0.0)
-
-
-def _median(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]

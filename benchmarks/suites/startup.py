@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import schema
+from benchmarks.interleaved import ROOT
 from benchmarks.progress import OnProgress
 from smear.bundle.folder import Bundle
 
-ROOT = Path(__file__).parents[2]
 PROCESSES = {"quick": 3, "full": 10}
 
 

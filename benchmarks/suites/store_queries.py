@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.interleaved import ROOT
 from benchmarks.progress import OnProgress
 from benchmarks.store_fixture import fill
 from device.store import Store
@@ -124,7 +125,7 @@ def too_slow(timings: Iterable[Timing]) -> list[str]:
 
 
 def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True, capture_output=True, cwd=Path(__file__).parents[2])
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
 
 
 def _timed(records: int, what: str, step: Callable[[], object], n: int) -> Timing:

@@ -4,12 +4,11 @@ import os
 from pathlib import Path
 
 from benchmarks import schema
-from benchmarks.interleaved import Effort, Measured, Spec, latency_of, measure, ratio_of
+from benchmarks.interleaved import ROOT, Effort, Measured, Spec, latency_of, measure, ratio_of
 from benchmarks.progress import OnProgress
 
 BATCH = 16  # of the paper, and of our whole-field networks
 NETWORK = "paper_cnn"
-ROOT = Path(__file__).parents[2]
 # A step takes most of a second on two processors: a thousand would take longer than everything else.
 EFFORTS = {
     "quick": Effort(queries=4, seconds=6.0, burst=1, warm_s=0.5),

@@ -3,8 +3,7 @@
 Run by `benchmarks.worker` in an interpreter that may have one of the two and nothing else of Smearscope.
 """
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,6 @@ DROPOUT = 0.8  # as published
 
 Request = dict[str, Any]
 """What the worker was asked to open: "batch", "threads" or "size"."""
-ResidentMB = Callable[[], float]
-"""Returns the memory of this process that is in RAM."""
 
 
 def _batch(size: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -25,56 +22,50 @@ def _batch(size: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     return rng.random((size, SIZE, SIZE, 3), np.float32), rng.integers(0, CLASSES, size)
 
 
-class KerasStep:
-    """The network that `smearscope train --classifier paper_cnn` fits, with the step that Keras compiles for it."""
+def keras_step(request: Request) -> Iterator[Any]:
+    """Open the network that `smearscope train classifier --model paper_cnn` fits, with the step that Keras compiles."""
+    import tensorflow
 
-    def __init__(self, request: Request, resident_mb: ResidentMB) -> None:
-        import tensorflow
+    tensorflow.config.threading.set_intra_op_parallelism_threads(request["threads"])
+    import keras
 
-        tensorflow.config.threading.set_intra_op_parallelism_threads(request["threads"])
-        import keras
+    from train.networks.architectures import paper_cnn
 
-        from train.networks.architectures import paper_cnn
-
-        self.before_mb = resident_mb()
-        started = time.perf_counter()
-        model = paper_cnn(SIZE, DROPOUT)
-        model.compile(keras.optimizers.AdamW(RATE, weight_decay=DECAY), "sparse_categorical_crossentropy")
-        images, labels = _batch(request["batch"])
-        self.init_ms = (time.perf_counter() - started) * 1e3
-        self.facts = {"parameters": model.count_params(), "version": f"{keras.__version__} on {tensorflow.__version__}"}
-        self.step: Callable[[], Any] = lambda: model.train_on_batch(images, labels)
+    yield
+    model = paper_cnn(SIZE, DROPOUT)
+    model.compile(keras.optimizers.AdamW(RATE, weight_decay=DECAY), "sparse_categorical_crossentropy")
+    images, labels = _batch(request["batch"])
+    yield
+    yield lambda: model.train_on_batch(images, labels)
+    yield {"parameters": model.count_params(), "version": f"{keras.__version__} on {tensorflow.__version__}"}
 
 
-class TorchStep:
-    """The same layers in PyTorch, channels last: the layout that its manual advises for convolutions on a CPU."""
+def torch_step(request: Request) -> Iterator[Any]:
+    """Open the same layers in PyTorch, channels last: the layout that its manual advises for convolutions on a CPU."""
+    import torch
 
-    def __init__(self, request: Request, resident_mb: ResidentMB) -> None:
-        import torch
+    torch.set_num_threads(request["threads"])
+    yield
+    model = _paper_cnn(torch.nn).to(memory_format=torch.channels_last)
+    model.train()
+    optimizer = torch.optim.AdamW(model.parameters(), RATE, weight_decay=DECAY)
+    loss = torch.nn.CrossEntropyLoss()
+    pixels, classes = _batch(request["batch"])
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)  # NHWC in memory, which is channels last already
+    labels = torch.from_numpy(classes)
+    yield
 
-        torch.set_num_threads(request["threads"])
-        self.before_mb = resident_mb()
-        started = time.perf_counter()
-        model = _paper_cnn(torch.nn).to(memory_format=torch.channels_last)
-        model.train()
-        optimizer = torch.optim.AdamW(model.parameters(), RATE, weight_decay=DECAY)
-        loss = torch.nn.CrossEntropyLoss()
-        pixels, classes = _batch(request["batch"])
-        images = torch.from_numpy(pixels).permute(0, 3, 1, 2)  # NHWC in memory, which is channels last already
-        labels = torch.from_numpy(classes)
-        self.init_ms = (time.perf_counter() - started) * 1e3
-        statistics = sum(each.numel() for each in model.buffers() if each.dim())  # Keras counts them as parameters
-        parameters = sum(each.numel() for each in model.parameters()) + statistics
-        self.facts = {"parameters": parameters, "version": torch.__version__}
+    def step() -> float:
+        optimizer.zero_grad(set_to_none=True)
+        error = loss(model(images), labels)
+        error.backward()
+        optimizer.step()
+        return float(error.item())
 
-        def step() -> float:
-            optimizer.zero_grad(set_to_none=True)
-            error = loss(model(images), labels)
-            error.backward()
-            optimizer.step()
-            return float(error.item())
-
-        self.step: Callable[[], Any] = step
+    yield step
+    statistics = sum(each.numel() for each in model.buffers() if each.dim())  # Keras counts them as parameters
+    parameters = sum(each.numel() for each in model.parameters()) + statistics
+    yield {"parameters": parameters, "version": torch.__version__}
 
 
 def _paper_cnn(nn: Any) -> Any:
@@ -90,25 +81,23 @@ def _paper_cnn(nn: Any) -> Any:
     )  # fmt: skip
 
 
-class TorchProduct:
-    """A plain int8 matrix product by PyTorch, on one thread."""
+def torch_product(request: Request) -> Iterator[Any]:
+    """Open a plain int8 matrix product by PyTorch, on one thread."""
+    import torch
 
-    def __init__(self, request: Request, resident_mb: ResidentMB) -> None:
-        import torch
-
-        torch.set_num_threads(request["threads"])
-        self.before_mb = resident_mb()
-        started = time.perf_counter()
-        size = request["size"]
-        left = torch.randint(-127, 128, (size, size), dtype=torch.int8)
-        right = torch.randint(-127, 128, (size, size), dtype=torch.int8)
-        self.init_ms = (time.perf_counter() - started) * 1e3
-        product = torch.ops.aten._int_mm  # PyTorch's only int8 product on a CPU; it has no public name
-        self.step: Callable[[], Any] = lambda: product(left, right)
+    torch.set_num_threads(request["threads"])
+    yield
+    size = request["size"]
+    left = torch.randint(-127, 128, (size, size), dtype=torch.int8)
+    right = torch.randint(-127, 128, (size, size), dtype=torch.int8)
+    yield
+    product = torch.ops.aten._int_mm  # PyTorch's only int8 product on a CPU; it has no public name
+    yield lambda: product(left, right)
 
 
-ENGINES: dict[str, Callable[[Request, ResidentMB], Any]] = {
-    "Keras": KerasStep,
-    "PyTorch": TorchStep,
-    "PyTorch product": TorchProduct,
+ENGINES: dict[str, Callable[[Request], Iterator[Any]]] = {
+    "Keras": keras_step,
+    "PyTorch": torch_step,
+    "PyTorch product": torch_product,
 }
+"""Each opens as `benchmarks.worker.Opening` says."""

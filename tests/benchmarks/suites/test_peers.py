@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.interleaved import Effort
 from benchmarks.schema import BenchmarkError
-from benchmarks.suites.levels import ROLES, Plan, measure_variants, write_fields
+from benchmarks.suites.levels import ROLES, Plan, measure_variants
 from benchmarks.suites.peers import onnx_of, plan_peers
 from smear.bundle.folder import load_bundle
 from smear.imaging.resampling import FIELD_SIZE
@@ -58,9 +58,10 @@ def test_a_file_that_was_made_once_is_kept_by_the_checksum_of_its_source(without
 def test_every_engine_takes_its_turn_beside_the_bundles_own_model(without_onnx: Path, tmp_path: Path) -> None:
     for role in ROLES:
         without_onnx.with_name(f"alone.{role}.onnx").write_bytes(one_convolution())
+    np.save(tmp_path / "fields.npy", FIELDS)
     plan = Plan(
         load_bundle(without_onnx), None, ("float32",), {"ai-edge-litert": Path(sys.executable)}, (1,),
-        write_fields(tmp_path / "fields.npy", list(FIELDS)), scratch=tmp_path,
+        tmp_path / "fields.npy", scratch=tmp_path,
     )  # fmt: skip
     rows = [row for row in measure_variants(plan, BRIEF, lambda what, done: None) if row.role == "segmenter"]
     assert [(row.runtime, row.level, row.fault) for row in rows] == [
