@@ -10,10 +10,10 @@ import numpy as np
 from smear.classes import LABELS
 from smear.images import encode, read_image
 from smear.imaging.masking import SCALE_BAR_BOX
+from smear.templating import render
 from train.data.audit import SCALE_BARS, Audit, Row, totals
 from train.data.near_duplicates import MIN_INLIERS, Pair
 from train.reporting.page import Table
-from train.reporting.templating import render
 
 TITLE = "Audit of the fields"
 PAIRS = 24  # shown: half with the fewest inliers, where errors would be, half drawn at random
@@ -53,6 +53,7 @@ def page(found: Audit) -> str:
     """Return the audit as HTML; it holds thumbnails of the fields, so it must stay with the data."""
     least_sharp = sorted(range(len(found.rows)), key=lambda i: found.rows[i].sharpness)[:PER_SESSION]
     return render(
+        "train.reporting",
         "audit.html",
         title=TITLE,
         width=WIDTH_PX,

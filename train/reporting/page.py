@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from smear import RESEARCH_USE_ONLY
-from train.reporting.templating import render
+from smear.templating import render
 
 WIDTH_PX = 1080
 
@@ -59,7 +59,7 @@ Block = Heading | Text | Command | Table | Picture
 
 def to_html(title: str, blocks: Sequence[Block]) -> str:
     """Return one page that holds its pictures."""
-    return render("report.html", title=title, blocks=blocks, width=WIDTH_PX)
+    return render("train.reporting", "report.html", title=title, blocks=blocks, width=WIDTH_PX)
 
 
 def to_markdown(title: str, blocks: Sequence[Block], pictures: str = "figures") -> str:
