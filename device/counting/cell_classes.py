@@ -15,12 +15,12 @@ MAX_NAME = 40  # characters
 
 
 class Role(StrEnum):
-    """How a class enters a differential count."""
+    """How a class enters a differential count; see `device.counting.differential`."""
 
     LEUKOCYTE = "leukocyte"  # one of the 100 %
-    BESIDE = "beside"  # told per 100 leukocytes, as smudge cells and nucleated red cells are
+    BESIDE = "beside"  # reported per 100 leukocytes, as smudge cells and nucleated red cells are
     ARTEFACT = "artefact"  # no cell: not counted
-    UNIDENTIFIED = "unidentified"  # a leukocyte to come back to: a count with one is not complete
+    UNIDENTIFIED = "unidentified"  # a leukocyte to come back to: one of the 100 %, and the count is not complete
 
 
 @dataclass(frozen=True, slots=True)

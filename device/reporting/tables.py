@@ -8,8 +8,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from device.counting.share import Share
 from device.store import FieldRecord, SlideRecord
-from device.store.slide_summary import MIN_FIELDS, Share, SlideTally
+from device.store.slide_summary import MIN_FIELDS, SlideTally
 from smear import RESEARCH_USE_ONLY
 from smear.classes import FIELD_CLASSES, by_name
 from smear.site import NOT_CHECKED

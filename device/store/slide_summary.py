@@ -3,27 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from device.counting.share import Share, share_of
 from smear.classes import LABELS
 from smear.findings import Finding
-from smear.metrics import wilson_interval
 
 MIN_FIELDS = 10  # with fewer, even ten equal labels leave the 95 % interval wider than 0.28: no class may lead
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A share of `n` in `total` with its 95 % Wilson interval."""
-
-    n: int
-    total: int
-    share: float
-    low: float
-    high: float
-
-
-def share_of(n: int, total: int) -> Share:
-    """Return `n` of `total` with its interval; 0 with the whole 0 to 1 when `total` is 0."""
-    return Share(n, total, n / total if total else 0.0, *wilson_interval(n, total))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.store.slide_summary import MIN_FIELDS, SlideTally, share_of, tally_of
+from device.counting.share import share_of
+from device.store.slide_summary import MIN_FIELDS, SlideTally, tally_of
 from smear.site import SiteStatus
 from tests.device.findings import OUT_OF_FOCUS, TOO_DARK, cell, finding
 
