@@ -1,6 +1,5 @@
 """A slide as one JSON document."""
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from typing import IO, Any
@@ -30,32 +29,9 @@ def write_json(store: Store, slide_id: int, out: IO[str], step: Step = lambda: N
 
 def slide_json(slide: SlideRecord, reviewed: Mapping[str, int]) -> dict[str, Any]:
     """Return a slide with its summary as JSON types; `reviewed` is `Store.reviewed_counts` of it."""
-    tally = slide.tally
     return {
         "notice": RESEARCH_USE_ONLY,
         "smearscope": __version__,
-        "id": slide.id,
-        "name": slide.name,
-        "started_s": slide.started_s,
-        "ended_s": slide.ended_s,
-        "operator": slide.operator,
-        "stain": slide.stain,
-        "specimen": slide.specimen,
-        "note": slide.note,
-        "version": slide.version,
-        "signed": slide.signed,
-        "simulated": slide.simulated,
-        "keep": slide.keep,
-        "fields_total": tally.total,
-        "fields_accepted": tally.accepted,
-        "fields_refused": tally.refused,
-        "fields_empty": tally.empty,
-        "fields_site_checked": tally.site_checked,  # of the accepted ones
-        "seen_again": tally.seen_again,
-        "refusals": dict(tally.refusals),
-        "classes": {name: dataclasses.asdict(share) for name, share in tally.class_shares().items()},
-        "leading": tally.leading(),
-        "cells": tally.cells,
-        "bundles": list(slide.bundles),  # more than one: the models were changed while the slide was examined
+        **slide.to_json(),
         "reviewed": {label or "none": n for label, n in reviewed.items()},
     }

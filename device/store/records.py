@@ -48,6 +48,35 @@ class SlideRecord:
     signed: bool = False  # this version is signed: the slide is read-only
     bundles: tuple[str, ...] = ()  # sha256 of each model bundle that examined a field of it
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the slide with its summary as JSON types."""
+        tally = self.tally
+        return {
+            "id": self.id,
+            "name": self.name,
+            "started_s": self.started_s,
+            "ended_s": self.ended_s,
+            "operator": self.operator,
+            "stain": self.stain,
+            "specimen": self.specimen,
+            "note": self.note,
+            "version": self.version,
+            "signed": self.signed,
+            "simulated": self.simulated,
+            "keep": self.keep,
+            "fields_total": tally.total,
+            "fields_accepted": tally.accepted,
+            "fields_refused": tally.refused,
+            "fields_empty": tally.empty,
+            "fields_site_checked": tally.site_checked,  # of the accepted ones
+            "seen_again": tally.seen_again,
+            "refusals": dict(tally.refusals),
+            "classes": {name: dataclasses.asdict(share) for name, share in tally.class_shares().items()},
+            "leading": tally.leading(),
+            "cells": tally.cells,
+            "bundles": list(self.bundles),  # more than one: the models were changed while the slide was examined
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class FieldRecord:
