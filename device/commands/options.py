@@ -1,6 +1,7 @@
 """Options that several commands share, and opening what they name."""
 
 import functools
+import getpass
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -16,8 +17,11 @@ from device.cameras.registry import CAMERAS, ControlsOf, camera_kind, open_camer
 from device.data_folder import DATA_VARIABLE, data_folder
 from device.screen.displays import DISPLAYS
 from device.settings import CONFIG_VARIABLE, Settings, load_settings
+from device.store import Store
+from device.store.names import checked_operator
 from device.system.process import quiet_native_stderr
 from smear.bundle.levels import LEVELS, Level, level_spec
+from smear.errors import StoreError
 from smear.inference.runtime import Runtime
 from smear.inference.tflite import RUNTIMES
 from smear.registry import Registry
@@ -40,6 +44,32 @@ data_option = click.option(
     "data_path",
     type=click.Path(path_type=Path, file_okay=False),
     help=f"Data folder.  [default: ${DATA_VARIABLE}, the settings, or ~/.local/share/smearscope]",
+)
+
+
+FIELD = click.IntRange(1, 2**63 - 1)  # the numbers that a database can hold
+OPERATOR_VARIABLE = "SMEARSCOPE_OPERATOR"
+
+
+def _operator(ctx: click.Context, param: click.Parameter, name: str | None) -> str:
+    """Return who is at work: `name`, or the login name."""
+    if name is None:
+        try:
+            name = getpass.getuser()
+        except (KeyError, OSError):
+            raise click.BadParameter(f"this user has no login name; give one, or set ${OPERATOR_VARIABLE}") from None
+    try:
+        return checked_operator(name)
+    except StoreError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+operator_option = click.option(
+    "--operator",
+    metavar="NAME",
+    envvar=OPERATOR_VARIABLE,
+    callback=_operator,
+    help=f"Who does this, for the audit trail.  [default: ${OPERATOR_VARIABLE}, or the login name]",
 )
 
 
@@ -193,6 +223,32 @@ def settings_and_data(config: Path | None, data: Path | None) -> tuple[Settings,
     """Return the settings and the data folder for `--config` and `--data`."""
     settings = load_settings(config)
     return settings, data_folder(settings, data)
+
+
+def with_store_and_settings(function: Callable[..., None]) -> Callable[..., Any]:
+    """Give a command the store that --data names, here or at its group, opened while it runs, and the settings.
+
+    Its group keeps what it was given itself, data folder and settings file, as `Context.obj`.
+    """
+
+    @functools.wraps(function)
+    def opened(*, data_path: Path | None, config_path: Path | None, **values: Any) -> None:
+        group_data, group_config = click.get_current_context().obj
+        settings, data = settings_and_data(config_path or group_config, data_path or group_data)
+        with Store.read(data, settings.store.busy_timeout_s) as store:
+            function(store, settings, **values)
+
+    return data_option(config_option(opened))
+
+
+def with_store(function: Callable[..., None]) -> Callable[..., Any]:
+    """Give a command the store that --data names, as `with_store_and_settings` does."""
+
+    @functools.wraps(function)
+    def without_settings(store: Store, _: Settings, **values: Any) -> None:
+        function(store, **values)
+
+    return with_store_and_settings(without_settings)
 
 
 def open_source(settings: Settings, camera: str | None, controls: ControlsOf) -> Camera:

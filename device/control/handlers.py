@@ -25,8 +25,8 @@ from device.session.active_faults import ActiveFaults
 from device.session.camera_worker import CameraWorker
 from device.session.inference_worker import InferenceWorker
 from device.session.results import Examined
+from device.store.names import checked_name
 from device.store.recorder import Recorder
-from device.store.slide_names import checked_name
 from device.system.clock import Clock
 from smear.errors import CameraError
 from smear.findings import Frame

@@ -4,11 +4,11 @@ import sqlite3
 from collections.abc import Iterable
 
 from device.store.database import Database
+from device.store.names import checked_name
 from device.store.photographs import Photographs
 from device.store.records import REVIEW_CODES, Circumstances, FieldRecord
 from device.store.removal import Removal
 from device.store.rows import INSERT_CELL, cell_rows, counts_of, counts_of_record, field_of, field_row
-from device.store.slide_names import checked_name
 from device.store.slide_summary import SlideTally, tally_of
 from device.system.clock import Clock
 from smear.findings import Finding, Frame

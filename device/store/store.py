@@ -20,6 +20,9 @@ from device.store.queries import Queries
 from device.store.records import FieldRecord
 from device.store.removal import Removal
 from device.store.retention import Retention
+from device.store.review.audit_trail import AuditTrail
+from device.store.review.classification import Classification
+from device.store.review.gallery import Gallery
 from device.store.slide_writer import SlideWriter
 from device.system.clock import Clock, SystemClock
 from smear.errors import StoreError
@@ -31,7 +34,8 @@ BUSY_TIMEOUT_S = 5.0
 class Store:
     """One data folder, open for recording (`record`) or for reading and marking (`read`).
 
-    It holds its parts and gives their functions one name each: `Queries`, `SlideWriter`, `Marks`, `Removal`.
+    It holds its parts and gives their functions one name each: `Queries`, `SlideWriter`, `Marks`, `Removal`,
+    `Gallery`, `Classification`, `AuditTrail`.
     """
 
     def __init__(
@@ -61,6 +65,11 @@ class Store:
         self.start_slide, self.end_slide, self.add_field = writer.start_slide, writer.end_slide, writer.add_field
         self.count_seen_again = writer.count_seen_again
         self.delete_slide, self.forget_old, self.make_room = removal.delete_slide, removal.forget_old, removal.make_room
+        gallery, classification, trail = Gallery(database), Classification(database, clock), AuditTrail(database)
+        self.browse, self.cell = gallery.browse, gallery.cell
+        self.class_totals, self.classified_by_field = gallery.class_totals, gallery.classified_by_field
+        self.classify, self.undo = classification.classify, classification.undo
+        self.events, self.events_of_cell = trail.events, trail.events_of_cell
         self.snapshot = database.snapshot
         if lock is not None:
             self.photographs.keep_others_out()

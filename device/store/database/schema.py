@@ -104,8 +104,8 @@ UPDATE cells SET
     opinion_p = max(p_benign, p_early, p_pre, p_pro);
 UPDATE cells SET opinion = CASE opinion_p
     WHEN p_benign THEN 'Benign' WHEN p_early THEN 'Early' WHEN p_pre THEN 'Pre' WHEN p_pro THEN 'Pro' END;
-CREATE INDEX cells_in_order ON cells (slide_id, field_id, number) WHERE accepted = 1;
-CREATE INDEX cells_by_class ON cells (slide_id, cell_class, opinion, opinion_p DESC, field_id, number)
+CREATE INDEX cells_in_order ON cells (slide_id, cell_class, field_id, number) WHERE accepted = 1;
+CREATE INDEX cells_by_opinion ON cells (slide_id, cell_class, opinion, opinion_p DESC, field_id, number)
     WHERE accepted = 1;
 CREATE TABLE classifications ( -- what each operator calls a cell now; how it came to that is in `events`
     slide_id INTEGER NOT NULL,
@@ -131,6 +131,8 @@ CREATE TABLE events ( -- the audit trail: who did what to which record, and when
     undoes INTEGER -- the event that this one takes back
 );
 CREATE INDEX events_by_slide ON events (slide_id, id);
+CREATE INDEX events_by_cell ON events (field_id, number, id) WHERE number IS NOT NULL;
+CREATE UNIQUE INDEX events_undone ON events (undoes) WHERE undoes IS NOT NULL;
 CREATE TABLE signatures ( -- signed results; each stands by itself and outlives its slide
     slide_id INTEGER NOT NULL,
     version INTEGER NOT NULL,

@@ -1,0 +1,62 @@
+"""`smearscope slides list` and `show`: what was recorded."""
+
+import json
+from typing import Any
+
+import click
+from rich.console import Console
+
+from device.commands.options import FIELD, with_store
+from device.commands.slides.group import command
+from device.exports.documents import slide_json
+from device.reporting.tables import field_table, slide_summary, slide_table
+from device.store import SlideRecord, Store
+
+
+@command.command(name="list")
+@click.option("--limit", type=FIELD, default=20, show_default=True, help="Newest slides to list.")
+@click.option("--before", type=FIELD, metavar="SLIDE", help="Only slides older than this one.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@with_store
+def list_(store: Store, limit: int, before: int | None, as_json: bool) -> None:
+    """List the slides, newest first."""
+    slides = store.slides(limit, before)
+    if as_json:
+        for slide in slides:
+            click.echo(json.dumps(_json(store, slide), ensure_ascii=False, allow_nan=False))
+    elif slides:
+        Console().print(slide_table(slides))
+    else:
+        click.echo("no slides yet; 'smearscope run' records one")
+
+
+@command.command()
+@click.argument("slide_name", metavar="SLIDE")
+@click.option("--limit", type=click.IntRange(0, 2**63 - 1), default=20, show_default=True, help="Fields to show.")
+@click.option(
+    "--after",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    metavar="FIELD",
+    help="Only fields recorded after this one.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@with_store
+def show(store: Store, slide_name: str, limit: int, after: int, as_json: bool) -> None:
+    """Sum up one slide and list its fields."""
+    slide = store.slide_called(slide_name)
+    fields = store.fields(slide.id, limit, after)
+    if as_json:
+        shown = _json(store, slide) | {"fields": [record.to_json() for record in fields]}
+        click.echo(json.dumps(shown, ensure_ascii=False, allow_nan=False))
+        return
+    console = Console()
+    if fields:
+        console.print(field_table(fields, slide))
+    console.print(slide_summary(slide, store.reviewed_counts(slide.id)))
+    if fields and len(fields) == limit:
+        click.echo(f"more fields: smearscope slides show {slide.id} --after {fields[-1].id}")
+
+
+def _json(store: Store, slide: SlideRecord) -> dict[str, Any]:
+    return slide_json(slide, store.reviewed_counts(slide.id))

@@ -1,0 +1,37 @@
+"""Names that people type: one line on the screen, in a table and in a file."""
+
+from smear.errors import StoreError
+
+MAX_CHARACTERS = 80
+MAX_OPERATOR = 40
+MAX_NOTE = 500
+
+
+def checked_name(name: str) -> str:
+    """Return the name of a slide without blanks around it.
+
+    Raises:
+        StoreError: it is empty or too long, or holds characters that move the cursor, end a line or are no text.
+    """
+    return checked_text("a slide's name", name)
+
+
+def checked_operator(name: str) -> str:
+    """Return the name of an operator without blanks around it.
+
+    Raises:
+        StoreError: as for `checked_name`.
+    """
+    return checked_text("an operator's name", name, MAX_OPERATOR)
+
+
+def checked_text(what: str, text: str, longest: int = MAX_CHARACTERS, shortest: int = 1) -> str:
+    """Return `text` without blanks around it; `what` is what an error calls it.
+
+    Raises:
+        StoreError: as for `checked_name`.
+    """
+    found = text.strip()
+    if not shortest <= len(found) <= longest or not found.isprintable():
+        raise StoreError(f"{what} has {shortest} to {longest} printable characters; choose another one")
+    return found

@@ -1,0 +1,110 @@
+"""The audit trail: who did what to which record, when, and from what to what. It is only ever added to."""
+
+import dataclasses
+import sqlite3
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from device.store.database import Database
+from smear.output_files import printable
+
+_COLUMNS = (
+    "wall_time_s", "operator", "action", "slide_id", "field_id", "number", "old", "new", "reason", "undoes",
+)  # fmt: skip
+_INSERT = f"INSERT INTO events ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+OF_SLIDE = """
+WITH RECURSIVE merged (id) AS (
+    VALUES (CAST(? AS INTEGER))
+    UNION SELECT CAST(events.new AS INTEGER) FROM merged JOIN events ON events.slide_id = merged.id
+    WHERE events.action = 'merge'
+)
+"""
+"""Begins a query of the events of one slide: those of slides that were merged into it are among them."""
+
+
+class Action(StrEnum):
+    """What was done; the columns `old` and `new` of an event say from what to what."""
+
+    CLASSIFY = "classify"  # a cell: the class that this operator gave it
+    UNDO = "undo"  # of the event `undoes`
+    REVIEW = "review"  # a field: a person's answer
+    KEEP = "keep"  # a field or a slide: whether it may be removed to make room
+    RENAME = "rename"  # a slide, as the next four
+    STAIN = "stain"
+    SPECIMEN = "specimen"
+    NOTE = "note"
+    OPERATOR = "operator"
+    MERGE = "merge"  # `new`: the number of the slide whose fields came
+    MERGED = "merged"  # `new`: the number of the slide that the fields went to
+    DELETE = "delete"  # a slide with all its fields
+    FORGET = "forget"  # fields past the allowed age; `old`: how many
+    SIGN = "sign"  # `new`: the version that was signed
+    AMEND = "amend"  # `new`: the version that begins
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of the audit trail."""
+
+    id: int
+    wall_time_s: float
+    operator: str  # "": nobody was named
+    action: str
+    slide_id: int
+    field_id: int | None = None  # None: of the slide as a whole
+    number: int | None = None  # of a cell in the field
+    old: str | None = None  # None: nothing was said before
+    new: str | None = None  # None: what was said was taken back
+    reason: str = ""
+    undoes: int | None = None  # the event that this one takes back
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the event as JSON types."""
+        return dataclasses.asdict(self)
+
+
+def record_event(
+    connection: sqlite3.Connection,
+    wall_time_s: float,
+    operator: str,
+    action: Action,
+    slide_id: int,
+    *,
+    field_id: int | None = None,
+    number: int | None = None,
+    old: str | None = None,
+    new: str | None = None,
+    reason: str = "",
+    undoes: int | None = None,
+) -> Event:
+    """Add one event inside the transaction of what it tells of, so that neither stands without the other."""
+    values = (wall_time_s, operator, str(action), slide_id, field_id, number, old, new, reason, undoes)
+    event_id = connection.execute(_INSERT, values).lastrowid
+    assert event_id is not None
+    return Event(event_id, *values)
+
+
+class AuditTrail:
+    """Reads the audit trail of one open database."""
+
+    def __init__(self, database: Database) -> None:
+        self._rows = database.rows
+
+    def events(self, slide_id: int, limit: int = 1000, after: int = 0) -> list[Event]:
+        """Return the events of a slide, deleted ones included, oldest first; `after` is the id of the last one seen."""
+        sql = f"{OF_SLIDE} SELECT * FROM events WHERE slide_id IN merged AND id > ? ORDER BY id LIMIT ?"
+        return [event_of(row) for row in self._rows(sql, slide_id, after, limit)]
+
+    def events_of_cell(self, field_id: int, number: int) -> list[Event]:
+        """Return the events of one cell, oldest first."""
+        rows = self._rows("SELECT * FROM events WHERE field_id = ? AND number = ? ORDER BY id", field_id, number)
+        return [event_of(row) for row in rows]
+
+
+def event_of(row: sqlite3.Row) -> Event:
+    """Read one row of `events`."""
+    values = dict(row)
+    for name in ("operator", "action", "old", "new", "reason"):
+        values[name] = printable(str(values[name])) if values[name] is not None else None
+    return Event(**values)
