@@ -14,10 +14,12 @@ from device.commands.options import FiniteRange
 from smear.bundle.levels import LEVELS
 from smear.inference.tflite import AUTOMATIC
 from smear.output_files import write_atomic
+from smear.progress import table_console
 
 PATH = click.Path(path_type=Path)
 JSON_FILE = click.Path(path_type=Path, dir_okay=False)
 RUNTIMES = tuple(kind.name for kind in AUTOMATIC)  # those that the worker drives itself
+FILE_WIDTH = 200  # columns of a table that goes to a file
 OUT_OF_BOUNDS = 3  # exit code: a regression, or a figure over its limit
 
 
@@ -89,7 +91,7 @@ def command(ctx: click.Context, /, out: Path | None, keep: Path | None, readme: 
     written = files.write(result, folder)
     if readme is not None:
         files.write_readme(result, readme)
-    terminal.print_result(result, terminal.make_console())
+    terminal.print_result(result, table_console(FILE_WIDTH))
     for path in written:
         click.echo(f"written: {path}")
     if keep is not None:  # last: a disturbed result may be refused
@@ -111,7 +113,7 @@ def compare(ctx: click.Context, first: Path, second: Path, slower: float, everyt
     from benchmarks.schema import read_result
 
     found = comparison.compare(read_result(first), read_result(second), slower)
-    terminal.print_comparison(found, found.changes if everything else found.notable, terminal.make_console())
+    terminal.print_comparison(found, found.changes if everything else found.notable, table_console(FILE_WIDTH))
     if found.regressions:
         ctx.exit(OUT_OF_BOUNDS)
 
@@ -131,7 +133,7 @@ def soak(ctx: click.Context, fields: int, camera: str, out: Path | None) -> None
         found = run_soak(fields, ("--camera", camera), Path(folder), progress)
     if out is not None:
         write_atomic(out, json.dumps(found.as_json(), indent=1, allow_nan=False).encode())
-    terminal.print_soak(found, terminal.make_console())
+    terminal.print_soak(found, table_console(FILE_WIDTH))
     _exit_with(found.faults(), ctx)
 
 
@@ -153,7 +155,7 @@ def records(ctx: click.Context, most: int, folder: Path | None, out: Path | None
         found = measure_stores(folder or Path(scratch), most, progress)
     if out is not None:
         write_atomic(out, json.dumps([asdict(timing) for timing in found], indent=1, allow_nan=False).encode())
-    terminal.print_queries(found, terminal.make_console())
+    terminal.print_queries(found, table_console(FILE_WIDTH))
     _exit_with(too_slow(found), ctx)
 
 

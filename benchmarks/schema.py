@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from smear.errors import SmearscopeError
+from smear.errors import SmearscopeError, first_fault
 
 SCHEMA_VERSION = 2  # results of version 1 can still be read
 
@@ -267,8 +267,6 @@ def read_result(path: Path) -> Result:
     except OSError as error:
         raise BenchmarkError(f"{file}: {error.strerror}; give a result.json or the --out folder of a run") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "JSON"
-        raise BenchmarkError(f"{file}: {where}: {first['msg']}; measure again with 'smearscope bench'") from error
+        raise BenchmarkError(f"{file}: {first_fault(error, 'JSON')}; measure again with 'smearscope bench'") from error
     except ValueError as error:
         raise BenchmarkError(f"{file}: JSON: {error}; measure again with 'smearscope bench'") from error

@@ -28,7 +28,7 @@ from smear.bundle.levels import Level
 from smear.bundle.manifest import Figure, Role
 from smear.bundle.training_run import Run
 from smear.classes import LABELS
-from smear.errors import BundleError, ConversionError
+from smear.errors import BundleError, ConversionError, first_line
 from smear.inference import verification
 from smear.inference.aggregation import MAP_STRIDE
 from smear.inference.runtime import Runtime
@@ -93,8 +93,8 @@ def open_keras(run: Run, role: Role) -> Any:
     try:
         model = keras.models.load_model(path, compile=False)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise ConversionError(f"{path}: not a Keras model this version loads ({first}); train again") from error
+        reason = first_line(error)
+        raise ConversionError(f"{path}: not a Keras model this version loads ({reason}); train again") from error
     model = _in_float32(model)
     size = facts.input.size if role == "segmenter" else facts.classifier.input_size
     taken, given = tuple(model.input_shape[1:]), tuple(model.output_shape[1:])

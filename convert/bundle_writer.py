@@ -3,7 +3,6 @@
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from convert.export.features import channels
 from convert.reporting import model_card
@@ -12,7 +11,7 @@ from smear.bundle.files import sha256_of
 from smear.bundle.folder import Bundle, load_bundle, write_manifest
 from smear.bundle.levels import Level
 from smear.bundle.manifest import Classifier, Manifest, ModelFile, Role, Segmenter
-from smear.bundle.training_run import Run, TrainedSegmenter
+from smear.bundle.training_run import Run
 from smear.classes import LABELS
 from smear.inference.verification import GOLDEN
 from smear.revision import git_revision
@@ -56,21 +55,17 @@ def _manifest(run: Run, folder: Path, name: str, files: ModelFiles, other: bool,
         return found
 
     facts = run.facts
-    features = (
-        channels(next(iter(files["classifier"].values())).read_bytes()) if facts.classifier.shown == "cells" else 0
-    )
+    shown_cells = facts.classifier.shown == "cells"
+    features = channels(next(iter(files["classifier"].values())).read_bytes()) if shown_cells else 0
+    segmenter = {name: value for name, value in facts.segmenter if name != "kept"}
     return Manifest(
         name=name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         labels=LABELS,
         input=facts.input,
-        segmenter=Segmenter(levels=entries("segmenter"), **_without_kept(facts.segmenter)),
+        segmenter=Segmenter(levels=entries("segmenter"), **segmenter),
         classifier=Classifier(levels=entries("classifier"), other=other, features=features, **dict(facts.classifier)),
         training_data=facts.training_data,
         git_revision=git_revision(),
         left_out=results.left_out,
     )
-
-
-def _without_kept(segmenter: TrainedSegmenter) -> dict[str, Any]:
-    return {name: value for name, value in segmenter if name != "kept"}

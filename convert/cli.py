@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from smear.bundle.levels import LEVEL_SPECS, Level
+from smear.progress import table_console
 
 PATH = click.Path(path_type=Path)
 DEFAULT_LEVELS = ",".join(spec.name for spec in LEVEL_SPECS if not spec.needs_delegate)
@@ -38,35 +39,21 @@ def command() -> None:
 @click.option(
     "--out", type=PATH, required=True, help="Folder of the bundle to write; an existing one is replaced at the end."
 )
+@click.option("--levels", default=DEFAULT_LEVELS, show_default=True, help="Comma-separated levels to make.")
 @click.option(
-    "--levels",
-    default=DEFAULT_LEVELS,
-    show_default=True,
-    help="Comma-separated levels to make.",
-)
-@click.option(
-    "--data",
-    type=PATH,
-    envvar="SMEARSCOPE_DATA",
-    required=True,
+    "--data", type=PATH, envvar="SMEARSCOPE_DATA", required=True,
     help="Root folder of the pictures that the run lists; also $SMEARSCOPE_DATA.",
-)
+)  # fmt: skip
 @click.option("--limits", type=PATH, help="TOML file of what a level may lose.  [default: the project's limits]")
 @click.option("--fields", default=200, show_default=True, help="Validation fields on which outputs are compared.")
 @click.option("--representative", default=100, show_default=True, help="Training fields that calibrate int8.")
-@click.option(
-    "--tflite-python",
-    type=PATH,
-    help="Python with tflite-runtime: compare under that runtime too.",
-)
+@click.option("--tflite-python", type=PATH, help="Python with tflite-runtime: compare under that runtime too.")
 @click.option("--onnx", is_flag=True, help="Also write both models as ONNX beside the bundle.")
 @click.option("--slow-fields", default=40, show_default=True, help="Validation fields on which int16x8 is measured.")
 @click.option(
-    "--finetune-steps",
-    default=800,
-    show_default=True,
+    "--finetune-steps", default=800, show_default=True,
     help="Steps of fine-tuning for int8 where plain int8 loses too much; 0: only its biases are corrected.",
-)
+)  # fmt: skip
 @click.option(
     "--reference", is_flag=True, help="Keep every level, whatever it loses: a bundle to compare with, not to ship."
 )
@@ -92,7 +79,7 @@ def run(ctx: click.Context, /, run: Path, out: Path, levels: str, data: Path, li
         **rest,
     )
     conversion = build(read_run(run), data, out, options)
-    print_conversion(conversion, _console())
+    print_conversion(conversion, table_console(FILE_WIDTH))
     if conversion.bundle.manifest.left_out:
         ctx.exit(LEFT_OUT)
 
@@ -122,7 +109,7 @@ def compare(bundles: tuple[Path, ...], plot: Path | None) -> None:
     from smear.bundle.folder import load_bundle
 
     rows = [row for path in bundles for row in rows_of(load_bundle(path))]
-    print_rows(rows, _console())
+    print_rows(rows, table_console(FILE_WIDTH))
     if plot is not None:
         draw(rows, plot)
         click.echo(f"drawn: {plot}")
@@ -138,12 +125,6 @@ def _levels(given: str) -> tuple[Level, ...]:
             f"{', '.join(unknown) or 'nothing'}: choose from {', '.join(CONVERTED)}", param_hint="--levels"
         )
     return tuple(level for level in CONVERTED if level in wanted)
-
-
-def _console() -> Console:
-    """Return a console as wide as the terminal; wide enough for whole rows where the output is a file or pipe."""
-    console = Console()
-    return console if console.is_terminal else Console(width=FILE_WIDTH)
 
 
 def _silence_tensorflow() -> None:

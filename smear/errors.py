@@ -1,5 +1,10 @@
 """Every error Smearscope raises on purpose: each says what was wrong and what to do next."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 
 class SmearscopeError(Exception):
     """Base of all expected errors; the command line prints it on one line and exits non-zero."""
@@ -51,3 +56,14 @@ class TrainingError(SmearscopeError):
 
 class ConversionError(SmearscopeError):
     """A trained model cannot be converted, or its converted form failed verification."""
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what `error` says, or its kind where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def first_fault(error: "ValidationError", whole: str = "the file") -> str:
+    """Return the first value that pydantic refused, with its place; `whole` where it is the content as such."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}"

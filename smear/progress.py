@@ -1,7 +1,10 @@
-"""A progress bar on stderr around anything that is gone through one by one."""
+"""What commands show on a terminal: a progress bar around anything gone through one by one, and wide tables."""
 
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 T = TypeVar("T")
 
@@ -12,3 +15,11 @@ def progress(items: Iterable[T], text: str, quiet: bool = False, total: int | No
     from rich.progress import track
 
     yield from track(items, text, total, console=Console(stderr=True), disable=quiet, transient=True)
+
+
+def table_console(file_width: int) -> "Console":
+    """Return a console as wide as the terminal; of `file_width` columns where the output is a file or a pipe."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=file_width)

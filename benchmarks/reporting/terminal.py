@@ -11,14 +11,6 @@ from benchmarks.schema import Result
 from benchmarks.suites.soak import GROWTH_MB, RESIDENT_MB, Soak
 from benchmarks.suites.store_queries import Timing
 
-FILE_WIDTH = 200  # columns of a table that goes to a file
-
-
-def make_console() -> Console:
-    """Return a console as wide as the terminal; wide enough for whole rows where the output is a file or pipe."""
-    console = Console()
-    return console if console.is_terminal else Console(width=FILE_WIDTH)
-
 
 def print_result(result: Result, console: Console) -> None:
     """Print the end-to-end table, the stages and every warning."""

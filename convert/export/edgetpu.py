@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-from convert.export.flatbuffer import Graph, Node, Tensor, read_graph
+from convert.export.flatbuffer import Node, Tensor, read_graph
 
 PREDICTED = "predicted"  # marks a figure that no compiler has confirmed
 SOFTMAX_LIMIT = 16_000  # elements; Coral's table of operations
@@ -23,7 +24,6 @@ class OperationPrediction:
     operation: str
     maps: bool
     reason: str  # empty when it maps
-    multiply_adds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +36,6 @@ class Prediction:
     def share(self) -> float:
         """Share of the operations that are predicted to run on the Edge TPU."""
         return sum(v.maps for v in self.operations) / max(1, len(self.operations))
-
-    @property
-    def work_share(self) -> float:
-        """Share of the multiply-adds that are predicted to run on the Edge TPU."""
-        total = sum(v.multiply_adds for v in self.operations)
-        return sum(v.multiply_adds for v in self.operations if v.maps) / total if total else self.share
-
-    @property
-    def fully(self) -> bool:
-        """Every operation is predicted to map."""
-        return all(v.maps for v in self.operations)
 
     def lines(self) -> list[str]:
         """Return the prediction as lines of text: the operations that do not map and why, then the share."""
@@ -71,34 +60,22 @@ def predict(file: Path) -> Prediction:
     """
     graph = read_graph(file)
     operations: list[OperationPrediction] = []
-    ended: str | None = _graph_fault(graph)
+    alone = graph.subgraphs == 1
+    ended = None if alone else f"the model has {graph.subgraphs} subgraphs, only one is supported"
     for node in graph.nodes:
         reason = ended or _fault(node)
-        operations.append(
-            OperationPrediction(node.index, node.operation, reason is None, reason or "", node.multiply_adds())
-        )
+        operations.append(OperationPrediction(node.index, node.operation, reason is None, reason or ""))
         if reason is not None and ended is None:
             ended = f"comes after operation {node.index} ({node.operation}), which ends the part on the Edge TPU"
     return Prediction(tuple(operations))
-
-
-def _graph_fault(graph: Graph) -> str | None:
-    return None if graph.subgraphs == 1 else f"the model has {graph.subgraphs} subgraphs, only one is supported"
 
 
 def _fault(node: Node) -> str | None:
     limits = OPERATIONS.get(node.operation)
     if limits is None:
         return "not among the operations of the Edge TPU"
-    for tensor in (*node.inputs, *node.outputs):
-        fault = _tensor_fault(tensor)
-        if fault:
-            return fault
-    for limit in limits:
-        fault = limit(node)
-        if fault:
-            return fault
-    return None
+    faults = chain(map(_tensor_fault, (*node.inputs, *node.outputs)), (limit(node) for limit in limits))
+    return next(filter(None, faults), None)
 
 
 def _tensor_fault(tensor: Tensor) -> str | None:
@@ -116,13 +93,8 @@ def _tensor_fault(tensor: Tensor) -> str | None:
 
 
 def _constant_parameters(node: Node) -> str | None:
-    variable = [t.name for t in node.inputs[1:] if not t.constant]
-    return f"{variable[0]} is not constant when compiled" if variable else None
-
-
-def _constant_filter(node: Node) -> str | None:
-    """TRANSPOSE_CONV lists its output shape first and its data last."""
-    variable = [t.name for t in node.inputs[:2] + node.inputs[3:] if not t.constant]
+    data = 2 if node.operation == "TRANSPOSE_CONV" else 0  # which lists the shape of its output and its filter first
+    variable = [t.name for i, t in enumerate(node.inputs) if i != data and not t.constant]
     return f"{variable[0]} is not constant when compiled" if variable else None
 
 
@@ -136,8 +108,7 @@ def _same_dilation(node: Node) -> str | None:
 
 
 def _concatenation(node: Node) -> str | None:
-    constant = [t for t in node.inputs if t.constant]
-    return "joins a constant tensor" if constant else None
+    return "joins a constant tensor" if any(t.constant for t in node.inputs) else None
 
 
 def _default_weights(node: Node) -> str | None:
@@ -180,46 +151,29 @@ def _three_dimensional(node: Node) -> str | None:
     return None if node.inputs[0].shape[0] == 1 else "resizes more than one picture"
 
 
-OPERATIONS: dict[str, tuple[Limit, ...]] = {
-    "ADD": (),
+_UNLIMITED = (
+    "ADD", "EXPAND_DIMS", "L2_NORMALIZATION", "LOGISTIC", "MAXIMUM", "MINIMUM", "MUL", "PACK", "QUANTIZE", "RELU",
+    "RELU6", "RELU_N1_TO_1", "RESHAPE", "RSQRT", "SLICE", "SPACE_TO_DEPTH", "SPLIT", "SQUARED_DIFFERENCE", "SQUEEZE",
+    "SUB", "TANH", "TRANSPOSE",
+)  # fmt: skip
+OPERATIONS: dict[str, tuple[Limit, ...]] = dict.fromkeys(_UNLIMITED, ()) | {
     "AVERAGE_POOL_2D": (_no_activation,),
     "CONCATENATION": (_no_activation, _concatenation),
     "CONV_2D": (_constant_parameters, _same_dilation),
     "DEPTHWISE_CONV_2D": (_constant_parameters, _same_dilation),
-    "EXPAND_DIMS": (),
     "FULLY_CONNECTED": (_constant_parameters, _default_weights),
-    "L2_NORMALIZATION": (),
-    "LOGISTIC": (),
-    "MAXIMUM": (),
     "MAX_POOL_2D": (_no_activation,),
     "MEAN": (_not_over_batch,),
-    "MINIMUM": (),
-    "MUL": (),
-    "PACK": (),
     "PAD": (_no_batch_padding,),
     "PRELU": (_constant_parameters,),
-    "QUANTIZE": (),
     "REDUCE_MAX": (_not_over_batch,),
     "REDUCE_MIN": (_not_over_batch,),
-    "RELU": (),
-    "RELU6": (),
-    "RELU_N1_TO_1": (),
-    "RESHAPE": (),
     "RESIZE_BILINEAR": (_three_dimensional,),
     "RESIZE_NEAREST_NEIGHBOR": (_three_dimensional,),
-    "RSQRT": (),
-    "SLICE": (),
     "SOFTMAX": (_softmax,),
-    "SPACE_TO_DEPTH": (),
-    "SPLIT": (),
-    "SQUARED_DIFFERENCE": (),
-    "SQUEEZE": (),
     "STRIDED_SLICE": (_unit_strides,),
-    "SUB": (),
     "SUM": (_not_over_batch,),
-    "TANH": (),
-    "TRANSPOSE": (),
-    "TRANSPOSE_CONV": (_constant_filter,),
+    "TRANSPOSE_CONV": (_constant_parameters,),
 }
 """Coral's table of operations (runtime 14) by TFLite name, with the limits that a file shows. The table also says
 that some resizes and large reshapes may stay on the CPU without stating sizes: only the compiler knows those."""

@@ -45,13 +45,8 @@ def compile_model(file: Path, out: Path) -> Compiled:
     if program is None:
         raise ConversionError(WHERE_TO_GET_IT)
     try:
-        done = subprocess.run(
-            [program, "--show_operations", "--out_dir", str(out), str(file)],
-            capture_output=True,
-            text=True,
-            timeout=COMPILER_TIMEOUT_S,
-            check=False,
-        )
+        command = [program, "--show_operations", "--out_dir", str(out), str(file)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=COMPILER_TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
         raise ConversionError(f"{COMPILER} did not finish {file.name} in {COMPILER_TIMEOUT_S} s; simplify it") from None
     made, log = out / f"{file.stem}_edgetpu.tflite", out / f"{file.stem}_edgetpu.log"

@@ -43,16 +43,6 @@ class Node:
         """Return the option that the schema calls `name` ("DilationWFactor")."""
         return int(getattr(self.options, name[0].lower() + name[1:], default))
 
-    def multiply_adds(self) -> int:
-        """Return its multiply-adds for one inference; only convolutions and dense layers have any."""
-        if self.operation in {"CONV_2D", "DEPTHWISE_CONV_2D"}:
-            height, width = self.outputs[0].shape[1:3]
-            return math.prod(self.inputs[1].shape) * height * width
-        if self.operation == "TRANSPOSE_CONV":
-            height, width = self.inputs[2].shape[1:3]
-            return math.prod(self.inputs[1].shape) * height * width
-        return math.prod(self.inputs[1].shape) if self.operation == "FULLY_CONNECTED" else 0
-
 
 @dataclass(frozen=True, slots=True)
 class Graph:

@@ -1,7 +1,7 @@
 """Converts a Keras model to TFLite at each level, always with a static batch of 1."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convert.export.flatbuffer import read_graph
 from convert.quantization.fake_quantization import Ranges, with_quantized_input
 from smear.bundle.levels import LEVEL_SPECS, Level
-from smear.errors import ConversionError
+from smear.errors import ConversionError, first_line
 
 if TYPE_CHECKING:  # importing Keras takes seconds
     import keras
@@ -56,7 +56,7 @@ def convert(saved_model: Path, level: Level, representative: Tensors | None = No
     if level == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if level in CALIBRATED and representative is not None:
-        converter.representative_dataset = _as_feeds(representative)
+        converter.representative_dataset = lambda: ([tensor] for tensor in representative())
     if level == "int8":
         converter.target_spec.supported_ops = [operations.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.int8
@@ -92,18 +92,10 @@ def _run(converter: Any, level: Level) -> bytes:
     try:
         return bytes(converter.convert())
     except (ConverterError, ValueError, RuntimeError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        reason = first_line(error)[:200]
         raise ConversionError(
-            f"the TFLite converter rejected level {level}: {first}; leave it out with --levels"
+            f"the TFLite converter rejected level {level}: {reason}; leave it out with --levels"
         ) from error
-
-
-def _as_feeds(representative: Tensors) -> Callable[[], Iterator[list[NDArray[np.float32]]]]:
-    def feeds() -> Iterator[list[NDArray[np.float32]]]:
-        for tensor in representative():
-            yield [tensor]
-
-    return feeds
 
 
 def convert_levels(model: "keras.Model", levels: Iterable[Level], representative: Tensors | None) -> dict[Level, bytes]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.quantization.layer_graph import LayerGraph, layer_graph
-from smear.errors import ConversionError
+from smear.errors import ConversionError, first_line
 
 if TYPE_CHECKING:  # importing Keras takes seconds
     import keras
@@ -50,9 +50,9 @@ def fold(model: "keras.Model") -> "keras.Model":
     try:
         folded = keras.models.clone_model(functional, clone_function=copied, call_function=called)
     except ValueError as error:  # an operation that is no layer, or a layer with an activation that is called twice
-        first = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         raise ConversionError(
-            f"{model.name}: cannot be folded for int8 ({first}); build it from layers alone"
+            f"{model.name}: cannot be folded for int8 ({reason}); build it from layers alone"
         ) from error
     for layer in (layer for layer in folded.layers if layer.weights):
         name = layer.name

@@ -2,17 +2,17 @@
 
 import multiprocessing
 import resource
-import time
+import timeit
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
-
-import numpy as np
+from statistics import median
 
 from smear.bundle.folder import Bundle, load_bundle
 from smear.bundle.levels import Level, level_spec
-from smear.bundle.manifest import Figure, ModelFile
+from smear.bundle.manifest import ModelFile
 from smear.errors import ConversionError
 from smear.imaging.resampling import to_tensor
 from smear.inference.tflite import open_runtime
@@ -62,8 +62,7 @@ def _fields(classifier: ModelFile) -> int:
 
 def _row(name: str, level: str, segmenter: ModelFile, classifier: ModelFile, cost: tuple[float, float] | None) -> Row:
     def value(part: ModelFile, figure: str) -> float | None:
-        found: Figure | None = part.figures.get(figure)
-        return None if found is None else found.value
+        return part.figures[figure].value if figure in part.figures else None
 
     agreements = [a for a in (value(segmenter, "agreement"), value(classifier, "agreement")) if a is not None]
     return Row(
@@ -87,33 +86,23 @@ def measure_cost(bundle: Bundle, level: Level) -> tuple[float, float]:
     """
     context = multiprocessing.get_context("forkserver")  # its server imports this module, and no TensorFlow
     context.set_forkserver_preload([__name__])
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_send_cost, args=(bundle.path, level, sender))
-    process.start()
-    sender.close()
-    try:
-        cost: tuple[float, float] = receiver.recv()
-    except EOFError:
-        raise ConversionError(
-            f"bundle {bundle.path}: running level {level} ended its process; see the lines above, and convert it again"
-        ) from None
-    finally:
-        process.join()
-    return cost
+    with ProcessPoolExecutor(1, context) as pool:
+        try:
+            return pool.submit(_cost, bundle.path, level).result()
+        except BrokenProcessPool:
+            raise ConversionError(
+                f"bundle {bundle.path}: running level {level} ended its process; see the lines above, and convert it "
+                "again"
+            ) from None
 
 
-def _send_cost(path: Path, level: Level, sender: Connection) -> None:
+def _cost(path: Path, level: Level) -> tuple[float, float]:
     bundle = load_bundle(path)
     golden = read_golden(bundle)
     pairs = [(open_runtime(bundle.model(role, level), None), to_tensor(golden[key][0])) for role, key in INPUTS.items()]
-    times = []
-    for _ in range(ROUNDS + 1):
-        start = time.perf_counter()
-        for model, tensor in pairs:
-            model.invoke(tensor)
-        times.append((time.perf_counter() - start) * 1000)
+    seconds = timeit.repeat(lambda: [model.invoke(tensor) for model, tensor in pairs], number=1, repeat=ROUNDS + 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KILOBYTE / 1e6
-    sender.send((float(np.median(times[1:])), peak))
+    return median(seconds[1:]) * 1e3, peak
 
 
 COLUMNS = (

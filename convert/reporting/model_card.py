@@ -125,21 +125,13 @@ def _row(model: str, level: str, name: str, figure: Figure) -> tuple[str, ...]:
 def table_of_differences(differences: Sequence[Difference]) -> list[str]:
     """Return the lines of the table that compares every level and runtime with Keras."""
     head = ("model", "level", "runtime", "same best channel", "largest difference", "mean difference", "inputs")
-    return _table(head, map(_difference, differences))
+    return _table(head, map(difference_row, differences))
 
 
-def _difference(found: Difference) -> tuple[str, ...]:
-    if found.fault:
-        return found.role, found.level, found.runtime, "-", found.fault, "-", "0"
-    return (
-        found.role,
-        found.level,
-        found.runtime,
-        f"{found.agreement:.4%}",
-        f"{found.max_difference:.3g}",
-        f"{found.mean_difference:.3g}",
-        str(found.n),
-    )
+def difference_row(found: Difference) -> tuple[str, ...]:
+    """Return the cells of one difference; one that could not be compared has its fault for the largest."""
+    figures = (f"{found.agreement:.4%}", f"{found.max_difference:.3g}", f"{found.mean_difference:.3g}", str(found.n))
+    return found.role, found.level, found.runtime, *(("-", found.fault, "-", "0") if found.fault else figures)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from convert.export import edgetpu_compiler
-from convert.reporting import conversion_record
+from convert.reporting import conversion_record, model_card
 from convert.reporting.comparison import COLUMNS, Row
 from convert.results import Conversion
 
@@ -31,15 +31,7 @@ def print_conversion(conversion: Conversion, console: Console) -> None:
         "model", "level", "runtime", "same best channel", "largest difference", "mean", "inputs", title="Against Keras"
     )
     for one in conversion.differences:
-        differences.add_row(
-            one.role,
-            one.level,
-            one.runtime,
-            f"{one.agreement:.4%}",
-            one.fault or f"{one.max_difference:.3g}",
-            f"{one.mean_difference:.3g}",
-            str(one.n),
-        )
+        differences.add_row(*model_card.difference_row(one))
     console.print(differences)
     for role, prediction in conversion.predictions.items():
         console.print(f"Edge TPU, {role}: {prediction.lines()[-1]}")

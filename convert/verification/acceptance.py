@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from convert.verification.parity import Difference
 from smear.bundle.manifest import Figure
-from smear.errors import ConversionError
+from smear.errors import ConversionError, first_fault
 
 
 class Limit(BaseModel):
@@ -53,9 +53,7 @@ def read_limits(file: Path | None) -> Limits:
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ConversionError(f"limits {file}: cannot be read ({error}); give a TOML file") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConversionError(f"limits {file}: {where}: {first['msg']}; correct it") from error
+        raise ConversionError(f"limits {file}: {first_fault(error)}; correct it") from error
 
 
 def rejection_reason(

@@ -16,15 +16,16 @@ from convert.options import BASELINE, ROLES, Options
 from convert.results import LevelResults, ModelFiles
 from convert.verification import figures, parity
 from convert.verification.acceptance import rejection_reason
-from convert.verification.parity import Difference, RecordingRuntime, RunModel
+from convert.verification.parity import Difference, RunModel
 from smear.bundle.folder import Bundle
 from smear.bundle.levels import SLOW, Level
 from smear.bundle.manifest import Figure, Role
 from smear.bundle.training_run import Run
 from smear.findings import Finding, Frame
+from smear.imaging.masking import cell_share
 from smear.inference.frame_processor import FrameProcessor
 from smear.inference.pipeline import Pipeline
-from smear.inference.runtime import Runtime
+from smear.inference.runtime import RecordingRuntime, Runtime
 from smear.inference.tflite import TFLITE_RUNTIME, open_runtime
 
 VALIDATION, TRAIN = "validation", "train"
@@ -108,7 +109,7 @@ class LevelEvaluator:
         expected = parity.outputs_of(keras, tensors)
         fields, weights = None, None
         if role == "classifier":
-            fields, weights = inputs.fields, [parity.cell_share(tensor) for tensor in tensors]
+            fields, weights = inputs.fields, [cell_share(tensor) for tensor in tensors]
         with ExitStack() as stack:
             runs: list[tuple[str, RunModel, list[tuple[str, Path]]]] = [
                 (name, parity.in_process(partial(open_runtime, runtime=name), tensors), files)

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smear.bundle.manifest import Role
-from smear.errors import ConversionError, InferenceError, SmearscopeError
-from smear.imaging.masking import NEUTRAL
+from smear.errors import ConversionError, InferenceError, SmearscopeError, first_line
 from smear.imaging.resampling import as_tensor
 from smear.inference.aggregation import pool
 from smear.inference.runtime import Runtime
@@ -63,24 +62,6 @@ class KerasRuntime:
 
     def close(self) -> None:
         """Do nothing: Python frees everything this holds."""
-
-
-class RecordingRuntime:
-    """Keeps every input on its way to another runtime: the exact tensors that a pipeline makes."""
-
-    def __init__(self, inner: Runtime) -> None:
-        self.inner, self.name = inner, inner.name
-        self.input_shape, self.output_shape = inner.input_shape, inner.output_shape
-        self.inputs: list[NDArray[np.float32]] = []
-
-    def invoke(self, tensor: NDArray[np.generic]) -> NDArray[np.float32]:
-        """Keep a copy of `tensor` and return the inner runtime's output."""
-        self.inputs.append(as_tensor(tensor).copy())
-        return self.inner.invoke(tensor)
-
-    def close(self) -> None:
-        """Close the inner runtime."""
-        self.inner.close()
 
 
 def outputs_of(model: Runtime, inputs: Inputs) -> list[NDArray[np.float32]]:
@@ -163,8 +144,7 @@ def compare_files(
         try:
             outputs = run(file)
         except (SmearscopeError, ValueError, RuntimeError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            found.append(_not_compared(role, level, runtime, reason))
+            found.append(_not_compared(role, level, runtime, first_line(error)))
             continue
         found.append(compare(role, level, runtime, expected, outputs, weights, fields))
     return found
@@ -181,9 +161,9 @@ def compare(
 ) -> Difference:
     """Compare the `outputs` of one model file under `runtime` with those `expected` of Keras for the same inputs.
 
-    With `fields`, the index of the field that each input belongs to, the outputs of a field are pooled first,
-    weighted by `weights` (see `cell_share`), as the device pools them: a single cell may be undecided between two
-    classes, and no single cell is ever labelled.
+    With `fields`, the index of the field that each input belongs to, the outputs of a field are pooled first, as the
+    device pools them: a single cell may be undecided between two classes, and no single cell is ever labelled.
+    `weights` are the share of cell in each input, see `smear.imaging.masking.cell_share`.
     """
     if not expected:
         return _not_compared(role, level, runtime, "there was nothing to compare")
@@ -202,11 +182,6 @@ def compare(
 
 def _not_compared(role: Role, level: str, runtime: str, reason: str) -> Difference:
     return Difference(role, level, runtime, 0.0, float("inf"), float("inf"), 0, reason)
-
-
-def cell_share(tensor: NDArray[np.float32]) -> float:
-    """Return the share of float32 (1, h, w, 3) `tensor` in 0..1 that is cell and not neutral background."""
-    return float((tensor < NEUTRAL / 255.0).any(axis=-1).mean())
 
 
 def _best_classes(outputs: Outputs, weights: Sequence[float], fields: Sequence[int]) -> list[int]:

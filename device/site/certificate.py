@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from device.site.agreement import Proportion
-from smear.errors import SettingsError, StoreError
+from smear.errors import SettingsError, StoreError, first_fault
 from smear.images import write_atomic
 from smear.site import CameraProfile, SiteStatus
 
@@ -55,9 +55,8 @@ def load(folder: Path) -> SiteCertificate | None:
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror}); check its owner and permissions") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise SettingsError(f"{path}: {where}: {first['msg']}; run 'smearscope site revoke' and check again") from error
+        fault = first_fault(error)
+        raise SettingsError(f"{path}: {fault}; run 'smearscope site revoke' and check again") from error
 
 
 def issue(draft: SiteCertificate, folder: Path, now_s: float, valid_days: float) -> SiteCertificate:

@@ -10,7 +10,7 @@ from smear.bundle.files import MAX_TEXT_BYTES, MISSING, FileFault, read_file
 from smear.bundle.levels import Level
 from smear.bundle.ranges import Count, Density, Edge, Name, PixelSize, Probability, Score, Sha256, Temperature
 from smear.classes import LABELS
-from smear.errors import BundleError
+from smear.errors import BundleError, first_fault
 from smear.output_files import printable
 
 SCHEMA_VERSION = 2  # of 1, everything can still be read: it has no detector
@@ -193,9 +193,8 @@ def parse_manifest(path: Path, content: bytes) -> Manifest:
     try:
         manifest = Manifest.model_validate_json(json.dumps(raw))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = printable(".".join(str(part) for part in first["loc"]))
-        raise BundleError(f"bundle {path}: {MANIFEST}: {where}: {first['msg']}; install the bundle again") from error
+        fault = printable(first_fault(error))
+        raise BundleError(f"bundle {path}: {MANIFEST}: {fault}; install the bundle again") from error
     if manifest.labels != LABELS:
         raise BundleError(
             f"bundle {path}: {MANIFEST}: labels {list(manifest.labels)} are not {list(LABELS)}, in this order; "

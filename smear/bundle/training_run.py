@@ -12,7 +12,7 @@ from smear.bundle.levels import Level
 from smear.bundle.manifest import Figure, InputScale, ModelFile, Shown, TrainingData
 from smear.bundle.ranges import Density, Edge, Probability, Sha256, Temperature
 from smear.classes import LABELS
-from smear.errors import ConversionError
+from smear.errors import ConversionError, first_fault
 from smear.images import write_atomic
 
 RUN_FILE = "run.json"
@@ -156,9 +156,7 @@ def read_facts(path: Path) -> RunFile:
     try:
         return RunFile.model_validate(raw)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ConversionError(f"{file}: {where}: {first['msg']}; correct it or train again") from error
+        raise ConversionError(f"{file}: {first_fault(error)}; correct it or train again") from error
 
 
 def read_run(path: Path) -> Run:

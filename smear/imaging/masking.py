@@ -91,3 +91,8 @@ def crop_at(pixels: NDArray[np.uint8], centre: tuple[float, float], size: int = 
     if x0 < x1 and y0 < y1:
         crop[y0 - y : y1 - y, x0 - x : x1 - x] = pixels[y0:y1, x0:x1]
     return crop
+
+
+def cell_share(tensor: NDArray[np.float32]) -> float:
+    """Return the share of a classifier's input, float32 (1, h, w, 3) in 0..1, that is not `NEUTRAL` background."""
+    return float((tensor < NEUTRAL / 255.0).any(axis=-1).mean())

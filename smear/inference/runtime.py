@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from smear.errors import RuntimeUnavailableError
+from smear.imaging.resampling import as_tensor
 from smear.registry import Spec
 
 
@@ -61,6 +62,24 @@ class CheckedModel:
     def close(self) -> None:
         """Free the interpreter."""
         self._model.close()
+
+
+class RecordingRuntime:
+    """Keeps every input on its way to another runtime: the exact tensors that a pipeline makes."""
+
+    def __init__(self, inner: Runtime) -> None:
+        self._inner, self.name = inner, inner.name
+        self.input_shape, self.output_shape = inner.input_shape, inner.output_shape
+        self.inputs: list[np.ndarray] = []  # float32 (1, h, w, 3) in 0..1
+
+    def invoke(self, tensor: np.ndarray) -> np.ndarray:
+        """Keep a copy of `tensor` and return the inner runtime's output."""
+        self.inputs.append(as_tensor(tensor).copy())
+        return self._inner.invoke(tensor)
+
+    def close(self) -> None:
+        """Close the inner runtime."""
+        self._inner.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from smear.bundle.folder import Bundle, find_faults, open_manifest
 from smear.bundle.levels import Level, level_spec
 from smear.bundle.manifest import MEND, Manifest, ModelFile, Role, manifest_bytes
 from smear.bundle.signing import check_signature
-from smear.errors import BundleError, InferenceError, RuntimeUnavailableError, SmearscopeError
+from smear.errors import BundleError, InferenceError, RuntimeUnavailableError, SmearscopeError, first_line
 from smear.imaging.resampling import to_tensor
 from smear.inference.aggregation import MAP_STRIDE
 from smear.inference.runtime import Runtime
@@ -114,7 +114,7 @@ def model_fault(
     except RuntimeUnavailableError:
         raise
     except (SmearscopeError, ValueError, RuntimeError) as error:
-        return f"{file.name} cannot be opened ({_first_line(error)})"
+        return f"{file.name} cannot be opened ({first_line(error)})"
     try:
         return answer_fault(bundle, role, level, golden, model)
     finally:
@@ -133,7 +133,7 @@ def answer_fault(bundle: Bundle, role: Role, level: str, golden: dict[str, np.nd
     try:
         given = answer(role, model, golden[INPUTS[role]])
     except (InferenceError, ValueError, RuntimeError) as error:
-        return f"{file.name} does not answer ({_first_line(error)})"
+        return f"{file.name} does not answer ({first_line(error)})"
     return _output_fault(file.name, model, golden[key], given, golden, key)
 
 
@@ -150,10 +150,6 @@ def _output_fault(
     if worst <= allowed:  # not a number fulfils nothing
         return None
     return f"{name} differs from its golden outputs by {worst:.4g} (allowed {allowed:.4g}) with {model.name}"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def read_golden(bundle: Bundle) -> dict[str, np.ndarray]:

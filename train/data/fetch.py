@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from smear.errors import DatasetError
+from smear.errors import DatasetError, first_line
 from train.data.dataset import FULL_SET, Dataset, class_root
 
 HANDLE = "mehradaria/leukemia"  # Aria et al. (2021), DOI 10.34740/KAGGLE/DSV/2175623; credit the authors
@@ -25,9 +25,8 @@ def download() -> Path:
     try:
         return Path(kagglehub.dataset_download(HANDLE))
     except (OSError, BackendError, CredentialError, DataCorruptionError, UnauthenticatedError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DatasetError(
-            f"Kaggle did not give {HANDLE} ({reason}); download it with a browser from "
+            f"Kaggle did not give {HANDLE} ({first_line(error)}); download it with a browser from "
             f"https://www.kaggle.com/datasets/{HANDLE} and run 'smearscope train fetch FOLDER'"
         ) from error
 

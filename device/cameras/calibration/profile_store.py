@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from device.cameras.calibration.profile import DEFAULT_OBJECTIVE, OBJECTIVE_PATTERN, Calibration, OpticalSetup
 from smear.bundle.files import MISSING, FileFault, read_file
-from smear.errors import SettingsError, StoreError
+from smear.errors import SettingsError, StoreError, first_fault
 from smear.output_files import OutputFolder, printable
 
 FOLDER = "calibration"
@@ -225,6 +225,5 @@ def _read_profile(path: Path) -> Calibration | None:
     try:
         return Calibration.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = printable(".".join(str(part) for part in first["loc"]) or "content")
-        raise SettingsError(f"{printable(path)}: {where}: {first['msg']}; {_REMEDY}") from error
+        fault = printable(first_fault(error, "content"))
+        raise SettingsError(f"{printable(path)}: {fault}; {_REMEDY}") from error

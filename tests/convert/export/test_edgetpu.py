@@ -29,8 +29,7 @@ def with_softmax(size, axis_of_pixels):
 def test_convolutions_up_to_the_logits_are_predicted_to_map(tmp_path, model):
     prediction = predict(int8_file(tmp_path, model()))
 
-    assert prediction.fully
-    assert prediction.share == prediction.work_share == 1.0
+    assert prediction.share == 1.0
     assert "predicted (not compiled): 100%" in prediction.lines()[-1]
 
 
@@ -40,18 +39,18 @@ def test_our_own_networks_are_predicted_fully_mapped(tmp_path, name):
 
     prediction = predict(int8_file(tmp_path, getattr(architectures, name)()))
 
-    assert prediction.fully, prediction.lines()
+    assert prediction.share == 1.0, prediction.lines()
 
 
 def test_a_softmax_over_pixels_stays_on_the_cpu_with_its_reason(tmp_path):
     prediction = predict(int8_file(tmp_path, with_softmax(32, axis_of_pixels=True)))
 
-    assert not prediction.fully
+    assert prediction.share < 1.0
     assert "softmax over (1, 32, 32, 3), only one dimension" in prediction.lines()[0]
 
 
 def test_a_softmax_over_classes_maps(tmp_path):
-    assert predict(int8_file(tmp_path, with_softmax(32, axis_of_pixels=False))).fully
+    assert predict(int8_file(tmp_path, with_softmax(32, axis_of_pixels=False))).share == 1.0
 
 
 def test_what_comes_after_an_operation_that_stays_stays_as_well(tmp_path):

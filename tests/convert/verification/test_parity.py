@@ -9,8 +9,6 @@ import pytest
 from convert.export.tflite import convert_levels
 from convert.verification.parity import (
     KerasRuntime,
-    RecordingRuntime,
-    cell_share,
     check_tflite_python,
     compare,
     compare_files,
@@ -19,6 +17,8 @@ from convert.verification.parity import (
     outputs_of,
 )
 from smear.errors import ConversionError
+from smear.imaging.masking import cell_share
+from smear.inference.runtime import RecordingRuntime
 from smear.inference.tflite import open_runtime
 from tests.convert.tiny import segmenter
 

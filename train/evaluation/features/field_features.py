@@ -3,7 +3,7 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from smear.bundle.folder import Bundle
 from smear.bundle.manifest import Role
 from smear.findings import Finding, Frame
-from smear.imaging.masking import NEUTRAL
-from smear.imaging.resampling import as_tensor
+from smear.imaging.masking import cell_share
 from smear.inference.frame_processor import FrameProcessor
 from smear.inference.pipeline import Pipeline
-from smear.inference.runtime import Runtime
+from smear.inference.runtime import RecordingRuntime, Runtime
 from smear.inference.tflite import open_runtime
 from train.networks.tflite_head import without_head
 
@@ -27,28 +26,8 @@ class SeenField:
     """What the device concludes of one field, and what its classifier's last layer read."""
 
     finding: Finding
-    features: (
-        NDArray[np.float64] | None
-    )  # (d,), the mean over its map and over its tiles by area of cell; None: no cell
+    features: NDArray[np.float64] | None  # (d,), mean over its map and, by area of cell, its tiles; None: no cell
     places: NDArray[np.float32]  # (n, d), of every place of its map
-
-
-class _Recorder:
-    """Keeps what a classifier is shown, and hands it on."""
-
-    def __init__(self, inner: Runtime) -> None:
-        self._inner, self.name = inner, inner.name
-        self.input_shape, self.output_shape = inner.input_shape, inner.output_shape
-        self.shown: list[NDArray[Any]] = []
-
-    def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
-        """Return the answer of the classifier."""
-        self.shown.append(tensor.copy())
-        return self._inner.invoke(tensor)
-
-    def close(self) -> None:
-        """Free the classifier."""
-        self._inner.close()
 
 
 class FeatureReader:
@@ -70,18 +49,18 @@ class FeatureReader:
     def _record(self, role: Role, model: Runtime) -> Runtime:
         if role == "segmenter":
             return model
-        self._recorder = _Recorder(model)
+        self._recorder = RecordingRuntime(model)
         return self._recorder
 
     def read(self, image: NDArray[np.uint8], source: str) -> SeenField:
         """Return what is seen in RGB uint8 (H, W, 3) `image`, one field of the data set's size or of a camera."""
-        self._recorder.shown = []
+        self._recorder.inputs = []
         finding = self._processor.examine(Frame(image, source))
-        maps = [self._features.invoke(shown)[0] for shown in self._recorder.shown]
+        maps = [self._features.invoke(shown)[0] for shown in self._recorder.inputs]
         if not maps:
             return SeenField(finding, None, np.zeros((0, self._features.output_shape[-1]), np.float32))
         places = [wide.reshape(-1, wide.shape[-1]) for wide in maps]
-        areas = np.array([cell_area(shown) for shown in self._recorder.shown]) + 1e-6
+        areas = np.array([cell_share(shown) for shown in self._recorder.inputs]) + 1e-6
         mean = np.average([each.mean(axis=0) for each in places], axis=0, weights=areas)
         return SeenField(finding, np.asarray(mean, np.float64), np.concatenate(places))
 
@@ -91,14 +70,7 @@ class FeatureReader:
         self._features.close()
 
     def __enter__(self) -> Self:
-        """Return the reader itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Free the models."""
         self.close()
-
-
-def cell_area(shown: NDArray[Any]) -> float:
-    """Return the share of a classifier's input that is not the neutral background."""
-    return float((np.abs(as_tensor(shown) - NEUTRAL / 255.0) > 1 / 510).any(axis=-1).mean())
