@@ -4,12 +4,21 @@ The 100 % are the leukocytes, and those not identified yet, which are leukocytes
 cells are reported per 100 leukocytes, as is usual, and artefacts are not counted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any
 
 from device.counting.cell_classes import CellClass, Role
 from device.counting.share import Share, share_of
+
+
+class SlideState(StrEnum):
+    """How far the work on a slide is."""
+
+    OPEN = "open"  # recorded, or not counted by anybody
+    COUNTED = "counted"  # somebody's count is complete
+    SIGNED = "signed"  # read-only
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,13 @@ def differential(
     return DifferentialCount(
         tuple(_class_count(name, role, counts.get(name, 0), total) for name, role in roles.items()), target, passed_over
     )
+
+
+def state_of(signed: bool, ended: bool, counts: Iterable[DifferentialCount]) -> SlideState:
+    """Return the state of a slide with these `counts`; `ended`: it is not recorded any more."""
+    if signed:
+        return SlideState.SIGNED
+    return SlideState.COUNTED if ended and any(count.complete for count in counts) else SlideState.OPEN
 
 
 def _class_count(name: str, role: Role, n: int, total: int) -> ClassCount:

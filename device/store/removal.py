@@ -6,6 +6,7 @@ from device.store.database import Database, DiskFullError, Writer, writer_of
 from device.store.photographs import Photographs
 from device.store.queries import Queries
 from device.store.retention import DAY_S, MEGABYTE, Retention
+from device.store.review.sign_off import require_never_signed, was_signed
 from device.system.clock import Clock, boot_id
 from smear.errors import StoreError
 from smear.output_files import printable
@@ -13,6 +14,7 @@ from smear.output_files import printable
 _REMOVED_AT_ONCE = 32  # photographs given up in one transaction when the disk is nearly full
 _FORGOTTEN_AT_ONCE = 200  # records removed in one transaction: recording goes on between two
 
+_TO_DELETE = "'smearscope slides delete --signed' leaves only what was signed"
 _NOT_MARKED = "keep = 0 AND review = 0"
 _TOO_OLD_BY_DATE = "wall_time_s < ? AND clock_synced IS NOT 0"
 _TOO_OLD_BY_BOOT = "boot_id = ? AND monotonic_s < ?"
@@ -30,23 +32,29 @@ class Removal:
         self._retention = retention
         self._clock = clock
 
-    def delete_slide(self, slide_id: int) -> None:
+    def delete_slide(self, slide_id: int, *, signed: bool = False) -> None:
         """Remove a slide, its fields and its photographs for good; also on a full disk.
 
+        `signed`: also one that was signed. What was signed, and the audit trail, stay.
+
         Raises:
-            StoreError: it is marked to keep, or is being recorded.
+            StoreError: it is marked to keep, was signed, or is being recorded.
         """
         slide = self._queries.slide(slide_id)
-        if slide.keep or self._database.rows("SELECT 1 FROM fields WHERE slide_id = ? AND keep = 1 LIMIT 1", slide_id):
+        kept = self._database.rows("SELECT 1 FROM fields WHERE slide_id = ? AND keep = 1 LIMIT 1", slide_id)
+        if self._database.rows("SELECT 1 FROM signatures WHERE slide_id = ?", slide_id):
+            if not signed:
+                raise was_signed(slide_id, _TO_DELETE)
+        elif slide.keep or kept:
             raise StoreError(f"slide {slide_id} holds what is marked to keep; 'smearscope slides keep --off' first")
         if slide.ended_s is None and writer_of(self._database.folder) is not Writer.NOBODY:
             raise StoreError(f"slide {slide_id} is being recorded; end it first")
         try:
-            self._database.freeing(lambda: self._delete(slide_id))
+            self._database.freeing(lambda: self._delete(slide_id, signed))
         except DiskFullError:  # its records need more room than the reserve: the photographs make it, a few at a time
             while self._give_up_photographs("slide_id = ?", slide_id):
                 pass
-            self._delete(slide_id)
+            self._delete(slide_id, signed)
         self.remove_photographs()
         self._photographs.remove_slide(slide_id)
         self._database.drop_log()
@@ -111,8 +119,10 @@ class Removal:
                 if name not in known:
                     self._photographs.remove_file(name)
 
-    def _delete(self, slide_id: int) -> None:
+    def _delete(self, slide_id: int, signed: bool) -> None:
         with self._database.transaction() as connection:
+            if not signed:
+                require_never_signed(connection, slide_id, _TO_DELETE)
             _doom(connection, "slide_id = ?", slide_id)
             connection.execute("DELETE FROM slides WHERE id = ?", (slide_id,))
 

@@ -8,6 +8,7 @@ from device.store.names import checked_name
 from device.store.photographs import Photographs
 from device.store.records import REVIEW_CODES, Circumstances, FieldRecord
 from device.store.removal import Removal
+from device.store.review.sign_off import require_editable
 from device.store.rows import INSERT_CELL, cell_rows, counts_of, counts_of_record, field_of, field_row
 from device.store.slide_summary import SlideTally, tally_of
 from device.system.clock import Clock
@@ -48,12 +49,14 @@ class SlideWriter:
     def end_slide(self, slide_id: int, seen_again: int = 0) -> None:
         """End a slide, in which `seen_again` more frames showed a field that it had."""
         with self._database.transaction() as connection:
+            require_editable(connection, slide_id)
             _add_counts(connection, slide_id, counts_of(SlideTally(seen_again=seen_again)))
             connection.execute("UPDATE slides SET ended_s = ? WHERE id = ?", (self._clock.wall_s(), slide_id))
 
     def count_seen_again(self, slide_id: int, seen_again: int) -> None:
         """Count `seen_again` more frames that showed a field which the slide had."""
         with self._database.transaction() as connection:
+            require_editable(connection, slide_id)
             _add_counts(connection, slide_id, counts_of(SlideTally(seen_again=seen_again)))
 
     def add_field(
@@ -83,6 +86,7 @@ class SlideWriter:
         try:
             row = field_row(frame, finding, circumstances or Circumstances())
             with self._database.transaction() as connection:
+                require_editable(connection, slide_id)
                 if instead_of is not None:
                     review = _remove_worse(connection, instead_of, slide_id) or review
                 row |= {"slide_id": slide_id, "review": int(review), "image": image}

@@ -22,7 +22,9 @@ from device.store.removal import Removal
 from device.store.retention import Retention
 from device.store.review.audit_trail import AuditTrail
 from device.store.review.classification import Classification
+from device.store.review.counts import Counts
 from device.store.review.gallery import Gallery
+from device.store.review.sign_off import SignOff
 from device.store.slide_writer import SlideWriter
 from device.system.clock import Clock, SystemClock
 from smear.errors import StoreError
@@ -35,7 +37,7 @@ class Store:
     """One data folder, open for recording (`record`) or for reading and marking (`read`).
 
     It holds its parts and gives their functions one name each: `Queries`, `SlideWriter`, `Marks`, `Removal`,
-    `Gallery`, `Classification`, `AuditTrail`.
+    `Gallery`, `Classification`, `AuditTrail`, `Counts`, `SignOff`.
     """
 
     def __init__(
@@ -70,6 +72,12 @@ class Store:
         self.class_totals, self.classified_by_field = gallery.class_totals, gallery.classified_by_field
         self.classify, self.undo = classification.classify, classification.undo
         self.events, self.events_of_cell = trail.events, trail.events_of_cell
+        counts = Counts(database)
+        self.operators, self.class_counts = counts.operators, counts.class_counts
+        self.both_classified = counts.both_classified
+        signing = SignOff(database, queries, counts, clock)
+        self.sign, self.amend, self.signatures = signing.sign, signing.amend, signing.signatures
+        self.counted, self.verify = signing.counted, signing.verify
         self.snapshot = database.snapshot
         if lock is not None:
             self.photographs.keep_others_out()

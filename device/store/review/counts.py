@@ -1,0 +1,73 @@
+"""What each operator counted on a slide: cells of accepted fields, by class."""
+
+from collections.abc import Sequence
+
+from device.counting.cell_classes import CellClass
+from device.counting.differential import DifferentialCount, differential
+from device.store.database import Database
+
+_OWN = (
+    "FROM classifications AS own JOIN cells USING (field_id, number)"
+    " WHERE own.slide_id = ? AND own.operator = ? AND cells.accepted = 1"
+)
+# The fields of a slide are in the order they were taken, and so are the cells in a field.
+_TAKEN_UNTIL = """
+SELECT count(*) AS n FROM fields JOIN cells ON cells.field_id = fields.id
+WHERE fields.slide_id = ? AND fields.id <= ? AND cells.accepted = 1 AND (cells.field_id, cells.number) <= (?, ?)
+"""
+
+
+class Counts:
+    """Counts the classified cells of one open database."""
+
+    def __init__(self, database: Database) -> None:
+        self._rows = database.rows
+
+    def operators(self, slide_id: int) -> list[str]:
+        """Return who has classified cells of a slide, by name."""
+        rows = self._rows(
+            "SELECT DISTINCT operator FROM classifications WHERE slide_id = ? ORDER BY operator", slide_id
+        )
+        return [str(row["operator"]) for row in rows]
+
+    def class_counts(self, slide_id: int, operator: str) -> dict[str, int]:
+        """Return how many cells of accepted fields the operator gave each class."""
+        rows = self._rows(
+            f"SELECT own.cell_class AS name, count(*) AS n {_OWN} GROUP BY own.cell_class", slide_id, operator
+        )
+        return {str(row["name"]): row["n"] for row in rows}
+
+    def classified(self, slide_id: int, operator: str) -> list[tuple[int, int, str]]:
+        """Return field, number and class of each cell that the operator classified, in the order taken."""
+        rows = self._rows(
+            f"SELECT field_id, number, own.cell_class AS name {_OWN} ORDER BY field_id, number", slide_id, operator
+        )
+        return [(row["field_id"], row["number"], str(row["name"])) for row in rows]
+
+    def passed_over(self, slide_id: int, operator: str) -> int:
+        """Return how many cells the operator has not classified that were taken before the last one classified.
+
+        A count is without bias if the cells are counted as they come, and not as they please.
+        """
+        found = self.classified(slide_id, operator)
+        if not found:
+            return 0
+        field_id, number, _ = found[-1]
+        return int(self._rows(_TAKEN_UNTIL, slide_id, field_id, field_id, number)[0]["n"]) - len(found)
+
+    def both_classified(self, slide_id: int, first: str, second: str) -> list[tuple[str, str]]:
+        """Return, of each cell that both operators classified, the class that each gave it."""
+        other = {(field_id, number): name for field_id, number, name in self.classified(slide_id, second)}
+        return [
+            (name, other[field_id, number])
+            for field_id, number, name in self.classified(slide_id, first)
+            if (field_id, number) in other
+        ]
+
+    def differential(
+        self, slide_id: int, operator: str, classes: Sequence[CellClass], target: int
+    ) -> DifferentialCount:
+        """Return the count of one operator over the slide."""
+        return differential(
+            self.class_counts(slide_id, operator), classes, target, self.passed_over(slide_id, operator)
+        )
