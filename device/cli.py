@@ -17,7 +17,7 @@ from smear.output_files import printable
 
 COMPLETION_VARIABLE = "_SMEARSCOPE_COMPLETE"  # set by click's script for the shell
 INTERRUPTED = 130  # 128 + SIGINT, what a shell expects of a program ended by Ctrl-C
-OTHER_EXTRAS = {"cryptography": "sign", "pygame": "screen"}  # packages that are in no command's own extra
+OTHER_EXTRAS = {"cryptography": "sign", "hl7apy": "hl7", "pygame": "screen"}  # packages in no command's own extra
 OWN_PACKAGES = frozenset({"smear", "device", "train", "convert", "benchmarks"})
 
 

@@ -175,6 +175,14 @@ class SiteSettings(_Section):
         return Demands(self.min_agreement, self.min_sensitivity, self.min_specificity)
 
 
+class LaboratorySettings(_Section):
+    """The laboratory's own systems."""
+
+    hl7_folder: UserPath | None = Field(
+        default=None, description="folder that gets an HL7 message of each signed slide; needs the extra hl7"
+    )
+
+
 class StoreSettings(_Section):
     """Where records are kept, and for how long."""
 
@@ -205,6 +213,7 @@ class Settings(_Section):
     slide: SlideSettings = SlideSettings()
     cells: CellSettings = CellSettings()
     site: SiteSettings = SiteSettings()
+    laboratory: LaboratorySettings = LaboratorySettings()
     store: StoreSettings = StoreSettings()
 
 

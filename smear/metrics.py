@@ -160,7 +160,8 @@ def wilson_interval(successes: int, n: int) -> tuple[float, float]:
     share, z2 = successes / n, Z_95 * Z_95
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # Of none and of all the sums miss 0 and 1 by a rounding error.
+    return 0.0 if successes == 0 else middle - half, 1.0 if successes == n else middle + half
 
 
 def bootstrap_interval(

@@ -1,0 +1,100 @@
+"""`smearscope slides count`, `sign`, `amend` and `verify`, from the command line."""
+
+import json
+import sqlite3
+from contextlib import closing
+
+import pytest
+from click.testing import CliRunner
+
+from device.cli import cli
+from device.store import Store
+from device.store.database import DATABASE
+from tests.device.store.review.signed import recorded
+
+CONCEDE = ("--short", "few cells on the slide", "--allow-unidentified")
+
+
+@pytest.fixture
+def data(tmp_path):  # type: ignore[no-untyped-def]
+    """Slide 1, in which ann and bob have classified all eight cells; one is unidentified to ann."""
+    with Store.record(tmp_path / "data") as store:
+        cells = recorded(store, fields=4)
+        store.classify("ann", cells[:5], "blast")
+        store.classify("ann", cells[5:7], "smudge cell")
+        store.classify("ann", cells[7:], "unidentified")
+        store.classify("bob", cells, "blast")
+    return tmp_path / "data"
+
+
+def slides(data, *words, operator="ann", code=0, settings=None):  # type: ignore[no-untyped-def]
+    options = ["--config", str(settings)] if settings else []
+    result = CliRunner().invoke(cli, ["slides", "--data", str(data), *options, *words], catch_exceptions=False,
+                                env={"SMEARSCOPE_OPERATOR": operator, "COLUMNS": "80"})  # fmt: skip
+    assert result.exit_code == code, result.output
+    return result
+
+
+def test_a_count_in_the_terminal_is_the_one_in_json(data):
+    shown = slides(data, "count", "A-17").output
+    found = json.loads(slides(data, "count", "A-17", "--json").output)
+    assert (found["state"], list(found["counts"])) == ("open", ["ann"])
+    count = found["counts"]["ann"]
+    lines = {line.strip().split("  ")[0]: line.split() for line in shown.splitlines()}
+    for each in count["classes"]:
+        words = lines[each["name"]]
+        assert str(each["n"]) in words
+        if share := each["share"]:
+            assert [f"{share['share']:.1%}", f"{share['low']:.1%}", "to", f"{share['high']:.1%}"] == words[-4:]
+        elif each["per_100"] is not None:
+            assert words[-4] == f"{each['per_100']:.1f}"
+    assert f"Not complete: {'; '.join(count['shortfalls'])}" in shown
+    assert "Research use only" in shown
+
+
+def test_two_operators_are_compared_on_the_cells_of_both(data):
+    shown = slides(data, "count", "1", "--compare", "ann", "bob").output
+    assert "both classified 8 cells" in shown
+    assert "agreement: 62.5% (30.6% to 86.3%)" in shown
+    found = json.loads(slides(data, "count", "1", "--compare", "ann", "bob", "--json").output)
+    assert found["agreement"]["agreed"]["n"] == 5
+    assert found["agreement"]["classes"] == ["blast", "smudge cell", "unidentified"]
+
+
+def test_who_counted_nothing_is_told_who_did(data):
+    text = slides(data, "count", "1", operator="zoe", code=1).stderr
+    assert text.startswith("smearscope: zoe has classified no cell of slide 1 (ann, bob has)")
+
+
+def test_a_slide_is_signed_amended_and_verified(data):
+    refused = slides(data, "sign", "1", code=1).stderr
+    assert "6 of 200 leukocytes are counted (or --short REASON); unidentified cells: 1" in refused
+    assert "version 1 signed by ann on" in slides(data, "sign", "1", *CONCEDE).output
+    assert "slide 1 is signed and cannot change" in slides(data, "sign", "1", *CONCEDE, code=1).stderr
+    assert "holds, and the records agree" in slides(data, "verify", "1").output
+    assert "version 2 is begun; version 1 stays" in slides(data, "amend", "1", "--reason", "recount").output
+    assert slides(data, "sign", "1", "--target", "8", operator="bob").exit_code == 0
+    first, second = map(json.loads, slides(data, "verify", "1", "--json").output.splitlines())
+    assert (first["operator"], first["compared"], second["operator"], second["compared"]) == ("ann", False, "bob", True)
+    with Store.record(data) as store:
+        store.delete_slide(1, signed=True)
+    assert slides(data, "verify", "1").output.count("holds, not compared: the slide was amended or deleted since") == 2
+
+
+def test_a_result_that_does_not_hold_ends_with_an_error(data):
+    slides(data, "sign", "1", *CONCEDE)
+    with closing(sqlite3.connect(data / DATABASE)) as other, other:
+        other.execute("UPDATE slides SET note = 'another'")
+    result = slides(data, "verify", "1", code=1)
+    assert "DOES NOT HOLD: the records say otherwise than was signed: slide note" in result.output
+    assert "restore the last backup" in result.stderr
+
+
+def test_a_signed_slide_is_sent_to_the_laboratory_where_the_settings_say_so(data, tmp_path):
+    settings = tmp_path / "config.toml"
+    settings.write_text(f"[laboratory]\nhl7_folder = {str(tmp_path / 'hl7')!r}\n")
+    assert "hl7: No such file" in slides(data, "sign", "1", *CONCEDE, code=1, settings=settings).stderr
+    (tmp_path / "hl7").mkdir()
+    assert "version 1 signed by ann" in slides(data, "sign", "1", *CONCEDE, settings=settings).output
+    (message,) = (tmp_path / "hl7").iterdir()
+    assert message.read_bytes().startswith(b"MSH|^~\\&|smearscope|")
