@@ -41,6 +41,7 @@ COMMANDS: dict[str, LazyCommand] = {
         "device.commands.calibrate:command", "device", "Calibrate white, flat field, scale, focus."
     ),
     "site": LazyCommand("device.commands.site:command", "device", "Check the labels on fields of this laboratory."),
+    "qc": LazyCommand("device.commands.qc:command", "device", "Do the quality control of the day; show its charts."),
     "cameras": LazyCommand("device.commands.cameras:command", "device", "List cameras; show what one offers."),
     "model": LazyCommand("device.commands.model:command", "device", "Show, install or roll back the model bundle."),
     "config": LazyCommand("device.commands.config:command", "device", "Check, show or describe the settings."),

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from device.cameras.registry import CAMERAS
 from device.counting.cell_classes import DEFAULT_CLASSES, CellClass, checked_classes
+from device.quality_control.measurements import QcTest
 from device.screen.displays import DISPLAYS
 from device.settings_faults import Fault, faults_of
 from device.site.agreement import Demands
@@ -183,6 +184,21 @@ class LaboratorySettings(_Section):
     )
 
 
+class QcSettings(_Section):
+    """The quality control of the day."""
+
+    required: bool = Field(default=False, description="mark every record until the quality control of the day is done")
+    tests: tuple[QcTest, ...] = Field(
+        default=tuple(QcTest), min_length=1, description=f"what it consists of: {', '.join(QcTest)}"
+    )
+    valid_hours: float | None = Field(
+        default=None, gt=0, le=168, description="how long it holds from its start; until midnight when left out"
+    )
+    min_recall: float = Field(
+        default=0.95, ge=0, le=1, description="least share of cells that is found in the location test"
+    )
+
+
 class StoreSettings(_Section):
     """Where records are kept, and for how long."""
 
@@ -214,6 +230,7 @@ class Settings(_Section):
     cells: CellSettings = CellSettings()
     site: SiteSettings = SiteSettings()
     laboratory: LaboratorySettings = LaboratorySettings()
+    qc: QcSettings = QcSettings()
     store: StoreSettings = StoreSettings()
 
 

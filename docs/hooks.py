@@ -18,7 +18,7 @@ from smear.registry import Spec
 MARKER = re.compile(r"<!-- generated: ([a-z-]+) -->")
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 KINDS = {
-    "array": "list of tables",
+    "array": "list",
     "integer": "whole number",
     "number": "number",
     "boolean": "`true` or `false`",
@@ -63,7 +63,7 @@ def _allowed(facts: dict[str, Any]) -> str:
 def _default(facts: dict[str, Any]) -> str:
     value = facts.get("default")
     if isinstance(value, list):  # of tables
-        return ", ".join(each["name"] for each in value)
+        return ", ".join(each["name"] if isinstance(each, dict) else f"`{each}`" for each in value)
     return "none" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 

@@ -1,12 +1,18 @@
 """Makes docs/pictures with the product itself, from synthetic smears: run `python docs/make_pictures.py`."""
 
+import random
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
+from device.quality_control.chart import svg
+from device.quality_control.levey_jennings import chart_of
+from device.quality_control.measurements import QcMeasurement, judged
+from device.system.clock import Moment
 from smear.classes import FIELD_CLASSES
 from smear.images import write_image
 from smear.synthetic import red_cells_only, render
@@ -40,6 +46,17 @@ def main() -> None:
             ("mask/benign.png", "mask"),
         ):
             _keep(work / made, PICTURES / f"{name}.png")
+    (PICTURES / "levey-jennings.svg").write_text(_levey_jennings(), encoding="utf-8")
+
+
+def _levey_jennings() -> str:
+    """Return the chart of a control slide with one run far off, and a shift at the end."""
+    rng, lot, runs = random.Random(4), "MGG-2026-07", list[QcMeasurement]()
+    for day in range(48):
+        value = 1.005 if day == 30 else rng.gauss(0.905, 0.004) if day > 42 else rng.gauss(0.93, 0.02)
+        at = Moment(wall_s=1_790_000_000.0 + day * 86_400)
+        runs.append(replace(judged("slide.focus", value, lot, runs), operator="anna", at=at))
+    return svg(chart_of("slide.focus", lot, runs, len(runs)))
 
 
 def _run(work: Path, command: str, *arguments: str) -> None:

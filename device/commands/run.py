@@ -43,6 +43,7 @@ from device.commands.recording import (
 from device.control.handlers import ControlHandlers
 from device.control.protocol import socket_path
 from device.control.server import ControlServer
+from device.quality_control.state import QcWatch
 from device.reporting.tables import SIMULATED
 from device.screen.displays import open_display
 from device.screen.layout import Button
@@ -148,6 +149,7 @@ def command(
             FieldTracker if settings.slide.count_once else None,
             settings.slide.review_doubtful,
             lambda: start_over(settings, data, console),
+            quality_control=QcWatch(settings.qc, lambda: camera_worker.simulated),
         )
         inference_worker = InferenceWorker(camera_worker, processors, recorder, faults, deadline, fields, hysteresis)
         opened.callback(inference_worker.close)
@@ -155,10 +157,9 @@ def command(
             console.print(SIMULATED, style="bold yellow", markup=False)
         begin_slide(recorder, slide_name, camera_worker.simulated, console)
         screen = LiveScreen(shown, clock, faults, camera_worker, screen_actions(recorder), settings.camera.timeout_s)
-        watch = BundleWatch(loader, processors, faults)
         parts = other_parts(
             ControlHandlers(camera_worker, inference_worker, recorder, faults, data, clock),
-            watch,
+            BundleWatch(loader, processors, faults),
             RetentionWorker(recorder, faults, date_is_known),
             data,
         )

@@ -9,6 +9,7 @@ import click
 from device.commands.options import config_option, data_option, settings_and_data
 from device.control.client import ask
 from device.control.protocol import ControlError
+from device.quality_control.measurements import NOT_CLEARED_TODAY
 
 NOT_RUNNING = "no device is running here: start one with 'smearscope run', or see 'systemctl status smearscope'"
 
@@ -46,6 +47,8 @@ def _print(state: dict[str, Any]) -> None:
         "calibration": f"{state['calibration'] or 'none'}, objective {state['objective']}",
         "data": state["data"],
     }
+    if (qc := state["qc"]) is not None:
+        lines["QC"] = "cleared today" if qc["cleared"] else f"{NOT_CLEARED_TODAY}: {'; '.join(qc['reasons'])}"
     for name, text in lines.items():
         click.echo(f"{name:12} {text}")
     for text in state["warnings"]:

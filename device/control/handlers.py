@@ -93,6 +93,7 @@ class ControlHandlers:
             "objective": corrector.objective,
             "warnings": list(newest.warnings if newest else corrector.notes),
             "site": site_json(newest.finding.site) if newest else None,
+            "qc": self._recorder.qc_state().to_json(),
             "data": printable(self._data),
         }
 
@@ -123,7 +124,7 @@ class ControlHandlers:
             "simulated": self._camera.simulated,
             "wall_time_s": examined.frame.wall_time_s,
             "calibration": self._inference.processors.corrector.applied_id,
-            "warnings": list(examined.warnings),
+            "warnings": [*examined.warnings, *([warning] if (warning := examined.recorded.qc.warning) else [])],
             "photograph": photograph,
             "overlay": overlay,
         }

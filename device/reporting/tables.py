@@ -92,6 +92,7 @@ def slide_summary(slide: SlideRecord, reviewed: Mapping[str, int]) -> Group:
         *_reviewed_lines(reviewed),
         *_refusal_lines(tally.refusals),
         *_site(tally),
+        *_quality_control(tally),
         *_bundles(slide),
         _conclusion(slide),
         *([SIMULATED] if slide.simulated else []),
@@ -111,6 +112,11 @@ def _site(tally: SlideTally) -> list[str]:
     unchecked = tally.accepted - tally.site_checked
     text = f"{unchecked} of {tally.accepted} labels: {NOT_CHECKED} ('smearscope site show' says why)"
     return [text] if unchecked else []
+
+
+def _quality_control(tally: SlideTally) -> list[str]:
+    text = f"{tally.not_cleared} of {tally.total} fields: quality control not cleared ('smearscope qc status' says why)"
+    return [text] if tally.not_cleared else []
 
 
 def _conclusion(slide: SlideRecord) -> str:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from device.quality_control.measurements import NOT_CLEARED_TODAY
 from device.screen.canvas import Box, Canvas, Colour
 from smear import RESEARCH_USE_ONLY
 from smear.classes import FIELD_CLASSES, by_name
@@ -70,6 +71,7 @@ class ScreenState:
     refused: int = 0
     shares: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # by class name, 0 to 1
     warnings: tuple[str, ...] = ()  # most urgent first
+    not_cleared: bool = False  # the quality control of the day is asked for and not done
 
 
 def button_at(x: int, y: int, size: tuple[int, int] = SIZE) -> Button | None:
@@ -113,6 +115,8 @@ def _bar(row: int, share: float) -> Box:
 
 
 def _draw_header(canvas: Canvas, state: ScreenState) -> None:
+    if state.not_cleared:
+        canvas.text(NOT_CLEARED_TODAY.upper(), Box(530, 0, 168, 32), SMALL_PX, WARNING, align="centre")
     if state.simulated:
         canvas.fill(Box(276, 4, 248, 24), WARNING)
         canvas.text("SIMULATED MICROSCOPE", Box(276, 4, 248, 24), BODY_PX, BACKGROUND, align="centre")

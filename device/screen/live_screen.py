@@ -153,6 +153,7 @@ class LiveScreen:
                 refused=recorded.tally.refused,
                 shares={name: share.share for name, share in recorded.tally.class_shares().items()},
                 warnings=(*self._faults.current.values(), *_warnings(examined)),
+                not_cleared=not recorded.qc.cleared,
             )
         )
 

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from device.quality_control.state import NOT_ASKED, QcState, QcWatch
 from device.store import Circumstances, Store
 from device.store.database import DamagedStoreError
 from device.store.duplicate_fields import MEMORY, FieldTracker, View, describe, describe_photograph
 from device.store.records import REVIEW_CODES, SlideRecord
 from device.store.slide_summary import SlideTally
 from device.system.clock import Clock, SystemClock
-from smear.errors import SmearscopeError
+from smear.errors import SmearscopeError, StoreError
 from smear.findings import Finding, Frame
 
 
@@ -31,6 +32,7 @@ class Recorded:
     field_id: int | None = None  # its record; None when the slide has the field, or it could not be stored
     seen_again: SeenAgain | None = None
     fault: str | None = None  # why it could not be stored; it is tried again when it is seen again
+    qc: QcState = NOT_ASKED  # when the field was exposed
 
 
 @dataclass(slots=True)
@@ -52,6 +54,7 @@ class Recorder:
         review_doubtful: bool = True,
         start_over: Callable[[], Store] | None = None,
         clock: Clock | None = None,
+        quality_control: QcWatch | None = None,
     ) -> None:
         self.store = store
         self.slide_id: int | None = None
@@ -62,6 +65,7 @@ class Recorder:
         self._make_tracker = make_tracker  # None: every frame is a field of its own
         self._review_doubtful = review_doubtful
         self._start_over = start_over  # moves a damaged store aside and opens a new one
+        self._quality_control = quality_control
         self._clock = clock or SystemClock()
         self._lock = threading.RLock()
         self._forget()
@@ -151,23 +155,38 @@ class Recorder:
         the clock of the boot: one from before the slide was started is not recorded. None: it is no camera's.
         """
         with self._lock:
-            if self.slide_id is None:
-                return Recorded()
-            if exposed_s is not None and exposed_s < self._began_s:
-                return Recorded(self._name, self._tally)
-            try:
-                return self._record(self.slide_id, frame, finding, view)
-            except DamagedStoreError as error:
-                if self._start_over is None:
-                    return self._lost(str(error))
-                self._begin_again(self._start_over)
-                return self.record(frame, finding, view)
-            except SmearscopeError as error:
-                return self._lost(str(error))
-            except Exception as error:  # noqa: BLE001 - the field's boundary: it is counted as lost, the others go on
-                return self._lost(f"{type(error).__name__}: {error}; please report this")
+            qc = self.qc_state(exposed_s)
+            return replace(self._recorded(frame, finding, view, exposed_s, qc), qc=qc)
 
-    def _record(self, slide_id: int, frame: Frame, finding: Finding, view: View | None) -> Recorded:
+    def qc_state(self, exposed_s: float | None = None) -> QcState:
+        """Return whether the device is cleared for use now, or was at `exposed_s` on the clock of the boot."""
+        if self._quality_control is None:
+            return NOT_ASKED
+        try:
+            return self._quality_control.state(self.store, exposed_s)
+        except StoreError as error:
+            return QcState(False, (str(error),))
+
+    def _recorded(
+        self, frame: Frame, finding: Finding, view: View | None, exposed_s: float | None, qc: QcState
+    ) -> Recorded:
+        if self.slide_id is None:
+            return Recorded()
+        if exposed_s is not None and exposed_s < self._began_s:
+            return Recorded(self._name, self._tally)
+        try:
+            return self._record(self.slide_id, frame, finding, view, qc)
+        except DamagedStoreError as error:
+            if self._start_over is None:
+                return self._lost(str(error))
+            self._begin_again(self._start_over)
+            return self._recorded(frame, finding, view, None, qc)
+        except SmearscopeError as error:
+            return self._lost(str(error))
+        except Exception as error:  # noqa: BLE001 - the field's boundary: it is counted as lost, the others go on
+            return self._lost(f"{type(error).__name__}: {error}; please report this")
+
+    def _record(self, slide_id: int, frame: Frame, finding: Finding, view: View | None, qc: QcState) -> Recorded:
         accepted = finding.label is not None
         view = view or (describe(frame.image) if self._tracker else None)
         key = self._tracker.find(view) if self._tracker and view else None
@@ -181,14 +200,14 @@ class Recorder:
             slide_id,
             frame,
             finding,
-            self._circumstances(),
+            replace(self._circumstances(), qc=qc.mark),
             review=self._review_doubtful and any(each.code in REVIEW_CODES for each in finding.refusals),
             instead_of=known.field_id if known else None,
             seen_again=self._seen_again_unsaved,
         )
         self._seen_again_unsaved, self._latest = 0, field_id
         # A worse view took its counts along, unless it was kept: the store knows.
-        self._tally = self.store.slide(slide_id).tally if known else self._tally.add(finding)
+        self._tally = self.store.slide(slide_id).tally if known else self._tally.add(finding, not qc.cleared)
         if self._tracker and view:
             key = self._tracker.remember(view) if key is None else self._tracker.replace(key, view)
             self._known[key] = _Known(field_id, accepted)

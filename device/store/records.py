@@ -69,6 +69,7 @@ class SlideRecord:
             "fields_refused": tally.refused,
             "fields_empty": tally.empty,
             "fields_site_checked": tally.site_checked,  # of the accepted ones
+            "fields_qc_not_cleared": tally.not_cleared,  # of all
             "seen_again": tally.seen_again,
             "refusals": dict(tally.refusals),
             "classes": {name: dataclasses.asdict(share) for name, share in tally.class_shares().items()},

@@ -27,7 +27,8 @@ _SLIDE_TEXTS = ("name", "operator", "stain", "specimen", "note")
 _TEXTS = ("boot_id", "source", "bundle_sha256", "level", "runtime", "calibration_id", "site_certificate")
 _LABELS = frozenset({None, *LABELS})
 _QC = frozenset({None, QC_CLEARED, QC_NOT_CLEARED})
-_COUNTS = ("refused", "empty", "cells", "seen_again", "site_checked")  # of `SlideTally`, stored as kind "count"
+# Of `SlideTally`, stored as kind "count".
+_COUNTS = ("refused", "empty", "cells", "seen_again", "site_checked", "not_cleared")
 NONE_OF_THEM = ""
 """The reviewed label of a field that is none of the classes."""
 _CELL_NUMBERS = ("x", "y", "width", "height", "area_px", "nc_ratio", "circularity", "slide_id")
@@ -232,7 +233,8 @@ def counts_of(tally: SlideTally) -> list[tuple[str, str, int]]:
 def counts_of_record(record: FieldRecord) -> list[tuple[str, str, int]]:
     """Return what a recorded field that carries no label added to `slide_counts`."""
     codes = dict.fromkeys((str(each.code) for each in record.refusals), 1)
-    return counts_of(SlideTally(refusals=codes, refused=1) if codes else SlideTally(empty=1))
+    unfit = int(record.qc == QC_NOT_CLEARED)
+    return counts_of(SlideTally(refusals=codes, refused=int(bool(codes)), empty=int(not codes), not_cleared=unfit))
 
 
 def tally_of_rows(rows: list[sqlite3.Row]) -> SlideTally:

@@ -21,6 +21,7 @@ class SlideTally:
     cells: int = 0  # leukocytes in accepted fields
     seen_again: int = 0  # frames that showed a field of the slide again; they count nowhere else
     site_checked: int = 0  # accepted fields for which a site certificate held
+    not_cleared: int = 0  # fields taken while the quality control of the day was asked for and not done
 
     @property
     def accepted(self) -> int:
@@ -32,9 +33,9 @@ class SlideTally:
         """Distinct fields."""
         return self.accepted + self.refused + self.empty
 
-    def add(self, finding: Finding) -> "SlideTally":
-        """Return the tally with one more distinct field."""
-        return self + tally_of(finding)
+    def add(self, finding: Finding, not_cleared: bool = False) -> "SlideTally":
+        """Return the tally with one more distinct field; see `tally_of`."""
+        return self + tally_of(finding, not_cleared)
 
     def __add__(self, other: "SlideTally") -> "SlideTally":
         """Return the sum of two tallies of different fields."""
@@ -46,6 +47,7 @@ class SlideTally:
             self.cells + other.cells,
             self.seen_again + other.seen_again,
             self.site_checked + other.site_checked,
+            self.not_cleared + other.not_cleared,
         )
 
     def class_shares(self) -> dict[str, Share]:
@@ -61,14 +63,16 @@ class SlideTally:
         return name if first.low > second.high else None
 
 
-def tally_of(finding: Finding) -> SlideTally:
-    """Return the tally of one field alone."""
+def tally_of(finding: Finding, not_cleared: bool = False) -> SlideTally:
+    """Return the tally of one field alone; `not_cleared`: without the quality control of the day that was asked for."""
+    unfit = int(not_cleared)
     if finding.label is not None:
-        checked = finding.site is not None and finding.site.checked
-        return SlideTally(labels={finding.label: 1}, cells=len(finding.cells), site_checked=int(checked))
+        checked = int(finding.site is not None and finding.site.checked)
+        return SlideTally({finding.label: 1}, cells=len(finding.cells), site_checked=checked, not_cleared=unfit)
     if finding.refusals:
-        return SlideTally(refusals=dict.fromkeys((str(refusal.code) for refusal in finding.refusals), 1), refused=1)
-    return SlideTally(empty=1)
+        codes = dict.fromkeys((str(refusal.code) for refusal in finding.refusals), 1)
+        return SlideTally(refusals=codes, refused=1, not_cleared=unfit)
+    return SlideTally(empty=1, not_cleared=unfit)
 
 
 def _sum(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from device.store.database import Database
 from device.store.names import checked_name
 from device.store.photographs import Photographs
-from device.store.records import REVIEW_CODES, Circumstances, FieldRecord
+from device.store.records import QC_NOT_CLEARED, REVIEW_CODES, Circumstances, FieldRecord
 from device.store.removal import Removal
 from device.store.review.sign_off import require_editable
 from device.store.rows import INSERT_CELL, cell_rows, counts_of, counts_of_record, field_of, field_row
@@ -84,14 +84,15 @@ class SlideWriter:
         # The photograph first: a record never names a picture that is not there.
         image = self._photographs.add(slide_id, frame.sequence, frame.image)
         try:
-            row = field_row(frame, finding, circumstances or Circumstances())
+            circumstances = circumstances or Circumstances()
+            row = field_row(frame, finding, circumstances)
             with self._database.transaction() as connection:
                 require_editable(connection, slide_id)
                 if instead_of is not None:
                     review = _remove_worse(connection, instead_of, slide_id) or review
                 row |= {"slide_id": slide_id, "review": int(review), "image": image}
                 field_id = _insert(connection, slide_id, row, frame, finding)
-                _add_counts(connection, slide_id, counts_of(tally_of(finding)))
+                _add_counts(connection, slide_id, counts_of(tally_of(finding, circumstances.qc == QC_NOT_CLEARED)))
                 _add_counts(connection, slide_id, counts_of(SlideTally(seen_again=seen_again)))
         except BaseException:
             self._photographs.remove(image)

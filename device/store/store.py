@@ -24,6 +24,7 @@ from device.store.review.audit_trail import AuditTrail
 from device.store.review.classification import Classification
 from device.store.review.counts import Counts
 from device.store.review.gallery import Gallery
+from device.store.review.qc_log import QcLog
 from device.store.review.sign_off import SignOff
 from device.store.slide_writer import SlideWriter
 from device.system.clock import Clock, SystemClock
@@ -78,6 +79,9 @@ class Store:
         signing = SignOff(database, queries, counts, clock)
         self.sign, self.amend, self.signatures = signing.sign, signing.amend, signing.signatures
         self.counted, self.verify = signing.counted, signing.verify
+        log = QcLog(database)
+        self.begin_qc, self.add_qc, self.qc = log.begin_qc, log.add_qc, log.qc
+        self.qc_runs, self.qc_version = log.qc_runs, log.qc_version
         self.snapshot = database.snapshot
         if lock is not None:
             self.photographs.keep_others_out()

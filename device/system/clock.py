@@ -2,6 +2,7 @@
 
 import ctypes
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -76,3 +77,31 @@ def clock_synced() -> bool | None:
         return None
     state = adjtimex(ctypes.create_string_buffer(512))  # a zeroed struct timex: with modes 0 it only reads
     return None if state < 0 else state != _TIME_ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A point in time by both clocks, with what makes it comparable with another one."""
+
+    wall_s: float = 0.0  # Unix time
+    monotonic_s: float = 0.0  # since boot
+    boot_id: str = ""
+    synced: bool = False  # a time server had set the wall clock: its date may be trusted
+
+    def before(self, now: "Moment") -> float | None:
+        """Return how many seconds this moment lies before `now`, negative after it; None: no clock can tell.
+
+        Within one boot its own clock tells, which never jumps; else both dates must be trusted.
+        """
+        if self.boot_id and self.boot_id == now.boot_id:
+            return now.monotonic_s - self.monotonic_s
+        return now.wall_s - self.wall_s if self.synced and now.synced else None
+
+
+UNKNOWN = Moment()
+
+
+def moment(clock: Clock | None = None) -> Moment:
+    """Return the present moment."""
+    clock = clock or SystemClock()
+    return Moment(clock.wall_s(), clock.monotonic_s(), boot_id(), bool(clock_synced()))

@@ -63,12 +63,18 @@ def measure(
     quality = Quality(
         focus=focus / (known.best_focus or 1.0),
         clipped=clipped,
-        brightness=(0.299 * red + 0.587 * green + 0.114 * blue) / 255.0,
+        brightness=brightness_of((red, green, blue)),
         cell_share=cv2.countNonZero(inside.view(np.uint8)) / _seen(view),
         colour_drift=0.0 if known.background is None else colour_distance(background, np.array(known.background)),
     )
     tint = (max(red, green, blue) - min(red, green, blue)) / max(red, green, blue, 1.0)
     return Measured(quality, focus, tint)
+
+
+def brightness_of(colour: tuple[float, float, float]) -> float:
+    """Return the luminance of RGB 0..255 by ITU-R BT.601, 0 to 1."""
+    red, green, blue = colour
+    return (0.299 * red + 0.587 * green + 0.114 * blue) / 255.0
 
 
 def _seen(view: ModelFrame) -> int:

@@ -150,20 +150,42 @@ CREATE TRIGGER signatures_never_change BEFORE UPDATE ON signatures
 BEGIN SELECT RAISE(ABORT, 'a signed result never changes'); END;
 CREATE TRIGGER signatures_never_go BEFORE DELETE ON signatures
 BEGIN SELECT RAISE(ABORT, 'a signed result never changes'); END;
-CREATE TABLE qc_measurements (
+CREATE TABLE qc_runs ( -- each quality control that was begun
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     wall_time_s REAL NOT NULL,
-    operator TEXT NOT NULL,
-    test TEXT NOT NULL, -- as in device.quality_control
-    lot TEXT NOT NULL DEFAULT '', -- of the control slide
-    value REAL NOT NULL,
-    mean REAL, sd REAL, -- expected, as they held at that time; NULL: the test has limits instead
-    passed INTEGER NOT NULL,
-    rules TEXT NOT NULL DEFAULT '', -- Westgard rules that were broken
-    details TEXT NOT NULL DEFAULT '{}', -- JSON object
-    slide_id INTEGER -- the slide that was read, if one was
+    monotonic_s REAL NOT NULL,
+    boot_id TEXT NOT NULL,
+    clock_synced INTEGER NOT NULL,
+    operator TEXT NOT NULL
 );
-CREATE INDEX qc_by_test ON qc_measurements (test, lot, id);
+CREATE TABLE qc_measurements (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    run INTEGER NOT NULL REFERENCES qc_runs (id),
+    wall_time_s REAL NOT NULL,
+    monotonic_s REAL NOT NULL,
+    boot_id TEXT NOT NULL,
+    clock_synced INTEGER NOT NULL,
+    operator TEXT NOT NULL,
+    measure TEXT NOT NULL, -- as in device.quality_control.measurements
+    lot TEXT NOT NULL, -- of the control slide
+    value REAL NOT NULL,
+    mean REAL, sd REAL, -- expected, as they held at that time; NULL: the test has limits, or no mean is known yet
+    passed INTEGER NOT NULL,
+    rules TEXT NOT NULL, -- Westgard rules that were broken, separated by spaces
+    details TEXT NOT NULL, -- JSON object
+    slide_id INTEGER, -- the slide that was read, if one was
+    reason TEXT NOT NULL -- what was done after the one before had failed
+);
+CREATE INDEX qc_by_measure ON qc_measurements (measure, lot, id);
+CREATE INDEX qc_by_run ON qc_measurements (run, id);
+CREATE TRIGGER qc_never_changes BEFORE UPDATE ON qc_measurements
+BEGIN SELECT RAISE(ABORT, 'a quality control never changes'); END;
+CREATE TRIGGER qc_never_goes BEFORE DELETE ON qc_measurements
+BEGIN SELECT RAISE(ABORT, 'a quality control never changes'); END;
+CREATE TRIGGER qc_runs_never_change BEFORE UPDATE ON qc_runs
+BEGIN SELECT RAISE(ABORT, 'a quality control never changes'); END;
+CREATE TRIGGER qc_runs_never_go BEFORE DELETE ON qc_runs
+BEGIN SELECT RAISE(ABORT, 'a quality control never changes'); END;
 """
 
 Migration = str | Callable[[sqlite3.Connection], None]

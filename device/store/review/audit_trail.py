@@ -41,6 +41,7 @@ class Action(StrEnum):
     FORGET = "forget"  # fields past the allowed age; `old`: how many
     SIGN = "sign"  # `new`: the version that was signed
     AMEND = "amend"  # `new`: the version that begins
+    QC = "qc"  # the slide was read for the quality control; `new`: what it measured
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from device.control.handlers import ControlHandlers
+from device.quality_control.state import QcWatch
+from device.settings import QcSettings
 from smear.errors import SmearscopeError
 from tests.device.faults import Bench
 
@@ -21,6 +23,17 @@ def test_the_state_is_plain_json_with_the_newest_result(handlers):
     assert (status["label"], status["slide"], status["camera_lost"]) == ("Pre", "faults", False)
     assert status["fields"] >= 1
     assert status["faults"] == {}
+    assert status["qc"] is None  # the settings do not ask for it
+
+
+def test_the_state_and_a_capture_say_that_the_device_is_not_cleared(tmp_path):
+    with Bench(tmp_path) as bench:
+        bench.recorder._quality_control = QcWatch(QcSettings(required=True))
+        bench.fields()
+        handlers = ControlHandlers(bench.feed, bench.examiner, bench.recorder, bench.faults, bench.folder, bench.clock)
+        reasons = ["no quality control was done yet"]
+        assert handlers.status()["qc"] == {"cleared": False, "reasons": reasons, "since_s": None}
+        assert f"quality control: not cleared today ({reasons[0]})" in handlers.capture({})["warnings"]
 
 
 def test_a_slide_is_started_and_ended(handlers):

@@ -271,3 +271,9 @@ def test_a_label_that_was_not_checked_at_this_site_is_marked_beside_it() -> None
     screens = [compose(ScreenState(frame=make_frame(), finding=each)) for each in (checked, unchecked)]
     heading = [screen[38:70, 456:792] for screen in screens]
     assert [bool((each == layout.WARNING).all(-1).any()) for each in heading] == [False, True]
+
+
+def test_a_device_that_is_not_cleared_today_says_so_in_its_header() -> None:
+    screens = [compose(replace(NORMAL, not_cleared=each)) for each in (False, True)]
+    header = [screen[0:32, 530:698] for screen in screens]
+    assert [bool((each == layout.WARNING).all(-1).any()) for each in header] == [False, True]

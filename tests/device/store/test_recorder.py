@@ -1,12 +1,19 @@
 """From findings to the record: each field once, in its best view, and no field lost without a word."""
 
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from device.quality_control.location import location_test
+from device.quality_control.measurements import QcTest
+from device.quality_control.state import QcWatch
+from device.reporting.tables import slide_summary
+from device.settings import QcSettings
 from device.store import Circumstances, Store
 from device.store.database import DATABASE
 from device.store.recorder import Recorder, SeenAgain
@@ -189,3 +196,32 @@ def test_circumstances_that_cannot_be_read_lose_one_field_and_not_the_session(st
     recorder._circumstances = unreadable
     assert "Input/output error" in recorder.record(place(0), finding()).fault
     assert recorder.not_stored == 1
+
+
+def test_every_record_says_whether_the_quality_control_was_done_when_the_field_was_exposed(store):
+    asked = QcSettings(required=True, tests=(QcTest.LOCATION,))
+    recorder = Recorder(store, quality_control=QcWatch(asked))
+    slide = recorder.start_slide("today")
+    recorder.record(place(1, 3), blurred())
+    recorder.record(place(1), finding("Pre"))  # takes the place of the one above, and its count
+    assert recorder.record(place(2), finding("Pre")).tally.not_cleared == 2
+    exposed_s = time.monotonic()
+    store.add_qc("anna", [location_test(200, 0, 0.95)])
+    assert not recorder.record(place(3), finding("Pre"), exposed_s=exposed_s).qc.cleared
+    assert recorder.record(place(4), finding("Pre"), exposed_s=time.monotonic()).qc.cleared
+    assert [record.qc for record in store.all_fields(slide)] == ["not cleared"] * 3 + ["cleared"]
+    found = store.slide(slide)
+    assert found.tally.not_cleared == 3
+    assert found.to_json()["fields_qc_not_cleared"] == 3
+    console = Console(width=120)
+    with console.capture() as printed:
+        console.print(slide_summary(found, {}))
+    assert "3 of 4 fields: quality control not cleared" in printed.get()
+
+
+def test_a_record_says_nothing_of_a_quality_control_that_nobody_asked_for(store):
+    recorder = Recorder(store, quality_control=QcWatch(QcSettings()))
+    slide = recorder.start_slide("today")
+    recorder.record(place(1), finding("Pre"))
+    assert [record.qc for record in store.all_fields(slide)] == [None]
+    assert store.slide(slide).tally.not_cleared == 0
