@@ -10,11 +10,13 @@ from device.commands.options import operator_option, with_store, with_store_and_
 from device.commands.slides.counting import target_option
 from device.commands.slides.group import command
 from device.exports.hl7 import require_ready, write_message
+from device.quality_control.state import qc_state
 from device.reporting.counts import count_report, signature_text, verification_line
 from device.settings import Settings
 from device.store import Store
 from device.store.review.sign_off import Concessions
 from device.store.review.statement import Signature
+from device.system.clock import moment
 from smear.errors import SmearscopeError, StoreError
 from smear.output_files import printable
 
@@ -42,12 +44,14 @@ def sign(
     folder = settings.laboratory.hl7_folder
     if folder is not None:
         require_ready(folder)
+    state = qc_state(store, settings.qc, moment(), slide.simulated)
     signature = store.sign(
         slide.id,
         operator,
         settings.cells.classes,
         target or settings.cells.target,
         Concessions(allow_unidentified, short, passed_over),
+        qc_faults=state.reasons if state.asked else None,
         settings=_that_matter(settings),
     )
     counts = store.counted(store.slide(slide.id), settings.cells.classes, settings.cells.target).counts

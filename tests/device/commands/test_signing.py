@@ -90,6 +90,13 @@ def test_a_result_that_does_not_hold_ends_with_an_error(data):
     assert "restore the last backup" in result.stderr
 
 
+def test_a_slide_is_not_signed_before_the_quality_control_that_the_settings_ask_for(data, tmp_path):
+    settings = tmp_path / "config.toml"
+    settings.write_text("[qc]\nrequired = true\n")
+    refused = slides(data, "sign", "1", *CONCEDE, code=1, settings=settings).stderr
+    assert "quality control of the day is not cleared (no quality control was done yet)" in refused
+
+
 def test_a_signed_slide_is_sent_to_the_laboratory_where_the_settings_say_so(data, tmp_path):
     settings = tmp_path / "config.toml"
     settings.write_text(f"[laboratory]\nhl7_folder = {str(tmp_path / 'hl7')!r}\n")
