@@ -3,7 +3,9 @@
 import json
 
 import pytest
+from click.testing import CliRunner
 
+from device.cli import cli
 from device.control.handlers import ControlHandlers
 from device.quality_control.state import QcWatch
 from device.settings import QcSettings
@@ -26,7 +28,7 @@ def test_the_state_is_plain_json_with_the_newest_result(handlers):
     assert status["qc"] is None  # the settings do not ask for it
 
 
-def test_the_state_and_a_capture_say_that_the_device_is_not_cleared(tmp_path):
+def test_the_state_and_a_capture_say_that_the_device_is_not_cleared(tmp_path, monkeypatch):
     with Bench(tmp_path) as bench:
         bench.recorder._quality_control = QcWatch(QcSettings(required=True))
         bench.fields()
@@ -34,6 +36,9 @@ def test_the_state_and_a_capture_say_that_the_device_is_not_cleared(tmp_path):
         reasons = ["no quality control was done yet"]
         assert handlers.status()["qc"] == {"cleared": False, "reasons": reasons, "since_s": None}
         assert f"quality control: not cleared today ({reasons[0]})" in handlers.capture({})["warnings"]
+        monkeypatch.setattr("device.commands.status.ask", lambda *_, **__: handlers.status())
+        said = CliRunner().invoke(cli, ["status", "--data", str(tmp_path)]).output
+        assert f"QC           not cleared today: {reasons[0]}" in said
 
 
 def test_a_slide_is_started_and_ended(handlers):

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from device.cli import cli
+from device.quality_control.measurements import QcMeasurement
 from device.store import Circumstances, DamagedStoreError, Retention, Store
 from device.store.database import DATABASE
 from device.store.database.schema import MIGRATIONS
@@ -326,7 +327,9 @@ def _record_until_killed(folder: str, acknowledged: "multiprocessing.connection.
     store = Store.record(Path(folder))
     slide = store.start_slide("killed")
     for number in range(10_000):
-        acknowledged.send(store.add_field(slide, frame(number), finding()))
+        number = store.add_field(slide, frame(number), finding())
+        store.add_qc("anna", [QcMeasurement("slide.focus", 1.0, True, slide_id=slide)], begin=number % 2 == 0)
+        acknowledged.send(number)
 
 
 @pytest.mark.parametrize("writes", [0, 3, 17])
@@ -350,6 +353,7 @@ def test_a_killed_recorder_keeps_every_acknowledged_record(tmp_path, writes):
         records = list(store.all_fields(slide.id))
         assert {record.id for record in records} >= set(numbers)
         assert slide.tally.accepted == len(records)
+        assert len(numbers) <= len(store.qc()) == len(store.events(slide.id)) <= len(records)
         images = {store.image_path(record) for record in records}
         assert all(path.stat().st_size for path in images)
         assert set((tmp_path / PHOTOGRAPHS).rglob("*.jpg")) == images
