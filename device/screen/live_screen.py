@@ -130,9 +130,11 @@ class LiveScreen:
         self._clock = clock
         self._faults = faults
         self._source = source
-        self.state = ScreenState()  # what was last composed
+        self.state = ScreenState()  # what was last composed, without its pictures
+        self.shows: tuple[int, float] | None = None  # the frame that it shows; None: there is no picture
         self._actions = actions
         self._lost_after_s = lost_after_s
+        self._has_result = False  # else a live picture, or none
         self._rate = Rate()
         self._quiet_since_s = self._shown_at_s = clock.monotonic_s()
 
@@ -163,16 +165,16 @@ class LiveScreen:
         sentences = tuple(self._faults.current.values())
         if lost:
             shown = sentences or ("no picture from the camera: check its cable",)
-            if self.state.frame is not None or self.state.warnings != shown:
+            if self.shows is not None or self.state.warnings != shown:
                 self._clear(None, shown)
-        elif self.state.finding is None or quiet_s > self._lost_after_s:
+        elif not self._has_result or quiet_s > self._lost_after_s:
             # A live picture to focus by until a result comes; a result that is too old is removed.
             late = (
                 f"no field examined for {quiet_s:.0f} s"
                 if quiet_s > self._lost_after_s
                 else "examining the first field"
             )
-            if newest is not self.state.frame and self._clock.monotonic_s() - self._shown_at_s >= _REFRESH_S:
+            if _key(newest) != self.shows and self._clock.monotonic_s() - self._shown_at_s >= _REFRESH_S:
                 self._clear(newest, sentences or (late,))
         self._act()
 
@@ -185,7 +187,9 @@ class LiveScreen:
         self._put(replace(self.state, frame=frame, finding=None, fields_per_s=0.0, warnings=warnings))
 
     def _put(self, state: ScreenState) -> None:
-        self.state = state = replace(state, camera=self._source.name, simulated=self._source.simulated)
+        state = replace(state, camera=self._source.name, simulated=self._source.simulated)
+        self.state = replace(state, frame=None, finding=None)  # a frame and a mask of 48 megapixels take 190 MB
+        self.shows, self._has_result = _key(state.frame), state.finding is not None
         self._shown_at_s = self._clock.monotonic_s()
         self._display.show(compose(state, self._display.size))
         self._act()
@@ -198,6 +202,10 @@ class LiveScreen:
                     self._actions[button]()
                 except StoreError as error:
                     self._faults.report(STORE, str(error))
+
+
+def _key(frame: Frame | None) -> tuple[int, float] | None:
+    return None if frame is None else (frame.sequence, frame.monotonic_s)
 
 
 def model_line(finding: Finding) -> str:

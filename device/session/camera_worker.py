@@ -18,6 +18,7 @@ from smear.findings import Frame
 LOST_AFTER_S = 1.5  # without a frame: said on the screen, which issue 5 wants within 2 s
 _GRACE_S = 2.0  # a driver keeps its own time limits; who is so much over them hangs
 _POLL_S = 0.1
+AHEAD_BYTES = 75_000_000  # 25 megapixels; two larger frames at once take more than a small board can spare
 CAMERA = "camera"
 
 
@@ -35,7 +36,8 @@ class CameraWorker:
         self._faults = faults
         self._waiting_since_s: float | None = None
         self._reopen = threading.Event()
-        self._wanted = threading.Event()  # one frame is fetched while the one before is examined
+        self._wanted = threading.Event()  # one frame is fetched while the one before is examined, unless it is large
+        self._wanted_at_next = False
         self._slot: LatestSlot[Frame | ImageError] = LatestSlot()
         self._came = threading.Condition()
         self._first: Camera | None = None
@@ -56,8 +58,14 @@ class CameraWorker:
             ImageError: this picture cannot be read; the next call goes on with the next one.
             EndOfFramesError: a finite camera is at its end.
         """
+        if self._wanted_at_next:
+            self._wanted_at_next = False
+            self._wanted.set()
         got = self._slot.take(timeout_s, math.inf if self.stepped else STALE_S)
-        self._wanted.set()
+        if isinstance(got, Frame) and got.image.nbytes > AHEAD_BYTES:
+            self._wanted_at_next = True
+        else:
+            self._wanted.set()
         if isinstance(got, ImageError):
             raise got
         return replace(got, monotonic_s=time.monotonic(), wall_time_s=time.time()) if self.stepped else got

@@ -12,6 +12,7 @@ from smear.errors import ImageError
 from smear.output_files import HEAD_BYTES, write_atomic
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_STRIP_ROWS = 64
 _AFTER_HEADER = 33  # signature and IHDR, which must come first
 _MARK = b"tEXtSoftware\0Smearscope"
 _TEXT = {"Software": "Smearscope; research use only", "Disclaimer": RESEARCH_USE_ONLY}  # keywords of the PNG standard
@@ -25,17 +26,28 @@ def encode(image: np.ndarray, suffix: str, quality: int = 95) -> bytes:
     """
     stored = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in {".jpg", ".jpeg"} else []
+    return _encoded(stored, suffix, options).tobytes()
+
+
+def _encoded(stored: np.ndarray, suffix: str, options: list[int]) -> np.ndarray:
     done, data = cv2.imencode(suffix, stored, options)
     if not done:
-        raise ImageError(f"cannot encode a picture of shape {image.shape} as {suffix}")
-    return data.tobytes()
+        raise ImageError(f"cannot encode a picture of shape {stored.shape} as {suffix}")
+    return data
 
 
 def encode_output(image: np.ndarray) -> bytes:
-    """Return a mask or overlay, RGB (H, W, 3) or grey (H, W) uint8, as a PNG that says where it comes from."""
-    png = encode(image, ".png")
+    """Return a mask or overlay, RGB (H, W, 3) or grey (H, W) uint8, as a PNG that says where it comes from.
+
+    One in colour is overwritten: a second copy of 48 megapixels takes 144 MB.
+    """
+    if image.ndim == 3:
+        for top in range(0, len(image), _STRIP_ROWS):
+            strip = image[top : top + _STRIP_ROWS]
+            strip[:] = cv2.cvtColor(strip, cv2.COLOR_RGB2BGR)
+    png = _encoded(image, ".png", []).data
     chunks = b"".join(_text_chunk(keyword, text) for keyword, text in _TEXT.items())
-    return png[:_AFTER_HEADER] + chunks + png[_AFTER_HEADER:]
+    return b"".join((png[:_AFTER_HEADER], chunks, png[_AFTER_HEADER:]))
 
 
 def is_own_output(head: bytes) -> bool:

@@ -93,13 +93,14 @@ class CellContours:
         if sum(window.pixels for window in windows) >= budget:  # the whole frame at once is faster than its windows
             planes = (to_frame_scale(p[..., np.newaxis], view)[..., 0] for p in (self.background, self.nucleus))
             return CellMask(mask_values(*planes))
-        vertical, horizontal = (_interpolation(view, stride, axis, self.background.shape[axis]) for axis in (0, 1))
+        vertical, horizontal = (_positions(view, stride, axis) for axis in (0, 1))
         stacked = np.stack([self.background, self.nucleus])
         values = np.zeros((height, width), np.uint8)
         for window in windows:
-            rows = vertical[window.rows, window.grid_rows]
-            columns = horizontal[window.columns, window.grid_columns].T
-            background, nucleus = rows @ stacked[:, window.grid_rows, window.grid_columns] @ columns
+            part = stacked[:, window.grid_rows, window.grid_columns]
+            rows = _linear_weights(vertical[window.rows], window.grid_rows.start, part.shape[1])
+            columns = _linear_weights(horizontal[window.columns], window.grid_columns.start, part.shape[2])
+            background, nucleus = rows @ part @ columns.T
             values[window.rows, window.columns] = mask_values(background, nucleus)
         return CellMask(values)
 
@@ -148,13 +149,12 @@ def _span_in_frame(first: int, length: int, scale: float, limit: int) -> tuple[i
     return start, min(max(start, math.ceil((first + length + 2) * scale)), limit)
 
 
-def _interpolation(view: ModelFrame, stride: int, axis: int, points: int) -> NDArray[np.float32]:
-    length, offset, content = view.frame_shape[axis], view.offset[1 - axis], view.content[1 - axis]
-    return _linear_weights(length, offset, content, stride, points)
+def _positions(view: ModelFrame, stride: int, axis: int) -> NDArray[np.float64]:
+    """Return float64 (pixels,): where each pixel of the frame lies between the grid points of an axis."""
+    return grid_positions(view.frame_shape[axis], view.offset[1 - axis], view.content[1 - axis], stride)
 
 
-@lru_cache(maxsize=4)
-def _linear_weights(length: int, offset: int, content: int, stride: int, points: int) -> NDArray[np.float32]:
-    """Return float32 (length, points): the linear weight of each grid point at each pixel of the frame."""
-    position = grid_positions(length, offset, content, stride)
-    return np.maximum(0.0, 1.0 - np.abs(position[:, np.newaxis] - np.arange(points))).astype(np.float32)
+def _linear_weights(positions: NDArray[np.float64], first: int, points: int) -> NDArray[np.float32]:
+    """Return float32 (pixels, points): the linear weight of each grid point from `first` on at each of `positions`."""
+    distance = np.abs(positions[:, np.newaxis] - np.arange(first, first + points))
+    return np.maximum(0.0, 1.0 - distance).astype(np.float32)

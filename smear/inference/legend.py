@@ -31,19 +31,30 @@ def legend_lines(refused: bool, unchecked: bool = False) -> list[Line]:
 
 
 def draw_legend(drawn: np.ndarray, lines: list[Line], cells: np.ndarray) -> None:
-    """Draw `lines` into RGB uint8 (H, W, 3) `drawn`, in the corner that hides the least of `cells`, bool (H, W)."""
+    """Draw `lines` into RGB uint8 (H, W, 3) `drawn`, in the corner that hides the least of `cells`.
+
+    `cells` is (H, W), 0 where no cell is.
+    """
     height, width = drawn.shape[:2]
     line = max(_LINE_PX, round(_LINE_PX * min(height, width) / _FIELD_PX))
     scale, thick = 0.75 * line / _FONT_HEIGHT_PX, max(1, line // 14)
     longest = max(cv2.getTextSize(text, _FONT, scale, thick)[0][0] for text, _ in lines)
     box_height, box_width = min(height, line * len(lines) + line // 2), min(width, longest + 2 * line)
     corners = [(top, left) for top in (height - box_height, 0) for left in (0, width - box_width)]
-    top, left = min(corners, key=lambda at: int(cells[at[0] : at[0] + box_height, at[1] : at[1] + box_width].sum()))
+    top, left = min(
+        corners, key=lambda at: np.count_nonzero(cells[at[0] : at[0] + box_height, at[1] : at[1] + box_width])
+    )
     box = drawn[top : top + box_height, left : left + box_width]
-    box[:] = (box * (1 - _OPACITY) + np.array(_BOX) * _OPACITY).astype(np.uint8)
+    box[:] = cv2.LUT(box, _darker())
     for number, (text, colour) in enumerate(lines):
         bottom = line * (number + 1)
         if colour is not None:
             cv2.rectangle(box, (line // 3, bottom - line * 2 // 3), (line, bottom), colour, cv2.FILLED)
         start = line // 3 if colour is None else line + line // 2
         cv2.putText(box, text, (start, bottom), _FONT, scale, _TEXT, thick, cv2.LINE_AA)
+
+
+def _darker() -> np.ndarray:
+    """Return uint8 (1, 256, 3): what each value becomes under the legend."""
+    values = np.arange(256)[:, np.newaxis] * (1 - _OPACITY) + np.array(_BOX) * _OPACITY
+    return values.astype(np.uint8)[np.newaxis]

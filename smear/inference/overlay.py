@@ -85,7 +85,7 @@ def draw_overlay(image: NDArray[np.uint8], finding: Finding) -> np.ndarray:
             colour = _HALO if colour_under else UNCLASSIFIED if refused else colour_of(cell)
             cv2.polylines(drawn, [cell.contour.reshape(-1, 1, 2)], True, colour, width + extra, cv2.LINE_AA)
     unchecked = finding.site is not None and not finding.site.checked
-    draw_legend(drawn, legend_lines(refused, unchecked), finding.mask.cell)
+    draw_legend(drawn, legend_lines(refused, unchecked), finding.mask.values)
     return drawn
 
 

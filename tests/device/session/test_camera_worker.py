@@ -78,6 +78,19 @@ def test_every_picture_of_a_folder_is_handed_out_in_its_order():
     assert camera.closed
 
 
+def test_large_pictures_are_not_read_ahead_and_none_is_skipped(monkeypatch):
+    monkeypatch.setattr("device.session.camera_worker.AHEAD_BYTES", 1)
+    reads: list[int] = []
+    camera = Pictures(*(frame(seed) for seed in range(30)))
+    read = camera.read
+    camera.read = lambda timeout_s: (reads.append(1), read(timeout_s))[1]  # type: ignore[method-assign]
+    worker = camera_worker(camera.name, lambda: camera)
+    with running(worker):
+        for number in range(30):
+            assert worker.take(DEADLINE_S).sequence == number
+            assert len(reads) == number + 1
+
+
 def test_a_picture_that_cannot_be_read_is_reported_and_the_next_one_follows():
     camera = Pictures(ImageError("a.png: damaged"), frame(7))
     worker = camera_worker(camera.name, lambda: camera)

@@ -49,7 +49,7 @@ def test_a_camera_that_raises_is_reported_and_reopened(tmp_path):
 
         bench.camera.fault = raises
         bench.until(lambda: "VIDIOC_DQBUF" in bench.faults.current.get("camera", ""))
-        bench.until(lambda: display.last is not None and bench.screen.state.frame is None)
+        bench.until(lambda: display.last is not None and bench.screen.shows is None)
         bench.camera.fault = None
         bench.fields(3)
         assert "camera" not in bench.faults.current
@@ -88,7 +88,7 @@ def test_a_camera_that_hangs_is_on_the_screen_in_time_and_replaced(tmp_path, mon
         bench.camera.fault = hangs
         before = time.monotonic()
         bench.until(lambda: bench.feed.lost)
-        bench.until(lambda: bench.screen.state.frame is None and bool(bench.screen.state.warnings))
+        bench.until(lambda: bench.screen.shows is None and bool(bench.screen.state.warnings))
         assert time.monotonic() - before < SAID_S + 1.0  # one second for a busy test machine
         bench.fields(2)
         release.set()
