@@ -19,15 +19,9 @@ from smear import RESEARCH_USE_ONLY
 def state_lines(counted: Counted) -> list[str]:
     """Say how far the work on a slide is, who counted what, and who signed."""
     lines = [f"state: {counted.state}"]
-    lines += [f"counted by {name}: {count_text(count)}" for name, count in counted.counts.items()]
+    lines += [f"counted by {name}, {_count_text(count)}" for name, count in counted.counts.items()]
     lines += [f"{signature_text(each)}, sha256 {each.sha256}" for each in counted.signatures]
     return lines
-
-
-def count_text(count: DifferentialCount) -> str:
-    """Say a count in one line."""
-    lacks = f"; not complete: {', '.join(count.shortfalls)}" if count.shortfalls else ", complete"
-    return f"{count.leukocytes} leukocytes{lacks}"
 
 
 def signature_text(signature: Signature) -> str:
@@ -68,6 +62,12 @@ def verification_line(found: Verification) -> str:
         return f"{signature_text(found.signature)}: DOES NOT HOLD: {'; '.join(found.faults)}"
     holds = "and the records agree" if found.compared else "not compared: the slide was amended or deleted since"
     return f"{signature_text(found.signature)}: holds, {holds}"
+
+
+def _count_text(count: DifferentialCount) -> str:
+    if count.shortfalls:
+        return f"not complete: {', '.join(count.shortfalls)}"
+    return f"complete: {count.leukocytes} of {count.target} leukocytes"
 
 
 def _count_table(operator: str, count: DifferentialCount) -> Table:

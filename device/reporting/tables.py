@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from device.counting.differential import SlideState
 from device.counting.share import Share
 from device.store import FieldRecord, SlideRecord
 from device.store.slide_summary import MIN_FIELDS, SlideTally
@@ -33,8 +34,11 @@ def colour_of(name: str) -> str:
     return "rgb({},{},{})".format(*by_name(name).colour)
 
 
-def slide_table(slides: Sequence[SlideRecord]) -> Table:
-    """List slides, a line each in 80 columns where the names are short; the rest is in `slides show`."""
+def slide_table(slides: Sequence[SlideRecord], states: Mapping[int, SlideState]) -> Table:
+    """List slides, a line each in 80 columns where the names are short; the rest is in `slides show`.
+
+    `states` is by the number of the slide how far the work on it is.
+    """
     table = Table(box=SIMPLE, padding=0, show_edge=False)
     for title in ("slide", "name", "started", "fields", "accepted", "leading", "marks"):
         right = title in {"slide", "fields", "accepted"}
@@ -42,8 +46,8 @@ def slide_table(slides: Sequence[SlideRecord]) -> Table:
                          no_wrap=title == "started", max_width=9 if title == "marks" else None)  # fmt: skip
     for slide in slides:
         tally = slide.tally
-        marks = [word for word, on in (("open", slide.ended_s is None), ("simulated", slide.simulated),
-                                       ("keep", slide.keep)) if on]  # fmt: skip
+        marks = ["recording" if slide.ended_s is None else str(states[slide.id])]
+        marks += [word for word, on in (("simulated", slide.simulated), ("keep", slide.keep)) if on]
         table.add_row(
             str(slide.id), Text(slide.name), local_time(slide.started_s)[:16], str(tally.total), str(tally.accepted),
             _class_text(tally.leading()), " ".join(marks),
@@ -73,10 +77,10 @@ def field_table(fields: Sequence[FieldRecord], slide: SlideRecord) -> Table:
     return table
 
 
-def slide_summary(slide: SlideRecord, reviewed: Mapping[str, int]) -> Group:
+def slide_summary(slide: SlideRecord, reviewed: Mapping[str, int], work: Sequence[str] = ()) -> Group:
     """Sum one slide up: shares with intervals over its accepted fields, cells, refusals, and what people answered.
 
-    `reviewed` is how many fields of it a person gave each label to.
+    `reviewed` is how many fields of it a person gave each label to; `work` is what is said of counts and signatures.
     """
     tally = slide.tally
     table = Table(box=SIMPLE)
@@ -90,6 +94,7 @@ def slide_summary(slide: SlideRecord, reviewed: Mapping[str, int]) -> Group:
         f"{tally.refused} refused, {tally.empty} empty; {tally.seen_again} seen again and not counted",
         f"{tally.cells} leukocytes in accepted fields",
         *_reviewed_lines(reviewed),
+        *work,
         *_refusal_lines(tally.refusals),
         *_site(tally),
         *_quality_control(tally),

@@ -6,26 +6,29 @@ from typing import Any
 import click
 from rich.console import Console
 
-from device.commands.options import FIELD, with_store
+from device.commands.options import FIELD, with_store_and_settings
 from device.commands.slides.group import command
 from device.exports.documents import slide_json
+from device.reporting.counts import state_lines
 from device.reporting.tables import field_table, slide_summary, slide_table
+from device.settings import Settings
 from device.store import SlideRecord, Store
+from device.store.review.sign_off import Counted
 
 
 @command.command(name="list")
 @click.option("--limit", type=FIELD, default=20, show_default=True, help="Newest slides to list.")
 @click.option("--before", type=FIELD, metavar="SLIDE", help="Only slides older than this one.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@with_store
-def list_(store: Store, limit: int, before: int | None, as_json: bool) -> None:
+@with_store_and_settings
+def list_(store: Store, settings: Settings, limit: int, before: int | None, as_json: bool) -> None:
     """List the slides, newest first."""
     slides = store.slides(limit, before)
     if as_json:
         for slide in slides:
-            click.echo(json.dumps(_json(store, slide), ensure_ascii=False, allow_nan=False))
+            click.echo(json.dumps(_json(store, settings, slide), ensure_ascii=False, allow_nan=False))
     elif slides:
-        Console().print(slide_table(slides))
+        Console().print(slide_table(slides, {slide.id: _counted(store, settings, slide).state for slide in slides}))
     else:
         click.echo("no slides yet; 'smearscope run' records one")
 
@@ -41,22 +44,27 @@ def list_(store: Store, limit: int, before: int | None, as_json: bool) -> None:
     help="Only fields recorded after this one.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@with_store
-def show(store: Store, slide_name: str, limit: int, after: int, as_json: bool) -> None:
+@with_store_and_settings
+def show(store: Store, settings: Settings, slide_name: str, limit: int, after: int, as_json: bool) -> None:
     """Sum up one slide and list its fields."""
     slide = store.slide_called(slide_name)
     fields = store.fields(slide.id, limit, after)
     if as_json:
-        shown = _json(store, slide) | {"fields": [record.to_json() for record in fields]}
+        shown = _json(store, settings, slide) | {"fields": [record.to_json() for record in fields]}
         click.echo(json.dumps(shown, ensure_ascii=False, allow_nan=False))
         return
     console = Console()
     if fields:
         console.print(field_table(fields, slide))
-    console.print(slide_summary(slide, store.reviewed_counts(slide.id)))
+    work = state_lines(_counted(store, settings, slide))
+    console.print(slide_summary(slide, store.reviewed_counts(slide.id), work))
     if fields and len(fields) == limit:
         click.echo(f"more fields: smearscope slides show {slide.id} --after {fields[-1].id}")
 
 
-def _json(store: Store, slide: SlideRecord) -> dict[str, Any]:
-    return slide_json(slide, store.reviewed_counts(slide.id))
+def _json(store: Store, settings: Settings, slide: SlideRecord) -> dict[str, Any]:
+    return slide_json(slide, store.reviewed_counts(slide.id)) | _counted(store, settings, slide).to_json()
+
+
+def _counted(store: Store, settings: Settings, slide: SlideRecord) -> Counted:
+    return store.counted(slide, settings.cells.classes, settings.cells.target)

@@ -105,3 +105,25 @@ def test_a_signed_slide_is_sent_to_the_laboratory_where_the_settings_say_so(data
     assert "version 1 signed by ann" in slides(data, "sign", "1", *CONCEDE, settings=settings).output
     (message,) = (tmp_path / "hl7").iterdir()
     assert message.read_bytes().startswith(b"MSH|^~\\&|smearscope|")
+
+
+def test_a_list_of_slides_says_how_far_the_work_on_each_is(data):
+    with Store.record(data) as store:
+        store.start_slide("B")
+        listed = slides(data, "list").output
+        assert [line.split()[-2:] for line in listed.splitlines()[2:]] == [["-", "recording"], ["-", "open"]]
+        assert [json.loads(line)["state"] for line in slides(data, "list", "--json").output.splitlines()] == [
+            "open"
+        ] * 2
+    settings = data / "config.toml"
+    settings.write_text("[cells]\ntarget = 8\n")
+    assert "counted" in slides(data, "list", settings=settings).output
+    slides(data, "sign", "1", operator="bob", settings=settings)
+    assert "signed" in slides(data, "list").output
+    shown = slides(data, "show", "1").output.replace("\n", " ")
+    found = json.loads(slides(data, "show", "1", "--json").output)
+    assert found["state"] == "signed"
+    assert "version 1 signed by bob on" in shown
+    assert found["signatures"][0]["sha256"] in shown
+    assert "counted by ann, not complete: 6 of 8 leukocytes, 1 unidentified" in shown
+    assert "counted by bob, complete: 8 of 8 leukocytes" in shown
