@@ -15,6 +15,7 @@ from device.store.slide_summary import SlideTally
 from smear.classes import LABELS
 from smear.findings import Finding, Frame, Refusal, RefusalCode
 from smear.imaging.cell_hues import cell_hues
+from smear.imaging.frame_outlines import frame_outlines
 from smear.output_files import printable
 
 PROBABILITY_COLUMNS = tuple(f"p_{name.lower()}" for name in LABELS)
@@ -154,7 +155,8 @@ def _no_number(constant: str) -> float:
 def cell_rows(field_id: int, slide_id: int, frame: Frame, finding: Finding) -> Iterator[tuple[Any, ...]]:
     """Yield the values of `INSERT_CELL` for each cell of a field."""
     hues = cell_hues(frame.image, finding.mask, finding.cells)
-    for number, (cell, hue) in enumerate(zip(finding.cells, hues, strict=True)):
+    outlines = frame_outlines(finding.mask, finding.cells)
+    for number, (cell, hue, outline) in enumerate(zip(finding.cells, hues, outlines, strict=True)):
         chances = tuple(map(float, cell.probabilities))
         best, opinion = max(zip(chances, LABELS, strict=True)) if chances else (None, None)
         yield (
@@ -172,7 +174,7 @@ def cell_rows(field_id: int, slide_id: int, frame: Frame, finding: Finding) -> I
             opinion,
             best,
             *hue,
-            pack(cell.contour),
+            pack(outline),
         )
 
 
@@ -231,14 +233,9 @@ def counts_of(tally: SlideTally) -> list[tuple[str, str, int]]:
 
 
 def counts_of_record(record: FieldRecord) -> list[tuple[str, str, int]]:
-    """Return what a recorded field added to `slide_counts`."""
-    unfit = int(record.qc == QC_NOT_CLEARED)
-    if record.label is not None:
-        checked = int(record.site_certificate is not None)
-        return counts_of(
-            SlideTally({record.label: 1}, cells=record.cell_count, site_checked=checked, not_cleared=unfit)
-        )
+    """Return what a recorded field that carries no label added to `slide_counts`."""
     codes = dict.fromkeys((str(each.code) for each in record.refusals), 1)
+    unfit = int(record.qc == QC_NOT_CLEARED)
     return counts_of(SlideTally(refusals=codes, refused=int(bool(codes)), empty=int(not codes), not_cleared=unfit))
 
 
