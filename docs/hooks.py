@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from device.cameras.registry import CAMERAS
+from device.counting.cell_classes import DEFAULT_CLASSES
+from device.counting.class_colours import UNCLASSIFIED as NO_CLASS
+from device.counting.class_colours import class_colours
+from device.exports.registry import EXPORTS
 from device.screen.displays import DISPLAYS
 from device.settings import Settings
 from smear.bundle.levels import LEVEL_SPECS
@@ -88,6 +92,13 @@ def classes() -> str:
     return _table(("colour", "name in files", "class", "RGB"), rows)
 
 
+def cell_classes() -> str:
+    """Return the colour of each class of cells that the settings have by default."""
+    colours = class_colours(DEFAULT_CLASSES)
+    names = [*(each.name for each in DEFAULT_CLASSES), NO_CLASS]
+    return _table(("colour", "class", "RGB"), [(_swatch(colours[n]), n, _rgb(colours[n])) for n in names])
+
+
 def masks() -> str:
     """Return the values of a mask picture."""
     background = "background, and every cell that is not a leukocyte"
@@ -128,6 +139,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "runtimes": lambda: kinds(RUNTIMES.all()),
     "levels": lambda: kinds(LEVEL_SPECS),
     "classes": classes,
+    "exports": lambda: kinds(EXPORTS.all()),
+    "cell-classes": cell_classes,
     "masks": masks,
     "decisions": decisions,
 }

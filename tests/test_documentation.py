@@ -15,8 +15,8 @@ import pytest
 
 from device.cameras.registry import CAMERAS
 from device.cli import cli
-from device.exports.archive import write_zip
 from device.exports.documents import slide_json
+from device.exports.registry import EXPORTS, export_slide
 from device.screen.displays import DISPLAYS
 from device.settings import Settings
 from device.store import Store
@@ -120,9 +120,11 @@ def test_every_setting_is_in_the_reference(site: Path) -> None:
         assert [key for key in kind if f"<code>{key}</code>" not in page] == []
 
 
-@pytest.mark.parametrize("registry", [CAMERAS, DISPLAYS, RUNTIMES], ids=lambda registry: registry.what)
-def test_every_built_in_kind_is_in_the_reference(site: Path, registry: Registry[Spec]) -> None:
-    page = (site / "reference" / "kinds.html").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("registry", "name"), [(CAMERAS, "kinds"), (DISPLAYS, "kinds"), (RUNTIMES, "kinds"), (EXPORTS, "exports")]
+)
+def test_every_built_in_kind_is_in_the_reference(site: Path, registry: Registry[Spec], name: str) -> None:
+    page = (site / "reference" / f"{name}.html").read_text(encoding="utf-8")
     assert [usage for usage in registry.usages() if f"<code>{usage}</code>" not in page] == []
 
 
@@ -136,7 +138,7 @@ def test_every_column_and_key_of_an_export_is_in_the_reference(tmp_path: Path) -
         slide = store.start_slide("a slide")
         store.add_field(slide, frame(), finding("Pre"))
         with (tmp_path / "slide.zip").open("wb") as out:
-            write_zip(store, slide, out)
+            export_slide(store, slide, "zip", out)
         keys = {*slide_json(store.slide(slide), {}), *next(iter(store.all_fields(slide))).to_json()}
     with zipfile.ZipFile(tmp_path / "slide.zip") as archive:
         for name in ("fields.csv", "cells.csv"):

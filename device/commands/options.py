@@ -19,7 +19,6 @@ from device.screen.displays import DISPLAYS
 from device.settings import CONFIG_VARIABLE, Settings, load_settings
 from device.store import Store
 from device.store.names import checked_operator
-from device.store.records import SlideDetails
 from device.system.process import quiet_native_stderr
 from smear.bundle.levels import LEVELS, Level, level_spec
 from smear.errors import StoreError
@@ -74,23 +73,6 @@ operator_option = click.option(
 )
 
 
-def details_options(command: F) -> Callable[..., Any]:
-    """Add --stain, --specimen and --note; `command` gets what is said of a slide as one `details`."""
-
-    @functools.wraps(command)
-    def packed(*values: Any, operator: str, stain: str, specimen: str, note: str, **others: Any) -> Any:
-        try:
-            details = SlideDetails(operator, stain, specimen, note).checked()
-        except StoreError as error:
-            raise click.UsageError(str(error)) from None
-        return command(*values, details=details, **others)
-
-    added: Callable[..., Any] = packed
-    for name, meaning in (("note", "A line about it"), ("specimen", "Blood, marrow, ..."), ("stain", "Its stain")):
-        added = click.option(f"--{name}", metavar="TEXT", default="", help=f"{meaning}.")(added)
-    return added
-
-
 class FiniteRange(click.FloatRange):
     """A number on the command line: inside its bounds, and one at all, which click's own comparison lets pass."""
 
@@ -105,13 +87,15 @@ class FiniteRange(click.FloatRange):
 class NameOption(click.Option):
     """An option that takes a name in a registry; its help lists them, looked up only when it is shown."""
 
-    def __init__(self, names: Sequence[str], *, registry: Registry[Any], **attributes: Any) -> None:
-        super().__init__(names, metavar="NAME", **attributes)
-        self._registry = registry
+    def __init__(
+        self, names: Sequence[str], *, registry: Registry[Any], default: str | None = None, **attributes: Any
+    ) -> None:
+        super().__init__(names, metavar="NAME", default=default, **attributes)
+        self._registry, self._default_words = registry, default or "auto"
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Return the option and its help; see `click.Option`."""
-        self.help = f"{', '.join(self._registry.usages())}.  [default: auto]"
+        self.help = f"{', '.join(self._registry.usages())}.  [default: {self._default_words}]"
         return super().get_help_record(ctx)
 
 

@@ -6,78 +6,90 @@ import json
 from collections.abc import Callable
 from typing import IO, Any
 
-from device.exports.base import Step
+from device.exports.base import FileFormat, SlideSource, iso_time, text_stream
+from device.exports.outlines import BOX, CONTOUR
 from device.store.records import CellRecord, FieldRecord
-from device.store.store import Store
 from smear.classes import LABELS
 
+_ORIGIN_COLUMNS = ("device", "slide")
 _CELL_COLUMNS = (
-    "field_id", "number", "x", "y", "width", "height", "area_px", "area_um2", "nc_ratio", "circularity",
-    "touches_edge", "slide_id", "accepted", "cell_class", "opinion", "opinion_p", "nucleus_hue", "cytoplasm_hue",
-    *(f"p_{name}" for name in LABELS),
+    *_ORIGIN_COLUMNS, "field_id", "number", "x", "y", "width", "height", "outline", "area_px", "area_um2", "nc_ratio",
+    "circularity", "touches_edge", "slide_id", "accepted", "cell_class", "opinion", "opinion_p", "nucleus_hue",
+    "cytoplasm_hue", *(f"p_{name}" for name in LABELS),
 )  # fmt: skip
 _COLUMNS_OF = {
+    "wall_time_s": ("time", "wall_time_s"),
     "probabilities": tuple(f"p_{label}" for label in LABELS),
     "refusals": ("refusals", "refusal_codes"),
 }
-_FIELD_COLUMNS = tuple(
-    name for field in dataclasses.fields(FieldRecord)
-    for name in _COLUMNS_OF.get(field.name, (field.name,))
-)  # fmt: skip
-
-
+_FIELD_COLUMNS = (
+    *_ORIGIN_COLUMNS,
+    *(name for each in dataclasses.fields(FieldRecord) for name in _COLUMNS_OF.get(each.name, (each.name,))),
+)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A text that begins so is a formula to a spreadsheet, which may run programs."""
 
 
-def write_csv(store: Store, slide_id: int, out: IO[str], step: Step = lambda: None) -> None:
+def write_csv(source: SlideSource, out: IO[bytes]) -> None:
     """Write the fields of a slide, a line each, under a header."""
-    with store.snapshot():
-        write_fields(store, slide_id, out, lambda record: record.image, step)
+    with text_stream(out) as text:
+        write_fields(source, text, lambda field: field.image, source.step)
 
 
 def write_fields(
-    store: Store,
-    slide_id: int,
+    source: SlideSource,
     out: IO[str],
     image: Callable[[FieldRecord], str | None],
-    step: Step = lambda: None,
+    step: Callable[[], None] = lambda: None,
 ) -> None:
     """Write the fields of a slide under a header; `image` gives the column of that name."""
     writer = csv.DictWriter(out, _FIELD_COLUMNS)
     writer.writeheader()
-    for record in store.all_fields(slide_id):
-        writer.writerow(_without_formulas(_field_cells(record) | {"image": image(record)}))
+    for field in source.fields():
+        writer.writerow(without_formulas(_origin(source) | _field_values(field) | {"image": image(field)}))
         step()
 
 
-def write_cells(store: Store, slide_id: int, out: IO[str]) -> None:
-    """Write the cells of a slide under a header."""
+def write_cells(source: SlideSource, out: IO[str]) -> int:
+    """Write the cells of a slide under a header; return how many have no contour."""
     writer = csv.DictWriter(out, _CELL_COLUMNS, extrasaction="ignore")
     writer.writeheader()
-    for record in store.all_fields(slide_id):
-        writer.writerows(_cell_cells(cell) for cell in store.cells(record.id))
+    boxes = 0
+    for field in source.fields():
+        cells = source.cells(field)
+        boxes += sum(cell.contour is None for cell in cells)
+        writer.writerows(without_formulas(_origin(source) | _cell_values(cell)) for cell in cells)
+    return boxes
 
 
-def _without_formulas(cells: dict[str, Any]) -> dict[str, Any]:
+def without_formulas(values: dict[str, Any]) -> dict[str, Any]:
     """Put an apostrophe before what a spreadsheet would take for a formula."""
     return {
         name: f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
-        for name, value in cells.items()
+        for name, value in values.items()
     }
 
 
-def _field_cells(record: FieldRecord) -> dict[str, Any]:
-    values = record.to_json()
+def _origin(source: SlideSource) -> dict[str, Any]:
+    return {"device": source.device, "slide": source.slide.name}
+
+
+def _field_values(field: FieldRecord) -> dict[str, Any]:
+    values = field.to_json()
     chances = values.pop("probabilities")
-    values["refusals"] = "; ".join(map(str, record.refusals))
-    values["refusal_codes"] = " ".join(each.code for each in record.refusals)
-    values["timing_ms"] = json.dumps(record.timing_ms, allow_nan=False)
+    values["time"] = iso_time(field.wall_time_s)
+    values["refusals"] = "; ".join(map(str, field.refusals))
+    values["refusal_codes"] = " ".join(each.code for each in field.refusals)
+    values["timing_ms"] = json.dumps(field.timing_ms, allow_nan=False)
     return values | {f"p_{label}": chances.get(label) for label in LABELS}
 
 
-def _cell_cells(cell: CellRecord) -> dict[str, Any]:
+def _cell_values(cell: CellRecord) -> dict[str, Any]:
     values = cell.to_json()
     chances = values.pop("probabilities")
     values |= dict(zip(("x", "y", "width", "height"), values.pop("bbox"), strict=True))
+    values["outline"] = BOX if cell.contour is None else CONTOUR
     return values | {f"p_{label}": chances.get(label) for label in LABELS}
+
+
+FORMAT = FileFormat(name="csv", help="the fields, a line each", suffix="csv", text=True, write=write_csv)

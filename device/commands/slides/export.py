@@ -1,98 +1,79 @@
 """`smearscope slides export`: a slide as files for other programs."""
 
-import io
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import click
 from rich.console import Console
 from rich.progress import Progress
 
-from device.commands.options import with_store
+from device.commands.options import NameOption, with_store_and_settings
 from device.commands.slides.group import command
-from device.exports.archive import write_zip
-from device.exports.documents import write_json
-from device.exports.tables import write_csv
-from device.exports.training import write_training_folder
+from device.exports.base import FileFormat, FolderFormat
+from device.exports.registry import EXPORTS, export_slide
+from device.settings import Settings
 from device.store import Store
+from device.store.records import SlideRecord
 from smear.output_files import OutputFolder, printable
 
-FORMATS = ("csv", "json", "zip", "training")
 STREAM = "-"
-
-Export = Callable[[IO[bytes], Callable[[], None]], None]
-"""Writes a file; calls its second argument after each field."""
 
 
 @command.command()
 @click.argument("slide_name", metavar="[SLIDE]", required=False)
-@click.option(
-    "--format",
-    "kind",
-    type=click.Choice(FORMATS),
-    default="zip",
-    show_default=True,
-    help="training: every reviewed field of all slides, as 'smearscope train' reads them.",
-)
+@click.option("--format", "name", cls=NameOption, registry=EXPORTS, default="zip")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="File to write, a folder for it, or '-' for standard output.  [default: slide-N.<format>]",
+    help="File to write, a folder for it, or '-' for standard output.  [default: a name with the slide's number]",
 )
-@with_store
-def export(store: Store, slide_name: str | None, kind: str, out: Path | None) -> None:
-    """Write a slide as CSV, JSON or a zip with photographs and checksums; '--out -' writes to standard output."""
-    if kind == "training":
-        _export_training(store, out)
-        return
-    if slide_name is None:
+@with_store_and_settings
+def export(store: Store, settings: Settings, slide_name: str | None, name: str, out: Path | None) -> None:
+    """Write a slide for other programs; '--out -' writes to standard output.
+
+    The format 'training' is a folder, and takes the reviewed fields of all slides where none is named.
+    """
+    kind = EXPORTS.find(name)
+    slide = store.slide_called(slide_name) if slide_name is not None else None
+    if isinstance(kind, FolderFormat):
+        _export_folder(store, slide, kind, out)
+    elif slide is None:
         raise click.UsageError("which slide? 'smearscope slides list' shows them; then: slides export SLIDE")
-    slide = store.slide_called(slide_name)
-    write = _writer(store, slide.id, kind)
+    elif isinstance(kind, FileFormat):
+        _export_file(store, settings, slide, kind, out)
+
+
+def _export_file(store: Store, settings: Settings, slide: SlideRecord, kind: FileFormat, out: Path | None) -> None:
+    classes = settings.cells.classes
     if str(out) == STREAM:
-        if kind == "zip" and sys.stdout.isatty():
+        if not kind.text and sys.stdout.isatty():
             raise click.UsageError("a zip is no text for a terminal; add '> slide.zip', or give a file with --out")
-        write(sys.stdout.buffer, lambda: None)
+        export_slide(store, slide.id, kind.name, sys.stdout.buffer, classes)
         return
     path = out or Path()
     if path.is_dir() or str(out or "").endswith(os.sep):
-        path /= f"slide-{slide.id}.{kind}"
+        path /= kind.file_name(slide.id)
     with _bar(slide.tally.total) as step, OutputFolder(path.parent) as folder, folder.writing(path.name) as file:
-        write(file, step)
+        export_slide(store, slide.id, kind.name, file, classes, step)
     click.echo(f"wrote {printable(path)}")
 
 
-def _writer(store: Store, slide_id: int, kind: str) -> Export:
-    def write(out: IO[bytes], step: Callable[[], None]) -> None:
-        if kind == "zip":
-            write_zip(store, slide_id, out, step)
-            return
-        text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
-        if kind == "csv":
-            write_csv(store, slide_id, text, step)
-        else:
-            write_json(store, slide_id, text, step)
-        text.detach()  # else the stream would be closed with it
-
-    return write
-
-
-def _export_training(store: Store, out: Path | None) -> None:
+def _export_folder(store: Store, slide: SlideRecord | None, kind: FolderFormat, out: Path | None) -> None:
     if str(out) == STREAM:
-        raise click.UsageError("the format training is a folder, and no stream; give one with --out")
-    path = out or Path("reviewed")
-    with OutputFolder(path, create=True) as folder, _bar(sum(1 for _ in store.reviewed())) as step:
-        written = write_training_folder(store, folder, step)
+        raise click.UsageError(f"the format {kind.name} is a folder, and no stream; give one with --out")
+    path = out or Path(kind.folder)
+    slide_id = None if slide is None else slide.id
+    with OutputFolder(path, create=True) as folder, _bar(None) as step:
+        written = kind.write(store, folder, slide_id, step)
     click.echo(f"{printable(path)}: " + ", ".join(f"{n} {name}" for name, n in written.items()))
 
 
 @contextmanager
-def _bar(total: int) -> Iterator[Callable[[], None]]:
-    """Show progress over `total` fields on stderr."""
+def _bar(total: int | None) -> Iterator[Callable[[], None]]:
+    """Show progress over `total` fields, or over a number not known, on stderr."""
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("exporting", total=total)
         yield lambda: progress.advance(task)

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from device.cli import cli
-from device.exports.archive import write_zip
+from device.exports.registry import export_slide
 from device.store import Store
 from device.store.database import DATABASE
 from tests.device.findings import UNCERTAIN, finding, frame
@@ -177,7 +177,7 @@ def test_an_export_is_of_one_moment(data, monkeypatch):
                 other.start_slide("another")
                 other.delete_slide(1)
 
-        write_zip(store, 1, out, meanwhile)
+        export_slide(store, 1, "zip", out, step=meanwhile)
         assert [slide.name for slide in other.slides()] == ["another"]
     with zipfile.ZipFile(out) as bundle:
         assert len(bundle.read("fields.csv").splitlines()) == 1 + 3
@@ -296,6 +296,6 @@ def test_a_slide_that_was_examined_with_two_bundles_says_so_everywhere(tmp_path)
     assert "bundles:" not in slides(data, "show", "2").output
     assert json.loads(slides(data, "show", "1", "--json").stdout)["bundles"] == [first, second]
     with Store.read(data) as store, tempfile.TemporaryFile() as out:
-        write_zip(store, 1, out)
+        export_slide(store, 1, "zip", out)
         with zipfile.ZipFile(out) as packed:
             assert json.loads(packed.read("manifest.json"))["bundles"] == [first, second]

@@ -1,0 +1,127 @@
+"""Cells as EcoTaxa imports them: a crop of each, and a table of their measures whose second line gives the types."""
+
+import csv
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.exports.archive import archive_of
+from device.exports.base import FileFormat, SlideSource, iso_time
+from device.exports.outlines import CellPixels, cell_pixels
+from device.exports.tables import without_formulas
+from device.store.records import CellRecord, FieldRecord
+from smear.images import encode
+
+_MARGIN = 0.25  # of the cell's longer side, on each side of the crop: its surroundings help to tell what it is
+_TEXT, _NUMBER = "[t]", "[f]"
+_COLUMNS = {
+    "img_file_name": _TEXT,
+    "object_id": _TEXT,
+    "object_date": _TEXT,
+    "object_time": _TEXT,
+    "object_annotation_category": _TEXT,
+    "object_annotation_status": _TEXT,
+    "object_x": _NUMBER,
+    "object_y": _NUMBER,
+    "object_width": _NUMBER,
+    "object_height": _NUMBER,
+    "object_outline": _TEXT,
+    "object_area": _NUMBER,
+    "object_area_um2": _NUMBER,
+    "object_nc_ratio": _NUMBER,
+    "object_circ": _NUMBER,
+    "object_touches_edge": _NUMBER,
+    "object_nucleus_hue": _NUMBER,
+    "object_cytoplasm_hue": _NUMBER,
+    "object_accepted": _NUMBER,
+    "object_opinion": _TEXT,
+    "object_opinion_p": _NUMBER,
+    "sample_id": _TEXT,
+    "sample_name": _TEXT,
+    "sample_operator": _TEXT,
+    "sample_stain": _TEXT,
+    "sample_specimen": _TEXT,
+    "acq_id": _TEXT,
+    "acq_pixel_um": _NUMBER,
+    "process_id": _TEXT,
+}
+"""The table's columns; EcoTaxa takes its own names, and any others that begin with object, sample, acq or process."""
+
+
+def write_ecotaxa(source: SlideSource, out: IO[bytes]) -> None:
+    """Write a crop of each cell, and the table, whose name must begin with "ecotaxa"."""
+    with archive_of(source, out) as archive:
+        there: set[int] = set()  # numbers of fields
+        for field, picture in archive.pictures():
+            there.add(field.id)
+            for cell, pixels in archive.cells(field):
+                archive.add(f"{_name(source, field, cell)}.jpg", encode(_crop(picture, pixels), ".jpg"), packed=True)
+        with archive.text(f"ecotaxa_{_sample(source)}.tsv", "latin-1") as text:  # which EcoTaxa reads, and no UTF-8
+            _write_table(source, text, there)
+
+
+def _write_table(source: SlideSource, out: IO[str], there: set[int]) -> None:
+    writer = csv.DictWriter(out, _COLUMNS, delimiter="\t", lineterminator="\n")
+    writer.writeheader()
+    writer.writerow(_COLUMNS)
+    for field in source.fields():
+        if field.id in there:
+            for cell in source.cells(field):
+                writer.writerow(without_formulas(_row(source, field, cell, cell_pixels(cell, field))))
+
+
+def _row(source: SlideSource, field: FieldRecord, cell: CellRecord, pixels: CellPixels) -> dict[str, Any]:
+    slide, name = source.slide, _name(source, field, cell)
+    date, _, time = iso_time(field.wall_time_s).partition("T")
+    x, y, width, height = pixels.box
+    return {
+        "img_file_name": f"{name}.jpg",
+        "object_id": name,
+        "object_date": date.replace("-", ""),
+        "object_time": time[:8].replace(":", ""),
+        "object_annotation_category": cell.cell_class,
+        "object_annotation_status": None if cell.cell_class is None else "validated",
+        "object_x": x,
+        "object_y": y,
+        "object_width": width,
+        "object_height": height,
+        "object_outline": pixels.source,
+        "object_area": cell.area_px,
+        "object_area_um2": cell.area_um2,
+        "object_nc_ratio": cell.nc_ratio,
+        "object_circ": cell.circularity,
+        "object_touches_edge": int(cell.touches_edge),
+        "object_nucleus_hue": cell.nucleus_hue,
+        "object_cytoplasm_hue": cell.cytoplasm_hue,
+        "object_accepted": int(cell.accepted),
+        "object_opinion": cell.opinion,
+        "object_opinion_p": cell.opinion_p,
+        "sample_id": _sample(source),
+        "sample_name": slide.name,
+        "sample_operator": slide.operator,
+        "sample_stain": slide.stain,
+        "sample_specimen": slide.specimen,
+        "acq_id": _sample(source),
+        "acq_pixel_um": field.pixel_size_um,
+        "process_id": f"{_sample(source)}-{field.bundle_sha256[:12]}-{field.level}",
+    }
+
+
+def _sample(source: SlideSource) -> str:
+    return f"{source.device}-{source.slide.id:06d}"
+
+
+def _name(source: SlideSource, field: FieldRecord, cell: CellRecord) -> str:
+    return f"{source.name(field)}-{cell.number:04d}"
+
+
+def _crop(picture: NDArray[np.uint8], pixels: CellPixels) -> NDArray[np.uint8]:
+    left, top, width, height = pixels.box
+    margin = round(max(width, height) * _MARGIN)
+    return picture[max(0, top - margin) : top + height + margin, max(0, left - margin) : left + width + margin]
+
+
+FORMAT = FileFormat(
+    name="ecotaxa", help="a crop of each cell and a table of measures for EcoTaxa", suffix="zip", write=write_ecotaxa
+)
