@@ -19,6 +19,7 @@ from device.screen.displays import DISPLAYS
 from device.settings import CONFIG_VARIABLE, Settings, load_settings
 from device.store import Store
 from device.store.names import checked_operator
+from device.store.records import SlideDetails
 from device.system.process import quiet_native_stderr
 from smear.bundle.levels import LEVELS, Level, level_spec
 from smear.errors import StoreError
@@ -71,6 +72,23 @@ operator_option = click.option(
     callback=_operator,
     help=f"Who does this, for the audit trail.  [default: ${OPERATOR_VARIABLE}, or the login name]",
 )
+
+
+def details_options(command: F) -> Callable[..., Any]:
+    """Add --stain, --specimen and --note; `command` gets what is said of a slide as one `details`."""
+
+    @functools.wraps(command)
+    def packed(*values: Any, operator: str, stain: str, specimen: str, note: str, **others: Any) -> Any:
+        try:
+            details = SlideDetails(operator, stain, specimen, note).checked()
+        except StoreError as error:
+            raise click.UsageError(str(error)) from None
+        return command(*values, details=details, **others)
+
+    added: Callable[..., Any] = packed
+    for name, meaning in (("note", "A line about it"), ("specimen", "Blood, marrow, ..."), ("stain", "Its stain")):
+        added = click.option(f"--{name}", metavar="TEXT", default="", help=f"{meaning}.")(added)
+    return added
 
 
 class FiniteRange(click.FloatRange):

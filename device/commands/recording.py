@@ -1,5 +1,6 @@
 """What `smearscope run` does with its store: open it, begin or resume a slide, end it, and sum up."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -7,10 +8,12 @@ import click
 from rich.console import Console
 
 from device.reporting.tables import field_table, slide_summary
+from device.screen.layout import Button
 from device.settings import Settings
 from device.store import Circumstances, Store
 from device.store.database import move_aside
 from device.store.recorder import Recorder
+from device.store.records import SlideDetails
 from device.system.clock import SystemClock, boot_id, clock_synced
 from device.system.health import read_health
 from smear.errors import StoreError
@@ -60,10 +63,12 @@ def date_name() -> str:
     return datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def begin_slide(recorder: Recorder, name: str | None, simulated: bool, console: Console) -> None:
+def begin_slide(
+    recorder: Recorder, name: str | None, simulated: bool, console: Console, details: SlideDetails | None = None
+) -> None:
     """Start the slide `name`, or go on with the one that a killed run left open, unless another name is given.
 
-    Drawn fields and a microscope's are never mixed in one slide.
+    Drawn fields and a microscope's are never mixed in one slide. `details` are of a slide that is started.
     """
     wanted = printable(name) if name else None
     left = recorder.store.open_slide()
@@ -71,7 +76,16 @@ def begin_slide(recorder: Recorder, name: str | None, simulated: bool, console: 
         recorder.resume_slide(left)
         console.print(f"going on with slide {left.id} ({left.name}), which was left open", markup=False)
     else:
-        recorder.start_slide(wanted or date_name())
+        recorder.start_slide(wanted or date_name(), details)
+
+
+def screen_actions(recorder: Recorder) -> dict[Button, Callable[[], object]]:
+    """Return what each button on the screen does."""
+    return {
+        Button.NEW_SLIDE: lambda: recorder.start_slide(date_name()),
+        Button.END_SLIDE: recorder.end_slide,
+        Button.KEEP_FIELD: recorder.keep_latest,
+    }
 
 
 def close_slide(recorder: Recorder, leave_open: bool) -> str | None:

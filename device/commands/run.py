@@ -17,11 +17,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from device import bundles
 from device.cameras.calibration import Corrector, OpticalSetup, ProfileStore
 from device.commands.options import (
+    OPERATOR_VARIABLE,
     ModelChoice,
     bundle_path,
     camera_option,
     config_option,
     data_option,
+    details_options,
     display_option,
     model_options,
     objective_option,
@@ -35,8 +37,8 @@ from device.commands.recording import (
     circumstances,
     close_slide,
     date_is_known,
-    date_name,
     open_store,
+    screen_actions,
     start_over,
     sum_up,
 )
@@ -46,7 +48,6 @@ from device.control.server import ControlServer
 from device.quality_control.state import QcWatch
 from device.reporting.tables import SIMULATED
 from device.screen.displays import open_display
-from device.screen.layout import Button
 from device.screen.live_screen import LiveScreen, PatientDisplay
 from device.session.active_faults import ActiveFaults
 from device.session.calibrated_camera import CalibratedCamera
@@ -63,6 +64,7 @@ from device.session.supervisor import Part, Supervisor
 from device.settings import Settings
 from device.store.duplicate_fields import FieldTracker
 from device.store.recorder import Recorder
+from device.store.records import SlideDetails
 from device.system.clock import Clock, SystemClock, boot_id
 from device.system.memory import share_one_heap
 from device.system.systemd import Journal, Notifier
@@ -77,6 +79,8 @@ INTERRUPTED = 130  # 128 + SIGINT: ended before the fields asked for were examin
 @display_option
 @click.option("--fields", type=click.IntRange(1), metavar="N", help="Stop after N examined fields.  [default: never]")
 @click.option("--slide", "slide_name", metavar="NAME", help="Name of the slide.  [default: date and time]")
+@click.option("--operator", metavar="NAME", envvar=OPERATOR_VARIABLE, default="", help="Who is at work.")
+@details_options
 @objective_option
 @model_options
 @data_option
@@ -86,6 +90,7 @@ def command(
     display: str | None,
     fields: int | None,
     slide_name: str | None,
+    details: SlideDetails,
     objective: str | None,
     choice: ModelChoice,
     data_path: Path | None,
@@ -155,7 +160,7 @@ def command(
         opened.callback(inference_worker.close)
         if camera_worker.simulated:
             console.print(SIMULATED, style="bold yellow", markup=False)
-        begin_slide(recorder, slide_name, camera_worker.simulated, console)
+        begin_slide(recorder, slide_name, camera_worker.simulated, console, details)
         screen = LiveScreen(shown, clock, faults, camera_worker, screen_actions(recorder), settings.camera.timeout_s)
         parts = other_parts(
             ControlHandlers(camera_worker, inference_worker, recorder, faults, data, clock),
@@ -229,15 +234,6 @@ def deadlines(settings: Settings, notifier: Notifier) -> Deadlines:
 def screen_of(name: str, data: Path, faults: ActiveFaults, clock: Clock, patient: bool) -> PatientDisplay:
     """Return the display called `name`, opened when it is first needed."""
     return PatientDisplay(lambda: open_display(name, png_path=data / "screen.png"), faults, clock, closable=not patient)
-
-
-def screen_actions(recorder: Recorder) -> dict[Button, Callable[[], object]]:
-    """Return what each button on the screen does."""
-    return {
-        Button.NEW_SLIDE: lambda: recorder.start_slide(date_name()),
-        Button.END_SLIDE: recorder.end_slide,
-        Button.KEEP_FIELD: recorder.keep_latest,
-    }
 
 
 @contextmanager

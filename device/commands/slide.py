@@ -1,14 +1,16 @@
 """`smearscope slide`: start or end a slide on the running device."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from device.commands.options import config_option, data_option, settings_and_data
+from device.commands.options import config_option, data_option, details_options, operator_option, settings_and_data
 from device.commands.status import NOT_RUNNING
 from device.control.client import ask
 from device.control.protocol import ControlError
+from device.store.records import SlideDetails
 
 
 @click.group()
@@ -18,11 +20,13 @@ def command() -> None:
 
 @command.command()
 @click.argument("name")
+@operator_option
+@details_options
 @data_option
 @config_option
-def start(name: str, data_path: Path | None, config_path: Path | None) -> None:
-    """Start the slide NAME; an open one is ended."""
-    found = _ask("slide start", data_path, config_path, name=name)
+def start(name: str, details: SlideDetails, data_path: Path | None, config_path: Path | None) -> None:
+    """Start the slide NAME; an open one is ended. Give it the number on the glass, and no patient's name."""
+    found = _ask("slide start", data_path, config_path, name=name, **asdict(details))
     click.echo(f"slide {found['slide']} started: {found['name']}")
 
 

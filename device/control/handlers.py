@@ -25,8 +25,9 @@ from device.session.active_faults import ActiveFaults
 from device.session.camera_worker import CameraWorker
 from device.session.inference_worker import InferenceWorker
 from device.session.results import Examined
-from device.store.names import checked_name
+from device.store.names import DETAILS, checked_name
 from device.store.recorder import Recorder
+from device.store.records import SlideDetails
 from device.system.clock import Clock
 from smear.errors import CameraError
 from smear.findings import Frame
@@ -99,9 +100,11 @@ class ControlHandlers:
 
     def start_slide(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Start a slide, ending the open one."""
-        name = request.get("name")
+        name, said = request.get("name"), {each: request.get(each) or "" for each in DETAILS}
         name = checked_name(name if isinstance(name, str) else "")
-        return {"slide": self._recorder.start_slide(name), "name": name}
+        if not all(isinstance(text, str) for text in said.values()):
+            raise ControlError(f"{', '.join(DETAILS)} of a slide are texts")
+        return {"slide": self._recorder.start_slide(name, SlideDetails(**said).checked()), "name": name}
 
     def end_slide(self) -> dict[str, Any]:
         """End the open slide."""

@@ -1,5 +1,7 @@
 """Names that people type: one line on the screen, in a table and in a file."""
 
+from collections.abc import Callable, Mapping
+
 from smear.errors import StoreError
 
 MAX_CHARACTERS = 80
@@ -35,3 +37,12 @@ def checked_text(what: str, text: str, longest: int = MAX_CHARACTERS, shortest: 
     if not shortest <= len(found) <= longest or not found.isprintable():
         raise StoreError(f"{what} has {shortest} to {longest} printable characters; choose another one")
     return found
+
+
+DETAILS: Mapping[str, Callable[[str], str]] = {
+    "operator": lambda text: checked_text("an operator's name", text, MAX_OPERATOR, 0),
+    "stain": lambda text: checked_text("a stain", text, shortest=0),
+    "specimen": lambda text: checked_text("a specimen", text, shortest=0),
+    "note": lambda text: checked_text("a note", text, MAX_NOTE, 0),
+}
+"""What may be said of a slide besides its name, each with its check; "" says nothing."""

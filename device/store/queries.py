@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from device.store.database import Database
+from device.store.names import DETAILS
 from device.store.records import CellRecord, FieldRecord, SlideRecord
 from device.store.rows import cell_of, field_of, slide_of
 from smear.errors import StoreError
@@ -11,6 +12,7 @@ from smear.output_files import printable
 
 _BATCH = 500  # rows read at a time where all are wanted, so that a million fields never stand in memory
 _PAST_THE_LAST = 2**63 - 1
+_TEXTS = ("name", *DETAILS)
 
 
 class Queries:
@@ -29,6 +31,17 @@ class Queries:
         rows = self._rows(
             "SELECT * FROM slides WHERE id < ? ORDER BY id DESC LIMIT ?",
             _PAST_THE_LAST if before is None else before,
+            limit,
+        )
+        return [self._slide(row) for row in rows]
+
+    def find_slides(self, text: str, limit: int = 20, before: int | None = None) -> list[SlideRecord]:
+        """Return the newest slides whose name, operator, stain, specimen or note holds `text`, in any case."""
+        rows = self._rows(
+            f"SELECT * FROM slides WHERE id < ?1 AND ({' OR '.join(f'instr(casefold({each}), ?2)' for each in _TEXTS)})"
+            " ORDER BY id DESC LIMIT ?3",
+            _PAST_THE_LAST if before is None else before,
+            text.casefold(),
             limit,
         )
         return [self._slide(row) for row in rows]

@@ -9,7 +9,7 @@ from device.quality_control.state import NOT_ASKED, QcState, QcWatch
 from device.store import Circumstances, Store
 from device.store.database import DamagedStoreError
 from device.store.duplicate_fields import MEMORY, FieldTracker, View, describe, describe_photograph
-from device.store.records import REVIEW_CODES, SlideRecord
+from device.store.records import REVIEW_CODES, SlideDetails, SlideRecord
 from device.store.slide_summary import SlideTally
 from device.system.clock import Clock, SystemClock
 from smear.errors import SmearscopeError, StoreError
@@ -79,15 +79,15 @@ class Recorder:
         self._known: dict[int, _Known] = {}  # by the tracker's key
         self._latest: int | None = None
 
-    def start_slide(self, name: str) -> int:
+    def start_slide(self, name: str, details: SlideDetails | None = None) -> int:
         """Start a slide; an open one is ended first. Frames that were taken before do not belong to it.
 
         Raises:
-            StoreError: the name cannot be shown in a line, or the disk failed.
+            StoreError: the name, or a text of `details`, cannot be shown in a line, or the disk failed.
         """
         with self._lock:
             self.end_slide()
-            self.slide_id = self.store.start_slide(name, self._circumstances().simulated)
+            self.slide_id = self.store.start_slide(name, self._circumstances().simulated, details)
             self._name = self.store.slide(self.slide_id).name
             self._began_s = self._clock.monotonic_s()
             self.slides.append(self.slide_id)
@@ -137,8 +137,9 @@ class Recorder:
     def keep_latest(self) -> int | None:
         """Mark the field recorded last so that retention never removes it; return its number."""
         with self._lock:
-            if self._latest is not None:
-                self.store.set_keep(True, field_id=self._latest)
+            if self._latest is not None and self.slide_id is not None:
+                operator = self.store.slide(self.slide_id).operator
+                self.store.set_keep(True, field_id=self._latest, operator=operator)
             return self._latest
 
     @property

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from device.store.names import DETAILS
 from device.store.slide_summary import SlideTally
 from smear.findings import Refusal, RefusalCode
 
@@ -27,6 +28,24 @@ class Circumstances:
     throttled: int | None = None
     temperature_c: float | None = None
     qc: str | None = None  # quality control of the day: QC_CLEARED or QC_NOT_CLEARED; None: not asked for
+
+
+@dataclass(frozen=True, slots=True)
+class SlideDetails:
+    """What may be said of a slide besides its name; "" says nothing."""
+
+    operator: str = ""
+    stain: str = ""
+    specimen: str = ""  # blood, marrow, ...
+    note: str = ""
+
+    def checked(self) -> "SlideDetails":
+        """Return the details without blanks around them.
+
+        Raises:
+            StoreError: one is too long or cannot be shown in a line.
+        """
+        return SlideDetails(**{column: check(getattr(self, column)) for column, check in DETAILS.items()})
 
 
 @dataclass(frozen=True, slots=True)

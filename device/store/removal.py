@@ -6,6 +6,7 @@ from device.store.database import Database, DiskFullError, Writer, writer_of
 from device.store.photographs import Photographs
 from device.store.queries import Queries
 from device.store.retention import DAY_S, MEGABYTE, Retention
+from device.store.review.audit_trail import OF_SLIDE, Action, record_event
 from device.store.review.sign_off import require_never_signed, was_signed
 from device.system.clock import Clock, boot_id
 from smear.errors import StoreError
@@ -16,6 +17,10 @@ _FORGOTTEN_AT_ONCE = 200  # records removed in one transaction: recording goes o
 
 _TO_DELETE = "'smearscope slides delete --signed' leaves only what was signed"
 _NOT_MARKED = "keep = 0 AND review = 0"
+_WORKED_ON = """
+SELECT slide_id, count(*) AS n FROM fields WHERE id IN ({}) AND (reviewed_label IS NOT NULL
+    OR EXISTS (SELECT 1 FROM classifications WHERE field_id = fields.id)) GROUP BY slide_id
+"""
 _TOO_OLD_BY_DATE = "wall_time_s < ? AND clock_synced IS NOT 0"
 _TOO_OLD_BY_BOOT = "boot_id = ? AND monotonic_s < ?"
 
@@ -32,7 +37,7 @@ class Removal:
         self._retention = retention
         self._clock = clock
 
-    def delete_slide(self, slide_id: int, *, signed: bool = False) -> None:
+    def delete_slide(self, slide_id: int, *, operator: str = "", signed: bool = False) -> None:
         """Remove a slide, its fields and its photographs for good; also on a full disk.
 
         `signed`: also one that was signed. What was signed, and the audit trail, stay.
@@ -50,13 +55,14 @@ class Removal:
         if slide.ended_s is None and writer_of(self._database.folder) is not Writer.NOBODY:
             raise StoreError(f"slide {slide_id} is being recorded; end it first")
         try:
-            self._database.freeing(lambda: self._delete(slide_id, signed))
+            self._database.freeing(lambda: self._delete(slide_id, operator, signed))
         except DiskFullError:  # its records need more room than the reserve: the photographs make it, a few at a time
             while self._give_up_photographs("slide_id = ?", slide_id):
                 pass
-            self._delete(slide_id, signed)
+            self._delete(slide_id, operator, signed)
         self.remove_photographs()
-        self._photographs.remove_slide(slide_id)
+        for row in self._database.rows(f"{OF_SLIDE} SELECT id FROM merged", slide_id):
+            self._photographs.remove_slide(row["id"])  # the photographs of merged slides stayed in their own folders
         self._database.drop_log()
 
     def make_room(self) -> None:
@@ -78,6 +84,8 @@ class Removal:
 
     def forget_old(self, date_is_known: bool = True) -> int:
         """Remove records older than the allowed age, with their photographs; slides keep their counts.
+
+        Where people had worked on records that go, the audit trail says so.
 
         A record taken while the clock was not set goes by the clock of the boot alone, and so while that boot lasts;
         with `date_is_known` False, as on a Pi that has not reached a time server yet, all do.
@@ -119,12 +127,13 @@ class Removal:
                 if name not in known:
                     self._photographs.remove_file(name)
 
-    def _delete(self, slide_id: int, signed: bool) -> None:
+    def _delete(self, slide_id: int, operator: str, signed: bool) -> None:
         with self._database.transaction() as connection:
             if not signed:
                 require_never_signed(connection, slide_id, _TO_DELETE)
             _doom(connection, "slide_id = ?", slide_id)
             connection.execute("DELETE FROM slides WHERE id = ?", (slide_id,))
+            record_event(connection, self._clock.wall_s(), operator, Action.DELETE, slide_id)
 
     def _forget(self, which: str, *values: object) -> int:
         which, removed = f"{_NOT_MARKED} AND {which}", 0
@@ -140,6 +149,9 @@ class Removal:
             connection.executemany(
                 "INSERT OR IGNORE INTO doomed SELECT image FROM fields WHERE id = ? AND image IS NOT NULL", numbers
             )
+            for row in connection.execute(_WORKED_ON.format(", ".join("?" * len(numbers))), [n for (n,) in numbers]):
+                record_event(connection, self._clock.wall_s(), "", Action.FORGET, row["slide_id"], old=str(row["n"]),
+                             reason="older than store.max_age_days")  # fmt: skip
             connection.executemany("DELETE FROM fields WHERE id = ?", numbers)
 
     def _give_up_photographs(self, which: str, *values: object) -> int:

@@ -233,9 +233,14 @@ def counts_of(tally: SlideTally) -> list[tuple[str, str, int]]:
 
 
 def counts_of_record(record: FieldRecord) -> list[tuple[str, str, int]]:
-    """Return what a recorded field that carries no label added to `slide_counts`."""
-    codes = dict.fromkeys((str(each.code) for each in record.refusals), 1)
+    """Return what a recorded field added to `slide_counts`."""
     unfit = int(record.qc == QC_NOT_CLEARED)
+    if record.label is not None:
+        checked = int(record.site_certificate is not None)
+        return counts_of(
+            SlideTally({record.label: 1}, cells=record.cell_count, site_checked=checked, not_cleared=unfit)
+        )
+    codes = dict.fromkeys((str(each.code) for each in record.refusals), 1)
     return counts_of(SlideTally(refusals=codes, refused=int(bool(codes)), empty=int(not codes), not_cleared=unfit))
 
 

@@ -2,11 +2,12 @@
 
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import astuple
 
 from device.store.database import Database
 from device.store.names import checked_name
 from device.store.photographs import Photographs
-from device.store.records import QC_NOT_CLEARED, REVIEW_CODES, Circumstances, FieldRecord
+from device.store.records import QC_NOT_CLEARED, REVIEW_CODES, Circumstances, FieldRecord, SlideDetails
 from device.store.removal import Removal
 from device.store.review.sign_off import require_editable
 from device.store.rows import INSERT_CELL, cell_rows, counts_of, counts_of_record, field_of, field_row
@@ -30,18 +31,20 @@ class SlideWriter:
         self._removal = removal
         self._clock = clock
 
-    def start_slide(self, name: str, simulated: bool = False) -> int:
+    def start_slide(self, name: str, simulated: bool = False, details: SlideDetails | None = None) -> int:
         """Start a slide, ending any that a killed run left open; return its number.
 
         Raises:
-            StoreError: the name cannot be shown in a line, or the disk failed.
+            StoreError: the name, or a text of `details`, cannot be shown in a line, or the disk failed.
         """
         name = checked_name(name)
+        said = astuple((details or SlideDetails()).checked())
         with self._database.transaction() as connection:
             connection.execute(_END_OPEN_SLIDES)
             cursor = connection.execute(
-                "INSERT INTO slides (name, started_s, simulated) VALUES (?, ?, ?)",
-                (name, self._clock.wall_s(), int(simulated)),
+                "INSERT INTO slides (name, started_s, simulated, operator, stain, specimen, note)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (name, self._clock.wall_s(), int(simulated), *said),
             )
         assert cursor.lastrowid is not None
         return cursor.lastrowid
@@ -50,14 +53,14 @@ class SlideWriter:
         """End a slide, in which `seen_again` more frames showed a field that it had."""
         with self._database.transaction() as connection:
             require_editable(connection, slide_id)
-            _add_counts(connection, slide_id, counts_of(SlideTally(seen_again=seen_again)))
+            add_counts(connection, slide_id, counts_of(SlideTally(seen_again=seen_again)))
             connection.execute("UPDATE slides SET ended_s = ? WHERE id = ?", (self._clock.wall_s(), slide_id))
 
     def count_seen_again(self, slide_id: int, seen_again: int) -> None:
         """Count `seen_again` more frames that showed a field which the slide had."""
         with self._database.transaction() as connection:
             require_editable(connection, slide_id)
-            _add_counts(connection, slide_id, counts_of(SlideTally(seen_again=seen_again)))
+            add_counts(connection, slide_id, counts_of(SlideTally(seen_again=seen_again)))
 
     def add_field(
         self,
@@ -92,8 +95,8 @@ class SlideWriter:
                     review = _remove_worse(connection, instead_of, slide_id) or review
                 row |= {"slide_id": slide_id, "review": int(review), "image": image}
                 field_id = _insert(connection, slide_id, row, frame, finding)
-                _add_counts(connection, slide_id, counts_of(tally_of(finding, circumstances.qc == QC_NOT_CLEARED)))
-                _add_counts(connection, slide_id, counts_of(SlideTally(seen_again=seen_again)))
+                add_counts(connection, slide_id, counts_of(tally_of(finding, circumstances.qc == QC_NOT_CLEARED)))
+                add_counts(connection, slide_id, counts_of(SlideTally(seen_again=seen_again)))
         except BaseException:
             self._photographs.remove(image)
             raise
@@ -117,27 +120,36 @@ def _insert(
 
 
 def _remove_worse(connection: sqlite3.Connection, field_id: int, slide_id: int) -> bool:
-    """Remove a record without a label, and its counts; return whether a person had asked to look at it.
+    """Remove a record without a label; return whether a person had asked to look at it."""
+    worse = remove_view(connection, field_id, slide_id, only_unlabelled=True)
+    return worse is not None and worse.review and not _was_doubtful(worse)
 
-    One that was kept or reviewed stays, and stays counted.
+
+def remove_view(
+    connection: sqlite3.Connection, field_id: int, slide_id: int, *, only_unlabelled: bool = False
+) -> FieldRecord | None:
+    """Remove a record, its counts and its photograph, which goes after the transaction; return what it was.
+
+    None: it is not there, or a person kept or reviewed it or classified a cell of it. It stays, and stays counted.
     """
     rows = connection.execute(
-        "SELECT * FROM fields WHERE id = ? AND slide_id = ? AND label IS NULL AND keep = 0 AND reviewed_label IS NULL",
+        "SELECT * FROM fields WHERE id = ? AND slide_id = ? AND keep = 0 AND reviewed_label IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM classifications WHERE field_id = fields.id)",
         (field_id, slide_id),
     ).fetchall()
-    if not rows:
-        return False
-    worse = field_of(rows[0])
+    if not rows or (only_unlabelled and rows[0]["label"] is not None):
+        return None
+    record = field_of(rows[0])
     connection.execute(
         "INSERT OR IGNORE INTO doomed SELECT image FROM fields WHERE id = ? AND image IS NOT NULL", (field_id,)
     )
     connection.execute("DELETE FROM fields WHERE id = ?", (field_id,))
     connection.executemany(
         "UPDATE slide_counts SET n = n - ? WHERE slide_id = ? AND kind = ? AND name = ?",
-        [(n, slide_id, kind, name) for kind, name, n in counts_of_record(worse)],
+        [(n, slide_id, kind, name) for kind, name, n in counts_of_record(record)],
     )
     connection.execute("DELETE FROM slide_counts WHERE slide_id = ? AND n <= 0", (slide_id,))
-    return worse.review and not _was_doubtful(worse)
+    return record
 
 
 def _was_doubtful(record: FieldRecord) -> bool:
@@ -145,5 +157,6 @@ def _was_doubtful(record: FieldRecord) -> bool:
     return any(each.code in REVIEW_CODES for each in record.refusals)
 
 
-def _add_counts(connection: sqlite3.Connection, slide_id: int, counts: Iterable[tuple[str, str, int]]) -> None:
+def add_counts(connection: sqlite3.Connection, slide_id: int, counts: Iterable[tuple[str, str, int]]) -> None:
+    """Add rows of `slide_counts`, kind, name and number, to those of a slide."""
     connection.executemany(_ADD_COUNTS, [(slide_id, *count) for count in counts])

@@ -26,6 +26,7 @@ from device.store.review.counts import Counts
 from device.store.review.gallery import Gallery
 from device.store.review.qc_log import QcLog
 from device.store.review.sign_off import SignOff
+from device.store.review.slide_editing import SlideEditing
 from device.store.slide_writer import SlideWriter
 from device.system.clock import Clock, SystemClock
 from smear.errors import StoreError
@@ -54,12 +55,14 @@ class Store:
         self.notices = tuple(notices)  # what happened at opening that a person should know
         self.photographs = Photographs(database.folder)
         queries = Queries(database)
-        marks = Marks(database)
+        marks = Marks(database, clock)
         removal = Removal(database, queries, self.photographs, retention or Retention(), clock)
         writer = SlideWriter(database, self.photographs, removal, clock)
 
         self.store_id, self.slides, self.slide = queries.store_id, queries.slides, queries.slide
-        self.slide_called, self.open_slide = queries.slide_called, queries.open_slide
+        self.slide_called, self.open_slide, self.find_slides = (
+            queries.slide_called, queries.open_slide, queries.find_slides
+        )  # fmt: skip
         self.field, self.fields, self.latest_fields = queries.field, queries.fields, queries.latest_fields
         self.all_fields, self.cells = queries.all_fields, queries.cells
         self.to_review, self.reviewed = queries.to_review, queries.reviewed
@@ -82,6 +85,8 @@ class Store:
         log = QcLog(database)
         self.begin_qc, self.add_qc, self.qc = log.begin_qc, log.add_qc, log.qc
         self.qc_runs, self.qc_version = log.qc_runs, log.qc_version
+        editing = SlideEditing(database, queries, self.photographs, removal, clock)
+        self.edit_slide, self.merge_slides = editing.edit_slide, editing.merge_slides
         self.snapshot = database.snapshot
         if lock is not None:
             self.photographs.keep_others_out()

@@ -213,6 +213,7 @@ def _set_up_reading(connection: sqlite3.Connection) -> None:
     connection.row_factory = sqlite3.Row
     # A flipped bit in one text must not hide the page of records that it stands in.
     connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    connection.create_function("casefold", 1, lambda text: str(text).casefold(), deterministic=True)
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
 

@@ -98,12 +98,11 @@ ALTER TABLE cells ADD COLUMN nucleus_hue REAL; -- degrees; NULL: unknown
 ALTER TABLE cells ADD COLUMN cytoplasm_hue REAL;
 ALTER TABLE cells ADD COLUMN contour BLOB; -- see device.store.contours; NULL: recorded before version 6
 ALTER TABLE cells ADD COLUMN cell_class TEXT; -- what a person called it last; NULL: nobody did
-UPDATE cells SET
-    slide_id = (SELECT slide_id FROM fields WHERE fields.id = cells.field_id),
-    accepted = (SELECT label IS NOT NULL FROM fields WHERE fields.id = cells.field_id),
-    opinion_p = max(p_benign, p_early, p_pre, p_pro);
-UPDATE cells SET opinion = CASE opinion_p
-    WHEN p_benign THEN 'Benign' WHEN p_early THEN 'Early' WHEN p_pre THEN 'Pre' WHEN p_pro THEN 'Pro' END;
+UPDATE OR IGNORE cells SET -- a cell that lost its field to a damaged disk keeps no other from being migrated
+    (slide_id, accepted) = (SELECT slide_id, label IS NOT NULL FROM fields WHERE fields.id = cells.field_id),
+    opinion_p = max(p_benign, p_early, p_pre, p_pro),
+    opinion = CASE max(p_benign, p_early, p_pre, p_pro)
+        WHEN p_benign THEN 'Benign' WHEN p_early THEN 'Early' WHEN p_pre THEN 'Pre' WHEN p_pro THEN 'Pro' END;
 CREATE INDEX cells_in_order ON cells (slide_id, cell_class, field_id, number) WHERE accepted = 1;
 CREATE INDEX cells_by_opinion ON cells (slide_id, cell_class, opinion, opinion_p DESC, field_id, number)
     WHERE accepted = 1;

@@ -96,18 +96,9 @@ class Classification:
         new: str | None,
         undoes: int | None = None,
     ) -> Event:
-        return record_event(
-            connection,
-            self._clock.wall_s(),
-            operator,
-            action,
-            row["slide_id"],
-            field_id=place[0],
-            number=place[1],
-            old=row["own"],
-            new=new,
-            undoes=undoes,
-        )
+        field_id, number = place
+        return record_event(connection, self._clock.wall_s(), operator, action, row["slide_id"], field_id=field_id,
+                            number=number, old=row["own"], new=new, undoes=undoes)  # fmt: skip
 
 
 def _found(connection: sqlite3.Connection, operator: str, place: tuple[int, int]) -> sqlite3.Row:

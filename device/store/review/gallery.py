@@ -1,9 +1,9 @@
 """The gallery of a slide: pages of its cells that may be counted, each page a few looks into an index."""
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 from device.store.database import Database
 from device.store.records import CellRecord
@@ -11,27 +11,28 @@ from device.store.rows import cell_of
 from smear.errors import StoreError
 
 Order = Literal["taken", "opinion"]
+Place = tuple[int, int]
+"""Field and number of a cell."""
+Key = tuple[Any, ...]
+"""What the cells of a slide are sorted by; it ends with the place of the cell."""
 
-# One look an index for each class that is there; a DISTINCT would read all cells of the slide.
+_AT_ONCE = 16  # keys read from the index at once: a page is merged from one range for each class
+# One look into the index for each class that is there; a DISTINCT would read all cells of the slide.
 _CLASSES = """
 WITH RECURSIVE found (cell_class) AS (
     SELECT min(cell_class) FROM cells WHERE slide_id = ?1 AND accepted = 1
     UNION ALL
-    SELECT (SELECT min(cell_class) FROM cells WHERE slide_id = ?1 AND accepted = 1
-            AND cell_class > found.cell_class)
+    SELECT (SELECT min(cell_class) FROM cells WHERE slide_id = ?1 AND accepted = 1 AND cell_class > found.cell_class)
     FROM found WHERE found.cell_class IS NOT NULL
 )
 SELECT cell_class FROM found WHERE cell_class IS NOT NULL
 """
-_PAGE = "SELECT * FROM cells INDEXED BY {index} WHERE slide_id = ? AND accepted = 1 AND cell_class IS ?"
-_NOT_BY = (
-    " AND NOT EXISTS (SELECT 1 FROM classifications AS own WHERE own.slide_id = cells.slide_id AND own.operator = ?"
-    " AND own.field_id = cells.field_id AND own.number = cells.number)"
-)
-_INDEX: dict[Order, str] = {"taken": "cells_in_order", "opinion": "cells_by_opinion"}
-_SORTED: dict[Order, str] = {
-    "taken": " ORDER BY field_id, number LIMIT ?",
-    "opinion": " ORDER BY opinion, opinion_p DESC, field_id, number LIMIT ?",
+_KEYS: dict[Order, str] = {
+    "taken": "SELECT field_id, number FROM cells INDEXED BY cells_in_order"
+    " WHERE slide_id = ? AND accepted = 1 AND cell_class IS ?{} ORDER BY field_id, number LIMIT ?",
+    "opinion": "SELECT opinion IS NOT NULL, ifnull(opinion, ''), -ifnull(opinion_p, 0.0), field_id, number"
+    " FROM cells INDEXED BY cells_by_opinion WHERE slide_id = ? AND accepted = 1 AND cell_class IS ?{}"
+    " ORDER BY opinion, opinion_p DESC, field_id, number LIMIT ?",
 }
 
 
@@ -60,7 +61,7 @@ class Gallery:
         unclassified: bool = False,
         operator: str | None = None,
         order: Order = "taken",
-        after: tuple[int, int] | None = None,
+        after: Place | None = None,
         limit: int = 50,
     ) -> list[CellRecord]:
         """Return a page of the cells of accepted fields: those that a person last called `cell_class`, or all.
@@ -72,12 +73,17 @@ class Gallery:
         Raises:
             StoreError: there is no cell `after`.
         """
-        last = self.cell(*after) if after else None
-        by_others = not unclassified or operator is not None
-        classes = [cell_class] if cell_class is not None else [None, *(self._classes(slide_id) if by_others else [])]
-        condition, values = (_NOT_BY, [operator]) if unclassified and operator is not None else ("", [])
-        pages = [self._page(order, [slide_id, each], condition, values, last, limit) for each in classes]
-        return list(islice(heapq.merge(*pages, key=_PLACE[order]), limit))
+        last = _key_of(self.cell(*after), order) if after else None
+        if cell_class is not None:
+            classes: list[str | None] = [cell_class]
+        elif unclassified and operator is None:
+            classes = [None]
+        else:
+            classes = [None, *self._classes(slide_id)]
+        keys: Iterator[Key] = heapq.merge(*(self._keys(slide_id, each, order, last) for each in classes))
+        if unclassified and operator is not None:
+            keys = self._not_by(operator, slide_id, keys)
+        return self._cells([key[-2:] for key in islice(keys, limit)])
 
     def class_totals(self, slide_id: int) -> dict[str, int]:
         """Return how many cells of accepted fields were last called each class, whoever said it."""
@@ -100,48 +106,66 @@ class Gallery:
     def _classes(self, slide_id: int) -> list[str]:
         return [row["cell_class"] for row in self._rows(_CLASSES, slide_id)]
 
-    def _page(
-        self,
-        order: Order,
-        of_class: Sequence[object],
-        condition: str,
-        values: Sequence[object],
-        last: CellRecord | None,
-        limit: int,
-    ) -> list[CellRecord]:
-        found: list[CellRecord] = []
-        for part, bounds in _parts(order, last):
-            sql = _PAGE.format(index=_INDEX[order]) + part + condition + _SORTED[order]
-            rows = self._rows(sql, *of_class, *bounds, *values, limit - len(found))
-            found += map(cell_of, rows)
-            if len(found) == limit:
-                break
-        return found
+    def _keys(self, slide_id: int, cell_class: str | None, order: Order, last: Key | None) -> Iterator[Key]:
+        """Yield the keys of one class that come after `last`, a few at a time as they are needed."""
+        while True:
+            found: list[Key] = []
+            for part, bounds in _ranges(order, last):
+                if len(found) < _AT_ONCE:
+                    sql = _KEYS[order].format(part)
+                    found += map(tuple, self._rows(sql, slide_id, cell_class, *bounds, _AT_ONCE - len(found)))
+            yield from found
+            if len(found) < _AT_ONCE:
+                return
+            last = found[-1]
+
+    def _not_by(self, operator: str, slide_id: int, keys: Iterator[Key]) -> Iterator[Key]:
+        """Leave out what `operator` has classified."""
+        while batch := list(islice(keys, _AT_ONCE)):
+            places = [key[-2:] for key in batch]
+            own = self._rows(
+                f"WITH wanted (field_id, number) AS ({_values(places)}) SELECT field_id, number FROM wanted CROSS JOIN"
+                " classifications USING (field_id, number) WHERE slide_id = ? AND operator = ?",
+                *(part for place in places for part in place), slide_id, operator,
+            )  # fmt: skip
+            classified = set(map(tuple, own))
+            yield from (key for key in batch if key[-2:] not in classified)
+
+    def _cells(self, places: list[Place]) -> list[CellRecord]:
+        if not places:
+            return []
+        rows = self._rows(
+            f"WITH wanted (field_id, number) AS ({_values(places)})"
+            " SELECT cells.* FROM wanted CROSS JOIN cells USING (field_id, number)",
+            *(part for place in places for part in place),
+        )
+        found = {(row["field_id"], row["number"]): cell_of(row) for row in rows}
+        return [found[place] for place in places if place in found]
 
 
-def _parts(order: Order, last: CellRecord | None) -> list[tuple[str, list[object]]]:
+def _values(places: Iterable[Place]) -> str:
+    return "VALUES " + ", ".join("(?, ?)" for _ in places)
+
+
+def _key_of(cell: CellRecord, order: Order) -> Key:
+    place = cell.field_id, cell.number
+    if order == "taken":
+        return place
+    return int(cell.opinion is not None), cell.opinion or "", -(cell.opinion_p or 0.0), *place
+
+
+def _ranges(order: Order, last: Key | None) -> list[tuple[str, Key]]:
     """Return conditions that together hold for what comes after `last`, in order; each is one range of the index."""
     if last is None:
-        return [("", [])]
-    place: list[object] = [last.field_id, last.number]
+        return [("", ())]
     later = " AND (field_id, number) > (?, ?)"
     if order == "taken":
-        return [(later, place)]
-    if last.opinion is None:
-        return [(" AND opinion IS NULL" + later, place), (" AND opinion IS NOT NULL", [])]
+        return [(later, last)]
+    known, opinion, minus_p, *place = last
+    if not known:
+        return [(" AND opinion IS NULL" + later, tuple(place)), (" AND opinion IS NOT NULL", ())]
     return [
-        (" AND opinion = ? AND opinion_p IS ?" + later, [last.opinion, last.opinion_p, *place]),
-        (" AND opinion = ? AND opinion_p < ?", [last.opinion, last.opinion_p]),
-        (" AND opinion > ?", [last.opinion]),
+        (" AND opinion = ? AND opinion_p = ?" + later, (opinion, -minus_p, *place)),
+        (" AND opinion = ? AND opinion_p < ?", (opinion, -minus_p)),
+        (" AND opinion > ?", (opinion,)),
     ]
-
-
-def _place_taken(cell: CellRecord) -> tuple[object, ...]:
-    return cell.field_id, cell.number
-
-
-def _place_by_opinion(cell: CellRecord) -> tuple[object, ...]:
-    return cell.opinion is not None, cell.opinion or "", -(cell.opinion_p or 0.0), cell.field_id, cell.number
-
-
-_PLACE = {"taken": _place_taken, "opinion": _place_by_opinion}

@@ -423,7 +423,7 @@ def test_a_record_names_the_site_certificate_that_held_and_none_where_none_did(t
         assert store.slide(slide).tally.site_checked == 1
 
 
-def test_a_database_of_version_5_keeps_its_cells_and_gives_them_opinions(tmp_path):
+def test_a_database_of_version_5_keeps_every_record_and_gives_its_cells_opinions(tmp_path):
     with closing(sqlite3.connect(tmp_path / DATABASE)) as old:
         for migration in MIGRATIONS[:5]:
             if callable(migration):
@@ -431,19 +431,27 @@ def test_a_database_of_version_5_keeps_its_cells_and_gives_them_opinions(tmp_pat
             else:
                 old.executescript(migration)
         old.executescript(
-            "INSERT INTO slides (id, name, started_s, simulated) VALUES (4, 'old', 1.0, 0);"
+            "INSERT INTO slides (id, name, started_s, simulated) VALUES (4, 'old', 1.0, 0), (5, 'other', 2.0, 0);"
+            "WITH RECURSIVE n (i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i < 199)"
             "INSERT INTO fields (id, slide_id, wall_time_s, monotonic_s, source, width, height, label, refusals,"
             " cell_count, focus, clipped, brightness, cell_share, colour_drift, timing_ms, bundle_sha256, level,"
-            " runtime)"
-            " VALUES (9, 4, 1.0, 1.0, 's', 224, 224, 'Pre', '[]', 2, 1, 0, 1, 0.1, 0, '{}', 'ab', 'int8', 'litert');"
-            "INSERT INTO cells VALUES (9, 0, 1, 2, 3, 4, 12.0, NULL, 0.5, 0.9, 0, 0.1, 0.2, 0.6, 0.1);"
-            "INSERT INTO cells VALUES (9, 1, 1, 2, 3, 4, 12.0, NULL, 0.5, 0.9, 0, NULL, NULL, NULL, NULL);"
+            " runtime) SELECT i + 9, 4 + i % 2, 1.0, 1.0, 's', 224, 224, iif(i % 4 < 2, 'Pre', NULL), '[]', 25, 1, 0,"
+            " 1, 0.1, 0, '{}', 'ab', 'int8', 'litert' FROM n;"
+            "WITH RECURSIVE n (i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i < 4999)"
+            "INSERT INTO cells SELECT i / 25 + 9, i % 25, 1, 2, 3, 4, 12.0, NULL, 0.5, 0.9, 0, 0.1, 0.2, i / 5e3, 0.1"
+            " FROM n;"
+            "UPDATE cells SET p_benign = NULL, p_early = NULL, p_pre = NULL, p_pro = NULL WHERE number = 1;"
+            "UPDATE cells SET field_id = 999 WHERE field_id = 208;"  # what a damaged disk may leave
             "PRAGMA user_version = 5;"
         )
+        kept = old.execute("SELECT * FROM cells ORDER BY field_id, number").fetchall()
     with Store.read(tmp_path) as store:
-        first, second = store.cells(9)
-        assert (first.slide_id, first.accepted, first.opinion, first.opinion_p) == (4, True, "Pre", 0.6)
+        assert [tuple(row)[:15] for row in store._database.rows("SELECT * FROM cells")] == kept
+        first, second = store.cells(9)[:2]
+        assert (first.slide_id, first.accepted, first.opinion, first.opinion_p) == (4, True, "Early", 0.2)
         assert (second.opinion, second.opinion_p, second.contour, second.cell_class) == (None, None, None, None)
+        assert (store.cell(207, 24).opinion, store.cell(207, 24).accepted) == ("Pre", False)
+        assert [len(store.browse(slide, limit=9999)) for slide in (4, 5)] == [50 * 25, 50 * 25]
         assert store.slide(4).version == 1
 
 
