@@ -28,7 +28,7 @@ from device.store.review.qc_log import QcLog
 from device.store.review.sign_off import SignOff
 from device.store.review.slide_editing import SlideEditing
 from device.store.slide_writer import SlideWriter
-from device.system.clock import Clock, SystemClock
+from device.system.clock import Clock, SystemClock, moment
 from smear.errors import StoreError
 from smear.output_files import printable
 
@@ -82,7 +82,7 @@ class Store:
         signing = SignOff(database, queries, counts, clock)
         self.sign, self.amend, self.signatures = signing.sign, signing.amend, signing.signatures
         self.counted, self.verify = signing.counted, signing.verify
-        log = QcLog(database)
+        log = QcLog(database, lambda: moment(clock))
         self.begin_qc, self.add_qc, self.qc = log.begin_qc, log.add_qc, log.qc
         self.qc_runs, self.qc_version = log.qc_runs, log.qc_version
         editing = SlideEditing(database, queries, self.photographs, removal, clock)

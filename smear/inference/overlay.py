@@ -1,6 +1,7 @@
 """One finding as JSON, and drawn over its picture: the outputs of `analyze` and `capture`."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -79,14 +80,19 @@ def draw_overlay(image: NDArray[np.uint8], finding: Finding) -> np.ndarray:
     """
     drawn = image.copy()
     refused = finding.label is None
-    width = max(1, round(min(image.shape[:2]) / 240))  # as thick on a camera's frame as on a field of the data set
-    for colour_under, extra in ((True, 2), (False, 0)):
-        for cell in finding.cells:
-            colour = _HALO if colour_under else UNCLASSIFIED if refused else colour_of(cell)
-            cv2.polylines(drawn, [cell.contour.reshape(-1, 1, 2)], True, colour, width + extra, cv2.LINE_AA)
+    draw_outlines(drawn, [(cell.contour, UNCLASSIFIED if refused else colour_of(cell)) for cell in finding.cells])
     unchecked = finding.site is not None and not finding.site.checked
     draw_legend(drawn, legend_lines(refused, unchecked), finding.mask.values)
     return drawn
+
+
+def draw_outlines(image: NDArray[np.uint8], outlines: Sequence[tuple[NDArray[np.int32], Colour]]) -> None:
+    """Draw `outlines`, int32 (n, 2) of x and y, in their colours into RGB uint8 (H, W, 3) `image`."""
+    width = max(1, round(min(image.shape[:2]) / 240))  # as thick on a camera's frame as on a field of the data set
+    for under, extra in ((True, 2), (False, 0)):
+        for contour, colour in outlines:
+            points = [contour.reshape(-1, 1, 2)]
+            cv2.polylines(image, points, True, _HALO if under else colour, width + extra, cv2.LINE_AA)
 
 
 def _cell_json(cell: Cell) -> dict[str, Any]:

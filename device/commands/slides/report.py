@@ -1,0 +1,39 @@
+"""`smearscope slides report`: a slide as one page to hand on, or printed as PDF."""
+
+import os
+from pathlib import Path
+
+import click
+
+from device.commands.options import with_store_and_settings
+from device.commands.slides.group import command
+from device.settings import Settings
+from device.slide_report.printing import print_page
+from device.slide_report.report import slide_report
+from device.store import Store
+from smear.output_files import OutputFolder, printable
+
+SUFFIXES = (".html", ".pdf")
+
+
+@command.command()
+@click.argument("slide_name", metavar="SLIDE")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="FILE.html, FILE.pdf (needs Chromium), or a folder for the page.  [default: slide-N.html]",
+)
+@with_store_and_settings
+def report(store: Store, settings: Settings, slide_name: str, out: Path | None) -> None:
+    """Write what was counted, seen and refused on a slide as one HTML page that needs no other file, or as PDF."""
+    slide = store.slide_called(slide_name)
+    path = out or Path()
+    if path.is_dir() or str(out or "").endswith(os.sep):
+        path /= f"slide-{slide.id}.html"
+    if path.suffix.lower() not in SUFFIXES:
+        raise click.UsageError(f"{printable(path)}: a report ends in .html or .pdf; or give a folder with --out")
+    with OutputFolder(path.parent) as folder:
+        folder.check(path.name)
+        page = slide_report(store, slide.id, settings, quiet=False)
+        folder.write(path.name, print_page(page) if path.suffix.lower() == ".pdf" else page.encode())
+    click.echo(f"wrote {printable(path)}")

@@ -1,0 +1,110 @@
+"""The page of a slide: what stands in it, that no name breaks out of it, and how large it may become."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from device.settings import Settings
+from device.slide_report import report as module
+from device.slide_report.field_digest import digest, spaced
+from device.slide_report.pictures import Pictures
+from device.slide_report.report import slide_report
+from device.store import Store
+from device.system.clock import ManualClock
+from tests.device.findings import UNCERTAIN, finding, frame
+from tests.device.slide_report.conftest import ACCEPTED, REFUSED, SETTINGS
+
+MADE_S = 1_700_100_000.0
+
+
+def page_of(data: Path, settings: Settings = SETTINGS) -> str:
+    with Store.read(data) as store:
+        return slide_report(store, 1, settings, ManualClock(wall_s=MADE_S))
+
+
+def text_of(page: str) -> str:
+    """What a reader sees, on one line."""
+    body = page[page.index("<body>") :]
+    return " ".join(re.sub(r"<[^>]*>", " ", body).split())
+
+
+def test_a_report_holds_what_was_counted_seen_refused_and_done(data):
+    text = text_of(page_of(data))
+    for part in (
+        "Research use only: not a medical device, not for diagnosis.",
+        "signed, version 1",
+        "Not complete: 20 of 25 leukocytes",
+        "fewer leukocytes than the target: hypocellular &lt;u&gt;marrow&lt;/u&gt;",
+        "b blast 18 90.0 69.9 to 97.2",  # Wilson's interval
+        "Not complete: 10 of 25 leukocytes",
+        "0 of 10 cells that both classified have the same class",
+        f"{ACCEPTED + REFUSED} distinct fields: {ACCEPTED} accepted, {REFUSED} refused",
+        "uncertain not certain enough (51%, at least 80% needed): look at more fields (field 16) 2",
+        "field 2 Pre-B Early Pre-B",  # what the network and what a person said
+        "1 more waits for a person.",
+        "opinion: Pro",
+        "ab" * 32,
+        "gate.min_focus",
+        "1 of 1 measures failed.",
+        "cells &lt;i&gt;lot&lt;/i&gt; 16.9 12 ± 1.5 failed 1-3s",
+        "slide: cells, lot &lt;i&gt;lot&lt;/i&gt;",  # the chart
+        "sign version 1",
+    ):
+        assert part in text
+
+
+def test_a_report_of_a_slide_that_nobody_touched_says_so(tmp_path):
+    with Store.record(tmp_path) as store:
+        store.start_slide("A-17")
+        text = text_of(slide_report(store, 1, Settings()))
+    for part in ("open, not signed", "No cell of this slide has been classified", "No field was refused",
+                 "The slide is still open", "No photograph of this slide is left"):  # fmt: skip
+        assert part in text
+
+
+def test_a_photograph_that_is_gone_or_damaged_leaves_a_gap_and_no_error(data):
+    first, second, *_ = sorted((data / "photographs").rglob("*.jpg"))
+    first.unlink()
+    second.write_bytes(b"no JPEG")
+    assert "no photograph" in page_of(data)
+
+
+def test_a_signed_statement_that_the_disk_has_damaged_is_said_so(data, monkeypatch):
+    monkeypatch.setattr("device.store.review.statement.Signature.intact", False)
+    assert "does not match its sha256" in page_of(data)
+
+
+@pytest.mark.parametrize(("numbers", "count", "chosen"), [
+    (range(5), 9, [0, 1, 2, 3, 4]), (range(100), 4, [0, 33, 66, 99]), ([], 3, []), (range(7), 1, [0])
+])  # fmt: skip
+def test_what_is_shown_is_evenly_spaced(numbers, count, chosen):
+    assert spaced(list(numbers), count) == chosen
+
+
+def test_a_slide_of_any_length_has_a_page_of_bounded_size(tmp_path, monkeypatch):
+    asked: list[int] = []
+
+    def taken(store, fields, cells, marks, quiet):  # type: ignore[no-untyped-def]
+        asked.extend((len(fields), len(cells)))
+        return Pictures()
+
+    monkeypatch.setattr(module, "take_pictures", taken)
+    with Store.record(tmp_path) as store:
+        slide = store.start_slide("A-17")
+        for n in range(300):
+            store.add_field(slide, frame(n), finding() if n % 3 else finding(None, (UNCERTAIN,)))
+        for each in SETTINGS.cells.classes:
+            store.classify("ann", [(c.field_id, c.number) for c in store.browse(slide, unclassified=True, limit=20)],
+                           each.name)  # fmt: skip
+        text = text_of(slide_report(store, slide, SETTINGS))
+    assert asked == [module.MAX_ACCEPTED + module.MAX_REFUSED, module.MAX_CELLS * (len(SETTINGS.cells.classes) + 1)]
+    assert "12 of 200, evenly spaced" in text
+    assert "and 4 more" in text
+
+
+def test_measures_are_the_middle_and_the_bounds_of_nine_fields_in_ten(data):
+    with Store.read(data) as store:
+        found = digest(store.all_fields(1))
+    assert found.spreads()["Focus at the rims of cells"] == (1.0, 1.0, 1.0)
+    assert "Colour of the background, CIE76 from the calibrated one" not in found.spreads()
