@@ -23,41 +23,22 @@ EPOCHS = ", ".join(f"{spec.epochs} for {spec.name}" for spec in classifiers() if
     "--out", type=PATH, required=True, help="Folder of the run, which holds its segmenter unless one is kept."
 )
 @click.option(
-    "--segmenter-from",
-    type=options.EXISTING,
-    metavar="BUNDLE",
+    "--segmenter-from", type=options.EXISTING, metavar="BUNDLE",
     help="Keep the segmenter of this bundle: no masks and no segmenter run are needed.",
-)
+)  # fmt: skip
 @click.option(
-    "--foreign-cells/--no-foreign-cells",
-    default=True,
-    show_default=True,
+    "--foreign-cells/--no-foreign-cells", default=True, show_default=True,
     help="Cells of other laboratories, below DATA/wbc_masks, teach what is none of the classes.",
-)
-@click.option(
-    "--model",
-    type=click.Choice([spec.name for spec in classifiers()]),
-    default="smearnet",
-    show_default=True,
-    help="The network; see 'train networks --list'.",
-)
+)  # fmt: skip
+@options.model([spec.name for spec in classifiers()], "smearnet", "The network; see 'train networks --list'.")
 @click.option("--dropout", type=float, help="Short for --setting dropout=VALUE; the paper's own value is 0.8.")
-@click.option(
-    "--weights",
-    type=click.Choice(["imagenet", "none"]),
-    default="imagenet",
-    show_default=True,
-    help="What a network with ImageNet weights starts from.",
-)
+@options.pretrained
 @options.network_settings
 @click.option("--epochs", type=click.IntRange(1), help=f"[default: {EPOCHS}, 30 for the others]")
 @click.option(
-    "--refit-epochs",
-    type=click.IntRange(0),
-    default=40,
-    show_default=True,
+    "--refit-epochs", type=click.IntRange(0), default=40, show_default=True,
     help="Of smearnet, on train and validation part together, after the thresholds were fitted to the validation part.",
-)
+)  # fmt: skip
 @options.precision
 @click.option("--seed", default=0, show_default=True, help="Of weights and batches.")
 @options.strategy

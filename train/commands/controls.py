@@ -2,63 +2,44 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from smear.bundle.levels import LEVELS
 from smear.inference.evaluator import Evaluator
 from train.commands import options
-from train.commands.options import EXISTING, PATH, RenamedOption
-from train.data.splits import load_split_data
+from train.commands.options import PATH, RenamedOption
 from train.evaluation.control_results import FILE, Outcome, save
-from train.evaluation.control_suite import Plan, run, trained_on
+from train.evaluation.control_suite import read_plan, run
 from train.evaluation.shares import Share
 
 
 @click.command()
-@click.option("--bundle", type=EXISTING, required=True, help="Folder of a model bundle.")
-@click.option("--level", type=click.Choice(LEVELS), default="int8", show_default=True, help="Of the bundle.")
-@options.data
-@options.fields
-@options.split
-@options.fold
+@options.bundle
+@options.level
+@options.of_a_split
 @options.audit
-@click.option(
-    "--run", "run_folder", type=PATH, help="Training run of the bundle: shows whether test fields were trained on."
-)
+@click.option("--run", type=PATH, help="Training run of the bundle: shows whether test fields were trained on.")
 @click.option("--out", type=PATH, required=True, help=f"Folder for {FILE}.")
-@click.option("--limit", type=click.IntRange(4), help="Evaluate at most so many test fields; for a quick look.")
+@options.limit
 @click.option(
-    "--without-ood",
-    cls=RenamedOption,
-    former=["--without-strangers"],
-    is_flag=True,
+    "--without-ood", cls=RenamedOption, former=["--without-strangers"], is_flag=True,
     help="Leave out the out-of-distribution pictures.",
-)
+)  # fmt: skip
 @click.option("--without-masks", is_flag=True, help="Leave out the comparison with masks drawn by hand.")
 @options.quiet
-def command(
-    bundle: Path, level: str, data: Path, fields: str, split: Path, fold: int, audit: Path | None,
-    run_folder: Path | None, out: Path, limit: int | None, without_ood: bool, without_masks: bool, quiet: bool,
-) -> None:  # fmt: skip
+def command(bundle: Path, level: str, out: Path, without_ood: bool, without_masks: bool, **given: Any) -> None:
     """Run every control on a bundle and print the results beside its accuracy.
 
     A colour forest on the same fields, cells painted out, cells of one class on the background of another, corruptions
     of stain, white balance, focus and compression in grades, scale bars swapped, out-of-distribution pictures, and
     occlusion maps.
     """
-    plan = Plan(
-        data=load_split_data(data, fields, split, audit, quiet),
-        fold=fold,
-        trained_on=trained_on(run_folder) if run_folder else None,
-        limit=limit,
-        with_ood=not without_ood,
-        with_masks=not without_masks,
-        command=options.command_line(),
-        quiet=quiet,
-    )
+    plan = read_plan(
+        **given, with_ood=not without_ood, with_masks=not without_masks, command=options.command_line()
+    )  # fmt: skip
     with Evaluator(bundle, level) as evaluator:
         found = run(evaluator, plan)
     save(found, out / FILE)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from smear.bundle.levels import LEVELS
 from smear.errors import TrainingError
 from train.fitting.strategies import STRATEGIES
 
@@ -36,6 +37,13 @@ fold = click.option("--fold", default=0, show_default=True, help="Fold of the sp
 audit = click.option(
     "--audit", type=PATH, help="File of 'train audit': intervals are then resampled by group of near-duplicates."
 )
+bundle = click.option("--bundle", type=EXISTING, required=True, help="Folder of a model bundle.")
+level = click.option("--level", type=click.Choice(LEVELS), default="int8", show_default=True, help="Of the bundle.")
+limit = click.option("--limit", type=click.IntRange(4), help="Evaluate at most so many test fields; for a quick look.")
+pretrained = click.option(
+    "--weights", type=click.Choice(["imagenet", "none"]), default="imagenet", show_default=True,
+    help="What a network with ImageNet weights starts from.",
+)  # fmt: skip
 quiet = click.option("--quiet", is_flag=True, help="No progress bars.")
 resume = click.option("--resume", is_flag=True, help="Continue an interrupted run.")
 precision = click.option(
@@ -49,6 +57,16 @@ network_settings = click.option(
     "--setting", "network", multiple=True, metavar="NAME=VALUE",
     help="A setting of the network, see 'train networks --list'; may be given several times.",
 )  # fmt: skip
+
+
+def of_a_split(command: CommandT) -> CommandT:
+    """Add the options that name one fold of a split: `data`, `fields`, `split` and `fold`."""
+    return data(fields(split(fold(command))))
+
+
+def model(names: Sequence[str], default: str, text: str = "The network.") -> Callable[[CommandT], CommandT]:
+    """Return the option that chooses one of the networks called `names`."""
+    return click.option("--model", type=click.Choice(names), default=default, show_default=True, help=text)
 
 
 class RenamedOption(click.Option):

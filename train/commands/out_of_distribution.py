@@ -1,6 +1,7 @@
 """`smearscope train out-of-distribution`: fit a bundle's detector, each laboratory held out in turn."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,18 +13,12 @@ from train.commands.options import EXISTING, PATH
 @click.command()
 @click.option("--bundle", type=EXISTING, required=True, help="Bundle whose classifier gives features.")
 @click.option("--level", type=click.Choice(LEVELS), default="int8", show_default=True, help="To fit and measure with.")
-@options.data
-@options.fields
-@options.split
-@options.fold
+@options.of_a_split
 @click.option("--out", type=PATH, required=True, help="Folder of the bundle to write; may be --bundle itself.")
 @click.option("--report", type=PATH, required=True, help="Folder for the page and its figures.")
 @click.option("--seed", default=0, show_default=True, help="Of the corruptions and of the cells that are left out.")
 @options.quiet
-def command(
-    bundle: Path, level: str, data: Path, fields: str, split: Path, fold: int, out: Path, report: Path, seed: int,
-    quiet: bool,
-) -> None:  # fmt: skip
+def command(out: Path, report: Path, **given: Any) -> None:
     """Fit what tells a bundle that a field shows none of the four classes.
 
     Looks at our own fields and at those of other laboratories, below DATA/others and DATA/wbc_masks, without a scale,
@@ -31,5 +26,5 @@ def command(
     """
     from train.reporting.out_of_distribution_run import PAGE, fit_and_report
 
-    fit_and_report(bundle, level, data, fields, split, fold, out, report, seed, quiet, options.command_line())
+    fit_and_report(out=out, report=report, command_line=options.command_line(), **given)
     click.echo(f"wrote {out} and {report / PAGE}")

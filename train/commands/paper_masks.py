@@ -1,5 +1,6 @@
 """`smearscope train paper-masks`: a network fitted to threshold masks, as in the paper, for its table 3."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -17,13 +18,7 @@ FILE = "paper_masks.json"
 @options.fields
 @click.option("--split", type=PATH, required=True, help="File of 'train split --name paper'.")
 @click.option("--out", type=PATH, required=True, help=f"Folder for {FILE}.")
-@click.option(
-    "--model",
-    type=click.Choice([spec.name for spec in segmenters()]),
-    default="unet",
-    show_default=True,
-    help="The network.",
-)
+@options.model([spec.name for spec in segmenters()], "unet")
 @click.option("--epochs", default=4, show_default=True, help="Of 60 batches of 8 fields.")
 @options.precision
 @options.resume
@@ -36,14 +31,14 @@ def command(
     """
     import keras  # here, so that --help does not wait for TensorFlow
 
-    from train.fitting.paper_protocol import as_json, run
+    from train.fitting.paper_protocol import run
     from train.fitting.training_loop import write_json
 
     keras.mixed_precision.set_global_policy(precision)
     of = load_split_data(data, fields, split, None)
     fold = of.fold(0)
     found = run(data, of.records(fold.train), of.records(fold.test), out, model=model, epochs=epochs, resume=resume)
-    write_json(out / FILE, as_json(found))
+    write_json(out / FILE, asdict(found))
     click.echo(f"against HSV masks: Dice {found.hsv_dice:.4f} ({found.hsv_low:.4f} to {found.hsv_high:.4f}), "
                f"pixel accuracy {found.hsv_accuracy:.4f}, n={found.hsv_n}")  # fmt: skip
     click.echo(f"against drawn masks: Dice {found.drawn_dice:.4f} ({found.drawn_low:.4f} to {found.drawn_high:.4f}), "

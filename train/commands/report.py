@@ -6,25 +6,20 @@ from typing import Any
 import click
 from rich.console import Console
 
-from smear.bundle.levels import LEVELS
 from smear.inference.evaluator import Evaluator
 from train.commands import options
 from train.commands.controls import print_outcome
 from train.commands.options import EXISTING, PATH
-from train.data.splits import load_split_data
 from train.evaluation.control_results import Outcome
-from train.evaluation.control_suite import Plan, trained_on
+from train.evaluation.control_suite import read_plan
 from train.evaluation.control_suite import run as run_controls
 from train.reporting.report_run import HTML, MARKDOWN, ReportSettings, run
 
 
 @click.command()
-@click.option("--bundle", type=EXISTING, required=True, help="Folder of a model bundle.")
-@click.option("--level", type=click.Choice(LEVELS), default="int8", show_default=True, help="Of the bundle.")
-@options.data
-@options.fields
-@options.split
-@options.fold
+@options.bundle
+@options.level
+@options.of_a_split
 @options.audit
 @click.option("--run", type=EXISTING, help="Training run of the bundle: leak, curves, budget.")
 @click.option(
@@ -35,7 +30,7 @@ from train.reporting.report_run import HTML, MARKDOWN, ReportSettings, run
 @click.option("--out", type=PATH, required=True, help="Folder of the report.")
 @click.option("--again", is_flag=True, help="Run the controls again, though --out holds their results.")
 @click.option("--card", "extend_card", is_flag=True, help="Add the controls to the bundle's MODEL_CARD.md.")
-@click.option("--limit", type=click.IntRange(4), help="Evaluate at most so many test fields; for a quick look.")
+@options.limit
 @options.quiet
 def command(audit: Path | None, quiet: bool, **given: Any) -> None:
     """Write report.html, which needs no other file, and report.md with its figures.
@@ -46,14 +41,10 @@ def command(audit: Path | None, quiet: bool, **given: Any) -> None:
     settings = ReportSettings(command=options.command_line(), **given)
 
     def measure(evaluator: Evaluator) -> Outcome:
-        plan = Plan(
-            data=load_split_data(settings.data, settings.fields, settings.split, audit, quiet),
-            fold=settings.fold,
-            trained_on=trained_on(settings.run) if settings.run else None,
-            limit=settings.limit,
-            command=settings.command,
-            quiet=quiet,
-        )
+        plan = read_plan(
+            settings.data, settings.fields, settings.split, audit, settings.run,
+            quiet=quiet, fold=settings.fold, limit=settings.limit, command=settings.command,
+        )  # fmt: skip
         outcome = run_controls(evaluator, plan)
         print_outcome(outcome, Console())
         return outcome

@@ -5,19 +5,19 @@ from pathlib import Path
 import click
 
 from smear.bundle.folder import load_bundle
-from smear.bundle.levels import LEVELS
 from smear.errors import DatasetError
 from smear.images import list_images
 from smear.inference.frame_processor import FrameProcessor
 from smear.inference.pipeline import Pipeline
+from train.commands import options
 from train.commands.options import EXISTING, FiniteRange
 from train.evaluation.scale_check import check_scale, markdown
 
 
 @click.command()
 @click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=EXISTING)
-@click.option("--bundle", type=EXISTING, required=True, help="Folder of a model bundle.")
-@click.option("--level", type=click.Choice(LEVELS), default="int8", show_default=True, help="Of the bundle.")
+@options.bundle
+@options.level
 @click.option("--pixel-size-um", type=FiniteRange(0.01, 10), required=True, help="True pixel size of the pictures.")
 @click.option(
     "--times", type=FiniteRange(0.05, 20), multiple=True, default=(0.7, 1.0, 1.4), show_default=True,

@@ -15,39 +15,20 @@ USUAL = SegmenterEpochs()
 @click.command()
 @options.data
 @click.option("--out", type=PATH, required=True, help="Folder of the run.")
-@click.option(
-    "--model",
-    type=click.Choice([spec.name for spec in segmenters()]),
-    default="unet_light",
-    show_default=True,
-    help="The network.",
-)
-@click.option(
-    "--weights",
-    type=click.Choice(["imagenet", "none"]),
-    default="imagenet",
-    show_default=True,
-    help="What a network with ImageNet weights starts from.",
-)
+@options.model([spec.name for spec in segmenters()], "unet_light")
+@options.pretrained
 @click.option("--rough-epochs", default=USUAL.rough, show_default=True, help="On masks found by a threshold.")
 @click.option(
     "--epochs", "drawn_epochs", default=USUAL.drawn, show_default=True, help="Of the teacher, on masks drawn by hand."
 )
 @click.option(
-    "--student-epochs",
-    cls=RenamedOption,
-    former=["--taught-epochs"],
-    default=USUAL.student,
-    show_default=True,
+    "--student-epochs", cls=RenamedOption, former=["--taught-epochs"], default=USUAL.student, show_default=True,
     help="Of the student, on those and the teacher's pseudo-labels.",
-)
+)  # fmt: skip
 @click.option(
-    "--folds/--no-folds",
-    "cross_validate",
-    default=True,
-    show_default=True,
+    "--folds/--no-folds", "cross_validate", default=True, show_default=True,
     help="Score every mask drawn by hand by a model that was not fitted to it.",
-)
+)  # fmt: skip
 @options.precision
 @options.strategy
 @options.resume

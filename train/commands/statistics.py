@@ -17,10 +17,7 @@ from train.commands.options import EXISTING, PATH
 
 @click.command()
 @click.option("--bundle", type=EXISTING, required=True, help="Bundle whose classifier is shown all cells at once.")
-@options.data
-@options.fields
-@options.split
-@options.fold
+@options.of_a_split
 @click.option("--out", type=PATH, required=True, help="Folder of the bundle to write; may be --bundle itself.")
 @options.quiet
 def command(bundle: Path, data: Path, fields: str, split: Path, fold: int, out: Path, quiet: bool) -> None:

@@ -55,11 +55,19 @@ def pictures(laboratory: Laboratory, root: Path) -> Iterator[tuple[str, NDArray[
         DatasetError: its folder is missing or empty.
     """
     for path in files(laboratory, root):
-        with Image.open(path) as picture:  # not `read_image`: some have a palette or an alpha channel
-            image = np.array(picture.convert("RGB"))
+        image = read_as_rgb(path)
         if laboratory.on_black:
             image[image.max(axis=2) == 0] = 255
         yield f"{path.parent.name}/{path.name}", image
+
+
+def read_as_rgb(path: Path) -> NDArray[np.uint8]:
+    """Return the picture at `path` as RGB uint8 (H, W, 3), whatever its mode.
+
+    A device refuses some for their format, such as those with an alpha channel; here their content is in question.
+    """
+    with Image.open(path) as picture:
+        return np.array(picture.convert("RGB"))
 
 
 def files(laboratory: Laboratory, root: Path) -> list[Path]:
@@ -69,11 +77,18 @@ def files(laboratory: Laboratory, root: Path) -> list[Path]:
         DatasetError: its folder is missing or empty.
     """
     folder = root / laboratory.folder
+    return found_below(folder, laboratory.name, f"give the root that holds {laboratory.folder}")
+
+
+def found_below(folder: Path, what: str, advice: str) -> list[Path]:
+    """Return the pictures below `folder`.
+
+    Raises:
+        DatasetError: there are none; it names `what` they show and gives `advice`.
+    """
     found = list_images(folder) if folder.is_dir() else []
     if not found:
-        raise DatasetError(
-            f"{folder}: no pictures of '{laboratory.name}'; give the root that holds {laboratory.folder}"
-        )
+        raise DatasetError(f"{folder}: no pictures of '{what}'; {advice}")
     return found
 
 

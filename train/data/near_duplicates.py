@@ -10,6 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from threadpoolctl import threadpool_limits
 
 from smear.imaging.masking import SCALE_BAR_BOX
@@ -134,18 +136,11 @@ def _overlap(first: NDArray[np.uint8], second: NDArray[np.uint8], transform: Any
 
 def groups(count: int, joined: Iterable[tuple[int, int]]) -> list[int]:
     """Return for each of `count` fields the smallest index that any chain of pairs connects it with."""
-    parent = list(range(count))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for a, b in joined:
-        low, high = sorted((root(a), root(b)))
-        parent[high] = low
-    return [root(i) for i in range(count)]
+    ends = np.array(list(joined), int).reshape(-1, 2).T
+    graph = coo_array((np.ones(ends.shape[1]), tuple(ends)), (count, count))
+    _, group = connected_components(graph, directed=False)
+    _, first = np.unique(group, return_index=True)
+    return [int(i) for i in first[group]]
 
 
 def duplicates(sha256: Sequence[str]) -> list[tuple[int, int]]:

@@ -1,16 +1,16 @@
 """Named, seeded splits of the fields into train, validation and test parts, written once and used by every model."""
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 from sklearn.model_selection import StratifiedGroupKFold
 
 from smear.classes import LABELS
-from smear.errors import DatasetError
+from smear.errors import DatasetError, first_fault
 from smear.images import write_atomic
 from train.data.dataset import Dataset, Record, read
 
@@ -37,6 +37,9 @@ class NamedSplit:
     seed: int
     fingerprint: str  # of the data set it splits
     folds: tuple[Fold, ...]
+
+
+_SPLIT = TypeAdapter(NamedSplit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ def _names(records: Sequence[Record]) -> tuple[str, ...]:
 def save(split: NamedSplit, path: Path) -> None:
     """Write `split` to `path` as JSON, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, (json.dumps(asdict(split), indent=1) + "\n").encode())
+    write_atomic(path, _SPLIT.dump_json(split, indent=1) + b"\n")
 
 
 def load(path: Path, fingerprint: str | None = None) -> NamedSplit:
@@ -152,13 +155,10 @@ def load(path: Path, fingerprint: str | None = None) -> NamedSplit:
         DatasetError: it cannot be read, or is of another data set.
     """
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        folds = tuple(
-            Fold(*(tuple(fold[part]) for part in ("train", "validation", "test"))) for fold in stored["folds"]
-        )
-        split = NamedSplit(stored["name"], stored["seed"], stored["fingerprint"], folds)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"{path}: not a split ({error}); write one with 'smearscope train split'") from error
+        split = _SPLIT.validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        reason = first_fault(error) if isinstance(error, ValidationError) else str(error)
+        raise DatasetError(f"{path}: not a split ({reason}); write one with 'smearscope train split'") from error
     if fingerprint is not None and split.fingerprint != fingerprint:
         raise DatasetError(
             f"{path}: splits a data set of fingerprint {split.fingerprint[:12]}, this one has {fingerprint[:12]}; "

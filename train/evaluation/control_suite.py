@@ -5,24 +5,15 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from smear.bundle.training_run import read_facts
 from smear.classes import LABELS
 from smear.inference.evaluator import Answers, Evaluator, collect_answers
 from smear.progress import progress
-from train.data.splits import Fold, SplitData
+from train.data.splits import Fold, SplitData, load_split_data
 from train.evaluation import out_of_distribution, shortcut_controls
-from train.evaluation.control_results import (
-    SCHEMA,
-    EvaluatedBundle,
-    FieldCounts,
-    Outcome,
-    OutOfDistribution,
-    machine,
-)
+from train.evaluation.control_results import SCHEMA, EvaluatedBundle, FieldCounts, Outcome, OutOfDistribution, machine
 from train.evaluation.occlusion import Occlusion, occlude
 from train.evaluation.shares import Share, share
 from train.evaluation.shortcut_controls import EvaluatedFields, read_field
@@ -47,14 +38,21 @@ class Plan:
     quiet: bool = False
 
 
-def trained_on(run_folder: Path) -> frozenset[str]:
-    """Return the fields that the run in `run_folder` was trained on, named as in splits.
+def read_plan(
+    data: Path, fields: str, split: Path, audit: Path | None, run: Path | None, *, quiet: bool, **rest: Any
+) -> Plan:
+    """Return a plan for the fields of a split, and for what the training run in the folder `run` was trained on.
+
+    `rest` are further values of `Plan`.
 
     Raises:
-        ConversionError: its run.json cannot be read.
+        DatasetError: fields, split or audit cannot be read.
+        ConversionError: the run's run.json cannot be read.
     """
-    paths = [Path(picture.path) for picture in read_facts(run_folder).train_images]
-    return frozenset(f"{path.parent.name}/{path.name}" for path in paths)
+    paths = [Path(picture.path) for picture in read_facts(run).train_images] if run else []
+    trained_on = frozenset(f"{path.parent.name}/{path.name}" for path in paths)  # named as in splits
+    read = load_split_data(data, fields, split, audit, quiet)
+    return Plan(data=read, trained_on=trained_on if run else None, quiet=quiet, **rest)
 
 
 def run(evaluator: Evaluator, plan: Plan) -> Outcome:
@@ -70,12 +68,11 @@ def run(evaluator: Evaluator, plan: Plan) -> Outcome:
     validation_fields = _select(plan, Fold(fold.train, (), fold.validation), plan.limit)
     validation = shortcut_controls.unchanged(evaluator, validation_fields, quiet)
     forest = shortcut_controls.colours(test, quiet)
-    _, background = shortcut_controls.background(evaluator, test, quiet)
-    _, transplant = shortcut_controls.transplants(evaluator, test, quiet, pairs=_pairs(plan.limit))
-    graded = [
-        shortcut_controls.uncorrupted(_of(clean, few)),
-        *shortcut_controls.corrupted(evaluator, few, quiet),
-    ]
+    background = shortcut_controls.background(evaluator, test, quiet)
+    most = shortcut_controls.PAIRS
+    pairs = most if plan.limit is None else max(1, min(most, plan.limit // len(LABELS)))
+    transplant = shortcut_controls.transplants(evaluator, test, quiet, pairs)
+    graded = shortcut_controls.corrupted(evaluator, few, _of(clean, few), quiet)
     scale_bars = shortcut_controls.bars_swapped(evaluator, test, clean, quiet)
     ood, refused = _out_of_distribution(evaluator, plan)
     maps, occlusion_shares = _occlusion(evaluator, test, clean, quiet)
@@ -104,11 +101,6 @@ def run(evaluator: Evaluator, plan: Plan) -> Outcome:
 
 def _select(plan: Plan, fold: Fold, limit: int | None) -> EvaluatedFields:
     return shortcut_controls.select_fields(plan.data.fields, fold, plan.data.groups, limit)
-
-
-def _pairs(limit: int | None) -> int:
-    most = shortcut_controls.PAIRS
-    return most if limit is None else max(1, min(most, limit // len(LABELS)))
 
 
 def _of(answers: Answers, fields: EvaluatedFields) -> Answers:
@@ -157,11 +149,8 @@ def _occlusion(
 ) -> tuple[tuple[Occlusion, ...], tuple[Share, ...]]:
     """Map equally many labelled fields of each class; return the maps, and the share of the change made on cells."""
     given = set({row.group: row.file for row in clean.rows if row.label is not None}.values())  # one of each group
-    chosen = [
-        record
-        for label in LABELS
-        for record in [r for r in test.records if r.label == label and r.file in given][: OCCLUDED // len(LABELS)]
-    ]
+    of_class = {label: [r for r in test.records if r.label == label and r.file in given] for label in LABELS}
+    chosen = [record for records in of_class.values() for record in records[: OCCLUDED // len(LABELS)]]
     maps: list[Occlusion] = []
     for record in progress(chosen, "Occlusion maps", quiet):
         found = occlude(evaluator, read_field(record.path), record.file, record.label, test.group(record))
@@ -169,10 +158,6 @@ def _occlusion(
             maps.append(found)
     groups = [one.group for one in maps]
     return tuple(maps), (
-        share("occlusion: share of the change made by patches on cells", _floats(maps, "share_on_cells"), groups),
-        share("occlusion: share of patches that are on cells", _floats(maps, "patches_on_cells"), groups),
+        share("occlusion: share of the change made by patches on cells", [one.share_on_cells for one in maps], groups),
+        share("occlusion: share of patches that are on cells", [one.patches_on_cells for one in maps], groups),
     )
-
-
-def _floats(maps: list[Occlusion], name: str) -> NDArray[np.float64]:
-    return np.array([getattr(one, name) for one in maps])

@@ -3,14 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from smear.classes import LABELS
-from smear.errors import DatasetError
-from smear.images import list_images
 from smear.inference.evaluator import LabelledPicture
 from smear.synthetic import blank, red_cells_only, render
+from train.data.laboratories import found_below, read_as_rgb
 
 FOREIGN = {"histology": "histology", "red cells only": "red_cells_only"}  # name in the report -> folder of ood/
 SYNTHETIC = 100  # fields of each kind
@@ -30,7 +26,10 @@ def pictures(source: str, root: Path) -> Iterator[LabelledPicture]:
         DatasetError: the folder of a foreign source is missing or empty.
     """
     if source in FOREIGN:
-        yield from _foreign(source, root / "ood" / FOREIGN[source])
+        for path in found_below(
+            root / "ood" / FOREIGN[source], source, "give the root that holds ood/, or --without-ood"
+        ):
+            yield LabelledPicture(f"{source}/{path.name}", read_as_rgb(path), None, path.name)
         return
     for number in range(SYNTHETIC):
         seed = SEED + number
@@ -41,14 +40,3 @@ def pictures(source: str, root: Path) -> Iterator[LabelledPicture]:
         else:
             image = render(LABELS[number % len(LABELS)], seed, defocus_um=DEFOCUS_UM).image
         yield LabelledPicture(f"{source}/{seed}", image, None, str(seed))
-
-
-def _foreign(source: str, folder: Path) -> Iterator[LabelledPicture]:
-    found = list_images(folder) if folder.is_dir() else []
-    if not found:
-        raise DatasetError(f"{folder}: no pictures of {source}; give the root that holds ood/, or --without-ood")
-    for path in found:
-        # Some have an alpha channel. The device refuses such a file for its format; here its content is in question.
-        with Image.open(path) as picture:
-            image = np.array(picture.convert("RGB"))
-        yield LabelledPicture(f"{source}/{path.name}", image, None, path.name)

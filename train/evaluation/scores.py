@@ -1,6 +1,5 @@
 """Scores of answers: by class, with intervals by group, before and after calibration, and risk against coverage."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,6 @@ from smear.inference.evaluator import NO_CELL, Answers
 from smear.metrics import (
     ECE_BINS,
     accuracy,
-    bootstrap_interval,
     confidence_bins,
     confusion_matrix,
     expected_calibration_error,
@@ -22,7 +20,7 @@ from smear.metrics import (
     recall,
     risk_coverage,
 )
-from train.evaluation.shares import Share
+from train.evaluation.shares import Share, measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +72,10 @@ def evaluate(answers: Answers, temperature: float) -> Evaluation:
     after, before = seen.probabilities(), seen.probabilities(temperature)
     coverage, risk = risk_coverage(after, seen.truth)
     return Evaluation(
-        accuracy=_measured("accuracy", lambda i: float(right[i].mean()), groups),
-        macro_f1=_measured("macro F1", lambda i: macro_f1(truth[i], top[i], NO_CELL + 1, of_truth=True), groups),
-        of_labelled=_measured("accuracy of the labelled", lambda i: float(right[given][i].mean()), groups[given]),
-        labelled=_measured("labelled", lambda i: float(given[i].mean()), groups),
+        accuracy=measured("accuracy", lambda i: float(right[i].mean()), groups),
+        macro_f1=measured("macro F1", lambda i: macro_f1(truth[i], top[i], NO_CELL + 1, of_truth=True), groups),
+        of_labelled=measured("accuracy of the labelled", lambda i: float(right[given][i].mean()), groups[given]),
+        labelled=measured("labelled", lambda i: float(given[i].mean()), groups),
         ece_before=_calibration("ECE before scaling", seen, before),
         ece_after=_calibration("ECE after scaling", seen, after),
         by_class=_by_class(truth, top),
@@ -110,15 +108,7 @@ def reliability(truth: NDArray[np.int64], probabilities: NDArray[Any]) -> Reliab
 
 def _calibration(name: str, seen: Answers, probabilities: NDArray[Any]) -> Share:
     truth = seen.truth
-    return _measured(name, lambda i: expected_calibration_error(truth[i], probabilities[i]), np.array(seen.groups))
-
-
-def _measured(name: str, statistic: Callable[[NDArray[Any]], float], groups: NDArray[Any]) -> Share:
-    rows = np.arange(len(groups))
-    if not len(rows):
-        return Share(name, 0.0, 0.0, 1.0, 0)
-    low, high = bootstrap_interval(rows, groups, statistic, 0)
-    return Share(name, statistic(rows), low, high, len(rows))
+    return measured(name, lambda i: expected_calibration_error(truth[i], probabilities[i]), np.array(seen.groups))
 
 
 def at_threshold(answers: Answers, threshold: float) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """A measured share with its interval: the form of almost every figure of the controls."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +28,21 @@ class Share:
 
 
 def share(
-    name: str, values: NDArray[Any], groups: Sequence[str] | NDArray[np.str_], wanted: float | None = None
-) -> Share:
+    name: str, values: Sequence[float] | NDArray[Any], groups: Sequence[str] | NDArray[np.str_],
+    wanted: float | None = None,
+) -> Share:  # fmt: skip
     """Return the mean of bool or float (n,) `values`; of none, 0 with the widest interval."""
-    if not len(values):
+    numbers = np.asarray(values, float)
+    return measured(name, lambda rows: float(numbers[rows].mean()), groups, wanted)
+
+
+def measured(
+    name: str, statistic: Callable[[NDArray[Any]], float], groups: Sequence[str] | NDArray[np.str_],
+    wanted: float | None = None,
+) -> Share:  # fmt: skip
+    """Return `statistic` of row numbers, int (n,), over all rows; `groups` is the group of each row."""
+    rows = np.arange(len(groups))
+    if not len(rows):
         return Share(name, 0.0, 0.0, 1.0, 0, wanted)
-    numbers = values.astype(float)
-    low, high = bootstrap_interval(numbers, groups, lambda drawn: float(drawn.mean()), 0)
-    return Share(name, float(numbers.mean()), low, high, len(values), wanted)
+    low, high = bootstrap_interval(rows, groups, statistic, 0)
+    return Share(name, statistic(rows), low, high, len(rows), wanted)

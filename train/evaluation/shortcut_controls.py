@@ -17,7 +17,7 @@ from train.data.dataset import Dataset, Record
 from train.data.splits import Fold
 from train.evaluation import colour_forest
 from train.evaluation.background_swaps import paint_out, swap_bar, transplant
-from train.evaluation.corruptions import Change, Corruption, all_corruptions
+from train.evaluation.corruptions import Change, all_corruptions
 from train.evaluation.shares import Share, share
 
 PAIRS = 30  # transplants for each ordered pair of classes: 360 in all
@@ -36,7 +36,7 @@ class EvaluatedFields:
         """Return the group of near-duplicates that `record` belongs to."""
         return self.groups.get(record.file, record.file)
 
-    def picture(self, record: Record, change: Change = lambda image: image) -> LabelledPicture:
+    def picture(self, record: Record, change: Change) -> LabelledPicture:
         """Return `record` as a picture to be answered, after `change`."""
         return LabelledPicture(record.file, change(read_field(record.path)), record.label, self.group(record))
 
@@ -62,13 +62,20 @@ def _sample(records: list[Record], count: int, rng: np.random.Generator) -> list
     return [records[i] for i in rng.permutation(len(records))[:count]]
 
 
-def unchanged(evaluator: Evaluator, fields: EvaluatedFields, quiet: bool = False) -> Answers:
+def answers_after(
+    change: Change, evaluator: Evaluator, fields: EvaluatedFields, text: str, quiet: bool = False
+) -> Answers:
+    """Return the answers to the fields after `change`, with a progress bar titled `text`."""
+    pictures = (fields.picture(record, change) for record in fields.records)
+    return collect_answers(evaluator, pictures, text, quiet, len(fields.records))
+
+
+def unchanged(evaluator: Evaluator, fields: EvaluatedFields, quiet: bool) -> Answers:
     """Return the answers to the fields as they are."""
-    pictures = map(fields.picture, fields.records)
-    return collect_answers(evaluator, pictures, "Test fields", quiet, len(fields.records))
+    return answers_after(lambda image: image, evaluator, fields, "Test fields", quiet)
 
 
-def colours(fields: EvaluatedFields, quiet: bool = False) -> list[Share]:
+def colours(fields: EvaluatedFields, quiet: bool) -> list[Share]:
     """(a) The accuracy of a random forest on the same fields, from colours of the background and of the whole field."""
     wanted = set(fields.fold.train) | {record.file for record in fields.records}
     some = Dataset(fields.data.root, tuple(r for r in fields.data.records if r.file in wanted))
@@ -78,39 +85,30 @@ def colours(fields: EvaluatedFields, quiet: bool = False) -> list[Share]:
     return [share(f"colour forest, {one.sees}: accuracy", np.array(one.right), groups) for one in scores]
 
 
-def background(
-    evaluator: Evaluator, fields: EvaluatedFields, quiet: bool = False, seed: int = 0
-) -> tuple[Answers, list[Share]]:
+def background(evaluator: Evaluator, fields: EvaluatedFields, quiet: bool) -> list[Share]:
     """(b) The cells painted out with their own background: every field must be refused for having no cell."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
 
     def without_cells(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return paint_out(image, evaluator.examine(image).mask.cell, rng)
 
-    pictures = (fields.picture(record, without_cells) for record in fields.records)
-    answers = collect_answers(evaluator, pictures, "Cells painted out", quiet, len(fields.records))
+    answers = answers_after(without_cells, evaluator, fields, "Cells painted out", quiet)
     no_cell = refused_for(answers.rows, RefusalCode.NO_CELLS)
-    return answers, [
+    return [
         share("background only: refused", ~answers.labelled, answers.groups, 0.99),
         share("background only: refused for having no cell", no_cell, answers.groups, 0.99),
     ]
 
 
-def transplants(
-    evaluator: Evaluator, fields: EvaluatedFields, quiet: bool = False, seed: int = 0, pairs: int = PAIRS
-) -> tuple[Answers, list[Share]]:
-    """(c) Cells of one class on the background of another: the label must follow the cells, not the background.
-
-    `truth` of the answers is the class of the cells; the class of the background is the last part of their `file`.
-    """
-    rng = np.random.default_rng(seed)
-    pictures = _transplanted(evaluator, fields, rng, pairs)
+def transplants(evaluator: Evaluator, fields: EvaluatedFields, quiet: bool, pairs: int = PAIRS) -> list[Share]:
+    """(c) Cells of one class on the background of another: the label must follow the cells, not the background."""
+    pictures = _transplanted(evaluator, fields, np.random.default_rng(0), pairs)
     total = pairs * len(LABELS) * (len(LABELS) - 1)
     answers = collect_answers(evaluator, pictures, "Transplants", quiet, total)
     of_background = np.array([LABELS.index(row.file.rpartition(" on ")[2].partition("/")[0]) for row in answers.rows])
     given, truth, top = answers.labelled, answers.truth, answers.top
     groups = np.array(answers.groups)
-    return answers, [
+    return [
         share("transplant: of the labelled, the label is the cells'", (top == truth)[given], groups[given], 0.90),
         share("transplant: of the labelled, the label is the background's", (top == of_background)[given],
               groups[given]),
@@ -123,6 +121,7 @@ def transplants(
 def _transplanted(
     evaluator: Evaluator, fields: EvaluatedFields, rng: np.random.Generator, pairs: int
 ) -> Iterator[LabelledPicture]:
+    """Yield fields called "DONOR on HOST", whose class is that of the cells."""
     by_class = {label: [r for r in fields.records if r.label == label] for label in LABELS}
     for ours, theirs in permutations(LABELS, 2):
         donors = rng.permutation(len(by_class[ours]))
@@ -147,19 +146,13 @@ class Graded:
     labelled: Share
 
 
-def corrupted(evaluator: Evaluator, fields: EvaluatedFields, quiet: bool = False) -> list[Graded]:
-    """(d) Stain shifted, white balance off, blur and JPEG: accuracy and refusals at each strength."""
-    return [_graded(one.kind, one.strength, _under(evaluator, fields, one, quiet)) for one in all_corruptions()]
-
-
-def _under(evaluator: Evaluator, fields: EvaluatedFields, one: Corruption, quiet: bool) -> Answers:
-    pictures = (fields.picture(record, one.apply) for record in fields.records)
-    return collect_answers(evaluator, pictures, f"{one.kind}, {one.strength}", quiet, len(fields.records))
-
-
-def uncorrupted(answers: Answers) -> Graded:
-    """Return the first row of that table: the fields as they are."""
-    return _graded("none", "as photographed", answers)
+def corrupted(evaluator: Evaluator, fields: EvaluatedFields, before: Answers, quiet: bool) -> list[Graded]:
+    """(d) Stain shifted, white balance off, blur and JPEG: accuracy and refusals at each strength, after `before`."""
+    rows = [_graded("none", "as photographed", before)]
+    for one in all_corruptions():
+        answers = answers_after(one.apply, evaluator, fields, f"{one.kind}, {one.strength}", quiet)
+        rows.append(_graded(one.kind, one.strength, answers))
+    return rows
 
 
 def _graded(kind: str, strength: str, answers: Answers) -> Graded:
@@ -173,11 +166,9 @@ def _graded(kind: str, strength: str, answers: Answers) -> Graded:
     )
 
 
-def bars_swapped(
-    evaluator: Evaluator, fields: EvaluatedFields, before: Answers, quiet: bool = False, seed: int = 0
-) -> list[Share]:
+def bars_swapped(evaluator: Evaluator, fields: EvaluatedFields, before: Answers, quiet: bool) -> list[Share]:
     """(e) The scale bar of another class: the label must stay; `before` are the answers to the fields as they are."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     others = {label: [r for r in fields.records if r.label != label] for label in LABELS}
 
     def swapped(record: Record) -> LabelledPicture:

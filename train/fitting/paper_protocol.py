@@ -1,21 +1,20 @@
 """The paper's protocol for segmentation: a network fitted to masks of an HSV threshold, scored on two kinds of mask."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from smear.images import read_image
 from smear.imaging.resampling import to_model_scale
 from smear.imaging.stain_normalization import hsv_mask
-from smear.metrics import bootstrap_interval
 from smear.progress import progress
 from train.data.dataset import Record, masked_files
 from train.data.masks import BG, CELL, FIELD_ZOOM, IGNORE, MaskedBatches, MaskedImage, hand_drawn_masks
 from train.data.sampling.crops import Segment
+from train.evaluation.shares import share
 from train.evaluation.threshold_masks import CELL as DRAWN_CELL
 from train.evaluation.threshold_masks import IGNORE as DRAWN_IGNORE
 from train.evaluation.threshold_masks import MaskScore, score
@@ -82,15 +81,13 @@ def evaluate(network: keras.Model, root: Path, test: Sequence[Record], epochs: i
     segment = segment_with(network)
     hsv = _scores(segment, hsv_masked(test, quiet), quiet)
     drawn = _scores(segment, hand_drawn_masks(root), quiet)
-    bounds = [
-        bootstrap_interval(np.array([s.dice for s in scores]), range(len(scores)), _mean_of, 0)
-        for scores in (hsv, drawn)
-    ]
-    return Protocol(
-        network.name, epochs,
-        _mean(hsv, "dice"), *bounds[0], _mean(hsv, "accuracy"), len(hsv),
-        _mean(drawn, "dice"), *bounds[1], _mean(drawn, "accuracy"), len(drawn),
-    )  # fmt: skip
+    return Protocol(network.name, epochs, *_summary(hsv), *_summary(drawn))
+
+
+def _summary(scores: Sequence[MaskScore]) -> tuple[float, float, float, float, int]:
+    """Return mean Dice with its interval, mean pixel accuracy, and n."""
+    dice = share("Dice", [one.dice for one in scores], [one.file for one in scores])
+    return dice.value, dice.low, dice.high, float(np.mean([one.accuracy for one in scores])), dice.n
 
 
 def _scores(segment: Segment, fields: Sequence[MaskedImage], quiet: bool) -> list[MaskScore]:
@@ -101,16 +98,3 @@ def _scores(segment: Segment, fields: Sequence[MaskedImage], quiet: bool) -> lis
         truth = np.select([masked.codes == CELL, masked.codes == IGNORE], [DRAWN_CELL, DRAWN_IGNORE], 0)
         scores.append(score("protocol", f"{masked.source}/{masked.name}", found, truth.astype(np.uint8)))
     return scores
-
-
-def _mean_of(values: NDArray[np.float64]) -> float:
-    return float(values.mean())
-
-
-def _mean(scores: Sequence[MaskScore], name: str) -> float:
-    return float(np.mean([getattr(one, name) for one in scores]))
-
-
-def as_json(found: Protocol) -> dict[str, object]:
-    """Return `found` as it is stored."""
-    return dict(asdict(found))

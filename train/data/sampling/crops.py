@@ -1,9 +1,9 @@
 """Cells cut out of fields, kept with their masks, and the augmented batches that a classifier of single cells fits."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -23,8 +23,24 @@ Segment = Callable[[ModelFrame], NDArray[np.float32]]
 """A segmenter: a frame at model scale to float (h, w, 3) of background, cytoplasm and nucleus on the model's grid."""
 
 
+class Stored:
+    """A dataclass of arrays, and of `files` that their rows belong to, as an .npz file."""
+
+    __slots__ = ()
+
+    def save(self, path: Path) -> None:
+        """Write to `path`."""
+        np.savez(path, **{each.name: np.asarray(getattr(self, each.name)) for each in fields(self)})  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote."""
+        with np.load(path) as data:
+            return cls(**{**data, "files": tuple(map(str, data["files"]))})
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Crops:
+class Crops(Stored):
     """Every cell of a set of fields.
 
     `pixels` is uint8 (n, CUT_SIZE, CUT_SIZE, 4): RGB, and 255 where a leukocyte is, else 0.
@@ -47,19 +63,6 @@ class Crops:
         """Return the cells of one field, as `cut_cells` gave them."""
         count = len(pixels)
         return Crops(pixels, np.zeros(count, np.int32), np.full(count, label, np.int32), weights, (name,))
-
-    def save(self, path: Path) -> None:
-        """Write to `path`, an .npz file."""
-        np.savez(
-            path, pixels=self.pixels, field=self.field, label=self.label, weight=self.weight, files=np.array(self.files)
-        )
-
-    @staticmethod
-    def load(path: Path) -> "Crops":
-        """Read what `save` wrote."""
-        with np.load(path) as data:
-            files = tuple(str(name) for name in data["files"])
-            return Crops(data["pixels"], data["field"], data["label"], data["weight"], files)
 
 
 def joined(parts: Sequence[Crops]) -> Crops:
@@ -161,23 +164,31 @@ def vary(pixels: NDArray[np.uint8], rng: np.random.Generator, variation: Variati
 
 
 def _transformed(crop: NDArray[np.uint8], rng: np.random.Generator, variation: Variation) -> NDArray[np.uint8]:
-    scale = float(np.exp(rng.uniform(-variation.zoom, variation.zoom)))
-    matrix: NDArray[Any] = cv2.getRotationMatrix2D((CUT_SIZE / 2, CUT_SIZE / 2), rng.uniform(0, 360), scale)
-    if rng.random() < 0.5:
-        matrix = matrix @ np.array([[-1, 0, CUT_SIZE], [0, 1, 0], [0, 0, 1.0]])
+    matrix = random_affine(CUT_SIZE, variation.zoom, rng)
     matrix[:, 2] += rng.uniform(-2, 2, 2) - MARGIN
-    out = np.asarray(
-        cv2.warpAffine(crop, matrix, (CROP_SIZE, CROP_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT),
-        np.uint8,
-    )
-    move_outline(out, int(rng.integers(-variation.edge_px, variation.edge_px + 1)))
-    if rng.random() < variation.blur:
-        out[..., :3] = cv2.GaussianBlur(out[..., :3], (0, 0), float(rng.uniform(0.4, 1.3)))
+    moved = cv2.warpAffine(crop, matrix, (CROP_SIZE, CROP_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    out = np.asarray(moved, np.uint8)
+    roughen(out, variation.edge_px, variation.blur, rng)
     return out
 
 
-def move_outline(pixels: NDArray[np.uint8], by_px: int) -> None:
-    """Dilate the cells of uint8 (h, w, 4) by `by_px` in place, or erode them where it is negative."""
+def random_affine(edge: int, zoom: float, rng: np.random.Generator) -> NDArray[Any]:
+    """Return float (2, 3): a random rotation, zoom and mirroring about the middle of a square of `edge` pixels.
+
+    The logarithm of the scale is drawn from -`zoom` to `zoom`.
+    """
+    scale = float(np.exp(rng.uniform(-zoom, zoom)))
+    matrix: NDArray[Any] = cv2.getRotationMatrix2D((edge / 2, edge / 2), rng.uniform(0, 360), scale)
+    if rng.random() < 0.5:
+        matrix = matrix @ np.array([[-1, 0, edge], [0, 1, 0], [0, 0, 1.0]])
+    return matrix
+
+
+def roughen(pixels: NDArray[np.uint8], edge_px: int, blurred: float, rng: np.random.Generator) -> None:
+    """Dilate or erode the cells of uint8 (h, w, 4) by up to `edge_px` in place; blur a share `blurred` of pictures."""
+    by_px = int(rng.integers(-edge_px, edge_px + 1))
     if by_px:
         kernel = np.ones((2 * abs(by_px) + 1,) * 2, np.uint8)
         pixels[..., 3] = (cv2.dilate if by_px > 0 else cv2.erode)(pixels[..., 3], kernel)
+    if rng.random() < blurred:
+        pixels[..., :3] = cv2.GaussianBlur(pixels[..., :3], (0, 0), float(rng.uniform(0.4, 1.3)))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -22,7 +21,7 @@ from smear.imaging.stain_normalization import (
 from smear.imaging.tiling import tile
 from train.data.masks import BG, MaskedImage
 from train.data.sampling.batches import RandomBatches
-from train.data.sampling.crops import move_outline
+from train.data.sampling.crops import Stored, random_affine, roughen
 from train.data.variation import augmentation
 from train.data.variation.dye_variation import dye_matrix
 
@@ -37,7 +36,7 @@ Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MaskedFields:
+class MaskedFields(Stored):
     """Fields at the models' scale.
 
     `pixels` is uint8 (n, 224, 224, 4): RGB, and 255 where a leukocyte is, else 0.
@@ -58,17 +57,6 @@ class MaskedFields:
         return MaskedFields(
             self.pixels[keep], self.label[keep], cells, tuple(name for name in self.files if name in files)
         )
-
-    def save(self, path: Path) -> None:
-        """Write to `path`, an .npz file."""
-        np.savez(path, pixels=self.pixels, label=self.label, cells=self.cells, files=np.array(self.files))
-
-    @staticmethod
-    def load(path: Path) -> "MaskedFields":
-        """Read what `save` wrote."""
-        with np.load(path) as data:
-            files = tuple(str(name) for name in data["files"])
-            return MaskedFields(data["pixels"], data["label"], data["cells"], files)
 
 
 def mask_field(view: ModelFrame, probabilities: NDArray[np.float32]) -> tuple[Pixels, NDArray[np.float32]]:
@@ -183,24 +171,14 @@ def with_mask(image: Pixels, cell: NDArray[np.bool_]) -> Pixels:
 
 def transform(field: Pixels, rng: np.random.Generator, variation: Variation) -> Pixels:
     """Rotate, mirror, zoom and shift uint8 (224, 224, 4), blur and recompress it, and move its outlines."""
-    middle = FIELD_SIZE / 2
-    scale = float(np.exp(rng.uniform(-variation.zoom, variation.zoom)))
-    matrix: NDArray[Any] = cv2.getRotationMatrix2D((middle, middle), rng.uniform(0, 360), scale)
-    if rng.random() < 0.5:
-        matrix = matrix @ np.array([[-1, 0, FIELD_SIZE], [0, 1, 0], [0, 0, 1.0]])
+    matrix = random_affine(FIELD_SIZE, variation.zoom, rng)
     matrix[:, 2] += rng.uniform(-SHIFT_PX, SHIFT_PX, 2)
     moved = cv2.warpAffine(
-        field,
-        matrix,
-        (FIELD_SIZE, FIELD_SIZE),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT,
+        field, matrix, (FIELD_SIZE, FIELD_SIZE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
         borderValue=(NEUTRAL, NEUTRAL, NEUTRAL, 0),
-    )
+    )  # fmt: skip
     out = np.asarray(moved, np.uint8)
-    move_outline(out, int(rng.integers(-variation.edge_px, variation.edge_px + 1)))
-    if rng.random() < variation.blur:
-        out[..., :3] = cv2.GaussianBlur(out[..., :3], (0, 0), float(rng.uniform(0.4, 1.3)))
+    roughen(out, variation.edge_px, variation.blur, rng)
     if rng.random() < variation.jpeg:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(*JPEG_QUALITY))]
         _, data = cv2.imencode(".jpg", out[..., 2::-1], quality)  # as BGR: JPEG subsamples colour, not luminance
@@ -261,23 +239,17 @@ def tissue(field: Pixels, rng: np.random.Generator) -> Pixels:
     at = rng.integers(len(rows))
     y, x = (int(np.clip(v[at] - edge // 2, 0, FIELD_SIZE - edge)) for v in (rows, columns))
     patch = np.ascontiguousarray(field[y : y + edge, x : x + edge, :3])
-    whole = np.tile(
-        np.vstack([np.hstack([patch, patch[:, ::-1]]), np.hstack([patch[::-1], patch[::-1, ::-1]])]), (4, 4, 1)
-    )
+    beside = np.hstack([patch, patch[:, ::-1]])
+    whole = np.tile(np.vstack([beside, beside[::-1]]), (4, 4, 1))
     enlarged = cv2.resize(whole, None, fx=float(rng.uniform(1, 4)), fy=float(rng.uniform(1, 4)))
     image = np.ascontiguousarray(np.tile(enlarged, (4, 4, 1))[:FIELD_SIZE, :FIELD_SIZE], np.uint8)
-    noise = cv2.GaussianBlur(
-        rng.normal(0, 1, (FIELD_SIZE, FIELD_SIZE)).astype(np.float32), (0, 0), float(rng.uniform(4, 10))
-    )
-    shapes = np.asarray(noise > np.quantile(noise, rng.uniform(0.3, 0.8)))
+    noise = rng.normal(0, 1, (FIELD_SIZE, FIELD_SIZE)).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), float(rng.uniform(4, 10)))
+    shapes = np.asarray(smooth > np.quantile(smooth, rng.uniform(0.3, 0.8)))
     return with_mask(image, shapes)
 
 
 NEGATIVES: tuple[Callable[[Pixels, np.random.Generator], Pixels], ...] = (
-    hue_shifted,
-    defocused,
-    shuffled,
-    background_cut_out,
-    tissue,
-)
+    hue_shifted, defocused, shuffled, background_cut_out, tissue,
+)  # fmt: skip
 """Ways to turn a field into one without a cell of the four classes."""
