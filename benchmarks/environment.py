@@ -108,11 +108,6 @@ def disturbances(before: Board, after: Board, cpus: int, others_busy: float = 0.
     return tuple(found)
 
 
-def resident_mb() -> float:
-    """Return the resident memory of this process."""
-    return float(psutil.Process().memory_info().rss) / 1e6
-
-
 def _busy_s() -> float:
     """Return the seconds that all processors together have been busy."""
     times = psutil.cpu_times()

@@ -79,15 +79,16 @@ class Worker:
             )  # fmt: skip
         except OSError as error:
             raise BenchmarkError(f"{python}: {error.strerror}; give the interpreter of an environment") from error
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._requests, self._replies = self._process.stdin, self._process.stdout
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """Return the worker's reply; a worker that ended replies with a fault."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         try:
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
+            self._requests.write(json.dumps(request) + "\n")
+            self._requests.flush()
+            line = self._replies.readline()
         except BrokenPipeError:
             line = ""
         if not line:
@@ -99,12 +100,10 @@ class Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         with suppress(BrokenPipeError):  # it ended with a request unread
-            self._process.stdin.close()
+            self._requests.close()
         self._process.wait()
-        self._process.stdout.close()
+        self._replies.close()
 
 
 def measure(specs: Sequence[Spec], effort: Effort, on_progress: OnProgress = ignore_progress) -> dict[str, Measured]:
@@ -180,6 +179,14 @@ def latency_of(times: Sequence[float] | NDArray[np.float64]) -> Latency:
         n=len(values), min_ms=values.min(), p50_ms=p50, p90_ms=p90, p99_ms=p99, max_ms=values.max(),
         per_s=1e3 * len(values) / values.sum(),
     )  # fmt: skip
+
+
+def row_values(found: Mapping[str, Measured], key: str, base: str) -> dict[str, Any]:
+    """Return what a row of a result states of the variant `key`; its ratio is to `base`, where that was measured."""
+    measured = found[key]
+    ratio = ratio_of(measured, found[base], base) if base in found and key != base else None
+    latency = latency_of(measured.times) if measured.queries else None
+    return {**measured.opened, "latency": latency, "ratio": ratio, "fault": measured.fault}
 
 
 def ratio_of(measured: Measured, base: Measured, to: str, seed: int = 0) -> Ratio | None:

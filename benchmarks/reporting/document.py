@@ -1,4 +1,4 @@
-"""A report as data: titled sections of paragraphs and tables, and its rendering as Markdown."""
+"""A report as data: sections of paragraphs and tables under titles, and its rendering as Markdown."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,27 +31,19 @@ Block = Paragraph | Table
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """A part of a report under a title of its own."""
-
-    title: str
-    blocks: tuple[Block, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Document:
     """A whole report."""
 
     title: str
     introduction: tuple[Block, ...]
-    sections: tuple[Section, ...]
+    sections: dict[str, tuple[Block, ...]]  # by title
 
 
 def to_markdown(document: Document) -> str:
     """Return `document` as Markdown."""
     parts = [f"# {document.title}", *map(_block, document.introduction)]
-    for section in document.sections:
-        parts += [f"## {section.title}", *map(_block, section.blocks)]
+    for title, blocks in document.sections.items():
+        parts += [f"## {title}", *map(_block, blocks)]
     return "\n\n".join(parts) + "\n"
 
 

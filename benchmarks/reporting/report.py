@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from benchmarks.reporting import tables
-from benchmarks.reporting.document import Block, Document, Paragraph, Section
+from benchmarks.reporting.document import Block, Document, Paragraph
 from benchmarks.schema import Growth, Pair, Peak, Result, Stages, Start, Step
 from smear import RESEARCH_USE_ONLY
 
@@ -29,25 +29,24 @@ OPERATIONS = (
 
 def report(result: Result) -> Document:
     """Return the whole report of `result`."""
-    sections = [
-        Section("End to end: both models on one field", (Paragraph(END_TO_END), tables.pair_table(result.pairs))),
-        Section("Bare inference", (Paragraph(BARE), tables.variant_table(result.variants))),
-    ]
+    sections: dict[str, tuple[Block, ...]] = {
+        "End to end: both models on one field": (Paragraph(END_TO_END), tables.pair_table(result.pairs)),
+        "Bare inference": (Paragraph(BARE), tables.variant_table(result.variants)),
+    }
     if result.training:
-        sections.append(Section("One training step", (Paragraph(TRAINING), tables.training_table(result.training))))
+        sections["One training step"] = (Paragraph(TRAINING), tables.training_table(result.training))
     if result.stages:
-        sections.append(Section("Stages of a frame", _of_each(map(_stages, result.stages))))
+        sections["Stages of a frame"] = _of_each(map(_stages, result.stages))
     if result.live:
-        sections.append(Section("From capture to screen", (tables.live_table(result.live),)))
+        sections["From capture to screen"] = (tables.live_table(result.live),)
     if result.growth:
-        sections.append(Section("Growth", _of_each(map(_growth, result.growth))))
+        sections["Growth"] = _of_each(map(_growth, result.growth))
     if result.start:
-        sections.append(Section("Start", (Paragraph(_start(result.start)),)))
+        sections["Start"] = (Paragraph(_start(result.start)),)
     if result.peak and result.peak.invoke_ms:
-        sections.append(Section("Peak of the machine", _peak(result.peak)))
-    environment: tuple[Block, ...] = (tables.environment_table(result.environment), *map(Paragraph, _duration(result)))
-    sections.append(Section("Environment", environment))
-    return Document(TITLE, (*_heading(result), Paragraph(RESEARCH_USE_ONLY, emphasis=True)), tuple(sections))
+        sections["Peak of the machine"] = _peak(result.peak)
+    sections["Environment"] = (tables.environment_table(result.environment), *map(Paragraph, _duration(result)))
+    return Document(TITLE, (*_heading(result), Paragraph(RESEARCH_USE_ONLY, emphasis=True)), sections)
 
 
 SUMMARY = ("models", "level", "runtime", "p50 ms", "p90 ms", "fields/s", "time, shipped = 1", "accuracy")
@@ -114,9 +113,9 @@ def _training(steps: Iterable[Step]) -> list[str]:
         for s in steps if s.latency
     ]  # fmt: skip
     first = next(iter(steps), None)
-    return (
-        [f"One training step of {first.network}, batch {first.batch}: {'; '.join(times)}."] if times and first else []
-    )
+    if not times or first is None:
+        return []
+    return [f"One training step of {first.network}, batch {first.batch}: {'; '.join(times)}."]
 
 
 def _reached(peak: Peak | None) -> list[str]:

@@ -72,15 +72,8 @@ def stage_table(stages: schema.Stages) -> Table:
 
 def live_table(live: Iterable[schema.Live]) -> Table:
     """Return the table of the times from capture to result and to screen."""
-    head = (
-        "camera",
-        "megapixels",
-        "to result, p50 / p90 ms",
-        "to screen, p50 / p90 ms",
-        "fields/s",
-        "process MB",
-        "stages, ms",
-    )
+    head = ("camera", "megapixels", "to result, p50 / p90 ms", "to screen, p50 / p90 ms", "fields/s", "process MB",
+            "stages, ms")  # fmt: skip
     rows = tuple(
         (each.camera, f"{each.megapixels:.2f}", f"{each.to_result.p50_ms:.0f} / {each.to_result.p90_ms:.0f}",
          f"{each.to_screen.p50_ms:.0f} / {each.to_screen.p90_ms:.0f}", f"{each.fields_per_s:.2f}", f"{each.rss_mb:.0f}",
@@ -107,16 +100,8 @@ def product_table(products: Iterable[schema.Product]) -> Table:
 
 def operation_table(peak: schema.Peak) -> Table:
     """Return the table of operations, the slowest of each model first and its whole invoke last."""
-    head = (
-        "model",
-        "operation",
-        "count",
-        "ms",
-        "share of the invoke",
-        "10^6 multiply-adds",
-        "ms at the peak",
-        "of the peak",
-    )
+    head = ("model", "operation", "count", "ms", "share of the invoke", "10^6 multiply-adds", "ms at the peak",
+            "of the peak")  # fmt: skip
     return Table(head, tuple(row for role in peak.invoke_ms for row in _operations(peak, role)))
 
 

@@ -8,13 +8,13 @@ from typing import Any, Literal
 import numpy as np
 
 from benchmarks import schema
-from benchmarks.interleaved import ROOT, Effort, Measured, Spec, latency_of, measure, ratio_of
+from benchmarks.interleaved import ROOT, Effort, Measured, Spec, measure, row_values
 from benchmarks.progress import OnProgress
 from benchmarks.suites.operations import multiply_adds
 from benchmarks.suites.peers import plan_peers
 from smear.bundle.folder import Bundle
 from smear.bundle.levels import LEVELS, level_spec
-from smear.bundle.manifest import Classifier, Role, Segmenter
+from smear.bundle.manifest import Classifier, Figure, Role, Segmenter
 from smear.inference.tflite import RUNTIMES
 
 ROLES: tuple[Role, ...] = ("segmenter", "classifier")
@@ -58,16 +58,15 @@ def levels_of(bundle: Bundle) -> tuple[str, ...]:
 
 def figures_of(bundle: Bundle, level: str, roles: Iterable[Role] = ROLES) -> dict[str, schema.Figure]:
     """Return accuracy, Dice and calibration error of `level` from the bundle's manifest."""
-    found: dict[str, schema.Figure] = {}
+    stated: dict[str, Figure] = {}
     for role in roles:
         part: Segmenter | Classifier = getattr(bundle.manifest, role)
         entry = next((file for name, file in part.levels.items() if name == level), None)
-        stated = part.figures | (entry.figures if entry else {})
-        for name in FIGURES:
-            if name in stated:
-                each = stated[name]
-                found[name] = schema.Figure(**each.model_dump(exclude={"background_only"}))
-    return found
+        stated |= part.figures | (entry.figures if entry else {})
+    return {
+        name: schema.Figure(**stated[name].model_dump(exclude={"background_only"}))
+        for name in FIGURES if name in stated
+    }  # fmt: skip
 
 
 def measure_variants(plan: Plan, effort: Effort, on_progress: OnProgress) -> list[schema.Variant]:
@@ -82,7 +81,7 @@ def measure_variants(plan: Plan, effort: Effort, on_progress: OnProgress) -> lis
         variants += plan_peers(plan.bundle, role, fields, plan.threads[0], plan.scratch)
         found = measure([spec for spec, _ in variants if spec], effort, on_progress)
         to = "/".join(("bundle", role, base_level(plan.levels), next(iter(plan.runtimes)), str(plan.threads[0])))
-        rows = [_variant(facts, found.get(facts["key"]), found.get(to), to) for _, facts in variants] + rows
+        rows = [_variant(facts, found, to) for _, facts in variants] + rows
     return rows
 
 
@@ -124,16 +123,13 @@ def runtimes_for(plan: Plan, owner: Owner, level: str) -> dict[str, Path]:
     return {runtime: plan.runtimes[runtime]}
 
 
-def _variant(facts: dict[str, Any], measured: Measured | None, base: Measured | None, to: str) -> schema.Variant:
-    if measured is None:
+def _variant(facts: dict[str, Any], found: dict[str, Measured], to: str) -> schema.Variant:
+    if facts["key"] not in found:
         return schema.Variant(**facts)
-    latency = latency_of(measured.times) if len(measured.times) else None
-    count = facts.get("multiply_adds")
-    ratio = ratio_of(measured, base, to) if base is not None and facts["key"] != to else None
-    return schema.Variant(**facts | {
-        **measured.opened, "latency": latency, "ratio": ratio, "fault": measured.fault,
-        "gmacs": count / latency.p50_ms / 1e6 if latency and count else None,
-    })  # fmt: skip
+    row = schema.Variant(**facts | row_values(found, facts["key"], to))
+    if not (row.latency and row.multiply_adds):
+        return row
+    return row.model_copy(update={"gmacs": row.multiply_adds / row.latency.p50_ms / 1e6})
 
 
 def _missing(runtime: str, fault: str) -> schema.Variant:
@@ -147,25 +143,21 @@ def measure_pairs(plan: Plan, effort: Effort, on_progress: OnProgress) -> list[s
 
     Every ratio is to the bundle's int8 (else its first level) on the first runtime with one thread.
     """
-    pairs: list[tuple[Spec, dict[str, Any]]] = []
-    for owner, bundle, levels in _owners(plan):
-        for level in levels:
-            for runtime, python in runtimes_for(plan, owner, level).items():
-                pairs.append(_pipeline(plan, owner, bundle, level, runtime, python))
+    pairs = [
+        _pipeline(plan, owner, bundle, level, runtime, python)
+        for owner, bundle, levels in _owners(plan)
+        for level in levels
+        for runtime, python in runtimes_for(plan, owner, level).items()
+    ]
     runtime, python = next(iter(plan.runtimes.items()))
-    for owner, bundle, levels in _owners(plan):
-        if owner == "bundle" or not plan.brief:
-            pairs += [_naive(plan, owner, bundle, level, runtime, python) for level in levels if level == "float32"]
+    pairs += [
+        _naive(plan, owner, bundle, runtime, python)
+        for owner, bundle, levels in _owners(plan)
+        if "float32" in levels and (owner == "bundle" or not plan.brief)
+    ]
     found = measure([spec for spec, _ in pairs], effort, on_progress)
-    base = base_level(plan.levels)
-    to = f"bundle/pipeline/{base}/{runtime}/1"
-    rows = []
-    for spec, facts in pairs:
-        measured = found[spec.key]
-        latency = latency_of(measured.times) if len(measured.times) else None
-        ratio = ratio_of(measured, found[to], to) if spec.key != to and to in found else None
-        rows.append(schema.Pair(**facts, **measured.opened, latency=latency, ratio=ratio, fault=measured.fault))
-    return rows
+    to = f"bundle/pipeline/{base_level(plan.levels)}/{runtime}/1"
+    return [schema.Pair(**facts, **row_values(found, spec.key, to)) for spec, facts in pairs]
 
 
 def base_level(levels: Sequence[str]) -> str:
@@ -181,20 +173,21 @@ def _pipeline(
         "path": str(bundle.path), "level": level, "runtime": runtime, "threads": 1, "root": str(ROOT),
         "frames": str(plan.frames), "pixel_size_um": None,
     }  # fmt: skip
-    name = f"{bundle.manifest.segmenter.name} + {bundle.manifest.classifier.name}"
-    facts = {"key": key, "name": name, "level": level, "runtime": runtime, "threads": 1}
+    facts = {"key": key, "name": _names(bundle), "level": level, "runtime": runtime, "threads": 1}
     return Spec(key, "pipeline", request, python), facts | {"figures": figures_of(bundle, level)}
 
 
-def _naive(
-    plan: Plan, owner: Owner, bundle: Bundle, level: str, runtime: str, python: Path
-) -> tuple[Spec, dict[str, Any]]:
-    key = f"{owner}/naive/{level}/{runtime}/1"
+def _naive(plan: Plan, owner: Owner, bundle: Bundle, runtime: str, python: Path) -> tuple[Spec, dict[str, Any]]:
+    key = f"{owner}/naive/float32/{runtime}/1"
     request = {
-        "paths": [str(bundle.model(role, level)) for role in ROLES], "module": RUNTIMES.find(runtime).module,
-        "threads": 1,
-        "frames": str(plan.frames),
+        "paths": [str(bundle.model(role, "float32")) for role in ROLES], "module": RUNTIMES.find(runtime).module,
+        "threads": 1, "frames": str(plan.frames),
     }  # fmt: skip
-    name = f"naive loop, {bundle.manifest.segmenter.name} + {bundle.manifest.classifier.name}"
-    facts = {"key": key, "name": name, "level": level, "runtime": runtime, "threads": 1}
-    return Spec(key, "naive", request, python), facts
+    name = f"naive loop, {_names(bundle)}"
+    return Spec(key, "naive", request, python), {
+        "key": key, "name": name, "level": "float32", "runtime": runtime, "threads": 1,
+    }  # fmt: skip
+
+
+def _names(bundle: Bundle) -> str:
+    return f"{bundle.manifest.segmenter.name} + {bundle.manifest.classifier.name}"

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import schema
-from benchmarks.environment import resident_mb
 from benchmarks.interleaved import latency_of
 from benchmarks.progress import OnProgress
 from benchmarks.suites.end_to_end import PIXEL_SIZE_UM, TimedProcessor, median_stages
+from benchmarks.worker import resident_mb
 from device.cameras.base import Camera
 from device.cameras.registry import open_camera
 from device.screen.displays import open_display

@@ -2,9 +2,10 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from benchmarks import schema
-from benchmarks.interleaved import ROOT, Effort, Measured, Spec, latency_of, measure, ratio_of
+from benchmarks.interleaved import ROOT, Effort, Spec, measure, row_values
 from benchmarks.progress import OnProgress
 
 BATCH = 16  # of the paper, and of our whole-field networks
@@ -14,7 +15,6 @@ EFFORTS = {
     "quick": Effort(queries=4, seconds=6.0, burst=1, warm_s=0.5),
     "full": Effort(queries=32, seconds=10.0, burst=1, warm_s=0.5),
 }
-FACTS = ("parameters", "version", "first_ms", "peak_mb")
 HOW_TO_INSTALL = {
     "Keras": "pip install 'smearscope[train]'",
     "PyTorch": "make bench TORCH=1, or pip install torch in an environment of its own and --torch-python",
@@ -33,13 +33,9 @@ def measure_training(pythons: dict[str, Path | None], mode: str, on_progress: On
             request = {"engine": engine, "batch": BATCH, "threads": threads, "root": str(ROOT)}
             specs.append(Spec(key, "training", request, python))
     found = measure(specs, EFFORTS[mode], on_progress)
-    base = next((key for key in found if "/Keras/" in key), None)
-    return [row if row.fault else _with_times(row, found, base) for row in rows]
+    base = next((key for key in found if "/Keras/" in key), "")
+    return [row if row.fault else _with_times(row, row_values(found, row.key, base)) for row in rows]
 
 
-def _with_times(row: schema.Step, found: dict[str, Measured], base: str | None) -> schema.Step:
-    got = found[row.key]
-    facts = {name: value for name, value in got.opened.items() if name in FACTS}
-    ratio = ratio_of(got, found[base], base) if base and row.key != base else None
-    latency = latency_of(got.times) if got.queries else None
-    return row.model_copy(update={**facts, "latency": latency, "ratio": ratio, "fault": got.fault})
+def _with_times(row: schema.Step, values: dict[str, Any]) -> schema.Step:
+    return row.model_copy(update={name: value for name, value in values.items() if name in schema.Step.model_fields})

@@ -39,7 +39,7 @@ class Cells(HTMLParser):
 
 def test_the_page_shows_every_table_of_the_report_cell_by_cell() -> None:
     document = report(make())
-    tables = [block for section in document.sections for block in section.blocks if isinstance(block, Table)]
+    tables = [block for blocks in document.sections.values() for block in blocks if isinstance(block, Table)]
     expected = [[list(table.head), *map(list, table.rows)] for table in tables]
     assert Cells(page(make())).tables == expected
 
