@@ -35,8 +35,7 @@ class Limits(BaseModel):
 
     def of(self, level: str) -> Limit:
         """Return the limit of `level`."""
-        limit = getattr(self, level)
-        assert isinstance(limit, Limit)
+        limit: Limit = getattr(self, level)
         return limit
 
 

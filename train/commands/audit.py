@@ -6,8 +6,7 @@ import click
 import cv2
 from rich.console import Console
 
-from smear.errors import StoreError
-from smear.images import write_atomic
+from smear.output_files import OutputFolder
 from train.commands.options import PATH
 from train.data.audit import audit, session_table, to_csv, totals
 from train.data.dataset import read
@@ -25,12 +24,9 @@ def command(folder: Path, out: Path) -> None:
     """
     cv2.setNumThreads(1)  # of the whole process: fields are small, and the audit has threads of its own
     found = audit(read(folder))
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"cannot make {out}: {error.strerror}; choose another folder") from error
-    write_atomic(out / "audit.csv", to_csv(found.rows))
-    write_atomic(out / "audit.html", page(found).encode())
+    with OutputFolder(out, create=True) as written:
+        written.write("audit.csv", to_csv(found.rows))
+        written.write("audit.html", page(found).encode())
     for skipped in found.data.skipped:
         click.echo(f"skipped: {skipped}", err=True)
     Console().print(session_table(found))

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 
 from smear.classes import LABELS
-from smear.errors import StoreError
 from train.commands.options import PATH
 from train.data.dataset import read
 from train.data.splits import NAMES, NamedSplit, make, read_audit, save
@@ -31,10 +30,7 @@ def command(folder: Path, name: str, audit: Path | None, out: Path, seed: int) -
         raise click.UsageError(f"--name {name} needs --audit, the CSV that 'smearscope train audit' writes")
     data = read(folder)
     split = make(name, data, read_audit(audit) if audit else {}, seed)
-    try:
-        save(split, out)
-    except OSError as error:
-        raise StoreError(f"cannot write {out}: {error.strerror}; choose another folder") from error
+    save(split, out)
     Console().print(_table(split))
     for skipped in data.skipped:
         click.echo(f"skipped: {skipped}", err=True)

@@ -2,9 +2,9 @@
 
 import csv
 import io
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import cv2
@@ -55,10 +55,15 @@ class Audit:
 
     def groups(self) -> list[list[int]]:
         """Return the groups of more than one field, largest first."""
-        members: dict[str, list[int]] = {}
+        members = self.by(lambda row: row.group).values()
+        return sorted((m for m in members if len(m) > 1), key=lambda m: (-len(m), m))
+
+    def by(self, key: Callable[[Row], str]) -> dict[str, list[int]]:
+        """Return the indices of the rows by their `key`, in order."""
+        members: dict[str, list[int]] = defaultdict(list)
         for index, row in enumerate(self.rows):
-            members.setdefault(row.group, []).append(index)
-        return sorted((m for m in members.values() if len(m) > 1), key=lambda m: (-len(m), m))
+            members[key(row)].append(index)
+        return members
 
 
 def audit(data: Dataset, quiet: bool = False) -> Audit:
@@ -119,10 +124,7 @@ def sharpness(image: NDArray[np.uint8]) -> float:
 def to_csv(rows: Sequence[Row]) -> bytes:
     """Return `rows` as CSV with a header."""
     text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(Row.__slots__)
-    for row in rows:
-        lines.writerow(getattr(row, name) for name in Row.__slots__)
+    csv.writer(text, lineterminator="\n").writerows([[each.name for each in fields(Row)], *map(astuple, rows)])
     return text.getvalue().encode()
 
 

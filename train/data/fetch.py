@@ -1,6 +1,7 @@
 """The data set: downloaded from Kaggle, or located in a folder, and compared with the full set."""
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 from rich.table import Table
@@ -37,17 +38,12 @@ def locate(folder: Path) -> Path:
     Raises:
         DatasetError: neither does.
     """
-    try:
-        class_root(folder)
-    except DatasetError:
-        for inner in sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []:
-            try:
-                class_root(inner)
-            except DatasetError:
-                continue
-            return inner
-        raise
-    return folder
+    inner = sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+    for candidate in (folder, *inner):
+        with suppress(DatasetError):
+            class_root(candidate)
+            return candidate
+    return class_root(folder)  # which says what it lacks
 
 
 def table_of(data: Dataset) -> Table:

@@ -11,7 +11,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from smear.classes import LABELS
 from smear.errors import DatasetError, first_fault
-from smear.images import write_atomic
+from smear.output_files import OutputFolder
 from train.data.dataset import Dataset, Record, read
 
 NAMES = ("paper", "grouped", "session")
@@ -109,15 +109,16 @@ def _sessions(records: Sequence[Record], audit: Mapping[str, Audited], seed: int
     numbers = sorted({_number(audit[r.file].session) for r in records})
     folds = []
     for number in numbers:
-        test = [r for r in records if _number(audit[r.file].session) == number]
+        rest, test = (
+            [r for r in records if (_number(audit[r.file].session) == number) is here] for here in (False, True)
+        )
         missing = set(LABELS) - {r.label for r in test}
         if missing:
             raise DatasetError(
                 f"session {number} has no field of {', '.join(sorted(missing))}; every class needs as many sessions: "
                 "run 'smearscope train audit' again"
             )
-        held_out = {r.file for r in test}
-        train, validation = _divide([r for r in records if r.file not in held_out], audit, seed)
+        train, validation = _divide(rest, audit, seed)
         folds.append(Fold(_names(train), _names(validation), _names(test)))
     return tuple(folds)
 
@@ -143,9 +144,13 @@ def _names(records: Sequence[Record]) -> tuple[str, ...]:
 
 
 def save(split: NamedSplit, path: Path) -> None:
-    """Write `split` to `path` as JSON, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, _SPLIT.dump_json(split, indent=1) + b"\n")
+    """Write `split` to `path` as JSON, whole or not at all.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    with OutputFolder(path.parent, create=True) as folder:
+        folder.write(path.name, _SPLIT.dump_json(split, indent=1) + b"\n")
 
 
 def load(path: Path, fingerprint: str | None = None) -> NamedSplit:

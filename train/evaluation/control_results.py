@@ -9,8 +9,8 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from smear.errors import TrainingError
-from smear.images import write_atomic
 from smear.inference.evaluator import Answer, Answers
+from smear.output_files import OutputFolder
 from train.evaluation.former_results import from_schema_1
 from train.evaluation.occlusion import Occlusion
 from train.evaluation.shares import Share
@@ -102,8 +102,8 @@ _ADAPTER = TypeAdapter(Outcome)
 
 def save(outcome: Outcome, path: Path) -> None:
     """Write `outcome` to `path`, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, _ADAPTER.dump_json(outcome, indent=1) + b"\n")
+    with OutputFolder(path.parent, create=True) as folder:
+        folder.write(path.name, _ADAPTER.dump_json(outcome, indent=1) + b"\n")
 
 
 def load(path: Path) -> Outcome:

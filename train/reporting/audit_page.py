@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -22,16 +22,14 @@ THUMBNAIL_PX, PAIR_PX = 112, 168
 WIDTH_PX = 1250
 
 
-@dataclass(frozen=True, slots=True)
-class Thumbnail:
+class Thumbnail(NamedTuple):
     """A small picture of a field, or of its corner."""
 
     name: str
     jpeg: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class PairView:
+class PairView(NamedTuple):
     """Two near-duplicates side by side."""
 
     names: str
@@ -39,8 +37,7 @@ class PairView:
     pictures: tuple[Thumbnail, Thumbnail]
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """Fields with something in common, and examples of them."""
 
     name: str
@@ -98,12 +95,8 @@ def _pair(found: Audit, pair: Pair) -> PairView:
 
 
 def _groups(found: Audit, key: Callable[[Row], str], corner: bool = False) -> list[Group]:
-    members: dict[str, list[int]] = {}
-    for index, row in enumerate(found.rows):
-        members.setdefault(key(row), []).append(index)
     groups = []
-    for name in sorted(members):
-        rows = members[name]
+    for name, rows in sorted(found.by(key).items()):
         some = sorted(np.random.default_rng(0).permutation(rows)[:PER_SESSION].tolist())
         counts = Counter(found.rows[i].label for i in rows)
         by_class = ", ".join(f"{label} {counts[label]}" for label in LABELS if counts[label])

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from smear.classes import LABELS
 from train.evaluation.control_results import Outcome
-from train.evaluation.occlusion import Occlusion, overlay
 from train.evaluation.scores import Evaluation, ReliabilityBins
 from train.evaluation.shortcut_controls import Graded
 from train.reporting.training_cost import Stage
@@ -149,11 +148,6 @@ def pictures(rows: Sequence[Sequence[NDArray[np.uint8]]], heads: Sequence[str], 
                     ax.set_title(heads[column], fontsize=9)
             axes[row, 0].set_ylabel(name, fontsize=8)
     return png.getvalue()
-
-
-def occluded(maps: Sequence[tuple[NDArray[np.uint8], Occlusion]]) -> list[list[NDArray[np.uint8]]]:
-    """Return rows of field and map for `pictures`."""
-    return [[image, overlay(image, np.array(one.change))] for image, one in maps]
 
 
 def outlined(

@@ -3,11 +3,10 @@
 import shlex
 from pathlib import Path
 
-from smear.bundle.files import sha256_of
-from smear.bundle.folder import load_bundle, write_manifest
+from smear.bundle.derivation import derive
+from smear.bundle.folder import load_bundle
 from smear.bundle.manifest import SIGNATURE
 from smear.errors import TrainingError
-from smear.images import write_atomic
 from train.evaluation.control_results import Outcome
 from train.evaluation.scores import Evaluation
 from train.reporting import tables
@@ -59,13 +58,8 @@ def extend(bundle: Path, outcome: Outcome, found: Evaluation) -> Path:
         raise TrainingError(
             f"bundle {bundle}: it is signed, and a new card would invalidate the signature; remove {SIGNATURE} first"
         )
-    card = bundle / FILE
     if FILE not in opened.manifest.files:
         raise TrainingError(f"bundle {bundle}: it has no {FILE}; create it again with 'smearscope convert'")
-    kept = card.read_text(encoding="utf-8").partition(BEGIN)[0].rstrip()
-    added = blocks_to_markdown(blocks(outcome, found))
-    write_atomic(card, f"{kept}\n\n{BEGIN}\n\n{added}".encode())
-    files = opened.manifest.files | {FILE: sha256_of(card)}
-    write_manifest(bundle, opened.manifest.model_copy(update={"files": files}))
-    load_bundle(bundle)
-    return card
+    kept = opened.read(FILE).decode().partition(BEGIN)[0].rstrip()
+    card = f"{kept}\n\n{BEGIN}\n\n{blocks_to_markdown(blocks(outcome, found))}"
+    return derive(opened, bundle, {FILE: card.encode()}, opened.manifest).path / FILE

@@ -26,8 +26,8 @@ class Results:
     """What one run of the command measured."""
 
     level: str
-    held_out: Sequence[HeldOut]  # each laboratory judged by a detector that the others taught
-    in_sample: Sequence[HeldOut]  # judged by the detector that ships
+    held_out: Sequence[HeldOut]  # each laboratory by a detector fitted to the others
+    in_sample: Sequence[HeldOut]  # by the detector that ships
     own: OwnFigures
     ablation: Sequence[Ablation]
     sources: Sequence[str]
@@ -61,22 +61,18 @@ def blocks(results: Results) -> list[Block]:
 
 def held_out_table(rows: Sequence[HeldOut]) -> Table:
     """Return one row for each laboratory and condition."""
-    head = (
-        "laboratory held out", "condition", "n", "before: leukaemia / Benign", "detector alone: leukaemia / Benign",
-        "whole gate: leukaemia / Benign", "leukaemia, upper end", "Benign, upper end",
-    )  # fmt: skip
-    return Table(
+    caption = (
         "Fields that get a label; 'detector alone' is without any rule about light, background or focus; the upper "
-        "ends of 95 % intervals (Wilson) are of the whole gate",
-        head,
-        [
-            (
-                row.laboratory, row.condition, str(row.gated.n), _pair(row.before), _pair(row.detector),
-                _pair(row.gated), f"{row.gated.leukaemia_upper:.4f}", f"{row.gated.benign_upper:.4f}",
-            )
-            for row in rows
-        ],
-    )  # fmt: skip
+        "ends of 95 % intervals (Wilson) are of the whole gate"
+    )
+    head = ("laboratory held out", "condition", "n", "before: leukaemia / Benign", "detector alone: leukaemia / Benign",
+            "whole gate: leukaemia / Benign", "leukaemia, upper end", "Benign, upper end")  # fmt: skip
+    cells = [
+        (row.laboratory, row.condition, str(row.gated.n), _pair(row.before), _pair(row.detector), _pair(row.gated),
+         f"{row.gated.leukaemia_upper:.4f}", f"{row.gated.benign_upper:.4f}")
+        for row in rows
+    ]  # fmt: skip
+    return Table(caption, head, cells)
 
 
 def _pair(count: Count) -> str:
@@ -84,19 +80,19 @@ def _pair(count: Count) -> str:
 
 
 def _overall(results: Results) -> str:
-    told = []
+    sentences = []
     names = {one.name for one in LABORATORIES}
     for condition in CONDITIONS:
         rows = [row for row in results.held_out if row.condition == condition and row.laboratory in names]
         gated = sum((row.gated for row in rows), Count(0, 0, 0))
         detector = sum((row.detector for row in rows), Count(0, 0, 0))
-        told.append(
+        sentences.append(
             f"{condition}: {gated.leukaemia} of {gated.n} called leukaemia ({gated.leukaemia_upper:.4f} at most), "
             f"{detector.leukaemia} by the detector alone"
         )
     shipped = sum((row.detector for row in results.in_sample if row.laboratory in names), Count(0, 0, 0))
     return (
-        f"Over all laboratories, {'; '.join(told)}. By the detector that ships, alone, {shipped.leukaemia} of "
+        f"Over all laboratories, {'; '.join(sentences)}. By the detector that ships, alone, {shipped.leukaemia} of "
         f"{shipped.n} under all three conditions are called leukaemia and {shipped.benign} Benign; most taught it."
     )
 
@@ -127,14 +123,12 @@ def ablation_table(rows: Sequence[Ablation]) -> Table:
     """Return one row for each score."""
     head = ("score", "own test fields refused", *(f"{name}: leukaemia / Benign" for name in CONDITIONS), "worst share")
     n = max((row.held_out[CONDITIONS[0]].n for row in rows), default=0)
-    return Table(
-        f"Scores compared, each laboratory held out in turn (n {n} for each condition), no other rule applied",
-        head,
-        [
-            (row.score, f"{row.own_refused:.4f}", *(_pair(row.held_out[c]) for c in CONDITIONS), f"{row.worst:.4f}")
-            for row in rows
-        ],
-    )
+    cells = [
+        (row.score, f"{row.own_refused:.4f}", *(_pair(row.held_out[c]) for c in CONDITIONS), f"{row.worst:.4f}")
+        for row in rows
+    ]
+    caption = f"Scores compared, each laboratory held out in turn (n {n} for each condition), no other rule applied"
+    return Table(caption, head, cells)
 
 
 def card_with_section(card: str, results: Results) -> str:

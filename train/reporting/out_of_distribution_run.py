@@ -8,8 +8,8 @@ from smear.bundle.derivation import derive
 from smear.bundle.folder import Bundle, load_bundle
 from smear.bundle.manifest import SCHEMA_VERSION, Figure
 from smear.errors import TrainingError
-from smear.images import write_atomic
 from smear.inference.verification import verify
+from smear.output_files import OutputFolder
 from train.data.laboratories import CONDITIONS, LABORATORIES
 from train.data.splits import load_split_data
 from train.evaluation.features.observed_fields import Observer
@@ -94,6 +94,6 @@ def write_detector(bundle: Bundle, out: Path, fitted: Fitted, results: Results) 
 
 
 def _write_report(results: Results, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / PAGE, to_markdown("Other laboratories", blocks(results)).encode())
-    write_atomic(folder / FIGURES, (json.dumps(asdict(results), indent=1) + "\n").encode())
+    with OutputFolder(folder, create=True) as written:
+        written.write(PAGE, to_markdown("Other laboratories", blocks(results)).encode())
+        written.write(FIGURES, (json.dumps(asdict(results), indent=1) + "\n").encode())

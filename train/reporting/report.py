@@ -13,7 +13,7 @@ from smear.classes import LABELS
 from smear.inference.evaluator import Evaluator
 from train.evaluation.background_swaps import paint_out, swap_bar, transplant
 from train.evaluation.control_results import Outcome
-from train.evaluation.occlusion import Occlusion
+from train.evaluation.occlusion import Occlusion, overlay
 from train.evaluation.scores import Evaluation, at_threshold, evaluate
 from train.evaluation.shortcut_controls import read_field
 from train.evaluation.threshold_masks import IGNORE
@@ -119,7 +119,8 @@ def _controls(material: Material) -> list[Block]:
     maps = _maps(material)
     if maps:
         names = [f"{one.truth}, labelled {one.top}" for _, one in maps]
-        grid = figures.pictures(figures.occluded(maps), ("field", "change when hidden"), names)
+        rows = [(image, overlay(image, np.array(one.change))) for image, one in maps]
+        grid = figures.pictures(rows, ("field", "change when hidden"), names)
         parts += [
             Picture("occlusion", "Occlusion: glass hides each place in turn; red where the answer changes", grid),
             tables.shares("How much of the change is made where cells are", outcome.occlusion_shares),

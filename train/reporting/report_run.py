@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from smear.errors import TrainingError
-from smear.images import write_atomic
 from smear.inference.evaluator import Evaluator
+from smear.output_files import OutputFolder
 from train.data.dataset import class_root
 from train.evaluation import control_results
 from train.evaluation.control_results import Outcome
@@ -78,12 +78,12 @@ def _material(settings: ReportSettings, evaluator: Evaluator, outcome: Outcome) 
 
 def write(out: Path, page: list[Block]) -> None:
     """Write both forms of the report into `out`."""
-    (out / FIGURES).mkdir(parents=True, exist_ok=True)
-    for block in page:
-        if isinstance(block, Picture):
-            write_atomic(out / FIGURES / f"{block.name}.png", block.png)
-    write_atomic(out / MARKDOWN, to_markdown(TITLE, page, FIGURES).encode())
-    write_atomic(out / HTML, to_html(TITLE, page).encode())
+    with OutputFolder(out, create=True) as folder:
+        for block in page:
+            if isinstance(block, Picture):
+                folder.write(f"{FIGURES}/{block.name}.png", block.png)
+        folder.write(MARKDOWN, to_markdown(TITLE, page, FIGURES).encode())
+        folder.write(HTML, to_html(TITLE, page).encode())
 
 
 def _up_to_date(stored: Path, evaluator: Evaluator, settings: ReportSettings) -> bool:

@@ -160,16 +160,7 @@ def approaches(found: Sequence[Spread]) -> Table:
          one.remark)
         for one in found
     ]  # fmt: skip
-    head = (
-        "approach",
-        "split",
-        "runs",
-        "macro F1: mean ± s.d. (range)",
-        "accuracy: the same",
-        "epochs",
-        "n",
-        "",
-    )
+    head = ("approach", "split", "runs", "macro F1: mean ± s.d. (range)", "accuracy: the same", "epochs", "n", "")
     return Table("Approaches; every run counts, and no epoch or seed was picked on a test part", head, rows)
 
 

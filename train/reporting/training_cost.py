@@ -1,6 +1,5 @@
 """The epochs, minutes and curves of a training run, from its log files."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,18 +32,12 @@ def stages(run: Path) -> list[Stage]:
 
 
 def _curves(file: Path) -> dict[str, NDArray[np.float64]]:
-    with file.open(newline="", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
-    names = [name for name in (rows[0] if rows else {}) if name and name != "epoch"]
-    curves = {name: np.array([_number(row[name]) for row in rows]) for name in names}
-    return {name: values for name, values in curves.items() if np.isfinite(values).any()}
-
-
-def _number(text: str | None) -> float:
-    try:
-        return float(text or "nan")
-    except ValueError:  # Keras writes NA where it did not measure
-        return float("nan")
+    if not file.stat().st_size:
+        return {}
+    # Keras writes NA where it did not measure, which is read as NaN.
+    table = np.atleast_1d(np.genfromtxt(file, delimiter=",", names=True, deletechars="", encoding="utf-8"))
+    names = [name for name in table.dtype.names or () if name != "epoch"]
+    return {name: table[name] for name in names if np.isfinite(table[name]).any()}
 
 
 def _minutes(folder: Path) -> float | None:

@@ -91,9 +91,9 @@ class Observer:
                 continue
             chosen = [found.cells[i] for i in rng.choice(visible, count, replace=False)]
             kept = np.zeros_like(found.cell)
-            for body in chosen:
-                labels = found.labels[body.window]
-                kept[body.window] |= labels == np.bincount(labels[labels > 0]).argmax()
+            for cell in chosen:
+                labels = found.labels[cell.window]
+                kept[cell.window] |= labels == np.bincount(labels[labels > 0]).argmax()
             opinion = classify(view, kept, background, chosen, self._pipeline.classifier, self._facts)
             fields.append(self._field(name, opinion, refused=False, labelled=False))
         return fields

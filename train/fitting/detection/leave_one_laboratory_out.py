@@ -1,4 +1,4 @@
-"""What a detector does to fields of a laboratory that did not teach it, and to our own test fields."""
+"""What a detector does to fields of a laboratory that it was not fitted to, and to our own test fields."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ def fit_detector(own: OwnFields, others: Sequence[LaboratoryFields], classifier:
 def leave_one_out(
     own: OwnFields, laboratories: Sequence[LaboratoryFields], classifier: Classifier, parts: Mapping[str, Sequence[str]]
 ) -> list[HeldOut]:
-    """Return the rows of each laboratory, judged by a detector that the other laboratories taught.
+    """Return the rows of each laboratory by a detector that was fitted to the other laboratories.
 
     `parts` names folders of a laboratory that get rows of their own besides.
     """
@@ -138,7 +138,7 @@ class OwnFigures:
 
 
 def own_figures(own: OwnFields, fitted: Fitted) -> OwnFigures:
-    """Judge our own test fields."""
+    """Score our own test fields."""
     fields = [(field, label) for field, label in own.test if field.cells]
     given = np.array([passes(field, fitted) and not field.refused for field, _ in fields])
     right = np.array([field.top == label for field, label in fields])
