@@ -6,6 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from smear.classes import LABELS
 from smear.errors import DatasetError, ImageError
 from smear.images import list_images, read_image
@@ -96,3 +100,24 @@ def masked_files(folder: Path) -> tuple[str, ...]:
             return tuple(sorted(row["file"] for row in csv.DictReader(lines)))
     except (OSError, KeyError) as error:
         raise DatasetError(f"{folder}/index.csv: no list of masks ({error}); give the folder of the masks") from error
+
+
+def read_as_rgb(path: Path) -> NDArray[np.uint8]:
+    """Return the picture at `path` as RGB uint8 (H, W, 3), whatever its mode.
+
+    A device refuses some for their format, such as those with an alpha channel; here their content is in question.
+    """
+    with Image.open(path) as picture:
+        return np.array(picture.convert("RGB"))
+
+
+def found_below(folder: Path, what: str, advice: str) -> list[Path]:
+    """Return the pictures below `folder`.
+
+    Raises:
+        DatasetError: there are none; it names `what` they show and gives `advice`.
+    """
+    found = list_images(folder) if folder.is_dir() else []
+    if not found:
+        raise DatasetError(f"{folder}: no pictures of '{what}'; {advice}")
+    return found

@@ -7,11 +7,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from smear.errors import DatasetError
-from smear.images import list_images
 from smear.imaging.stain_normalization import background_colour
+from train.data.dataset import found_below, read_as_rgb
 from train.data.masks import PIXEL_SIZE_UM
 
 Condition = Literal["no scale", "right scale", "white-balanced"]
@@ -61,15 +59,6 @@ def pictures(laboratory: Laboratory, root: Path) -> Iterator[tuple[str, NDArray[
         yield f"{path.parent.name}/{path.name}", image
 
 
-def read_as_rgb(path: Path) -> NDArray[np.uint8]:
-    """Return the picture at `path` as RGB uint8 (H, W, 3), whatever its mode.
-
-    A device refuses some for their format, such as those with an alpha channel; here their content is in question.
-    """
-    with Image.open(path) as picture:
-        return np.array(picture.convert("RGB"))
-
-
 def files(laboratory: Laboratory, root: Path) -> list[Path]:
     """Return the pictures of `laboratory` below the root of the training data.
 
@@ -78,18 +67,6 @@ def files(laboratory: Laboratory, root: Path) -> list[Path]:
     """
     folder = root / laboratory.folder
     return found_below(folder, laboratory.name, f"give the root that holds {laboratory.folder}")
-
-
-def found_below(folder: Path, what: str, advice: str) -> list[Path]:
-    """Return the pictures below `folder`.
-
-    Raises:
-        DatasetError: there are none; it names `what` they show and gives `advice`.
-    """
-    found = list_images(folder) if folder.is_dir() else []
-    if not found:
-        raise DatasetError(f"{folder}: no pictures of '{what}'; {advice}")
-    return found
 
 
 def white_balanced(image: NDArray[np.uint8], cell: NDArray[np.bool_]) -> NDArray[np.uint8]:

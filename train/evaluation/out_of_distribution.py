@@ -6,7 +6,7 @@ from pathlib import Path
 from smear.classes import LABELS
 from smear.inference.evaluator import LabelledPicture
 from smear.synthetic import blank, red_cells_only, render
-from train.data.laboratories import found_below, read_as_rgb
+from train.data.dataset import found_below, read_as_rgb
 
 FOREIGN = {"histology": "histology", "red cells only": "red_cells_only"}  # name in the report -> folder of ood/
 SYNTHETIC = 100  # fields of each kind
