@@ -35,6 +35,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "capture": LazyCommand("device.commands.capture:command", "device", "Take and examine one field now."),
     "analyze": LazyCommand("device.commands.analyze:command", "device", "Examine picture files or folders."),
     "slides": LazyCommand("device.commands.slides:command", "device", "List, show, export or mark what was stored."),
+    "cells": LazyCommand("device.commands.cells:command", "device", "List, show and classify the cells of a slide."),
     "slide": LazyCommand("device.commands.slide:command", "device", "Start or end a slide on the running device."),
     "status": LazyCommand("device.commands.status:command", "device", "Show how the running device is doing."),
     "calibrate": LazyCommand(

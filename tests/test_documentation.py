@@ -139,7 +139,7 @@ def test_every_column_and_key_of_an_export_is_in_the_reference(tmp_path: Path) -
         store.add_field(slide, frame(), finding("Pre"))
         with (tmp_path / "slide.zip").open("wb") as out:
             export_slide(store, slide, "zip", out)
-        keys = {*slide_json(store.slide(slide), {}), *next(iter(store.all_fields(slide))).to_json()}
+        keys = {*slide_json(store.slide(slide), {}, {}), *next(iter(store.all_fields(slide))).to_json()}
     with zipfile.ZipFile(tmp_path / "slide.zip") as archive:
         for name in ("fields.csv", "cells.csv"):
             keys.update(archive.read(name).decode().splitlines()[0].split(","))

@@ -10,6 +10,8 @@ from typing import ClassVar
 from pydantic import ConfigDict
 
 from smear.classes import LABELS
+from smear.errors import StoreError
+from smear.output_files import printable
 
 MAX_NAME = 40  # characters
 
@@ -74,3 +76,18 @@ def checked_classes(classes: Iterable[CellClass]) -> tuple[CellClass, ...]:
         if all(each.role != role for each in found):
             raise ValueError(f"no class has the role {role.value!r}; a count needs one")
     return found
+
+
+def class_called(classes: Iterable[CellClass], text: str) -> CellClass:
+    """Return the class whose name, in any case, or whose key is `text`.
+
+    Raises:
+        StoreError: there is none.
+    """
+    found = tuple(classes)
+    wanted = text.strip().casefold()
+    for each in found:
+        if wanted in {each.name.casefold(), each.key}:
+            return each
+    names = ", ".join(f"{each.name} ({each.key})" for each in found)
+    raise StoreError(f"no class of cells is called {printable(text)!r}; choose one of: {names}")

@@ -37,11 +37,12 @@ def write_object(out: IO[str], head: Mapping[str, Any], **lists: Iterable[Mappin
 def head_json(source: SlideSource) -> dict[str, Any]:
     """Return the slide with its summary as JSON types, and which device it is from."""
     slide = source.slide
-    return slide_json(slide, source.store.reviewed_counts(slide.id)) | {"device": source.device}
+    store = source.store
+    return slide_json(slide, store.reviewed_counts(slide.id), store.class_totals(slide.id)) | {"device": source.device}
 
 
-def slide_json(slide: SlideRecord, reviewed: Mapping[str, int]) -> dict[str, Any]:
-    """Return a slide with its summary as JSON types; `reviewed` is `Store.reviewed_counts` of it."""
+def slide_json(slide: SlideRecord, reviewed: Mapping[str, int], classified: Mapping[str, int]) -> dict[str, Any]:
+    """Return a slide with its summary as JSON types; with its `Store.reviewed_counts` and `Store.class_totals`."""
     return {
         "notice": RESEARCH_USE_ONLY,
         "smearscope": __version__,
@@ -49,6 +50,7 @@ def slide_json(slide: SlideRecord, reviewed: Mapping[str, int]) -> dict[str, Any
         "started": iso_time(slide.started_s),
         "ended": iso_time(slide.ended_s) or None,
         "reviewed": {label or "none": n for label, n in reviewed.items()},
+        "classified": dict(classified),
     }
 
 

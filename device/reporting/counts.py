@@ -16,6 +16,13 @@ from device.store.review.statement import Signature
 from smear import RESEARCH_USE_ONLY
 
 
+def classified_lines(totals: Mapping[str, int]) -> list[str]:
+    """Say how many cells people called what last, whoever it was."""
+    if not totals:
+        return []
+    return [f"cells classified by a person: {', '.join(f'{n} {name}' for name, n in totals.items())}"]
+
+
 def state_lines(counted: Counted) -> list[str]:
     """Say how far the work on a slide is, who counted what, and who signed."""
     lines = [f"state: {counted.state}"]

@@ -55,10 +55,13 @@ def slide_table(slides: Sequence[SlideRecord], states: Mapping[int, SlideState])
     return table
 
 
-def field_table(fields: Sequence[FieldRecord], slide: SlideRecord) -> Table:
-    """List fields, a line each."""
+def field_table(
+    fields: Sequence[FieldRecord], slide: SlideRecord, classified: Mapping[int, int] | None = None
+) -> Table:
+    """List fields, a line each; `classified` is by the number of a field how many of its cells people classified."""
     table = Table(box=SIMPLE, title=Text(f"Slide {slide.id}: {slide.name}"), title_justify="left")
     reviewed = ["reviewed"] if any(record.reviewed_label is not None for record in fields) else []
+    classified = classified or {}
     for title in ("field", "time", "label", "p", "cells", "focus", "ms", *reviewed, "refused because"):
         table.add_column(title, justify="right" if title in {"field", "p", "cells", "focus", "ms"} else "left")
     for record in fields:
@@ -68,7 +71,7 @@ def field_table(fields: Sequence[FieldRecord], slide: SlideRecord) -> Table:
             local_time(record.wall_time_s)[11:],
             _class_text(record.label),
             "-" if best is None else f"{best:.2f}",
-            str(record.cell_count),
+            f"{classified[record.id]}/{record.cell_count}" if record.id in classified else str(record.cell_count),
             f"{record.focus:.2f}",
             f"{record.timing_ms.get('total', 0.0):.0f}",
             *([_reviewed_text(record.reviewed_label)] if reviewed else []),

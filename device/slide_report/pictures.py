@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
+from device.reporting.cell_pictures import Image, cell_side_px, cropped, resized, scaled_outline
 from device.slide_report.class_marks import ClassMark
 from device.store import Store
 from device.store.records import CellRecord
@@ -17,12 +16,8 @@ from smear.progress import progress
 
 FIELD_PX = 400  # width of a whole field: 58 mm on paper at 175 dots per inch
 CELL_PX = 160
-CELL_UM = 25.0  # what the picture of a cell shows of the slide: a large blast, 20 µm across, with its neighbours
-_CELL_PX_UNSCALED = 1.6  # of the cells' median size, where the scale of the photograph is unknown
 _QUALITY = 78  # of JPEG: a whole field takes 25 kB and a cell 3 kB
 _TEXT_PX = 16  # height of the letter beside a classified cell
-
-Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +55,8 @@ def take_pictures(
 def field_picture(image: Image, cells: Sequence[CellRecord], marks: Mapping[str | None, ClassMark]) -> bytes:
     """Return RGB `image` as a JPEG of `FIELD_PX` with each of its `cells` outlined, and the letter of its class."""
     scale = FIELD_PX / image.shape[1]
-    drawn = _resized(image, (FIELD_PX, max(1, round(scale * image.shape[0]))))
-    draw_outlines(drawn, [(_scaled(_outline(cell), scale), marks[cell.cell_class].colour) for cell in cells])
+    drawn = resized(image, (FIELD_PX, max(1, round(scale * image.shape[0]))))
+    draw_outlines(drawn, [(scaled_outline(cell, scale), marks[cell.cell_class].colour) for cell in cells])
     for cell in cells:
         if cell.cell_class is not None:
             x, y, width, height = (round(value * scale) for value in cell.bbox)
@@ -74,22 +69,7 @@ def cell_picture(image: Image, cell: CellRecord, side_px: int, marks: Mapping[st
 
     At the rim of the photograph the square is moved inside it.
     """
-    x, y, width, height = cell.bbox
-    side = min(max(side_px, width, height), *image.shape[:2])
-    left = min(max(0, x + (width - side) // 2), image.shape[1] - side)
-    top = min(max(0, y + (height - side) // 2), image.shape[0] - side)
-    scale = CELL_PX / side
-    drawn = _resized(image[top : top + side, left : left + side], (CELL_PX, CELL_PX))
-    outline = _scaled(_outline(cell) - np.array([left, top], np.int32), scale)
-    draw_outlines(drawn, [(outline, marks[cell.cell_class].colour)])
-    return encode(drawn, ".jpg", _QUALITY)
-
-
-def cell_side_px(pixel_size_um: float | None, cells: Sequence[CellRecord]) -> int:
-    """Return how many pixels of the photograph the picture of a cell shows: one scale for all where it is known."""
-    if pixel_size_um:
-        return round(CELL_UM / pixel_size_um)
-    return round(_CELL_PX_UNSCALED * float(np.median([max(cell.bbox[2:]) for cell in cells])))
+    return encode(cropped(image, cell, side_px, CELL_PX, marks[cell.cell_class].colour), ".jpg", _QUALITY)
 
 
 def _photograph(store: Store, field_id: int) -> Image | None:
@@ -98,23 +78,6 @@ def _photograph(store: Store, field_id: int) -> Image | None:
         return None if path is None else read_image(path)
     except (ImageError, StoreError):
         return None
-
-
-def _resized(image: Image, size: tuple[int, int]) -> Image:
-    """Return a copy of `image` in `size`, width and height."""
-    method = cv2.INTER_AREA if size[0] < image.shape[1] else cv2.INTER_CUBIC
-    return np.array(cv2.resize(image, size, interpolation=method), np.uint8)
-
-
-def _outline(cell: CellRecord) -> NDArray[np.int32]:
-    if cell.contour is not None:
-        return cell.contour
-    x, y, width, height = cell.bbox
-    return np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]], np.int32)
-
-
-def _scaled(contour: NDArray[np.int32], scale: float) -> NDArray[np.int32]:
-    return np.asarray(np.rint(contour * scale), np.int32)
 
 
 def _write(image: Image, letter: str, at: tuple[int, int]) -> None:

@@ -13,6 +13,7 @@ from device.counting.differential import DifferentialCount
 from device.counting.share import Share, share_of
 from device.quality_control.chart import expected_text
 from device.quality_control.levey_jennings import kind_of
+from device.reporting.cell_pictures import CELL_UM
 from device.settings import Settings
 from device.slide_report.class_marks import ClassMark, class_marks
 from device.slide_report.control import control_of
@@ -26,7 +27,7 @@ from device.slide_report.facts import (
 )
 from device.slide_report.field_digest import FieldDigest, digest, spaced
 from device.slide_report.headlines import badges, conceded, tiles, warnings
-from device.slide_report.pictures import CELL_UM, take_pictures
+from device.slide_report.pictures import take_pictures
 from device.slide_report.trail import trail_of
 from device.store import CellRecord, SlideRecord, Store
 from device.store.slide_summary import MIN_FIELDS

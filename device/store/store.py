@@ -72,7 +72,7 @@ class Store:
         self.count_seen_again = writer.count_seen_again
         self.delete_slide, self.forget_old, self.make_room = removal.delete_slide, removal.forget_old, removal.make_room
         gallery, classification, trail = Gallery(database), Classification(database, clock), AuditTrail(database)
-        self.browse, self.cell = gallery.browse, gallery.cell
+        self.browse, self.cell, self.said_of_cell = gallery.browse, gallery.cell, gallery.said_of_cell
         self.class_totals, self.classified_by_field = gallery.class_totals, gallery.classified_by_field
         self.classify, self.undo = classification.classify, classification.undo
         self.events, self.events_of_cell = trail.events, trail.events_of_cell

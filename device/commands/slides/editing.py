@@ -1,39 +1,135 @@
-"""`smearscope slides keep` and `delete`: what is changed of a slide itself."""
+"""`smearscope slides keep`, `delete`, `edit`, `rename`, `merge` and `history`: changes of a slide, and by whom."""
+
+import json
 
 import click
 
-from device.commands.options import FIELD, with_store
+from device.commands.options import FIELD, operator_option, with_store
 from device.commands.slides.group import command
-from device.store import Store
+from device.reporting.events import change_text, event_line
+from device.store import SlideRecord, Store
+from device.store.review.audit_trail import Event
 from smear.errors import StoreError
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+_EVENTS_AT_ONCE = 1000
 
 
 @command.command()
 @click.argument("slide_name", metavar="SLIDE")
 @click.option("--field", "field_id", type=FIELD, help="Only this field of it.")
 @click.option("--off", is_flag=True, help="Take the mark away.")
+@operator_option
 @with_store
-def keep(store: Store, slide_name: str, field_id: int | None, off: bool) -> None:
+def keep(store: Store, slide_name: str, field_id: int | None, off: bool, operator: str) -> None:
     """Mark a slide, or one field, so that it is never removed to make room."""
-    slide_id = store.slide_called(slide_name).id
-    if field_id is None:
-        store.set_keep(not off, slide_id=slide_id)
-    elif store.field(field_id).slide_id == slide_id:
-        store.set_keep(not off, field_id=field_id)
-    else:
-        raise StoreError(f"field {field_id} is not of slide {slide_id}; 'smearscope slides show {slide_id}' lists them")
-    what = f"slide {slide_id}" if field_id is None else f"field {field_id}"
-    click.echo(f"{what}: {'may be removed to make room' if off else 'kept'}")
+    slide = store.slide_called(slide_name)
+    if field_id is not None and store.field(field_id).slide_id != slide.id:
+        raise StoreError(f"field {field_id} is not of slide {slide.id}; 'smearscope slides show {slide.id}' lists them")
+    which = {"slide_id": slide.id} if field_id is None else {"field_id": field_id}
+    event = store.set_keep(not off, operator=operator, **which)
+    what = f"slide {slide.id} with {slide.tally.total} fields" if field_id is None else f"field {field_id}"
+    state = "may be removed to make room" if off else "kept, and never removed to make room"
+    click.echo(f"{what}: {state}" + ("" if event else ", as before"))
 
 
 @command.command()
 @click.argument("slide_name", metavar="SLIDE")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
+@click.option("--signed", is_flag=True, help="Also a slide that was signed; only what was signed stays.")
+@operator_option
 @with_store
-def delete(store: Store, slide_name: str, yes: bool) -> None:
-    """Remove a slide with all its fields and photographs for good."""
+def delete(store: Store, slide_name: str, yes: bool, signed: bool, operator: str) -> None:
+    """Remove a slide with all its fields and photographs for good; its audit trail and signatures stay."""
     slide = store.slide_called(slide_name)
     if not yes:
-        click.confirm(f"delete slide {slide.id} ({slide.name}) with {slide.tally.total} fields?", abort=True)
-    store.delete_slide(slide.id)
+        click.confirm(f"delete {_named(slide)} with {slide.tally.total} fields?", abort=True)
+    store.delete_slide(slide.id, operator=operator, signed=signed)
     click.echo(f"slide {slide.id} is deleted")
+
+
+@command.command()
+@click.argument("slide_name", metavar="SLIDE")
+@click.option("--name", metavar="TEXT", help="A new name.")
+@click.option("--stain", metavar="TEXT", help="Its stain; '' for none.")
+@click.option("--specimen", metavar="TEXT", help="Blood, marrow, ...; '' for none.")
+@click.option("--note", metavar="TEXT", help="A line about it; '' for none.")
+@click.option("--slide-operator", metavar="NAME", help="Who made it; '' for nobody.")
+@operator_option
+@with_store
+def edit(
+    store: Store,
+    slide_name: str,
+    operator: str,
+    name: str | None,
+    stain: str | None,
+    specimen: str | None,
+    note: str | None,
+    slide_operator: str | None,
+) -> None:
+    """Change what is said of a slide; what it was stays in the audit trail. A patient's name belongs nowhere here."""
+    slide = store.slide_called(slide_name)
+    _tell(slide, store.edit_slide(slide.id, operator, name=name, stain=stain, specimen=specimen, note=note,
+                                  slide_operator=slide_operator))  # fmt: skip
+
+
+@command.command()
+@click.argument("slide_name", metavar="SLIDE")
+@click.argument("name", metavar="NEW_NAME")
+@operator_option
+@with_store
+def rename(store: Store, slide_name: str, name: str, operator: str) -> None:
+    """Give a slide another name."""
+    slide = store.slide_called(slide_name)
+    _tell(slide, store.edit_slide(slide.id, operator, name=name))
+
+
+@command.command()
+@click.argument("into_name", metavar="SLIDE")
+@click.argument("other_name", metavar="OTHER")
+@yes_option
+@operator_option
+@with_store
+def merge(store: Store, into_name: str, other_name: str, yes: bool, operator: str) -> None:
+    """Move the fields of the slide OTHER to SLIDE, add its counts up there, and remove it; there is no way back.
+
+    A field that both have is counted once: the view with a label stays, or that of SLIDE. The other view is removed,
+    unless it was kept, reviewed or classified. SLIDE keeps its name, operator, stain, specimen and note.
+    """
+    into, other = store.slide_called(into_name), store.slide_called(other_name)
+    if not yes:
+        click.confirm(f"merge {_named(other)} with {other.tally.total} fields into {_named(into)}?", abort=True)
+    event = store.merge_slides(into.id, other.id, operator)
+    click.echo(f"slide {other.id} is now part of {_named(into)}: {event.reason}")
+
+
+@command.command()
+@click.argument("slide_name", metavar="SLIDE")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@with_store
+def history(store: Store, slide_name: str, as_json: bool) -> None:
+    """Show who did what to a slide, and when, oldest first; SLIDE may be the number of a deleted slide."""
+    try:
+        slide_id = store.slide_called(slide_name).id
+    except StoreError:
+        if not slide_name.isdecimal() or not store.events(int(slide_name), 1):
+            raise
+        slide_id = int(slide_name)
+    after = 0
+    while events := store.events(slide_id, _EVENTS_AT_ONCE, after):
+        for event in events:
+            click.echo(json.dumps(event.to_json(), ensure_ascii=False) if as_json else event_line(event))
+        after = events[-1].id
+    if not after and not as_json:
+        click.echo(f"slide {slide_id}: nobody has changed anything")
+
+
+def _named(slide: SlideRecord) -> str:
+    return f"slide {slide.id} ({slide.name})"
+
+
+def _tell(slide: SlideRecord, events: list[Event]) -> None:
+    for event in events:
+        click.echo(f"{_named(slide)}: {event.action} {change_text(event)}")
+    if not events:
+        click.echo(f"{_named(slide)}: nothing changed")

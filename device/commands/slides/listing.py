@@ -9,28 +9,32 @@ from rich.console import Console
 from device.commands.options import FIELD, with_store_and_settings
 from device.commands.slides.group import command
 from device.exports.documents import slide_json
-from device.reporting.counts import state_lines
+from device.reporting.counts import classified_lines, state_lines
 from device.reporting.tables import field_table, slide_summary, slide_table
 from device.settings import Settings
 from device.store import SlideRecord, Store
 from device.store.review.sign_off import Counted
+from smear.output_files import printable
 
 
 @command.command(name="list")
 @click.option("--limit", type=FIELD, default=20, show_default=True, help="Newest slides to list.")
 @click.option("--before", type=FIELD, metavar="SLIDE", help="Only slides older than this one.")
+@click.option("--search", metavar="TEXT", help="Only slides whose name, operator, stain, specimen or note holds TEXT.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @with_store_and_settings
-def list_(store: Store, settings: Settings, limit: int, before: int | None, as_json: bool) -> None:
+def list_(store: Store, settings: Settings, limit: int, before: int | None, search: str | None, as_json: bool) -> None:
     """List the slides, newest first."""
-    slides = store.slides(limit, before)
+    slides = store.slides(limit, before) if search is None else store.find_slides(search, limit, before)
     if as_json:
         for slide in slides:
             click.echo(json.dumps(_json(store, settings, slide), ensure_ascii=False, allow_nan=False))
     elif slides:
         Console().print(slide_table(slides, {slide.id: _counted(store, settings, slide).state for slide in slides}))
-    else:
+    elif search is None:
         click.echo("no slides yet; 'smearscope run' records one")
+    else:
+        click.echo(f"no slide with {printable(search)!r} in its name, operator, stain, specimen or note")
 
 
 @command.command()
@@ -55,15 +59,18 @@ def show(store: Store, settings: Settings, slide_name: str, limit: int, after: i
         return
     console = Console()
     if fields:
-        console.print(field_table(fields, slide))
-    work = state_lines(_counted(store, settings, slide))
+        console.print(field_table(fields, slide, store.classified_by_field(slide.id)))
+    work = [*classified_lines(store.class_totals(slide.id)), *state_lines(_counted(store, settings, slide))]
     console.print(slide_summary(slide, store.reviewed_counts(slide.id), work))
     if fields and len(fields) == limit:
         click.echo(f"more fields: smearscope slides show {slide.id} --after {fields[-1].id}")
 
 
 def _json(store: Store, settings: Settings, slide: SlideRecord) -> dict[str, Any]:
-    return slide_json(slide, store.reviewed_counts(slide.id)) | _counted(store, settings, slide).to_json()
+    return (
+        slide_json(slide, store.reviewed_counts(slide.id), store.class_totals(slide.id))
+        | _counted(store, settings, slide).to_json()
+    )
 
 
 def _counted(store: Store, settings: Settings, slide: SlideRecord) -> Counted:

@@ -9,6 +9,7 @@ from device.store.database import Database
 from device.store.records import CellRecord
 from device.store.rows import cell_of
 from smear.errors import StoreError
+from smear.output_files import printable
 
 Order = Literal["taken", "opinion"]
 Place = tuple[int, int]
@@ -85,6 +86,15 @@ class Gallery:
             keys = self._not_by(operator, slide_id, keys)
         return self._cells([key[-2:] for key in islice(keys, limit)])
 
+    def said_of_cell(self, field_id: int, number: int) -> dict[str, str]:
+        """Return what each operator calls a cell now."""
+        rows = self._rows(
+            "SELECT operator, cell_class FROM classifications WHERE field_id = ? AND number = ? ORDER BY operator",
+            field_id,
+            number,
+        )
+        return {printable(str(row["operator"])): printable(str(row["cell_class"])) for row in rows}
+
     def class_totals(self, slide_id: int) -> dict[str, int]:
         """Return how many cells of accepted fields were last called each class, whoever said it."""
         rows = self._rows(
@@ -92,7 +102,7 @@ class Gallery:
             " WHERE slide_id = ? AND accepted = 1 AND cell_class IS NOT NULL GROUP BY cell_class",
             slide_id,
         )
-        return {str(row["cell_class"]): row["n"] for row in rows}
+        return {printable(str(row["cell_class"])): row["n"] for row in rows}
 
     def classified_by_field(self, slide_id: int) -> dict[int, int]:
         """Return how many cells people classified, by field, where there are any."""

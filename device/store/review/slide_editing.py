@@ -89,7 +89,7 @@ class SlideEditing:
                        for slide, fields in again.items()}  # fmt: skip
             moved = _move(connection, into, other)
             add_counts(connection, into, counts_of(SlideTally(seen_again=removed[other])))
-            said = f"{moved} fields moved, {sum(removed.values())} views of fields that both have removed"
+            said = f"fields moved: {moved}; second views of a field removed: {sum(removed.values())}"
             now_s = self._clock.wall_s()
             record_event(connection, now_s, operator, Action.MERGED, other, new=str(into), reason=said)
             event = record_event(connection, now_s, operator, Action.MERGE, into, new=str(other), reason=said)

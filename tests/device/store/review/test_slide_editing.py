@@ -67,7 +67,7 @@ def test_two_slides_become_one_with_their_counts_photographs_and_what_people_sai
     store.classify("ann", [(3, 0)], "blast")
     store.classify("ann", [(1, 0)], "monocyte")
     event = store.merge_slides(first, second, "bob")
-    assert (event.action, event.slide_id, event.new, event.reason[:14]) == ("merge", 1, "2", "2 fields moved")
+    assert (event.action, event.slide_id, event.new, event.reason[:15]) == ("merge", 1, "2", "fields moved: 2")
     slide = store.slide(first)
     assert (slide.tally.accepted, slide.tally.refused, slide.tally.cells, slide.tally.seen_again) == (3, 1, 6, 2)
     assert [record.id for record in store.all_fields(first)] == [1, 2, 3, 4]

@@ -1,0 +1,98 @@
+"""`smearscope cells classify` and `undo`: what a person calls cells, one by one or by keys."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from device.commands.cells.group import cell_place, command
+from device.commands.cells.key_walk import KeyWalk
+from device.commands.cells.listing import known_class, order_option
+from device.commands.options import operator_option, with_store, with_store_and_settings
+from device.counting.cell_classes import class_called
+from device.reporting.cell_pictures import picture_of_cell
+from device.reporting.events import change_text
+from device.settings import Settings
+from device.store import CellRecord, Store
+from device.store.review.gallery import Order
+from smear.images import encode_output
+from smear.output_files import OutputFolder
+
+
+@command.command()
+@click.argument("what", metavar="CELL... | SLIDE", nargs=-1, required=True)
+@click.option("--class", "class_name", metavar="CLASS", help="What they are; name or key of a class of the settings.")
+@click.option("--keys", is_flag=True, help="Walk through the cells of SLIDE and read one key for each.")
+@order_option
+@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False),
+              help="With --keys: keep the picture of the present cell, a PNG, in this file.")  # fmt: skip
+@operator_option
+@with_store_and_settings
+def classify(
+    store: Store,
+    settings: Settings,
+    what: tuple[str, ...],
+    class_name: str | None,
+    keys: bool,
+    order: Order,
+    picture: Path | None,
+    operator: str,
+) -> None:
+    """Say what cells are.
+
+    With --keys, the cells of SLIDE that this operator has not classified come one after another, or with --class those
+    that were last called so. Each takes one key, from the terminal or from standard input: that of a class, a space to
+    pass it over, '-' to take the last answer back, '.' to end.
+    """
+    classes = settings.cells.classes
+    if keys:
+        if len(what) != 1:
+            raise click.UsageError("with --keys, give one slide")
+        slide = store.slide_called(what[0])
+        wanted = None if class_name is None else known_class(store, slide.id, classes, class_name)
+        walk = KeyWalk(store, slide.id, operator, classes, settings.cells.target, order, wanted)
+        click.echo(walk.legend())
+        for line in walk.lines(_keys(), lambda cell: _show(store, cell, picture)):
+            click.echo(line)
+        return
+    if class_name is None:
+        raise click.UsageError("what are they? give --class CLASS, or --keys and a slide")
+    cells = [cell_place(each) for each in what]
+    events = store.classify(operator, cells, class_called(classes, class_name).name)
+    for event in events:
+        click.echo(f"{change_text(event)} (by {operator})")
+    if len(events) < len(cells):
+        click.echo(f"{len(cells) - len(events)} were called so already")
+
+
+@command.command()
+@click.argument("slide_name", metavar="SLIDE")
+@operator_option
+@with_store
+def undo(store: Store, slide_name: str, operator: str) -> None:
+    """Take back the last classification by this operator on a slide; again, the one before it."""
+    slide = store.slide_called(slide_name)
+    event = store.undo(operator, slide.id)
+    if event is None:
+        click.echo(f"slide {slide.id} ({slide.name}): {operator} has nothing to take back")
+    else:
+        click.echo(f"{change_text(event)} (taken back by {operator})")
+
+
+def _keys() -> Iterator[str]:
+    """Yield one key after another: from the terminal at once, else from standard input to its end."""
+    if not sys.stdin.isatty():
+        yield from iter(lambda: sys.stdin.read(1), "")
+        return
+    while True:
+        try:
+            yield click.getchar()
+        except EOFError:
+            return
+
+
+def _show(store: Store, cell: CellRecord, picture: Path | None) -> None:
+    if picture is not None:
+        with OutputFolder(picture.parent) as folder:
+            folder.write(picture.name, encode_output(picture_of_cell(store, cell)))
