@@ -67,4 +67,5 @@ def scaled_outline(cell: CellRecord, scale: float, origin: tuple[int, int] = (0,
     x, y, width, height = cell.bbox
     box = np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]], np.int32)
     contour = box if cell.contour is None else cell.contour
-    return np.asarray(np.rint((contour - np.array(origin)) * scale), np.int32)
+    centres = (contour - np.array(origin) + 0.5) * scale - 0.5  # as cv2.resize maps the centres of pixels
+    return np.asarray(np.rint(centres), np.int32)

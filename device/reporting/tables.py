@@ -11,6 +11,7 @@ from rich.text import Text
 from device.counting.differential import SlideState
 from device.counting.share import Share
 from device.store import FieldRecord, SlideRecord
+from device.store.names import DETAILS
 from device.store.slide_summary import MIN_FIELDS, SlideTally
 from smear import RESEARCH_USE_ONLY
 from smear.classes import FIELD_CLASSES, by_name
@@ -95,6 +96,7 @@ def slide_summary(slide: SlideRecord, reviewed: Mapping[str, int], work: Sequenc
     lines = [
         f"Slide {slide.id} ({slide.name}): {tally.total} distinct fields, {tally.accepted} accepted, "
         f"{tally.refused} refused, {tally.empty} empty; {tally.seen_again} seen again and not counted",
+        *_details(slide),
         f"{tally.cells} leukocytes in accepted fields",
         *_reviewed_lines(reviewed),
         *work,
@@ -107,6 +109,11 @@ def slide_summary(slide: SlideRecord, reviewed: Mapping[str, int], work: Sequenc
         RESEARCH_USE_ONLY,
     ]
     return Group(table, *(Text(line) for line in lines))
+
+
+def _details(slide: SlideRecord) -> list[str]:
+    said = [f"{name}: {text}" for name in DETAILS if (text := getattr(slide, name))]
+    return ["; ".join(said)] if said else []
 
 
 def _bundles(slide: SlideRecord) -> list[str]:

@@ -31,7 +31,7 @@ SELECT cell_class FROM found WHERE cell_class IS NOT NULL
 _KEYS: dict[Order, str] = {
     "taken": "SELECT field_id, number FROM cells INDEXED BY cells_in_order"
     " WHERE slide_id = ? AND accepted = 1 AND cell_class IS ?{} ORDER BY field_id, number LIMIT ?",
-    "opinion": "SELECT opinion IS NOT NULL, ifnull(opinion, ''), -ifnull(opinion_p, 0.0), field_id, number"
+    "opinion": "SELECT opinion IS NULL, ifnull(opinion, ''), -ifnull(opinion_p, 0.0), field_id, number"
     " FROM cells INDEXED BY cells_by_opinion WHERE slide_id = ? AND accepted = 1 AND cell_class IS ?{}"
     " ORDER BY opinion, opinion_p DESC, field_id, number LIMIT ?",
 }
@@ -68,8 +68,8 @@ class Gallery:
         """Return a page of the cells of accepted fields: those that a person last called `cell_class`, or all.
 
         `unclassified`: those that nobody has classified, or that `operator` has not, whatever others called them.
-        The order is that in which the fields were taken, or by the network's opinion, the likeliest first. `after` is
-        the field and number of the last cell seen.
+        The order is that in which the fields were taken, or by the network's opinion, the likeliest first and cells
+        without one last. `after` is the field and number of the last cell seen.
 
         Raises:
             StoreError: there is no cell `after`.
@@ -161,21 +161,23 @@ def _key_of(cell: CellRecord, order: Order) -> Key:
     place = cell.field_id, cell.number
     if order == "taken":
         return place
-    return int(cell.opinion is not None), cell.opinion or "", -(cell.opinion_p or 0.0), *place
+    return int(cell.opinion is None), cell.opinion or "", -(cell.opinion_p or 0.0), *place
 
 
 def _ranges(order: Order, last: Key | None) -> list[tuple[str, Key]]:
     """Return conditions that together hold for what comes after `last`, in order; each is one range of the index."""
-    if last is None:
-        return [("", ())]
     later = " AND (field_id, number) > (?, ?)"
     if order == "taken":
-        return [(later, last)]
-    known, opinion, minus_p, *place = last
-    if not known:
-        return [(" AND opinion IS NULL" + later, tuple(place)), (" AND opinion IS NOT NULL", ())]
+        return [("", ())] if last is None else [(later, last)]
+    without = " AND opinion IS NULL"
+    if last is None:
+        return [(" AND opinion IS NOT NULL", ()), (without, ())]
+    is_without, opinion, minus_p, *place = last
+    if is_without:
+        return [(without + later, tuple(place))]
     return [
         (" AND opinion = ? AND opinion_p = ?" + later, (opinion, -minus_p, *place)),
         (" AND opinion = ? AND opinion_p < ?", (opinion, -minus_p)),
         (" AND opinion > ?", (opinion,)),
+        (without, ()),
     ]

@@ -79,6 +79,7 @@ def test_a_field_alone_is_shown_with_what_is_known_of_it(data):
 def test_a_slide_is_edited_renamed_and_found_again_and_its_history_says_who_did_it(data):
     assert "slide 1 (A-17): specimen nothing -> marrow\n" in slides(data, "edit", "A-17", "--specimen", "marrow").output
     assert "nothing changed" in slides(data, "edit", "1", "--specimen", "marrow").output
+    assert "stain: Leishman; specimen: marrow; note: of A-17" in slides(data, "show", "1").output
     assert "rename A-17 -> C-19" in slides(data, "rename", "1", "C-19").output
     assert "C-19" in slides(data, "list", "--search", "MARROW").output
     assert "B-18" not in slides(data, "list", "--search", "marrow").output

@@ -236,3 +236,17 @@ def test_on_a_disk_that_has_become_read_only_the_records_can_be_read(small_disk)
             store.set_keep(True, slide_id=slide.id)
     with pytest.raises(StoreError, match="Read-only file system"):
         Store.record(data)
+
+
+def test_what_people_said_of_records_that_go_by_age_goes_along_and_the_trail_says_so(tmp_path):
+    clock = ManualClock(wall_s=NOW_S + 9 * DAY_S)
+    with Store.record(tmp_path, Retention(max_age_days=5), clock) as store:
+        slide = store.start_slide("H")
+        for number, taken_s in enumerate([NOW_S, NOW_S, NOW_S, clock.wall_s()]):
+            store.add_field(slide, frame(number, wall_time_s=taken_s), finding())
+        store.classify("ann", [(1, 0), (1, 1), (4, 0)], "blast")
+        store.set_review(2, wanted=False, label="Pre", operator="ann")
+        assert store.forget_old() == 3
+        assert store.class_counts(slide, "ann") == store.class_totals(slide) == {"blast": 1}
+        assert [(each.operator, each.action, each.old) for each in store.events(slide)[-1:]] == [("", "forget", "2")]
+        assert [store.undo("ann", slide).number, store.undo("ann", slide)] == [0, None]

@@ -30,7 +30,7 @@ def places(cells):  # type: ignore[no-untyped-def]
 
 
 def by_opinion(cells):  # type: ignore[no-untyped-def]
-    return sorted(cells, key=lambda each: (each.opinion or "", -(each.opinion_p or 0), each.field_id, each.number))
+    return sorted(cells, key=lambda each: (each.opinion or "~", -(each.opinion_p or 0), each.field_id, each.number))
 
 
 CHOICES = [
