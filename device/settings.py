@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from device.cameras.registry import CAMERAS
-from device.counting.cell_classes import DEFAULT_CLASSES, CellClass, checked_classes
+from device.counting.cell_classes import DEFAULT_CLASSES, DEFAULT_TARGET, CellClass, checked_classes
 from device.quality_control.measurements import QcTest
 from device.screen.displays import DISPLAYS
 from device.settings_faults import Fault, faults_of
@@ -151,7 +151,7 @@ class CellSettings(_Section):
         description="classes of cells: name, key, role (leukocyte, beside, artefact or unidentified) and, "
         "if it is an example of a class of fields, teaches",
     )
-    target: int = Field(default=200, ge=1, le=10_000, description="leukocytes to count on a slide")
+    target: int = Field(default=DEFAULT_TARGET, ge=1, le=10_000, description="leukocytes to count on a slide")
 
 
 class SlideSettings(_Section):

@@ -15,6 +15,7 @@ import pytest
 
 from device.cameras.registry import CAMERAS
 from device.cli import cli
+from device.counting.cell_classes import DEFAULT_CLASSES
 from device.exports.documents import slide_json
 from device.exports.registry import EXPORTS, export_slide
 from device.screen.displays import DISPLAYS
@@ -139,7 +140,10 @@ def test_every_column_and_key_of_an_export_is_in_the_reference(tmp_path: Path) -
         store.add_field(slide, frame(), finding("Pre"))
         with (tmp_path / "slide.zip").open("wb") as out:
             export_slide(store, slide, "zip", out)
-        keys = {*slide_json(store.slide(slide), {}, {}), *next(iter(store.all_fields(slide))).to_json()}
+        store.classify("ann", [(1, 0)], "blast")
+        counted = store.counted(store.slide(slide), DEFAULT_CLASSES, 1)
+        keys = {*slide_json(store, store.slide(slide), counted), *next(iter(store.all_fields(slide))).to_json()}
+        keys |= {*counted.counts["ann"].to_json(), *counted.counts["ann"].to_json()["classes"][0]}
     with zipfile.ZipFile(tmp_path / "slide.zip") as archive:
         for name in ("fields.csv", "cells.csv"):
             keys.update(archive.read(name).decode().splitlines()[0].split(","))

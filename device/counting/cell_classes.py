@@ -14,6 +14,7 @@ from smear.errors import StoreError
 from smear.output_files import printable
 
 MAX_NAME = 40  # characters
+DEFAULT_TARGET = 200  # leukocytes to count
 
 
 class Role(StrEnum):

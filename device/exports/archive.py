@@ -109,6 +109,10 @@ def write_zip(source: SlideSource, out: IO[bytes]) -> None:
             write_fields(source, text, lambda field: _photograph(source, field) if field.id in there else None)
         with archive.text("cells.csv") as text:
             archive.boxes += write_cells(source, text)
+        for each in source.counted.signatures:
+            archive.add(
+                f"signed/version_{each.version}.json", each.statement.encode()
+            )  # has the sha256 of the signature
 
 
 def _photograph(source: SlideSource, field: FieldRecord) -> str:

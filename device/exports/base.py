@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO
 
-from device.counting.cell_classes import DEFAULT_CLASSES, CellClass
+from device.counting.cell_classes import DEFAULT_CLASSES, DEFAULT_TARGET, CellClass
 from device.store.records import CellRecord, FieldRecord, SlideRecord
+from device.store.review.sign_off import Counted
 from device.store.store import Store
 from smear.output_files import OutputFolder
 from smear.registry import Spec
@@ -30,18 +31,25 @@ class SlideSource:
     slide: SlideRecord
     device: str  # tells this data folder from those of other devices: 8 hexadecimal digits
     classes: tuple[CellClass, ...]  # of cells, as the laboratory set them
+    counted: Counted
     step: Step
 
     @classmethod
     def of(
-        cls, store: Store, slide_id: int, classes: tuple[CellClass, ...] = DEFAULT_CLASSES, step: Step = no_step
+        cls,
+        store: Store,
+        slide_id: int,
+        classes: tuple[CellClass, ...] = DEFAULT_CLASSES,
+        step: Step = no_step,
+        target: int = DEFAULT_TARGET,
     ) -> "SlideSource":
         """Return the slide `slide_id`.
 
         Raises:
             StoreError: there is none.
         """
-        return cls(store, store.slide(slide_id), device_id(store), classes, step)
+        slide = store.slide(slide_id)
+        return cls(store, slide, device_id(store), classes, store.counted(slide, classes, target), step)
 
     def fields(self) -> Iterator[FieldRecord]:
         """Yield every field of the slide in the order they were taken."""

@@ -6,6 +6,8 @@ from typing import IO, Any
 
 from device.exports.base import FileFormat, SlideSource, iso_time, text_stream
 from device.store.records import SlideRecord
+from device.store.review.sign_off import Counted
+from device.store.store import Store
 from smear import RESEARCH_USE_ONLY, __version__
 
 
@@ -36,21 +38,20 @@ def write_object(out: IO[str], head: Mapping[str, Any], **lists: Iterable[Mappin
 
 def head_json(source: SlideSource) -> dict[str, Any]:
     """Return the slide with its summary as JSON types, and which device it is from."""
-    slide = source.slide
-    store = source.store
-    return slide_json(slide, store.reviewed_counts(slide.id), store.class_totals(slide.id)) | {"device": source.device}
+    return slide_json(source.store, source.slide, source.counted) | {"device": source.device}
 
 
-def slide_json(slide: SlideRecord, reviewed: Mapping[str, int], classified: Mapping[str, int]) -> dict[str, Any]:
-    """Return a slide with its summary as JSON types; with its `Store.reviewed_counts` and `Store.class_totals`."""
+def slide_json(store: Store, slide: SlideRecord, counted: Counted) -> dict[str, Any]:
+    """Return a slide with its summary as JSON types; `counted` is `Store.counted` of it."""
     return {
         "notice": RESEARCH_USE_ONLY,
         "smearscope": __version__,
         **slide.to_json(),
         "started": iso_time(slide.started_s),
         "ended": iso_time(slide.ended_s) or None,
-        "reviewed": {label or "none": n for label, n in reviewed.items()},
-        "classified": dict(classified),
+        "reviewed": {label or "none": n for label, n in store.reviewed_counts(slide.id).items()},
+        "classified": store.class_totals(slide.id),
+        **counted.to_json(),
     }
 
 

@@ -7,10 +7,11 @@ slide's name, which stands in OBR-2 and OBR-3. Classes have the names of the lab
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from device.exports.base import FileFormat, SlideSource
 from device.store.review.statement import Signature
-from smear.errors import SettingsError
+from smear.errors import SettingsError, StoreError
 from smear.output_files import OutputFolder, printable
 
 if TYPE_CHECKING:
@@ -23,6 +24,18 @@ PRODUCTION, TRAINING = "P", "T"  # processing, HL7 table 0103
 _ESCAPES = str.maketrans({sign: f"\\{letter}\\" for sign, letter in zip("\\|^&~", "EFSTR", strict=True)})
 
 Result = tuple[str, str, str, str, str]  # code, name, value, unit, note
+
+
+def write_hl7(source: SlideSource, out: IO[bytes]) -> None:
+    """Write the message of what was signed last of a slide.
+
+    Raises:
+        SettingsError: hl7apy is not installed.
+        StoreError: the slide was never signed.
+    """
+    if not source.counted.signatures:
+        raise StoreError(f"slide {source.slide.id} was never signed, and nothing else is sent; 'slides sign' it first")
+    out.write(oru_message(source.counted.signatures[-1]))
 
 
 def write_message(signature: Signature, folder: Path) -> Path:
@@ -90,7 +103,7 @@ def _message_class() -> Any:
         from hl7apy.core import Message
     except ImportError:
         raise SettingsError(
-            "laboratory.hl7_folder needs the package 'hl7apy'; install it with: pip install 'smearscope[hl7]'"
+            "HL7 messages need the package 'hl7apy'; install it with: pip install 'smearscope[hl7]'"
         ) from None
     return Message
 
@@ -158,3 +171,8 @@ def _id(signature: Signature) -> str:
 
 def _time(unix_s: float) -> str:
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y%m%d%H%M%S+0000")
+
+
+FORMAT = FileFormat(
+    name="hl7", help="a signed count as a message to a laboratory system (ORU^R01)", suffix="hl7", write=write_hl7
+)

@@ -2,8 +2,8 @@
 
 from typing import IO
 
-from device.counting.cell_classes import DEFAULT_CLASSES, CellClass
-from device.exports import archive, coco, documents, ecotaxa, geojson, imagej, ome_tiff, tables, training
+from device.counting.cell_classes import DEFAULT_CLASSES, DEFAULT_TARGET, CellClass
+from device.exports import archive, coco, documents, ecotaxa, geojson, hl7, imagej, ome_tiff, tables, training
 from device.exports.base import ExportFormat, FileFormat, SlideSource, Step, no_step
 from device.store.store import Store
 from smear.errors import StoreError
@@ -14,7 +14,7 @@ EXPORTS = Registry(
     ExportFormat,
     (
         archive.FORMAT, tables.FORMAT, documents.FORMAT, geojson.FORMAT, imagej.FORMAT, ome_tiff.FORMAT, coco.FORMAT,
-        ecotaxa.FORMAT, training.FORMAT,
+        ecotaxa.FORMAT, hl7.FORMAT, training.FORMAT,
     ),
     what="format of exports",
     error=StoreError,
@@ -28,10 +28,12 @@ def export_slide(
     out: IO[bytes],
     classes: tuple[CellClass, ...] = DEFAULT_CLASSES,
     step: Step = no_step,
+    target: int = DEFAULT_TARGET,
 ) -> None:
     """Write a slide in the file format called `name` to `out`, which need not be seekable, as it is at one moment.
 
-    `classes` are the laboratory's classes of cells; `step` is called after each field.
+    `classes` are the laboratory's classes of cells, of which `target` leukocytes are to be counted; `step` is called
+    after each field.
 
     Raises:
         StoreError: there is no such format or slide, or the disk failed.
@@ -40,4 +42,4 @@ def export_slide(
     if not isinstance(kind, FileFormat):
         raise StoreError(f"the format {name} is no file; 'smearscope slides export --format {name}' writes its folder")
     with store.snapshot():
-        kind.write(SlideSource.of(store, slide_id, classes, step), out)
+        kind.write(SlideSource.of(store, slide_id, classes, step, target), out)

@@ -67,10 +67,7 @@ def show(store: Store, settings: Settings, slide_name: str, limit: int, after: i
 
 
 def _json(store: Store, settings: Settings, slide: SlideRecord) -> dict[str, Any]:
-    return (
-        slide_json(slide, store.reviewed_counts(slide.id), store.class_totals(slide.id))
-        | _counted(store, settings, slide).to_json()
-    )
+    return slide_json(store, slide, _counted(store, settings, slide))
 
 
 def _counted(store: Store, settings: Settings, slide: SlideRecord) -> Counted:

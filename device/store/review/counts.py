@@ -6,14 +6,12 @@ from device.counting.cell_classes import CellClass
 from device.counting.differential import DifferentialCount, differential
 from device.store.database import Database
 
-_OWN = (
-    "FROM classifications AS own JOIN cells USING (field_id, number)"
-    " WHERE own.slide_id = ? AND own.operator = ? AND cells.accepted = 1"
-)
+# Only cells of accepted fields are classified, so no other is asked for here.
+_OWN = "FROM classifications WHERE slide_id = ? AND operator = ?"
 # The fields of a slide are in the order they were taken, and so are the cells in a field.
 _TAKEN_UNTIL = """
-SELECT count(*) AS n FROM fields JOIN cells ON cells.field_id = fields.id
-WHERE fields.slide_id = ? AND fields.id <= ? AND cells.accepted = 1 AND (cells.field_id, cells.number) <= (?, ?)
+SELECT (SELECT coalesce(sum(cell_count), 0) FROM fields WHERE slide_id = ?1 AND id < ?2 AND label IS NOT NULL)
+    + (SELECT count(*) FROM cells WHERE field_id = ?2 AND number <= ?3) AS n
 """
 
 
@@ -32,15 +30,13 @@ class Counts:
 
     def class_counts(self, slide_id: int, operator: str) -> dict[str, int]:
         """Return how many cells of accepted fields the operator gave each class."""
-        rows = self._rows(
-            f"SELECT own.cell_class AS name, count(*) AS n {_OWN} GROUP BY own.cell_class", slide_id, operator
-        )
+        rows = self._rows(f"SELECT cell_class AS name, count(*) AS n {_OWN} GROUP BY cell_class", slide_id, operator)
         return {str(row["name"]): row["n"] for row in rows}
 
     def classified(self, slide_id: int, operator: str) -> list[tuple[int, int, str]]:
         """Return field, number and class of each cell that the operator classified, in the order taken."""
         rows = self._rows(
-            f"SELECT field_id, number, own.cell_class AS name {_OWN} ORDER BY field_id, number", slide_id, operator
+            f"SELECT field_id, number, cell_class AS name {_OWN} ORDER BY field_id, number", slide_id, operator
         )
         return [(row["field_id"], row["number"], str(row["name"])) for row in rows]
 
@@ -49,11 +45,11 @@ class Counts:
 
         A count is without bias if the cells are counted as they come, and not as they please.
         """
-        found = self.classified(slide_id, operator)
-        if not found:
+        last = self._rows(f"SELECT field_id, number {_OWN} ORDER BY 1 DESC, 2 DESC LIMIT 1", slide_id, operator)
+        if not last:
             return 0
-        field_id, number, _ = found[-1]
-        return int(self._rows(_TAKEN_UNTIL, slide_id, field_id, field_id, number)[0]["n"]) - len(found)
+        taken = self._rows(_TAKEN_UNTIL, slide_id, last[0]["field_id"], last[0]["number"])[0]["n"]
+        return int(taken) - sum(self.class_counts(slide_id, operator).values())
 
     def both_classified(self, slide_id: int, first: str, second: str) -> list[tuple[str, str]]:
         """Return, of each cell that both operators classified, the class that each gave it."""

@@ -148,7 +148,7 @@ class SignOff:
                 "settings": dict(settings or {}),
                 "classes": classes_json(classes),
                 "target": target,
-                "records": records_json(self._queries, self._counts, slide_id, operator, classes, target),
+                "records": self._records(slide_id, operator, classes, target),
             })  # fmt: skip
             signature = Signature(slide_id, slide.version, operator, now_s, statement, sha256_of(statement))
             connection.execute("INSERT INTO signatures VALUES (?, ?, ?, ?, ?, ?)", tuple(asdict(signature).values()))
@@ -200,14 +200,13 @@ class SignOff:
         rows = self._database.rows("SELECT version FROM slides WHERE id = ?", signature.slide_id)
         if not rows or rows[0]["version"] != signature.version or said["format"] != FORMAT:
             return Verification(signature, False, ())
-        today = records_json(
-            self._queries, self._counts, signature.slide_id, signature.operator, classes_of(said["classes"]),
-            said["target"],
-        )  # fmt: skip
-        differ = differences(said["records"], today)
-        return Verification(
-            signature, True, tuple(f"the records say otherwise than was signed: {name}" for name in differ)
-        )
+        classes, target = classes_of(said["classes"]), said["target"]
+        today = self._records(signature.slide_id, signature.operator, classes, target)
+        faults = [f"the records say otherwise than was signed: {name}" for name in differences(said["records"], today)]
+        return Verification(signature, True, tuple(faults))
+
+    def _records(self, slide_id: int, operator: str, classes: Sequence[CellClass], target: int) -> dict[str, Any]:
+        return records_json(self._database, self._queries, self._counts, slide_id, operator, classes, target)
 
     def _require_complete(
         self,

@@ -8,13 +8,23 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from device.counting.cell_classes import CellClass, Role
+from device.store.database import Database
 from device.store.queries import Queries
-from device.store.records import FieldRecord
 from device.store.review.counts import Counts
+from smear.output_files import printable
 from smear.site import NOT_CHECKED
 
 FORMAT = 1
 """Of the statement; one of another format is read as it stands and not compared with the records."""
+
+
+_TAKEN_WITH = ("level", "runtime", "calibration_id", "site_certificate", "qc")
+_ANSWERS = ("id", "wall_time_s", "label", "reviewed_label", "refusals", "cell_count", "pixel_size_um", "bundle_sha256")
+_FIELDS = f"""
+SELECT image IS NOT NULL, {", ".join(_TAKEN_WITH + _ANSWERS)} FROM fields
+WHERE slide_id = ? AND id > ? ORDER BY id LIMIT ?
+"""
+_BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +80,13 @@ def classes_of(said: Sequence[dict[str, Any]]) -> list[CellClass]:
 
 
 def records_json(
-    queries: Queries, counts: Counts, slide_id: int, operator: str, classes: Sequence[CellClass], target: int
+    database: Database,
+    queries: Queries,
+    counts: Counts,
+    slide_id: int,
+    operator: str,
+    classes: Sequence[CellClass],
+    target: int,
 ) -> dict[str, Any]:
     """Return what the records say of a slide and of the operator's count, as JSON types."""
     slide = queries.slide(slide_id)
@@ -81,7 +97,7 @@ def records_json(
         "count": counts.differential(slide_id, operator, classes, target).to_json(),
         "cells_sha256": sha256_of(canonical(counts.classified(slide_id, operator))),
         "not_checked": NOT_CHECKED if slide.tally.site_checked < slide.tally.accepted else None,
-        **_fields_json(queries, slide_id),
+        **_fields_json(database, slide_id),
     }
 
 
@@ -96,25 +112,18 @@ def differences(signed: Mapping[str, Any], today: Mapping[str, Any]) -> list[str
     return [name for name, was, is_ in parts if was != is_]
 
 
-def _fields_json(queries: Queries, slide_id: int) -> dict[str, Any]:
+def _fields_json(database: Database, slide_id: int) -> dict[str, Any]:
     """Return what the fields of a slide were taken with, how many with each, and a checksum over their answers."""
-    total = hashlib.sha256()
-    found: dict[str, Counter[str]] = {
-        name: Counter() for name in ("level", "runtime", "calibration_id", "site_certificate", "qc")
-    }
-    photographs = 0
-    for record in queries.all_fields(slide_id):
-        total.update(canonical(_answer(record)).encode() + b"\n")
-        photographs += record.image is not None
-        for name, counted in found.items():
-            counted[getattr(record, name) or "none"] += 1
-    return {**{name: dict(counted) for name, counted in found.items()},
-            "photographs": photographs, "fields_sha256": total.hexdigest()}  # fmt: skip
-
-
-def _answer(record: FieldRecord) -> list[Any]:
-    return [
-        record.id, record.wall_time_s, record.label, record.reviewed_label, [each.code for each in record.refusals],
-        record.cell_count, record.pixel_size_um, record.bundle_sha256, record.calibration_id, record.site_certificate,
-        record.qc,
-    ]  # fmt: skip
+    total, photographs, after = hashlib.sha256(), 0, 0
+    found = [Counter[str]() for _ in _TAKEN_WITH]
+    # As they lie in the table, and a batch at a time: the database is locked while a slide is signed.
+    while rows := database.rows(_FIELDS, slide_id, after, _BATCH):
+        for row in rows:
+            image, *values = tuple(row)
+            photographs += image
+            total.update(f"{values}\n".encode())
+            for counted, value in zip(found, values, strict=False):
+                counted["none" if value is None else printable(str(value))] += 1
+        after = rows[-1]["id"]
+    by_name = {name: dict(counted) for name, counted in zip(_TAKEN_WITH, found, strict=True)}
+    return {**by_name, "photographs": photographs, "fields_sha256": total.hexdigest()}

@@ -1,7 +1,11 @@
 """`smearscope slides count`, `sign`, `amend` and `verify`, from the command line."""
 
+import csv
+import hashlib
+import io
 import json
 import sqlite3
+import zipfile
 from contextlib import closing
 
 import pytest
@@ -10,6 +14,7 @@ from click.testing import CliRunner
 from device.cli import cli
 from device.store import Store
 from device.store.database import DATABASE
+from tests.device.findings import TOO_DARK, UNCERTAIN, finding, frame
 from tests.device.store.review.signed import recorded
 
 CONCEDE = ("--short", "few cells on the slide", "--allow-unidentified")
@@ -27,10 +32,10 @@ def data(tmp_path):  # type: ignore[no-untyped-def]
     return tmp_path / "data"
 
 
-def slides(data, *words, operator="ann", code=0, settings=None):  # type: ignore[no-untyped-def]
+def slides(data, *words, operator="ann", code=0, settings=None, columns=80):  # type: ignore[no-untyped-def]
     options = ["--config", str(settings)] if settings else []
     result = CliRunner().invoke(cli, ["slides", "--data", str(data), *options, *words], catch_exceptions=False,
-                                env={"SMEARSCOPE_OPERATOR": operator, "COLUMNS": "80"})  # fmt: skip
+                                env={"SMEARSCOPE_OPERATOR": operator, "COLUMNS": str(columns)})  # fmt: skip
     assert result.exit_code == code, result.output
     return result
 
@@ -127,3 +132,47 @@ def test_a_list_of_slides_says_how_far_the_work_on_each_is(data):
     assert found["signatures"][0]["sha256"] in shown
     assert "counted by ann, not complete: 6 of 8 leukocytes, 1 unidentified" in shown
     assert "counted by bob, complete: 8 of 8 leukocytes" in shown
+
+
+def test_every_count_refusal_and_mark_in_the_terminal_is_the_one_in_the_export(data, tmp_path):
+    with Store.record(data) as store:
+        slide = store.start_slide("B", simulated=True)
+        for number, shown in enumerate((finding("Pro"), finding(None, cells=()), finding(None, (TOO_DARK, UNCERTAIN)))):
+            store.add_field(slide, frame(number), shown, seen_again=2)
+        store.set_review(5, wanted=False, label="Pre")
+        store.set_review(7, wanted=False, label="")
+        store.end_slide(slide)
+        store.classify("ann", [(5, 0)], "gone")
+    slides(data, "sign", "2", "--short", "x", "--allow-unidentified")
+    slides(data, "export", "2", "--out", str(tmp_path / "2.zip"))
+    with zipfile.ZipFile(tmp_path / "2.zip") as exported:
+        said = json.loads(exported.read("manifest.json"))
+        rows = list(csv.DictReader(io.StringIO(exported.read("fields.csv").decode())))
+        signed = hashlib.sha256(exported.read("signed/version_1.json")).hexdigest()
+
+    shown = slides(data, "show", "2", columns=300).output
+    accepted, count = said["fields_accepted"], said["counts"]["ann"]
+    lines = {" ".join(line.split()) for line in shown.splitlines()}
+    assert {
+        f"Slide 2 (B): {said['fields_total']} distinct fields, {accepted} accepted, {said['fields_refused']} refused, "
+        f"{said['fields_empty']} empty; {said['seen_again']} seen again and not counted",
+        f"{said['cells']} leukocytes in accepted fields",
+        f"reviewed by a person: {said['reviewed']['none']} none of the classes, {said['reviewed']['Pre']} Pre",
+        f"state: {said['state']}",
+        f"counted by ann, not complete: {', '.join(count['shortfalls'])}",
+        f"{accepted - said['fields_site_checked']} of {accepted} labels: not checked at this site "
+        "('smearscope site show' says why)",
+    } <= lines
+    shares = {f"{each['n']} {each['share']:.1%} {each['low']:.1%} to {each['high']:.1%}"
+              for each in said["classes"].values()}  # fmt: skip
+    assert all(any(line.endswith(share) for line in lines) for share in shares)
+    refused = {f"refused {n} x: {code.replace('_', ' ')}" for code, n in said["refusals"].items()}
+    assert {line for line in lines if line.startswith("refused ")} == refused
+    for row in rows:
+        (line,) = (line for line in lines if line.startswith(f"{row['id']} "))
+        assert line.split()[2] == (row["label"] or "-")
+        assert row["refusals"] in line
+    assert said["signatures"][0]["sha256"] == signed
+    assert signed in shown
+    marks = [line.split()[-1] for line in slides(data, "list").output.splitlines()[2:5]]  # one below the other
+    assert marks == [said["state"], *(name for name in ("simulated", "keep") if said[name])]
