@@ -19,6 +19,7 @@ from smear.imaging.resampling import FIELD_SIZE, to_model_scale
 from smear.progress import progress
 from train.data import near_duplicates, stain_sessions
 from train.data.dataset import Dataset
+from train.data.reviewed_fields import slide_of
 
 SCALE_BARS = ("red text", "black text", "white box", "none")
 DARK = 90  # of 255, in all channels: the ink of a bar; no nucleus is as dark and as grey
@@ -36,11 +37,12 @@ class Row:
     file: str
     label: str
     sha256: str
-    group: str  # "g0001": near-duplicates share it
+    group: str  # "g0001": near-duplicates share it, and fields of one slide where their names tell
     session: str  # "Benign-1"
     scale_bar: str  # one of SCALE_BARS
     sharpness: float  # variance of the Laplacian of the green channel
     blurred: bool  # less than half as sharp as the median of its session
+    slide: str  # device and slide; empty: its name does not tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,10 @@ def audit(data: Dataset, quiet: bool = False) -> Audit:
     labels = [r.label for r in data.records]
     same = near_duplicates.duplicates([r.sha256 for r in data.records])
     pairs = near_duplicates.find(images, labels, quiet)
-    joined = near_duplicates.groups(len(images), same + [(p.first, p.second) for p in pairs])
+    slides = [slide_of(Path(r.file).stem) or "" for r in data.records]
+    firsts: dict[str, int] = {}
+    of_one_slide = [(firsts.setdefault(slide, i), i) for i, slide in enumerate(slides) if slide]
+    joined = near_duplicates.groups(len(images), [*same, *((p.first, p.second) for p in pairs), *of_one_slide])
     colours = np.stack([stain_sessions.background_colours(i) for i in progress(images, "Background colours", quiet)])
     found = stain_sessions.find(colours, labels, joined)
     sharp = np.array([sharpness(image) for image in images])
@@ -92,6 +97,7 @@ def audit(data: Dataset, quiet: bool = False) -> Audit:
             scale_bar(images[i]),
             round(float(sharp[i]), 1),
             bool(sharp[i] < usual[found[i]] / 2),
+            slides[i],
         )
         for i, record in enumerate(data.records)
     )
@@ -137,12 +143,23 @@ def totals(found: Audit) -> list[str]:
         f"{len(found.rows)} fields ({', '.join(f'{k} {v}' for k, v in members.items())}), {len(found.data.skipped)} "
         f"unreadable; fingerprint {found.data.fingerprint[:12]}",
         f"{len(found.duplicates)} files are exact copies of an earlier one",
-        f"{len(groups)} groups of near-duplicates cover {inside} fields ({inside / len(found.rows):.0%}), "
-        f"the largest {max(map(len, groups), default=0)}; matched pairs: {len(found.pairs)}",
+        f"{len(groups)} groups of near-duplicates or of one slide cover {inside} fields "
+        f"({inside / len(found.rows):.0%}), the largest {max(map(len, groups), default=0)}; "
+        f"matched pairs: {len(found.pairs)}",
         f"sessions by the colour of glass and red cells; mean silhouette for each number of them: {best}",
         f"{sum(r.blurred for r in found.rows)} fields are less than half as sharp as the median of their session",
-        NO_PATIENTS,
+        _origin(found.rows),
     ]
+
+
+def _origin(rows: Sequence[Row]) -> str:
+    slides = Counter(row.slide for row in rows if row.slide)
+    if not slides:
+        return NO_PATIENTS
+    return (
+        f"{slides.total()} fields of {len(slides)} slides have their slide in their names: each slide is one group, "
+        "which the grouped split keeps whole. No file names a patient."
+    )
 
 
 def session_table(found: Audit) -> Table:

@@ -9,7 +9,7 @@ from smear.classes import LABELS
 from smear.errors import DatasetError
 from smear.images import list_images
 
-_EXPORTED = re.compile(r"(?P<slide>.+-\d{6})-\d{8}")  # store, slide, field
+_EXPORTED = re.compile(r"(?P<slide>.+-\d{6})-\d{8}")  # device, slide, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ def read_reviewed(folder: Path, least: int) -> list[ReviewedField]:
     """
     root = folder / "Original" if (folder / "Original").is_dir() else folder
     found = [
-        ReviewedField(path, label, _slide_of(path))
+        ReviewedField(path, label, slide_of(path.stem) or path.stem)
         for label in LABELS if (root / label).is_dir() for path in list_images(root / label)
     ]  # fmt: skip
     require_enough(found, least, f"in {folder}")
@@ -54,6 +54,7 @@ def require_enough(fields: Sequence[ReviewedField], least: int, where: str) -> N
         raise DatasetError(f"too few reviewed fields {where}; review {', '.join(few)}")
 
 
-def _slide_of(path: Path) -> str:
-    found = _EXPORTED.fullmatch(path.stem)
-    return found["slide"] if found else path.stem
+def slide_of(name: str) -> str | None:
+    """Return the device and slide of a field that a device exported, by its name without suffix; None: of no device."""
+    found = _EXPORTED.fullmatch(name)
+    return found["slide"] if found else None

@@ -70,6 +70,19 @@ def test_copies_and_second_shots_share_a_group_and_a_session(folder: Path) -> No
     assert session["Pre/0.png"] == session["Pre/1.png"]
 
 
+def test_fields_that_devices_exported_are_grouped_by_their_slides(tmp_path: Path) -> None:
+    names = ("aaaaaaaa-000001-00000001", "bbbbbbbb-000001-00000001", "aaaaaaaa-000001-00000002", "x")
+    for number, (label, name) in enumerate(zip(LABELS, names, strict=True)):
+        (tmp_path / label).mkdir()
+        write_image(tmp_path / label / f"{name}.png", shot(field(number)))
+    found = audit.audit(dataset.read(tmp_path, quiet=True), quiet=True)
+    first, other, second, unnamed = found.rows
+    assert first.group == second.group
+    assert len({first.group, other.group, unnamed.group}) == 3
+    assert [row.slide for row in found.rows] == ["aaaaaaaa-000001", "bbbbbbbb-000001", "aaaaaaaa-000001", ""]
+    assert audit.totals(found)[-1].startswith("3 fields of 2 slides have their slide in their names")
+
+
 def test_the_command_writes_a_csv_and_a_page_that_needs_no_other_file(folder: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(command, ["audit", str(folder), "--out", str(tmp_path / "out")], catch_exceptions=False)
     assert done.exit_code == 0
