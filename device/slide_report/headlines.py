@@ -32,7 +32,7 @@ def conceded(signature: Signature) -> list[str]:
     if not signature.intact:
         return []
     said = signature.said().get("concessions", {})
-    reasons = {"unidentified cells": said.get("unidentified") and "allowed",
+    reasons = {"unidentified cells": ", ".join(said.get("unidentified", [])),
                "fewer leukocytes than the target": said.get("short"),
                "cells passed over": said.get("passed_over")}  # fmt: skip
     return [f"{what}: {why}" for what, why in reasons.items() if why]

@@ -108,4 +108,4 @@ def _signatures(store: Store, slide_name: str) -> list[Signature]:
 
 def _that_matter(settings: Settings) -> dict[str, Any]:
     """Return the settings that what is counted depends on, as JSON types."""
-    return settings.model_dump(mode="json", include={"gate", "slide", "site"})
+    return settings.model_dump(mode="json", include={"gate", "qc", "site", "slide"})

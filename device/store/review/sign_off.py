@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from device.counting.cell_classes import CellClass
+from device.counting.cell_classes import CellClass, Role
 from device.counting.differential import DifferentialCount, SlideState, state_of
 from device.store.database import Database
 from device.store.names import checked_operator, checked_text
@@ -29,13 +29,14 @@ from smear.errors import StoreError
 from smear.output_files import printable
 
 MAX_REASON = 200  # characters
+_NAMED = 5  # cells in an error message
 
 
 @dataclass(frozen=True, slots=True)
 class Concessions:
     """What the operator signs although the count is not complete; a reason stands in the statement."""
 
-    unidentified: bool = False  # cells may be unidentified; they are named as such
+    unidentified: bool = False  # cells may be unidentified; the statement names them
     short: str = ""  # why fewer leukocytes than the target were counted
     passed_over: str = ""  # why cells were passed over
 
@@ -128,13 +129,13 @@ class SignOff:
                 that, quality control is not cleared, or the operator counted nothing.
         """
         operator = checked_operator(operator)
-        conceded = _checked(concessions or Concessions())
+        allowed = _checked(concessions or Concessions())
         with self._database.transaction() as connection:
             require_editable(connection, slide_id)
             slide = self._queries.slide(slide_id)
             if slide.ended_s is None:
                 raise StoreError(f"slide {slide_id} is still recorded; 'smearscope slide end' first")
-            self._require_complete(slide_id, operator, classes, target, conceded, qc_faults)
+            conceded = self._conceded(slide_id, operator, classes, target, allowed, qc_faults)
             now_s = self._clock.wall_s()
             statement = canonical({
                 "format": FORMAT,
@@ -143,7 +144,7 @@ class SignOff:
                 "store": self._queries.store_id(),
                 "signed_by": operator,
                 "signed_s": now_s,
-                "concessions": asdict(conceded),
+                "concessions": conceded,
                 "quality_control": None if qc_faults is None else "cleared",
                 "settings": dict(settings or {}),
                 "classes": classes_json(classes),
@@ -208,15 +209,20 @@ class SignOff:
     def _records(self, slide_id: int, operator: str, classes: Sequence[CellClass], target: int) -> dict[str, Any]:
         return records_json(self._database, self._queries, self._counts, slide_id, operator, classes, target)
 
-    def _require_complete(
+    def _conceded(
         self,
         slide_id: int,
         operator: str,
         classes: Sequence[CellClass],
         target: int,
-        conceded: Concessions,
+        allowed: Concessions,
         qc_faults: Sequence[str] | None,
-    ) -> None:
+    ) -> dict[str, Any]:
+        """Return what the count lacks and `allowed` concedes: cells that are unidentified by name, and reasons.
+
+        Raises:
+            StoreError: it lacks something else, or quality control is not cleared.
+        """
         count = self._counts.differential(slide_id, operator, classes, target)
         if not any(each.n for each in count.classes):
             others = ", ".join(map(printable, self._counts.operators(slide_id))) or "nobody"
@@ -225,14 +231,23 @@ class SignOff:
                 "first, or sign with the --operator who counted"
             )
         faults = [f"quality control of the day is not cleared ({'; '.join(qc_faults)})"] if qc_faults else []
-        if count.missing and not conceded.short:
+        unknown = {each.name for each in count.classes if each.role is Role.UNIDENTIFIED}
+        cells = [f"{field}.{number}" for field, number, name in self._counts.classified(slide_id, operator)
+                 if name in unknown]  # fmt: skip
+        if count.missing and not allowed.short:
             faults.append(f"{count.leukocytes} of {target} leukocytes are counted (or --short REASON)")
-        if count.unidentified and not conceded.unidentified:
-            faults.append(f"unidentified cells: {count.unidentified} (or --allow-unidentified)")
-        if count.passed_over and not conceded.passed_over:
+        if cells and not allowed.unidentified:
+            more = f" and {len(cells) - _NAMED} more" if len(cells) > _NAMED else ""
+            faults.append(f"cells unidentified: {', '.join(cells[:_NAMED])}{more} (or --allow-unidentified)")
+        if count.passed_over and not allowed.passed_over:
             faults.append(f"cells passed over: {count.passed_over}, which may bias the count (or --passed-over REASON)")
         if faults:
             raise StoreError(f"slide {slide_id} is not signed: {'; '.join(faults)}")
+        return {
+            "unidentified": cells,
+            "short": allowed.short if count.missing else "",
+            "passed_over": allowed.passed_over if count.passed_over else "",
+        }
 
 
 def _checked(conceded: Concessions) -> Concessions:

@@ -15,7 +15,7 @@ from device.cli import cli
 from device.store import Store
 from device.store.database import DATABASE
 from tests.device.findings import TOO_DARK, UNCERTAIN, finding, frame
-from tests.device.store.review.signed import recorded
+from tests.device.store.review.signed import recorded, signed
 
 CONCEDE = ("--short", "few cells on the slide", "--allow-unidentified")
 
@@ -73,7 +73,7 @@ def test_who_counted_nothing_is_told_who_did(data):
 
 def test_a_slide_is_signed_amended_and_verified(data):
     refused = slides(data, "sign", "1", code=1).stderr
-    assert "6 of 200 leukocytes are counted (or --short REASON); unidentified cells: 1" in refused
+    assert "6 of 200 leukocytes are counted (or --short REASON); cells unidentified: 4.1" in refused
     assert "version 1 signed by ann on" in slides(data, "sign", "1", *CONCEDE).output
     assert "slide 1 is signed and cannot change" in slides(data, "sign", "1", *CONCEDE, code=1).stderr
     assert "holds, and the records agree" in slides(data, "verify", "1").output
@@ -176,3 +176,21 @@ def test_every_count_refusal_and_mark_in_the_terminal_is_the_one_in_the_export(d
     assert signed in shown
     marks = [line.split()[-1] for line in slides(data, "list").output.splitlines()[2:5]]  # one below the other
     assert marks == [said["state"], *(name for name in ("simulated", "keep") if said[name])]
+
+
+@pytest.mark.parametrize(
+    "name", ["[red]x[/red]", "<script>alert(1)</script>", "=HYPERLINK(1)", "a|b^c&d\\~", "../../x"]
+)
+def test_names_of_slides_operators_and_classes_are_shown_as_they_are(tmp_path, name):
+    with Store.record(tmp_path) as store:
+        signed(store, name, name, name)
+    for words in (("count", name), ("verify", name), ("show", name), ("count", name, "--compare", name, name)):
+        shown = slides(tmp_path, *words, operator=name, columns=300).output
+        assert name in shown
+        assert "\x1b" not in shown
+    assert list(json.loads(slides(tmp_path, "count", name, "--json", operator=name).output)["counts"]) == [name]
+
+
+@pytest.mark.parametrize("name", ["a\rb", "a\x1b[31m", "a\nMSH|", "\u202ea", " ", "x" * 41])
+def test_a_name_that_moves_the_cursor_or_ends_a_line_signs_nothing(data, name):
+    assert "an operator's name has 1 to 40" in slides(data, "sign", "1", "--operator", name, code=2).stderr

@@ -48,9 +48,10 @@ def test_a_message_says_every_class_by_number_per_cent_and_interval(store):
     assert results["blast"] == ("100.0", "%", "3 of 3 leukocytes; 95 % interval 43.9 to 100.0 %")
     assert results["smudge cell"] == ("33.3", "/100{WBCs}", "1 beside 3 leukocytes")
     assert results["STATEMENT"][0] == store.signatures(1)[0].sha256
-    assert [segment[3][0] for segment in segments[2:5]] == [
+    assert [segment[3][0] for segment in segments[2:6]] == [
         "Research use only: not a medical device, not for diagnosis.",
         "field labels: not checked at this site",
+        "3 of 200 leukocytes",
         "short: few cells",
     ]
 

@@ -98,7 +98,11 @@ def test_a_slide_is_open_then_counted_then_signed_and_open_again_when_it_is_amen
         (lambda store: None, {}, "ann has classified no cell of slide 1 (nobody has)"),
         (lambda store: store.classify("bob", CELLS, "blast"), {}, "no cell of slide 1 (bob has)"),
         (counted, {"target": 5}, "4 of 5 leukocytes are counted (or --short REASON)"),
-        (lambda store: store.classify("ann", CELLS, "unidentified"), {}, "unidentified cells: 4 (or --allow"),
+        (
+            lambda store: store.classify("ann", CELLS, "unidentified"),
+            {},
+            "cells unidentified: 1.0, 1.1, 3.0, 3.1 (or --allow",
+        ),
         (lambda store: store.classify("ann", CELLS[2:], "blast"), {"target": 2}, "cells passed over: 2"),
         (counted, {"qc_faults": ["location test of today is missing"]}, "not cleared (location test of today"),
         (lambda store: sign(counted(store)), {}, "slide 1 is signed and cannot change"),
@@ -124,7 +128,7 @@ def test_what_the_operator_concedes_is_signed_with_its_reason(store):
     conceded = Concessions(unidentified=True, short="few cells on the slide", passed_over="cut by the edge")
     said = sign(store, concessions=conceded, target=200, qc_faults=()).said()
     assert said["concessions"] == {
-        "unidentified": True,
+        "unidentified": ["3.0", "3.1"],
         "short": "few cells on the slide",
         "passed_over": "cut by the edge",
     }
@@ -134,6 +138,11 @@ def test_what_the_operator_concedes_is_signed_with_its_reason(store):
         "2 unidentified",
         "2 passed over, which may bias the count",
     ]
+
+
+def test_nothing_is_conceded_that_the_count_does_not_lack(store):
+    said = sign(counted(store), concessions=Concessions(unidentified=True, short="x", passed_over="y")).said()
+    assert said["concessions"] == {"unidentified": [], "short": "", "passed_over": ""}
 
 
 @pytest.mark.parametrize(
