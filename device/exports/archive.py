@@ -16,6 +16,7 @@ from device.exports.base import FileFormat, SlideSource
 from device.exports.documents import head_json
 from device.exports.outlines import BOX, CellPixels, cell_pixels
 from device.exports.tables import write_cells, write_fields
+from device.slide_report.report import slide_report
 from device.store.records import CellRecord, FieldRecord
 from smear.errors import ImageError
 from smear.images.jpeg import decode_strictly
@@ -96,11 +97,12 @@ def archive_of(source: SlideSource, out: IO[bytes]) -> Iterator[Archive]:
 
 
 def write_zip(source: SlideSource, out: IO[bytes]) -> None:
-    """Write photographs, tables and a manifest.
+    """Write photographs, tables, the report and a manifest.
 
     The column `image` of fields.csv names the photograph in the zip; it is empty where that was removed.
     """
     with archive_of(source, out) as archive:
+        archive.add("report.html", slide_report(source.store, source.slide.id, source.settings).encode())
         there: set[int] = set()  # numbers of fields
         for field, photograph in archive.photographs():
             archive.add(_photograph(source, field), photograph, packed=True)
@@ -136,4 +138,6 @@ class _Hashing(io.RawIOBase):
         return self._out.write(data)
 
 
-FORMAT = FileFormat(name="zip", help="photographs, tables and a manifest with checksums", suffix="zip", write=write_zip)
+FORMAT = FileFormat(
+    name="zip", help="photographs, tables, the report and a manifest with checksums", suffix="zip", write=write_zip
+)

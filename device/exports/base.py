@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO
 
-from device.counting.cell_classes import DEFAULT_CLASSES, DEFAULT_TARGET, CellClass
+from device.counting.cell_classes import CellClass
+from device.settings import Settings
 from device.store.records import CellRecord, FieldRecord, SlideRecord
 from device.store.review.sign_off import Counted
 from device.store.store import Store
@@ -30,26 +31,25 @@ class SlideSource:
     store: Store
     slide: SlideRecord
     device: str  # tells this data folder from those of other devices: 8 hexadecimal digits
-    classes: tuple[CellClass, ...]  # of cells, as the laboratory set them
+    settings: Settings
     counted: Counted
     step: Step
 
     @classmethod
-    def of(
-        cls,
-        store: Store,
-        slide_id: int,
-        classes: tuple[CellClass, ...] = DEFAULT_CLASSES,
-        step: Step = no_step,
-        target: int = DEFAULT_TARGET,
-    ) -> "SlideSource":
+    def of(cls, store: Store, slide_id: int, settings: Settings, step: Step = no_step) -> "SlideSource":
         """Return the slide `slide_id`.
 
         Raises:
             StoreError: there is none.
         """
-        slide = store.slide(slide_id)
-        return cls(store, slide, device_id(store), classes, store.counted(slide, classes, target), step)
+        slide, wanted = store.slide(slide_id), settings.cells
+        counted = store.counted(slide, wanted.classes, wanted.target)
+        return cls(store, slide, device_id(store), settings, counted, step)
+
+    @property
+    def classes(self) -> tuple[CellClass, ...]:
+        """The classes of cells, as the laboratory set them."""
+        return self.settings.cells.classes
 
     def fields(self) -> Iterator[FieldRecord]:
         """Yield every field of the slide in the order they were taken."""

@@ -2,9 +2,9 @@
 
 from typing import IO
 
-from device.counting.cell_classes import DEFAULT_CLASSES, DEFAULT_TARGET, CellClass
 from device.exports import archive, coco, documents, ecotaxa, geojson, hl7, imagej, ome_tiff, tables, training
 from device.exports.base import ExportFormat, FileFormat, SlideSource, Step, no_step
+from device.settings import Settings
 from device.store.store import Store
 from smear.errors import StoreError
 from smear.registry import Registry
@@ -26,14 +26,13 @@ def export_slide(
     slide_id: int,
     name: str,
     out: IO[bytes],
-    classes: tuple[CellClass, ...] = DEFAULT_CLASSES,
+    settings: Settings | None = None,
     step: Step = no_step,
-    target: int = DEFAULT_TARGET,
 ) -> None:
     """Write a slide in the file format called `name` to `out`, which need not be seekable, as it is at one moment.
 
-    `classes` are the laboratory's classes of cells, of which `target` leukocytes are to be counted; `step` is called
-    after each field.
+    `settings` hold the laboratory's classes of cells and how many leukocytes are to be counted; `step` is
+    called after each field.
 
     Raises:
         StoreError: there is no such format or slide, or the disk failed.
@@ -42,4 +41,4 @@ def export_slide(
     if not isinstance(kind, FileFormat):
         raise StoreError(f"the format {name} is no file; 'smearscope slides export --format {name}' writes its folder")
     with store.snapshot():
-        kind.write(SlideSource.of(store, slide_id, classes, step, target), out)
+        kind.write(SlideSource.of(store, slide_id, settings or Settings(), step), out)

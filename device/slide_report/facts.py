@@ -30,20 +30,19 @@ def moment(unix_s: float | None) -> str:
 def slide_facts(slide: SlideRecord, fields: FieldDigest, store_id: str) -> Facts:
     """Return what is known of the slide itself."""
     scales = [f"{size:.4g} µm" if size else "unknown" for size in fields.pixel_sizes]
-    sizes = [f"{width} × {height}" for width, height in fields.sizes]
+    sizes = [f"{width} × {height} pixels" for width, height in fields.sizes]
     sources = list(fields.sources)
     return [
         ("operator", slide.operator or "not stated"),
         ("stain", slide.stain or "not stated"),
         ("specimen", slide.specimen or "not stated"),
         *([("note", slide.note)] if slide.note else []),
-        ("started", moment(slide.started_s)),
-        ("ended", moment(slide.ended_s) if slide.ended_s is not None else "still open"),
+        ("recorded", f"{moment(slide.started_s)} to {'–' if slide.ended_s is None else moment(slide.ended_s)}"),
         ("fields taken", f"{moment(fields.first_s)} to {moment(fields.last_s)}" if fields.fields else "none"),
         ("taken from", sources[0] if len(sources) == 1 else f"{len(sources)} files or cameras"),
-        ("frames, in pixels", _few(sizes)),
-        ("edge of a pixel on the slide", _few(scales)),
-        ("recorded in the store", store_id),
+        ("frames", _few(sizes)),
+        ("pixel size", _few(scales)),
+        ("data store", store_id),
     ]
 
 

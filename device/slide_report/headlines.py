@@ -63,17 +63,17 @@ def tiles(slide: SlideRecord, fields: FieldDigest, counts: Mapping[str, Differen
     """Return the few figures that sum the slide up."""
     tally = slide.tally
     found = [
-        Tile("Leukocytes counted", str(each.leukocytes), f"target {each.target}, by {operator}")
+        Tile("Cells counted", str(each.leukocytes), f"target {each.target}, by {operator}")
         for operator, each in counts.items()
-    ] or [Tile("Leukocytes counted", "none", "nobody has classified a cell")]
+    ] or [Tile("Cells counted", "none", "nobody has classified a cell")]
     cleared = fields.qc[QC_CLEARED]
     if not fields.qc[QC_NOT_CLEARED] and not cleared:
-        control = Tile("Quality control", "not asked for", "by the settings of this device")
+        control = Tile("Quality control", "not asked", "by the settings of this device")
     else:
         control = Tile("Quality control", f"{cleared} of {fields.fields}", "fields taken while it was cleared")
     return [
         *found[:3],
-        Tile("Leukocytes found", str(tally.cells), "by the network, in accepted fields"),
+        Tile("Cells found", str(tally.cells), "by the network, in accepted fields"),
         Tile("Fields", f"{tally.accepted} of {tally.total}", f"accepted; {tally.refused} refused, {tally.empty} empty"),
         control,
     ]

@@ -16,7 +16,7 @@ from smear.progress import progress
 
 FIELD_PX = 400  # width of a whole field: 58 mm on paper at 175 dots per inch
 CELL_PX = 160
-_QUALITY = 78  # of JPEG: a whole field takes 25 kB and a cell 3 kB
+_FIELD_QUALITY, _CELL_QUALITY = 70, 78  # of JPEG: a whole field takes 20 to 40 kB and a cell 5 kB
 _TEXT_PX = 16  # height of the letter beside a classified cell
 
 
@@ -56,12 +56,12 @@ def field_picture(image: Image, cells: Sequence[CellRecord], marks: Mapping[str 
     """Return RGB `image` as a JPEG of `FIELD_PX` with each of its `cells` outlined, and the letter of its class."""
     scale = FIELD_PX / image.shape[1]
     drawn = resized(image, (FIELD_PX, max(1, round(scale * image.shape[0]))))
-    draw_outlines(drawn, [(scaled_outline(cell, scale), marks[cell.cell_class].colour) for cell in cells])
+    draw_outlines(drawn, [(scaled_outline(cell, scale), _mark(cell, marks).colour) for cell in cells])
     for cell in cells:
         if cell.cell_class is not None:
             x, y, width, height = (round(value * scale) for value in cell.bbox)
-            _write(drawn, marks[cell.cell_class].key, (x + width // 2 - _TEXT_PX // 3, y + height // 2 + _TEXT_PX // 2))
-    return encode(drawn, ".jpg", _QUALITY)
+            _write(drawn, _mark(cell, marks).key, (x + width // 2 - _TEXT_PX // 3, y + height // 2 + _TEXT_PX // 2))
+    return encode(drawn, ".jpg", _FIELD_QUALITY)
 
 
 def cell_picture(image: Image, cell: CellRecord, side_px: int, marks: Mapping[str | None, ClassMark]) -> bytes:
@@ -69,7 +69,11 @@ def cell_picture(image: Image, cell: CellRecord, side_px: int, marks: Mapping[st
 
     At the rim of the photograph the square is moved inside it.
     """
-    return encode(cropped(image, cell, side_px, CELL_PX, marks[cell.cell_class].colour), ".jpg", _QUALITY)
+    return encode(cropped(image, cell, side_px, CELL_PX, _mark(cell, marks).colour), ".jpg", _CELL_QUALITY)
+
+
+def _mark(cell: CellRecord, marks: Mapping[str | None, ClassMark]) -> ClassMark:
+    return marks.get(cell.cell_class, marks[None])  # None as well where the disk has damaged the name
 
 
 def _photograph(store: Store, field_id: int) -> Image | None:

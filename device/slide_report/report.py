@@ -38,10 +38,10 @@ from smear.site import NOT_CHECKED
 from smear.templating import render
 
 PACKAGE = "device.slide_report"
-# With these a page takes 2 MB at most, whatever the slide holds.
+# With these a page takes 3 MB at most, whatever the slide holds.
 MAX_ACCEPTED = 12  # pictures of accepted fields
 MAX_REFUSED = 9  # pictures of refused fields
-MAX_CELLS = 16  # pictures of the cells of one class
+MAX_CELLS, MAX_ALL_CELLS = 16, 240  # pictures of the cells of one class, and of all
 TITLES = {each.name: each.title for each in FIELD_CLASSES}
 
 
@@ -166,13 +166,14 @@ def _field_groups(fields: FieldDigest) -> Iterator[FieldGroup]:
 def _gallery(
     store: Store, slide: SlideRecord, marks: Mapping[str | None, ClassMark], totals: Mapping[str, int]
 ) -> Iterator[CellGroup]:
+    limit = max(1, min(MAX_CELLS, MAX_ALL_CELLS // (len(totals) + 1)))
     for name, mark in marks.items():
         if name is None:
             total = slide.tally.cells - sum(totals.values())
-            shown = store.browse(slide.id, unclassified=True, limit=MAX_CELLS)
+            shown = store.browse(slide.id, unclassified=True, limit=limit)
         else:
             total = totals.get(name, 0)
-            shown = store.browse(slide.id, cell_class=name, limit=MAX_CELLS) if total else []
+            shown = store.browse(slide.id, cell_class=name, limit=limit) if total else []
         if shown:
             yield CellGroup(mark, max(total, len(shown)), shown)
 

@@ -47,17 +47,16 @@ def export(store: Store, settings: Settings, slide_name: str | None, name: str, 
 
 
 def _export_file(store: Store, settings: Settings, slide: SlideRecord, kind: FileFormat, out: Path | None) -> None:
-    classes, target = settings.cells.classes, settings.cells.target
     if str(out) == STREAM:
         if not kind.text and sys.stdout.isatty():
             raise click.UsageError("a zip is no text for a terminal; add '> slide.zip', or give a file with --out")
-        export_slide(store, slide.id, kind.name, sys.stdout.buffer, classes, target=target)
+        export_slide(store, slide.id, kind.name, sys.stdout.buffer, settings)
         return
     path = out or Path()
     if path.is_dir() or str(out or "").endswith(os.sep):
         path /= kind.file_name(slide.id)
     with _bar(slide.tally.total) as step, OutputFolder(path.parent) as folder, folder.writing(path.name) as file:
-        export_slide(store, slide.id, kind.name, file, classes, step, target)
+        export_slide(store, slide.id, kind.name, file, settings, step)
     click.echo(f"wrote {printable(path)}")
 
 

@@ -76,8 +76,14 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Answer every question inside from the state at the first one, whatever other processes write meanwhile."""
+        """Answer every question inside from the state at the first one, whatever other processes write meanwhile.
+
+        A snapshot inside another is that one.
+        """
         with self._lock, explained(self.folder):
+            if self._connection.in_transaction:
+                yield
+                return
             self._connection.execute("BEGIN")
             try:
                 yield

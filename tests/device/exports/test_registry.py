@@ -24,8 +24,9 @@ from tests.device.findings import finding, frame
 
 FILES = [kind.name for kind in EXPORTS.all() if isinstance(kind, FileFormat) and kind.name != "hl7"]  # of signed slides
 ZIPS = [kind.name for kind in EXPORTS.all() if isinstance(kind, FileFormat) and kind.suffix == "zip"]
-SAFE = re.compile(r"(photographs/|images/|annotations/)?[a-z_]*[0-9a-f-]*(instances_default|fields|cells|manifest)?"
-                  r"(\.jpg|\.zip|\.geojson|\.ome\.tif|\.tsv|\.csv|\.json)")  # fmt: skip
+SAFE = re.compile(r"(photographs/|images/|annotations/)?[a-z_]*[0-9a-f-]*"
+                  r"(instances_default|fields|cells|report|manifest)?"
+                  r"(\.jpg|\.zip|\.geojson|\.ome\.tif|\.tsv|\.csv|\.json|\.html)")  # fmt: skip
 
 
 def slides(data: Path, *words: str) -> str:

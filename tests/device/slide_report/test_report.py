@@ -103,6 +103,12 @@ def test_a_slide_of_any_length_has_a_page_of_bounded_size(tmp_path, monkeypatch)
     assert "and 4 more" in text
 
 
+def test_the_report_in_the_documentation_is_of_this_page(data):
+    shown = (Path(__file__).parents[3] / "docs/report.html").read_text()
+    headings = re.compile(r"<h2>.*?</h2>")
+    assert headings.findall(shown) == headings.findall(page_of(data))
+
+
 def test_measures_are_the_middle_and_the_bounds_of_nine_fields_in_ten(data):
     with Store.read(data) as store:
         found = digest(store.all_fields(1))
