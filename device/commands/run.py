@@ -66,7 +66,7 @@ from device.store.duplicate_fields import FieldTracker
 from device.store.recorder import Recorder
 from device.store.records import SlideDetails
 from device.system.clock import Clock, SystemClock, boot_id
-from device.system.memory import share_one_heap
+from device.system.memory import fail_before_the_kernel_acts, share_one_heap
 from device.system.systemd import Journal, Notifier
 from smear.errors import SmearscopeError
 from smear.inference.proof import prove
@@ -128,6 +128,7 @@ def command(
             loader.load, Corrector(setup=OpticalSetup(objective=objective or ProfileStore(data).objective()))
         )
         processors.replace(loader.load(prove=bundles.is_foreign(loader.find(), data / bundles.MODELS)))
+        fail_before_the_kernel_acts()
         camera_worker = CameraWorker(
             camera or settings.camera.name,
             CalibratedCamera(

@@ -17,8 +17,9 @@ from device.session.session import Rate
 from device.session.supervisor import Policy
 from device.store.recorder import SeenAgain
 from device.system.clock import Clock
-from smear.errors import DisplayError, StoreError
+from smear.errors import DisplayError, ImageError, StoreError
 from smear.findings import Finding, Frame
+from smear.memory import memory_for
 
 DISPLAY = "display"
 _REFRESH_S = 0.5  # of the live picture while nothing is examined
@@ -191,7 +192,13 @@ class LiveScreen:
         self.state = replace(state, frame=None, finding=None)  # a frame and a mask of 48 megapixels take 190 MB
         self.shows, self._has_result = _key(state.frame), state.finding is not None
         self._shown_at_s = self._clock.monotonic_s()
-        self._display.show(compose(state, self._display.size))
+        try:
+            with memory_for("the picture on the screen"):
+                screen = compose(state, self._display.size)
+        except ImageError as error:
+            self._faults.report(DISPLAY, str(error))
+        else:
+            self._display.show(screen)
         self._act()
 
     def _act(self) -> None:

@@ -59,5 +59,5 @@ def decode_strictly(data: bytes, colours: str, max_size: tuple[int, int]) -> np.
             raise ImageError(f"damaged: it is {width}x{height} inside and {max_size[0]}x{max_size[1]} by its header")
         require_no_hole(data)
         return np.asarray(simplejpeg.decode_jpeg(data, colours))
-    except (ValueError, MemoryError) as error:
+    except ValueError as error:
         raise ImageError(f"damaged or truncated ({error}); copy or take the picture again") from error

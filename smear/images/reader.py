@@ -34,7 +34,7 @@ _MAX_STREAM_BYTES = 100_000_000  # of what is no file on a disk, and so has no s
 _PNG_BITS_AT = 24
 # Whatever a parser meets in hostile bytes; Pillow's documentation promises no list.
 _DECODER_FAULTS = (
-    ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError, SyntaxError, TypeError,
+    ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError, SyntaxError, TypeError,
     ValueError, ImageCms.PyCMSError, struct.error, zlib.error,
 )  # fmt: skip
 
@@ -132,6 +132,8 @@ def _read(file: IO[bytes]) -> Picture:
         ) from None
     except Image.DecompressionBombError:
         raise ImageError(f"larger than {MAX_PIXELS:,} pixels; crop or scale it down") from None
+    except MemoryError:
+        raise ImageError("needs more memory than there is; crop or scale it down") from None
     except _DECODER_FAULTS as error:
         raise ImageError(f"damaged or truncated ({error}); copy or take the picture again") from error
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from smear import RESEARCH_USE_ONLY
 from smear.errors import ImageError
+from smear.memory import memory_for
 from smear.output_files import HEAD_BYTES, write_atomic
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -22,11 +23,12 @@ def encode(image: np.ndarray, suffix: str, quality: int = 95) -> bytes:
     """Return `image`, RGB (H, W, 3) or grey (H, W) uint8, as the bytes of a `suffix` file (".png", ".jpg").
 
     Raises:
-        ImageError: OpenCV cannot encode it.
+        ImageError: OpenCV cannot encode it, or there is not enough memory.
     """
-    stored = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in {".jpg", ".jpeg"} else []
-    return _encoded(stored, suffix, options).tobytes()
+    with memory_for(f"a picture of shape {image.shape}"):
+        stored = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
+        return _encoded(stored, suffix, options).tobytes()
 
 
 def _encoded(stored: np.ndarray, suffix: str, options: list[int]) -> np.ndarray:

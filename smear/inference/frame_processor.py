@@ -11,6 +11,7 @@ from smear.imaging.field_quality import Reference
 from smear.inference.pipeline import Observation, Pipeline
 from smear.inference.quality_gate import Decision, Limits, QualityGate
 from smear.inference.stopwatch import Stopwatch
+from smear.memory import memory_for
 from smear.site import CameraProfile, SiteStatus
 
 
@@ -83,8 +84,14 @@ class FrameProcessor:
         """Return `frame` as corrected, and what is concluded from it.
 
         Raises:
+            ImageError: its pixel size makes the frame too large to examine, or it needs more memory than there is.
             InferenceError: a model did not answer.
         """
+        height, width = frame.image.shape[:2]
+        with memory_for(f"{frame.source}: a field of {width}x{height} pixels"):
+            return self._processed(frame)
+
+    def _processed(self, frame: Frame) -> Processed:
         stopwatch, correction = Stopwatch(self._clock), self._correction
         with stopwatch.stage("correct"):
             corrected = frame if correction is None else correction.correct(frame)
