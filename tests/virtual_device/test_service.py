@@ -1,5 +1,6 @@
 """The shipped service under the device's own systemd: it starts, is killed, hangs, stops, and loses no record."""
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -115,6 +116,65 @@ def test_it_writes_nothing_outside_its_own_folders(machine: container.Booted) ->
     own = "-path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /var/lib/smearscope"
     found = machine.out("sh", "-c", f"find / \\( {own} \\) -prune -o -user smearscope -print")
     assert found == ""
+
+
+CRASH = """import os, signal
+import smear.inference.tflite as tflite
+kept = tflite.TFLiteModel.__init__
+def opened(self, kind, content, *rest, **others):
+    if content.endswith(b"crash"):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    kept(self, kind, content, *rest, **others)
+tflite.TFLiteModel.__init__ = opened
+"""
+"""What a crafted model does to the process that opens it; found by its last bytes, which no runtime reads."""
+CRAFT = """
+cd /tmp; rm -rf crafted; cp -r "$(find /opt/smearscope/ -path "*_models/default" | head -1)" crafted; cd crafted
+python3 - <<'END'
+import hashlib, json, pathlib
+manifest = json.loads(pathlib.Path("manifest.json").read_text())
+manifest["name"] = "crafted"
+for part in ("segmenter", "classifier"):
+    for entry in manifest[part]["levels"].values():
+        content = pathlib.Path(entry["file"]).read_bytes() + b"crash"
+        pathlib.Path(entry["file"]).write_bytes(content)
+        entry |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+text = json.dumps(manifest, indent=2) + "\\n"
+pathlib.Path("manifest.json").write_text(text)
+digest = hashlib.sha256(text.encode()).hexdigest()
+pathlib.Path("manifest.json.sha256").write_text(f"{digest}  manifest.json\\n")
+END
+chmod -R a+rX /tmp/crafted
+"""
+
+
+def test_a_bundle_that_crashes_the_daemon_again_and_again_is_given_up_once_and_the_screen_says_so(
+    machine: container.Booted,
+) -> None:
+    until_it_records(machine)
+    as_service = ("runuser", "--user", "smearscope", "--", "smearscope", "model", "--data", "/var/lib/smearscope")
+    shipped = machine.out("sh", "-c", 'find /opt/smearscope/ -path "*_models/default" | head -1')
+    machine.out("sh", "-euc", CRAFT)
+    machine.out("systemctl", "stop", "smearscope.service")
+    for bundle in (shipped, "/tmp/crafted"):
+        machine.out(*as_service, "install", bundle)
+    assert "crafted" in machine.out("readlink", "/var/lib/smearscope/models/current")
+    override = "[Service]\nEnvironment=PYTHONPATH=/opt/crash\n"
+    machine.out(
+        "sh", "-euc", f"mkdir -p /opt/crash; printf '%s' '{CRASH}' > /opt/crash/sitecustomize.py;"
+        f"printf '{override}' > /etc/systemd/system/smearscope.service.d/crash.conf; systemctl daemon-reload"
+    )  # fmt: skip
+    machine.out("systemctl", "reset-failed", "smearscope.service")
+    machine.run("systemctl", "start", "smearscope.service")
+    until_it_records(machine)
+    assert machine.show("NRestarts") == "3", machine.journal()
+    assert "crafted" not in machine.out("readlink", "/var/lib/smearscope/models/current")
+    assert machine.journal().count("went back to") == 1
+    said = json.loads(machine.run("smearscope", "status", "--json").stdout)["faults"]
+    assert "has kept the service from starting 3 times: went back to" in said["bundle"]  # all faults are on the screen
+    process = machine.show("MainPID")
+    until_it_records(machine)
+    assert machine.show("MainPID") == process
 
 
 def test_settings_that_are_wrong_are_named_where_a_person_looks_and_it_is_tried_again(
