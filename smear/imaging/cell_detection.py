@@ -79,6 +79,22 @@ def find_cells(probabilities: NDArray[np.float32], frame: ModelFrame, pixel_size
     return Detection(labels > 0, labels, cells, boxes, contours)
 
 
+def without_cells(
+    probabilities: NDArray[np.float32], found: Detection, taken: Sequence[DetectedCell]
+) -> NDArray[np.float32]:
+    """Return the segmenter's answer, float32 (h, w, 3), with background where the cells `taken` of `found` lie."""
+    height, width = probabilities.shape[:2]
+    cleared = np.zeros(found.labels.shape, np.uint8)
+    for each in taken:
+        inside = found.labels[each.window]
+        cleared[each.window][inside == np.bincount(inside[inside > 0]).argmax()] = 1
+    left = np.asarray(found.cell & (cleared == 0)).view(np.uint8)
+    # A grid point goes with any pixel of its own that is cleared, unless a cell that stays has a part in it.
+    coarse = (cv2.resize(each, (width, height), interpolation=cv2.INTER_AREA) for each in (cleared * 255, left * 255))
+    gone, stays = (np.asarray(each) > 0 for each in coarse)
+    return np.where((gone & ~stays)[..., np.newaxis], np.array([1, 0, 0], np.float32), probabilities)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CellPixels:
     """All pixels of cells at model scale."""

@@ -31,6 +31,8 @@ class FeatureModel:
     weights: np.ndarray  # float (d,), of the linear classifier: positive for "none of these"
     bias: np.ndarray  # float (), its intercept
     typical: np.ndarray  # float (2, 2): median, and spread up to the 95th percentile, of distance and linear score
+    cell_weights: np.ndarray  # float (d,), of the linear classifier of single cells: positive for leukocytes
+    cell_bias: np.ndarray  # float (), its intercept
 
     def distance(self, features: np.ndarray) -> np.ndarray:
         """Return float (n,): how far each row of float (n, d) lies from the nearest class, in standard deviations."""
@@ -45,6 +47,13 @@ class FeatureModel:
         """Return float (n,): both scores added, each so that training fields have a median of 0 and a spread of 1."""
         both = np.stack([self.distance(features), self.linear(features)], axis=1)
         return np.asarray(((both - self.typical[:, 0]) / self.typical[:, 1]).sum(axis=1))
+
+    def leukocyte(self, features: np.ndarray) -> np.ndarray:
+        """Return float (n,): for each cell of float (n, d) log-odds that it is a leukocyte, of whatever kind.
+
+        0 is where the share of our own cells is lost that fitting allows.
+        """
+        return np.asarray(self._scaled(features) @ self.cell_weights + self.cell_bias)
 
     def _scaled(self, features: np.ndarray) -> np.ndarray:
         return np.asarray((features - self.mean) / self.scale)
@@ -63,10 +72,13 @@ class FeatureModel:
         Raises:
             BundleError: it is damaged, or made for another number of `features`.
         """
-        arrays = read_arrays(content, name)
+        # Of a bundle from before cells were looked at one by one, every cell counts as a leukocyte.
+        arrays = {"cell_weights": np.zeros(features, np.float32), "cell_bias": np.ones((), np.float32)}
+        arrays |= read_arrays(content, name)
         shapes: dict[str, tuple[int, ...]] = {
             "mean": (features,), "scale": (features,), "centres": (len(LABELS), features),
             "precision": (features, features), "weights": (features,), "bias": (), "typical": (2, 2),
+            "cell_weights": (features,), "cell_bias": (),
         }  # fmt: skip
         for field, shape in shapes.items():
             values = arrays.get(field)

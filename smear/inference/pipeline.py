@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smear.bundle.folder import Bundle
 from smear.bundle.levels import level_spec
 from smear.bundle.manifest import InputScale, Role
 from smear.errors import BundleError, ImageError
 from smear.findings import Cell, CellMask, Frame, Scale
-from smear.imaging.cell_detection import DetectedCell, clear_of_scale_bar, find_cells
+from smear.imaging.cell_detection import DetectedCell, Detection, clear_of_scale_bar, find_cells, without_cells
 from smear.imaging.field_of_view import hide_outside, without_rim
 from smear.imaging.masking import background_of
 from smear.imaging.pixel_size import estimate_pixel_size
@@ -30,10 +31,10 @@ class Observation:
     """What the two models see in one frame, before anything is decided."""
 
     view: ModelFrame
-    cell_pixels: np.ndarray  # bool (h, w) at model scale: what belongs to any cell
-    background: np.ndarray  # float (3,) RGB of the empty glass, 0..255
+    cell_pixels: NDArray[np.bool_]  # bool (h, w) at model scale: what belongs to any cell
+    background: NDArray[np.float64]  # float (3,) RGB of the empty glass, 0..255
     cells: tuple[Cell, ...]
-    visible: int  # how many of `cells` the classifier may see: those clear of a burned-in scale bar
+    visible: tuple[int, ...]  # indices of the cells that the classifier may see, in the order of its answers
     opinion: FieldOpinion | None  # None: there was nothing to classify
     mask: CellMask  # in the pixels of the frame
     finite: bool  # every number that the models answered is one, and none is out of all proportion
@@ -96,32 +97,51 @@ class Pipeline:
             view = _view_of(frame, manifest.input)
         with stopwatch.stage("segment"):
             probabilities = hide_outside(segment(view, self.segmenter, manifest.segmenter), view)
+        found, background, opinion, visible = self._classified(probabilities, view, frame.pixel_size_um, stopwatch)
+        others = self._no_leukocytes(opinion)
+        if others.any():  # what is none is painted out, and the field is looked at again without it
+            taken = [found.cells[i] for i, other in zip(visible, others, strict=True) if other]
+            probabilities = without_cells(probabilities, found, taken)
+            found, background, opinion, visible = self._classified(probabilities, view, frame.pixel_size_um, stopwatch)
         with stopwatch.stage("cells"):
-            found = find_cells(probabilities, view, frame.pixel_size_um)
             mask = found.contours.in_frame(found.boxes, view)
-            background = background_of(view, found.cell)
         with stopwatch.stage("scale"):
             model_um = manifest.input.pixel_size_um
             no_red_cell = found.cell if view.outside is None else found.cell | view.outside
             red_cells = estimate_pixel_size(frame.image, view, no_red_cell, model_um)
-        with stopwatch.stage("classify"):
-            opinion, visible = None, clear_of_scale_bar(view, found.cells)
-            if visible:
-                seen = [found.cells[i] for i in visible]
-                opinion = classify(view, found.cell, background, seen, self.classifier, manifest.classifier)
-                opinion = self._with_familiarity(opinion)
+        opinion = None if opinion is None else self._with_familiarity(opinion)
         finite = self.segmenter.valid and self.classifier.valid and (opinion is None or opinion.finite)
         return Observation(
             view=view,
             cell_pixels=found.cell,
             background=background,
             cells=_with_opinions(found.cells, opinion if finite else None, visible),
-            visible=len(visible),
+            visible=tuple(visible),
             opinion=opinion if finite else None,
             mask=mask,
             finite=finite,
             scale=Scale(model_um * view.scale, frame.pixel_size_um is not None, red_cells),
         )
+
+    def _classified(
+        self, probabilities: NDArray[np.float32], view: ModelFrame, pixel_size_um: float | None, stopwatch: Stopwatch
+    ) -> tuple[Detection, NDArray[np.float64], FieldOpinion | None, list[int]]:
+        """Return the cells, the colour of the background, and the classifier's answer to the cells that it may see."""
+        with stopwatch.stage("cells"):
+            found = find_cells(probabilities, view, pixel_size_um)
+            background, visible = background_of(view, found.cell), clear_of_scale_bar(view, found.cells)
+        if not visible:
+            return found, background, None, visible
+        with stopwatch.stage("classify"):
+            seen, facts = [found.cells[i] for i in visible], self.bundle.manifest.classifier
+            opinion = classify(view, found.cell, background, seen, self.classifier, facts)
+        return found, background, opinion, visible
+
+    def _no_leukocytes(self, opinion: FieldOpinion | None) -> NDArray[np.bool_]:
+        """Return bool (n,): which of the classified cells are none, as giant platelets and parasites."""
+        if self._detector is None or opinion is None or opinion.features is None or not opinion.finite:
+            return np.zeros(0, bool)
+        return self._detector.leukocyte(opinion.features) < 0
 
     def _with_familiarity(self, opinion: FieldOpinion) -> FieldOpinion:
         facts = self.bundle.manifest.classifier.detector

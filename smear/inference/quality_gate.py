@@ -69,8 +69,8 @@ class QualityGate:
         measured = measure(seen.view, seen.cell_pixels, seen.background, self._reference)
         if seen.opinion is not None:
             measured = replace(measured, quality=replace(measured.quality, ood_score=seen.opinion.ood_score))
-        hidden = len(seen.cells) - seen.visible
-        refusals = self.refusals(measured, seen.visible, hidden, seen.opinion, seen.finite, seen.scale)
+        visible = len(seen.visible)
+        refusals = self.refusals(measured, visible, len(seen.cells) - visible, seen.opinion, seen.finite, seen.scale)
         return Decision(measured.quality, refusals)
 
     def refusals(

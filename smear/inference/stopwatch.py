@@ -14,10 +14,10 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time what runs inside as `name`."""
+        """Time what runs inside as `name`; a stage that runs twice adds up."""
         started = self._clock()
         yield
-        self._stages[name] = (self._clock() - started) * 1000.0
+        self._stages[name] = self._stages.get(name, 0.0) + (self._clock() - started) * 1000.0
 
     def timing_ms(self) -> dict[str, float]:
         """Return milliseconds by stage, and their sum as "total"."""

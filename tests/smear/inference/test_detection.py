@@ -18,7 +18,17 @@ def model() -> FeatureModel:
     centres = np.zeros((4, 2))
     centres[:, 0] = np.arange(4) * 10.0
     weights, typical = np.array([0.0, 1.0]), np.array([[0.0, 1.0], [0.0, 1.0]])
-    return FeatureModel(np.zeros(2), np.ones(2), centres, np.eye(2), weights, np.array(-2.0), typical)
+    return FeatureModel(
+        np.zeros(2),
+        np.ones(2),
+        centres,
+        np.eye(2),
+        weights,
+        np.array(-2.0),
+        typical,
+        np.array([1.0, 0.0]),
+        np.array(3.0),
+    )
 
 
 def cells(*rows: tuple[float, float]) -> np.ndarray:

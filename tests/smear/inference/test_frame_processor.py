@@ -82,5 +82,5 @@ def test_stages_are_timed_by_the_clock_handed_in(pipeline: Pipeline) -> None:
     stages = [name for name in timing if name != "total"]
     assert stages[0] == "correct"
     assert stages[-1] == "settle"
-    assert [timing[name] for name in stages] == [1000.0] * len(stages)
-    assert timing["total"] == 1000.0 * len(stages)
+    twice = {"cells": 2}  # found, and outlined in the frame once it is known which of them are leukocytes
+    assert timing == {name: 1000.0 * twice.get(name, 1) for name in stages} | {"total": 1000.0 * (len(stages) + 1)}

@@ -14,13 +14,16 @@ from smear.classes import LABELS
 from smear.errors import BundleError, RuntimeUnavailableError
 from smear.findings import Finding, Frame
 from smear.imaging.resampling import to_tensor
+from smear.inference.detection import FeatureModel
 from smear.inference.frame_processor import FrameProcessor
 from smear.inference.pipeline import Pipeline
+from smear.inference.stopwatch import Stopwatch
 from smear.metrics import dice
 from smear.synthetic import blank, render
 from tests.tiny_bundle import SEGMENT_BIAS, SEGMENT_WEIGHTS, pixel_model
 
-STAGES = ["correct", "resample", "segment", "cells", "scale", "classify", "gate", "settle", "total"]
+ROOT = Path(__file__).resolve().parents[3]
+STAGES = ["correct", "resample", "segment", "cells", "classify", "scale", "gate", "settle", "total"]
 
 
 @pytest.fixture(scope="module")
@@ -187,3 +190,30 @@ def test_a_missing_level_or_runtime_is_told_at_the_start(bundle: Bundle) -> None
         Pipeline(bundle, "int8")
     with pytest.raises(RuntimeUnavailableError, match="'torch' is no runtime"):
         Pipeline(bundle, "float32", "torch")
+
+
+class LargestCellIsNone:
+    """A detector that takes the largest cell of the first field that it sees for no leukocyte."""
+
+    def __init__(self, detector: FeatureModel) -> None:
+        self.score, self.linear, self.asked = detector.score, detector.linear, 0
+
+    def leukocyte(self, features: np.ndarray) -> np.ndarray:
+        self.asked += 1
+        return np.where(np.arange(len(features)) == 0, -1.0, 1.0)
+
+
+def test_what_is_no_leukocyte_is_painted_out_and_the_field_looked_at_again_without_it(monkeypatch) -> None:
+    pipeline = Pipeline(load_bundle(ROOT / "models/default"))
+    frame = Frame(render("Pre", 1).image, "drawn")
+    before = pipeline.observe(frame, Stopwatch(lambda: 0.0))
+    assert pipeline._detector is not None
+    detector = LargestCellIsNone(pipeline._detector)
+    monkeypatch.setattr(pipeline, "_detector", detector)
+    after = pipeline.observe(frame, Stopwatch(lambda: 0.0))
+    pipeline.close()
+    x, y = map(int, before.cells[before.visible[0]].centroid)
+    assert (len(after.cells), detector.asked) == (len(before.cells) - 1, 1)
+    assert (before.mask.cell[y, x], after.mask.cell[y, x]) == (True, False)
+    for cell in after.cells:  # the others stay where they were; one that touched it may lose a seam
+        assert min(np.hypot(*np.subtract(cell.centroid, each.centroid)) for each in before.cells) < 2

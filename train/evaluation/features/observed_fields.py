@@ -34,6 +34,7 @@ class ObservedField:
     refused: bool  # by light, focus or content: whatever a detector would say
     labelled_before: bool  # by the bundle as it was opened
     other_share: float  # that the classifier's own "other" takes
+    centres: NDArray[np.float64]  # (n, 2), x and y in the picture of each cell
 
     @property
     def cells(self) -> int:
@@ -72,7 +73,8 @@ class Observer:
         seen = self._pipeline.observe(frame, Stopwatch(lambda: 0.0))
         refusals = self._gate.decide(seen).refusals
         refused = any(refusal.code not in OF_THE_DETECTOR for refusal in refusals)
-        return self._field(name, seen.opinion, refused, not refusals), seen.mask.cell
+        centres = [seen.cells[i].centroid for i in seen.visible]
+        return self._field(name, seen.opinion, refused, not refusals, centres), seen.mask.cell
 
     def observe_few_cells(
         self, name: str, image: NDArray[np.uint8], counts: Sequence[int], rng: np.random.Generator
@@ -95,15 +97,24 @@ class Observer:
                 labels = found.labels[cell.window]
                 kept[cell.window] |= labels == np.bincount(labels[labels > 0]).argmax()
             opinion = classify(view, kept, background, chosen, self._pipeline.classifier, self._facts)
-            fields.append(self._field(name, opinion, refused=False, labelled=False))
+            fields.append(self._field(name, opinion, False, False, [each.cell.centroid for each in chosen]))
         return fields
 
-    def _field(self, name: str, opinion: FieldOpinion | None, refused: bool, labelled: bool) -> ObservedField:
+    def _field(
+        self,
+        name: str,
+        opinion: FieldOpinion | None,
+        refused: bool,
+        labelled: bool,
+        centres: Sequence[tuple[float, float]],
+    ) -> ObservedField:
+        places = np.array(centres, np.float64).reshape(-1, 2)
         if opinion is None or opinion.features is None:
-            return ObservedField(name, np.zeros((0, self._facts.features)), np.zeros(len(LABELS)), True, False, 1.0)
+            none = np.zeros((0, self._facts.features))
+            return ObservedField(name, none, np.zeros(len(LABELS)), True, False, 1.0, places[:0])
         log = np.log(np.maximum(opinion.probabilities, LEAST)) * self._facts.temperature
         share = 0.0 if opinion.ood_score is None else opinion.ood_score
-        return ObservedField(name, np.asarray(opinion.features, np.float64), log, refused, labelled, share)
+        return ObservedField(name, np.asarray(opinion.features, np.float64), log, refused, labelled, share, places)
 
     def close(self) -> None:
         """Free the models."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ REFUSED_CELLS = 0.05  # of single cells
 MAX_OTHER_CELLS = 0.5  # a label speaks of most cells of a field
 RENDERED_SHARE = 0.1  # of our own weight: rendered fields, so that the demonstration's slides get labels too
 REGULARISATION = 0.05  # C of the linear classifier: 80 weights must not learn a laboratory by heart
+CELL_REGULARISATION = 0.03  # C of the classifier of single cells
+LOST_CELLS = 0.001  # share of our own cells that may be taken for none
 _LEAST_SCALE = 1e-3
 
 
@@ -39,10 +41,19 @@ class OwnFields:
     few: Mapping[int, Sequence[tuple[ObservedField, int]]]  # validation fields with so many of their cells left
 
 
-def fit(own: OwnFields, others: Sequence[Sequence[ObservedField]]) -> FeatureModel:
+@dataclass(frozen=True, slots=True, eq=False)
+class CellExamples:
+    """Features of single cells of other laboratories."""
+
+    leukocytes: NDArray[np.float64]  # (n, d), of whatever kind
+    none: NDArray[np.float64]  # (m, d): what the segmenter takes for a leukocyte and is none
+
+
+def fit(own: OwnFields, others: Sequence[Sequence[ObservedField]], cells: CellExamples | None = None) -> FeatureModel:
     """Fit to our own training fields, and to one list of fields for each of the other laboratories.
 
     Each laboratory has the same weight, however many pictures it has, and all of them together as much as our own.
+    Without `cells`, examples of single cells from other laboratories, every cell is a leukocyte.
     """
     clean, _ = _means(own.train)
     features, labels = _means([*own.train, *own.corrupted_train])
@@ -54,11 +65,12 @@ def fit(own: OwnFields, others: Sequence[Sequence[ObservedField]]) -> FeatureMod
     weights, bias = _linear(own_scaled, scaled[0], scaled[1:])
     model = FeatureModel(
         mean, scale, centres, LedoitWolf().fit(own_scaled - centres[labels]).precision_, weights, bias,
-        np.array([[0.0, 1.0], [0.0, 1.0]]),
+        np.array([[0.0, 1.0], [0.0, 1.0]]), np.zeros(len(mean)), np.array(1.0),
     )  # fmt: skip
     checked, _ = _means(own.validation)
     typical = [_typical(model.distance(checked)), _typical(model.linear(checked))]
-    return FeatureModel(mean, scale, centres, model.precision, weights, bias, np.array(typical))
+    model = replace(model, typical=np.array(typical))
+    return model if cells is None or not len(cells.none) else with_cell_classifier(model, own, cells)
 
 
 def _linear(
@@ -73,6 +85,20 @@ def _linear(
     linear = LogisticRegression(C=REGULARISATION, max_iter=1000)
     linear.fit(rows, wanted, sample_weight=weight * len(rows) / 2)
     return np.asarray(linear.coef_[0]), np.asarray(linear.intercept_[0])
+
+
+def with_cell_classifier(model: FeatureModel, own: OwnFields, cells: CellExamples) -> FeatureModel:
+    """Return `model` with a linear classifier of single cells: leukocytes against what the segmenter takes for them."""
+    fields = [field for field, _ in (*own.train, *own.corrupted_train)]
+    ours = np.concatenate([field.features for field in fields])
+    parts = [ours, cells.leukocytes, cells.none]
+    rows, sizes = np.concatenate(parts), [len(part) for part in parts]
+    weight = np.repeat([1 / size for size in sizes], sizes) * len(rows) / len(parts)
+    linear = LogisticRegression(C=CELL_REGULARISATION, max_iter=2000)
+    linear.fit((rows - model.mean) / model.scale, np.repeat([1, 1, 0], sizes), sample_weight=weight)
+    model = replace(model, cell_weights=linear.coef_[0], cell_bias=np.array(0.0))
+    kept = np.concatenate([field.features for field, _ in (*own.validation, *own.corrupted_validation)])
+    return replace(model, cell_bias=np.array(conformal_limit(-model.leukocyte(kept), LOST_CELLS)))
 
 
 def _typical(scores: NDArray[Any]) -> tuple[float, float]:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from smear.bundle.manifest import Classifier, Detector
 from smear.inference.detection import FeatureModel, assess
 from smear.metrics import expected_calibration_error, softmax, wilson_interval
-from train.data.laboratories import Condition
+from train.data.laboratories import Condition, is_leukocyte
 from train.evaluation.features.observed_fields import ObservedField
-from train.fitting.detection.detector import OwnFields, detector_facts, few_cells_temperature, fit
+from train.fitting.detection.detector import CellExamples, OwnFields, detector_facts, few_cells_temperature, fit
 from train.fitting.detection.observation_run import LaboratoryFields
 
 BENIGN = 0  # index in LABELS: every other class is a leukaemia
@@ -68,11 +68,24 @@ class Fitted:
 def fit_detector(own: OwnFields, others: Sequence[LaboratoryFields], classifier: Classifier) -> Fitted:
     """Fit a detector to `own` fields and to `others`, and enter it in the facts of `classifier`."""
     taught = [one for one in others if one.laboratory.teaches]
-    model = fit(own, [[field for fields in one.conditions.values() for field in fields] for one in taught])
+    fields = [[field for fields in one.conditions.values() for field in fields] for one in taught]
+    model = fit(own, fields, cell_examples(taught))
     facts = detector_facts(model, own, [one.laboratory.name for one in taught])
     few = few_cells_temperature(own, classifier.temperature)
     update = {"detector": facts, "few_cells_temperature": few, "ood_above": None}
     return Fitted(model, classifier.model_copy(update=update))
+
+
+def cell_examples(laboratories: Sequence[LaboratoryFields]) -> CellExamples | None:
+    """Return the cells of `laboratories`, at the right scale, by whether they are leukocytes; None without any."""
+    found: dict[bool, list[NDArray[Any]]] = {True: [], False: []}
+    for one in laboratories:
+        for field in (*one.conditions["right scale"], *one.conditions["white-balanced"]):
+            for features, centre in zip(field.features, field.centres, strict=True):
+                found[is_leukocyte(one.laboratory, field.name, centre)].append(features)
+    if not found[True] or not found[False]:
+        return None
+    return CellExamples(np.stack(found[True]), np.stack(found[False]))
 
 
 def leave_one_out(

@@ -9,6 +9,7 @@ from smear.inference.detection import assess
 from train.evaluation.features.observed_fields import ObservedField
 from train.fitting.detection.detector import (
     FEW_CELLS,
+    CellExamples,
     OwnFields,
     conformal_limit,
     detector_facts,
@@ -24,7 +25,13 @@ Labelled = list[tuple[ObservedField, int]]
 def field(centre: np.ndarray, cells: int, log: Sequence[float] = (0, -3, -3, -3)) -> ObservedField:
     features = centre + RNG.normal(0, 1, FEATURES) + RNG.normal(0, 1, (cells, FEATURES))
     return ObservedField(
-        "made up", features, np.array(log, float), refused=False, labelled_before=True, other_share=0.0
+        "made up",
+        features,
+        np.array(log, float),
+        refused=False,
+        labelled_before=True,
+        other_share=0.0,
+        centres=np.zeros((cells, 2)),
     )
 
 
@@ -73,7 +80,7 @@ def test_a_laboratory_has_no_more_weight_for_having_more_pictures(own: OwnFields
 
 
 def test_a_laboratory_in_whose_pictures_no_cell_is_found_teaches_nothing(own: OwnFields) -> None:
-    nothing = ObservedField("x", np.zeros((0, FEATURES)), np.zeros(4), True, False, 1.0)
+    nothing = ObservedField("x", np.zeros((0, FEATURES)), np.zeros(4), True, False, 1.0, np.zeros((0, 2)))
     known = others(40)
     assert fit(own, [known, [nothing]]).weights == pytest.approx(fit(own, [known]).weights)
 
@@ -98,3 +105,16 @@ def test_the_conformal_limit_keeps_its_promise() -> None:
     draws = RNG.normal(size=(400, 200))
     above = [(row[100:] > conformal_limit(row[:100], 0.1)).mean() for row in draws]
     assert np.mean(above) == pytest.approx(0.1, abs=0.01)
+
+
+def test_what_is_no_leukocyte_is_told_apart_cell_by_cell_and_few_of_our_own_are_lost():
+    own = OwnFields(ours(120), ours(120), ours(40), ours(60), ours(60), others(20), {})
+    direction = np.zeros(FEATURES)
+    direction[4] = 8.0
+    none, leukocytes = direction + RNG.normal(0, 1, (60, FEATURES)), -direction + RNG.normal(0, 1, (60, FEATURES))
+    model = fit(own, [others(40)], CellExamples(leukocytes, none))
+    assert (model.leukocyte(direction + RNG.normal(0, 1, (40, FEATURES))) < 0).mean() > 0.9
+    assert (model.leukocyte(leukocytes) > 0).all()
+    tested = np.concatenate([field.features for field, _ in own.test])
+    assert (model.leukocyte(tested) < 0).mean() < 0.02
+    assert (fit(own, [others(40)]).leukocyte(none) > 0).all()  # without examples every cell counts

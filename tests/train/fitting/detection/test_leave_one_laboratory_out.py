@@ -25,7 +25,7 @@ def field(name: str, at: int, away: float, top: int = 3, cells: int = 6, refused
     log = np.full(4, -4.0)
     log[top] = -0.05
     features = centre + RNG.normal(0, 0.5, FEATURES) + RNG.normal(0, 1, (cells, FEATURES))
-    return ObservedField(name, features, log, refused, labelled_before=not refused, other_share=0.1)
+    return ObservedField(name, features, log, refused, not refused, 0.1, np.zeros((cells, 2)))
 
 
 def own(count: int) -> list[tuple[ObservedField, int]]:
@@ -34,7 +34,7 @@ def own(count: int) -> list[tuple[ObservedField, int]]:
 
 def laboratory(name: str, at: int, teaches: bool = True) -> LaboratoryFields:
     fields = [field(f"{name}/{row}", at, 7.0, top=row % 2, refused=row % 4 == 1) for row in range(40)]
-    empty = ObservedField(f"{name}/empty", np.zeros((0, FEATURES)), np.zeros(4), True, False, 1.0)
+    empty = ObservedField(f"{name}/empty", np.zeros((0, FEATURES)), np.zeros(4), True, False, 1.0, np.zeros((0, 2)))
     one = Laboratory(name, name, 0.1, teaches=teaches)
     return LaboratoryFields(one, {condition: [*fields, empty] for condition in CONDITIONS})
 
