@@ -6,6 +6,7 @@ from pathlib import Path
 from device.bundles import MODELS, current_bundle
 from device.cameras.registry import camera_details, camera_kind
 from device.data_folder import find_data_folder
+from device.exports.hl7 import require_ready
 from device.screen.displays import display_kind
 from device.settings import Settings
 from device.settings_faults import Fault, line_of
@@ -14,13 +15,14 @@ from smear.bundle.signing import load_signed_bundle
 from smear.errors import CameraError, SmearscopeError
 
 BUNDLE, LEVEL, KEY = ("model", "bundle"), ("model", "level"), ("model", "require_signature")
-FREE = ("store", "min_free_mb")
+FREE, HL7 = ("store", "min_free_mb"), ("laboratory", "hl7_folder")
 
 
 def check_on_machine(settings: Settings, text: str) -> list[Fault]:
     """Return what of `settings`, written as `text`, cannot work on this machine."""
     data = find_data_folder(settings)
     faults = [*unknown_names(settings, text), *_of_size(settings, text), *_of_bundle(settings, text, data)]
+    faults += _of_laboratory(settings, text)
     if data is not None:
         faults += _of_disk(settings, text, data)
     return sorted(faults, key=lambda fault: (fault.line or 0, fault.text))
@@ -41,6 +43,16 @@ def unknown_names(settings: Settings, text: str) -> list[Fault]:
         except SmearscopeError as error:
             faults.append(Fault(line_of(text, where), f"{'.'.join(where)}: {error}"))
     return faults
+
+
+def _of_laboratory(settings: Settings, text: str) -> list[Fault]:
+    folder = settings.laboratory.hl7_folder
+    try:
+        if folder is not None:
+            require_ready(folder)
+    except SmearscopeError as error:
+        return [Fault(line_of(text, HL7), f"{'.'.join(HL7)}: {error}")]
+    return []
 
 
 def _of_size(settings: Settings, text: str) -> list[Fault]:

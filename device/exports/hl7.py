@@ -4,18 +4,19 @@ There is no segment about a patient: no field of a slide holds one. The laborato
 slide's name, which stands in OBR-2 and OBR-3. Classes have the names of the laboratory's settings, and no LOINC code.
 """
 
+import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from device.exports.base import FileFormat, SlideSource
-from device.store.review.statement import Signature
+from device.exports.base import FileFormat, SlideSource, iso_time
+from device.reporting.tables import SIMULATED
+from device.store.review.statement import DAMAGED, Signature
 from smear.errors import SettingsError, StoreError
 from smear.output_files import OutputFolder, printable
 
 if TYPE_CHECKING:
-    from hl7apy.core import Group
+    from hl7apy.core import Group, Message
 
 VERSION = "2.5.1"
 LOCAL, UNITS = "L", "UCUM"  # coding systems, of HL7 table 0396
@@ -59,7 +60,7 @@ def require_ready(folder: Path) -> None:
         SettingsError: hl7apy is not installed.
         StoreError: the folder is missing.
     """
-    _message_class()
+    _new_message()
     OutputFolder(folder).close()
 
 
@@ -68,11 +69,24 @@ def oru_message(signature: Signature) -> bytes:
 
     Raises:
         SettingsError: hl7apy is not installed.
-        ValueError: the statement is damaged.
+        StoreError: the statement is damaged, or a text in it is longer than HL7 allows.
     """
+    if not signature.intact:
+        raise StoreError(f"slide {signature.slide_id}: {DAMAGED}; nothing is sent of it")
+    message = _new_message()
+    from hl7apy.exceptions import HL7apyException
+
+    try:
+        _fill(message, signature)
+        message.validate()
+    except HL7apyException as error:
+        raise StoreError(f"slide {signature.slide_id}: HL7 does not allow it ({printable(str(error))})") from error
+    return bytes(message.to_er7(), "utf-8") + b"\r"
+
+
+def _fill(message: "Message", signature: Signature) -> None:
     said, when = signature.said(), _time(signature.wall_time_s)
     slide = said["records"]["slide"]
-    message = _message_class()("ORU_R01", version=VERSION, validation_level=1)  # VALIDATION_LEVEL.STRICT
     header = message.msh
     header.msh_3 = "smearscope"
     header.msh_4 = said["store"]
@@ -94,18 +108,17 @@ def oru_message(signature: Signature) -> bytes:
         _note(order, number, text)
     for number, result in enumerate(_results(said, signature.sha256), 1):
         _observation(order, number, result, signature, when)
-    message.validate()
-    return bytes(message.to_er7(), "utf-8") + b"\r"
 
 
-def _message_class() -> Any:
+def _new_message() -> "Message":
     try:
+        from hl7apy.consts import VALIDATION_LEVEL
         from hl7apy.core import Message
     except ImportError:
         raise SettingsError(
             "HL7 messages need the package 'hl7apy'; install it with: pip install 'smearscope[hl7]'"
         ) from None
-    return Message
+    return Message("ORU_R01", version=VERSION, validation_level=VALIDATION_LEVEL.STRICT)
 
 
 def _results(said: dict[str, Any], sha256: str) -> Iterator[Result]:
@@ -125,16 +138,21 @@ def _results(said: dict[str, Any], sha256: str) -> Iterator[Result]:
 
 def _notes(said: dict[str, Any]) -> Iterator[str]:
     yield said["notice"]
-    count, records, conceded = said["records"]["count"], said["records"], said["concessions"]
+    records, conceded = said["records"], said["concessions"]
+    slide = records["slide"]
+    if slide["simulated"]:
+        yield SIMULATED
     if records["not_checked"]:
         yield f"field labels: {records['not_checked']}"
-    yield from count["shortfalls"]
+    if slide["fields_qc_not_cleared"]:
+        yield f"quality control not cleared: {slide['fields_qc_not_cleared']} of {slide['fields_total']} fields"
+    yield from records["count"]["shortfalls"]
     for what in ("short", "passed_over"):
         if conceded[what]:
             yield f"{what.replace('_', ' ')}: {conceded[what]}"
     for what in ("specimen", "stain", "note"):
-        if records["slide"][what]:
-            yield f"{what}: {records['slide'][what]}"
+        if slide[what]:
+            yield f"{what}: {slide[what]}"
 
 
 def _observation(order: "Group", number: int, result: Result, signature: Signature, when: str) -> None:
@@ -166,11 +184,12 @@ def _text(value: str) -> str:
 
 
 def _id(signature: Signature) -> str:
-    return f"{signature.said()['store']}-{signature.slide_id:06d}-v{signature.version}"
+    store = re.sub("[^0-9a-f]", "", signature.said()["store"])  # it becomes part of a file's name
+    return f"{store}-{signature.slide_id:06d}-v{signature.version}"
 
 
 def _time(unix_s: float) -> str:
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y%m%d%H%M%S+0000")
+    return re.sub("[-:T]", "", iso_time(unix_s)).replace("Z", "+0000")
 
 
 FORMAT = FileFormat(

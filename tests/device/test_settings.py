@@ -299,3 +299,9 @@ def test_config_check_finds_a_chosen_bundle_that_is_gone(on_machine, tmp_path):
 def test_config_check_knows_how_large_the_disk_is(on_machine):
     code, said = on_machine("[store]\nmin_free_mb = 9000000\n")
     assert (code, "config.toml:2: store.min_free_mb: 9000000 MB cannot stay free" in said) == (1, True)
+
+
+def test_config_check_finds_a_folder_of_messages_that_is_missing(on_machine, tmp_path):
+    code, said = on_machine(f'[laboratory]\nhl7_folder = "{tmp_path / "nothing"}"\n')
+    assert (code, "config.toml:2: laboratory.hl7_folder: cannot write into" in said) == (1, True)
+    assert on_machine(f'[laboratory]\nhl7_folder = "{tmp_path}"\n')[0] == 0

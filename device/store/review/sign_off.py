@@ -14,6 +14,7 @@ from device.store.records import SlideRecord
 from device.store.review.audit_trail import Action, record_event
 from device.store.review.counts import Counts
 from device.store.review.statement import (
+    DAMAGED,
     FORMAT,
     Signature,
     canonical,
@@ -196,7 +197,7 @@ class SignOff:
     def verify(self, signature: Signature) -> Verification:
         """Compare a signed result with its checksum and, where the slide is still as signed, with the records."""
         if not signature.intact:
-            return Verification(signature, False, ("the statement does not match its sha256: the disk has damaged it",))
+            return Verification(signature, False, (DAMAGED,))
         said = signature.said()
         rows = self._database.rows("SELECT version FROM slides WHERE id = ?", signature.slide_id)
         if not rows or rows[0]["version"] != signature.version or said["format"] != FORMAT:

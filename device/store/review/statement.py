@@ -16,7 +16,7 @@ from smear.site import NOT_CHECKED
 
 FORMAT = 1
 """Of the statement; one of another format is read as it stands and not compared with the records."""
-
+DAMAGED = "the statement does not match its sha256: the disk has damaged it"
 
 _TAKEN_WITH = ("level", "runtime", "calibration_id", "site_certificate", "qc")
 _ANSWERS = ("id", "wall_time_s", "label", "reviewed_label", "refusals", "cell_count", "pixel_size_um", "bundle_sha256")

@@ -13,7 +13,7 @@ from smear.errors import SettingsError, StoreError
 from tests.device.store.review.signed import signed
 
 pytest.importorskip("hl7apy", reason="needs smearscope[hl7]")
-NAMES = ["A-17", "a|b^c~d\\e&f", "\\F\\|", "=HYPERLINK(1)", "<b>Müller</b>", "^^^|||~~~"]
+NAMES = ["A-17", "|" * 40, "a|b^c~d\\e&f", "\\F\\|", "=HYPERLINK(1)", "<b>Müller</b>", "^^^|||~~~"]
 
 
 def read(message: bytes) -> list[list[list[str]]]:
@@ -40,7 +40,7 @@ def test_a_message_says_every_class_by_number_per_cent_and_interval(store):
     assert [segment[0][0] for segment in segments[:3]] == ["MSH", "OBR", "NTE"]
     assert segments[0][8] == ["ORU", "R01", "ORU_R01"]
     assert "PID" not in {segment[0][0] for segment in segments}
-    assert segments[1][22] == ["20231114221320+0000"]
+    assert segments[1][22] == ["20231114221320.000+0000"]
     results = {each[3][0]: (each[5][0], each[6][0], after[3][0] if after[0][0] == "NTE" else "")
                for each, after in zip(segments, [*segments[1:], [["end"]]], strict=True)
                if each[0][0] == "OBX"}  # fmt: skip
@@ -65,6 +65,19 @@ def test_a_name_with_separators_stays_one_value(store, name):
     assert observed[name][16] == [name]
     shapes = [[len(field) for field in segment] for segment in segments]
     assert all(shape in plain for shape in shapes[1:])  # no segment, field or component more
+
+
+def test_a_simulated_slide_is_sent_for_training_alone(store):
+    assert read(oru_message(signed(store)))[0][10] == ["P"]
+    segments = read(oru_message(signed(store, simulated=True)))
+    assert segments[0][10] == ["T"]
+    assert segments[3][3] == ["SIMULATED microscope: drawn cells, no patient's."]
+
+
+def test_a_text_that_hl7_has_no_room_for_is_named_and_nothing_is_written(store, tmp_path):
+    with pytest.raises(StoreError, match=r"slide 1: HL7 does not allow it \(.*exceed the max length: 199"):
+        write_message(signed(store, "|" * 80), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
 def test_an_amended_result_is_sent_as_a_correction(store):
