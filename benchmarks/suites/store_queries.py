@@ -1,4 +1,4 @@
-"""Times the queries of `slides list` and `slides show` as the store grows, up to a million fields."""
+"""Times the queries of `slides list`, `slides show` and `cells list` as the store grows, up to a million fields."""
 
 import resource
 import sqlite3
@@ -63,17 +63,24 @@ def build(folder: Path, records: int) -> None:
         database.execute(
             "UPDATE fields SET slide_id = min(1 + (id - 1) / ?, ?)", ((records - large) // slides, slides + 1)
         )
+        # Opinions of all strengths, and a cell in twenty that a person classified.
+        database.execute(
+            "UPDATE cells SET slide_id = (SELECT slide_id FROM fields WHERE id = field_id),"
+            " opinion_p = (field_id * 7919 + number * 104729) % 1000 / 1000.0,"
+            " cell_class = iif((field_id * 8 + number) % 20, NULL, 'blast')"
+        )
         database.execute("DELETE FROM slide_counts")
         database.execute(
             "INSERT INTO slide_counts SELECT slide_id, 'label', label, count(*) FROM fields GROUP BY slide_id, label"
             " UNION ALL SELECT slide_id, 'count', 'cells', sum(cell_count) FROM fields GROUP BY slide_id"
+            " UNION ALL SELECT slide_id, 'bundle', bundle_sha256, count(*) FROM fields GROUP BY slide_id, bundle_sha256"
         )
         database.execute("COMMIT")
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def queries(store: Store) -> dict[str, Callable[[], object]]:
-    """Return the queries of `slides list` and `slides show`, at the ends and in the middle of the store."""
+    """Return queries of `slides list`, `slides show` and `cells list`, at the ends and in the middle of the store."""
     newest = store.slides(1)[0].id
     middle = newest // 2 + 1
     deep = store.latest_fields(newest, 1)[0].id - 50
@@ -87,6 +94,10 @@ def queries(store: Store) -> dict[str, Callable[[], object]]:
         "show, an ordinary slide": show(middle),
         "show, the largest slide": show(newest),
         "show, the end of the largest": show(newest, deep),
+        "cells in the order taken": lambda: store.browse(newest, after=(deep, 0)),
+        "cells by opinion": lambda: store.browse(newest, order="opinion", after=(deep, 0)),
+        "cells of one class": lambda: store.browse(newest, cell_class="blast", order="opinion", after=(deep, 0)),
+        "cells that nobody classified": lambda: store.browse(newest, unclassified=True, after=(deep, 0)),
     }
 
 

@@ -139,18 +139,9 @@ class Queries:
         )
         return {str(row["label"]): row["n"] for row in rows}
 
-    def bundles(self, slide_id: int) -> tuple[str, ...]:
-        """Return the sha256 of each bundle that examined a field of a slide, in the order of their first fields."""
-        rows = self._rows(
-            "SELECT bundle_sha256 AS sha256 FROM fields WHERE slide_id = ? AND bundle_sha256 != ''"
-            " GROUP BY bundle_sha256 ORDER BY min(id)",
-            slide_id,
-        )
-        return tuple(str(row["sha256"]) for row in rows)
-
     def _slide(self, row: sqlite3.Row) -> SlideRecord:
         signed = self._rows("SELECT 1 FROM signatures WHERE slide_id = ? AND version = ?", row["id"], row["version"])
-        return slide_of(row, self._counts(row["id"]), self.bundles(row["id"]), bool(signed))
+        return slide_of(row, self._counts(row["id"]), bool(signed))
 
     def _counts(self, slide_id: int) -> list[sqlite3.Row]:
         return self._rows("SELECT kind, name, n FROM slide_counts WHERE slide_id = ?", slide_id)

@@ -30,6 +30,8 @@ _LABELS = frozenset({None, *LABELS})
 _QC = frozenset({None, QC_CLEARED, QC_NOT_CLEARED})
 # Of `SlideTally`, stored as kind "count".
 _COUNTS = ("refused", "empty", "cells", "seen_again", "site_checked", "not_cleared")
+BUNDLE = "bundle"
+"""Kind of a row of `slide_counts`: how many fields the bundle with this sha256 examined."""
 NONE_OF_THEM = ""
 """The reviewed label of a field that is none of the classes."""
 _CELL_NUMBERS = ("x", "y", "width", "height", "area_px", "nc_ratio", "circularity", "slide_id")
@@ -42,7 +44,7 @@ _CELL_COLUMNS = (
 INSERT_CELL = f"INSERT INTO cells ({', '.join(_CELL_COLUMNS)}) VALUES ({', '.join('?' * len(_CELL_COLUMNS))})"
 
 
-def slide_of(row: sqlite3.Row, counts: list[sqlite3.Row], bundles: tuple[str, ...], signed: bool) -> SlideRecord:
+def slide_of(row: sqlite3.Row, counts: list[sqlite3.Row], signed: bool) -> SlideRecord:
     """Read one row of `slides` with what belongs to it; what the disk has damaged is empty or 0."""
     values = dict(row)
     _repair(values, ("started_s",), ("ended_s",))
@@ -58,7 +60,7 @@ def slide_of(row: sqlite3.Row, counts: list[sqlite3.Row], bundles: tuple[str, ..
         tally=tally_of_rows(counts),
         version=values["version"],
         signed=signed,
-        bundles=bundles,
+        bundles=tuple(printable(str(each["name"])) for each in counts if each["kind"] == BUNDLE),
         **{name: printable(values[name]) for name in _SLIDE_TEXTS},
     )
 
@@ -234,14 +236,15 @@ def counts_of(tally: SlideTally) -> list[tuple[str, str, int]]:
 
 def counts_of_record(record: FieldRecord) -> list[tuple[str, str, int]]:
     """Return what a recorded field added to `slide_counts`."""
+    bundle = [(BUNDLE, record.bundle_sha256, 1)] if record.bundle_sha256 else []
     unfit = int(record.qc == QC_NOT_CLEARED)
     if record.label is not None:
         checked = int(record.site_certificate is not None)
-        return counts_of(
-            SlideTally({record.label: 1}, cells=record.cell_count, site_checked=checked, not_cleared=unfit)
-        )
-    codes = dict.fromkeys((str(each.code) for each in record.refusals), 1)
-    return counts_of(SlideTally(refusals=codes, refused=int(bool(codes)), empty=int(not codes), not_cleared=unfit))
+        tally = SlideTally({record.label: 1}, cells=record.cell_count, site_checked=checked, not_cleared=unfit)
+    else:
+        codes = dict.fromkeys((str(each.code) for each in record.refusals), 1)
+        tally = SlideTally(refusals=codes, refused=int(bool(codes)), empty=int(not codes), not_cleared=unfit)
+    return counts_of(tally) + bundle
 
 
 def tally_of_rows(rows: list[sqlite3.Row]) -> SlideTally:

@@ -10,7 +10,7 @@ from device.store.photographs import Photographs
 from device.store.records import QC_NOT_CLEARED, REVIEW_CODES, Circumstances, FieldRecord, SlideDetails
 from device.store.removal import Removal
 from device.store.review.sign_off import require_editable
-from device.store.rows import INSERT_CELL, cell_rows, counts_of, counts_of_record, field_of, field_row
+from device.store.rows import BUNDLE, INSERT_CELL, cell_rows, counts_of, counts_of_record, field_of, field_row
 from device.store.slide_summary import SlideTally, tally_of
 from device.system.clock import Clock
 from smear.findings import Finding, Frame
@@ -97,6 +97,8 @@ class SlideWriter:
                 field_id = _insert(connection, slide_id, row, frame, finding)
                 add_counts(connection, slide_id, counts_of(tally_of(finding, circumstances.qc == QC_NOT_CLEARED)))
                 add_counts(connection, slide_id, counts_of(SlideTally(seen_again=seen_again)))
+                if finding.bundle_sha256:
+                    add_counts(connection, slide_id, [(BUNDLE, finding.bundle_sha256, 1)])
         except BaseException:
             self._photographs.remove(image)
             raise

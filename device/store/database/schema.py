@@ -103,9 +103,13 @@ UPDATE OR IGNORE cells SET -- a cell that lost its field to a damaged disk keeps
     opinion_p = max(p_benign, p_early, p_pre, p_pro),
     opinion = CASE max(p_benign, p_early, p_pre, p_pro)
         WHEN p_benign THEN 'Benign' WHEN p_early THEN 'Early' WHEN p_pre THEN 'Pre' WHEN p_pro THEN 'Pro' END;
-CREATE INDEX cells_in_order ON cells (slide_id, cell_class, field_id, number) WHERE accepted = 1;
-CREATE INDEX cells_by_opinion ON cells (slide_id, cell_class, opinion, opinion_p DESC, field_id, number)
+-- `accepted` is in them as well, since SQLite else reads the row to compare it once more
+CREATE INDEX cells_in_order ON cells (slide_id, cell_class, field_id, number, accepted) WHERE accepted = 1;
+CREATE INDEX cells_by_opinion ON cells (slide_id, cell_class, opinion, opinion_p DESC, field_id, number, accepted)
     WHERE accepted = 1;
+-- kind 'bundle': a look at every field of a slide would take longer the longer the slide is
+INSERT INTO slide_counts SELECT slide_id, 'bundle', bundle_sha256, count(*) FROM fields
+    WHERE bundle_sha256 != '' GROUP BY slide_id, bundle_sha256;
 CREATE TABLE classifications ( -- what each operator calls a cell now; how it came to that is in `events`
     slide_id INTEGER NOT NULL,
     operator TEXT NOT NULL,

@@ -452,7 +452,7 @@ def test_a_database_of_version_5_keeps_every_record_and_gives_its_cells_opinions
         assert (second.opinion, second.opinion_p, second.contour, second.cell_class) == (None, None, None, None)
         assert (store.cell(207, 24).opinion, store.cell(207, 24).accepted) == ("Pre", False)
         assert [len(store.browse(slide, limit=9999)) for slide in (4, 5)] == [50 * 25, 50 * 25]
-        assert store.slide(4).version == 1
+        assert (store.slide(4).version, store.slide(4).bundles) == (1, ("ab",))
 
 
 def test_a_cell_comes_back_with_its_outline_colours_and_opinion(store):

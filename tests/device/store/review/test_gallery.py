@@ -94,4 +94,4 @@ def test_every_page_is_a_range_of_an_index_and_sorts_nothing(store, monkeypatch,
         else "cells_by_opinion (slide_id=? AND cell_class=? AND opinion"
     )
     assert len(ranges) >= 3
-    assert [plan for plan in ranges if name not in plan] == []
+    assert [plan for plan in ranges if name not in plan or "COVERING" not in plan] == []
