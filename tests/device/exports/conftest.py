@@ -21,12 +21,8 @@ from tests.device import findings
 
 SHAPE, PIXEL_SIZE_UM = (96, 128), 0.25
 HOSTILE = "=HYPERLINK(1) ../../etc/<b>'\"µ"
-DISCS = (
-    ((30, 30), 14),
-    ((80, 40), 11),
-    ((103, 40), 11),
-    ((60, 80), 9),
-)  # centre, radius; two touch, the last has no contour
+DISCS = (((30, 30), 14), ((80, 40), 11), ((103, 40), 11), ((60, 80), 9))
+"""Centre and radius of each cell. The second touches the third; the fourth has no contour."""
 
 
 def disc(number: int) -> NDArray[np.bool_]:
@@ -57,12 +53,13 @@ def record(folder: Path, fields: int = 1) -> None:
     finding = replace(findings.finding(), cells=tuple(map(_cell, range(len(DISCS)))), mask=CellMask(values))
     image = np.random.default_rng(0).integers(0, 256, (*SHAPE, 3), np.uint8)
     with Store.record(folder) as store:
-        slide = store.start_slide(HOSTILE[:40])
+        slide = store.start_slide(HOSTILE)
         for number in range(fields):
             frame = Frame(image, "test:", PIXEL_SIZE_UM, number, float(number), 1_700_000_000.25 + number)
             store.add_field(slide, frame, finding)
-        store.classify(HOSTILE[:40], [(1, 0)], "blast")
-        store.classify(HOSTILE[:40], [(1, 1)], "=../gone/b")
+        store.classify(HOSTILE, [(1, 0)], "blast")
+        store.classify(HOSTILE, [(1, 1)], "=../gone/b")
+        store.edit_slide(slide, HOSTILE, stain=HOSTILE, specimen=HOSTILE, note=HOSTILE, slide_operator=HOSTILE)
         store.end_slide(slide)
     with closing(sqlite3.connect(folder / DATABASE, isolation_level=None)) as database:
         database.execute("UPDATE cells SET contour = NULL WHERE number = 3")  # recorded by an older version
