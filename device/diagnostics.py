@@ -15,6 +15,7 @@ from device.cameras.base import grant_of
 from device.cameras.registry import AUTO as CAMERA_AUTO
 from device.cameras.registry import CAMERAS, camera_kind, open_camera
 from device.commands.options import use_of
+from device.exports.registry import EXPORTS
 from device.screen.displays import AUTO as DISPLAY_AUTO
 from device.screen.displays import DISPLAYS, PNG, choose_display, display_kind
 from device.settings import Settings
@@ -139,7 +140,7 @@ def check_screen(display: str) -> Check:
 
 def check_plugins() -> Check:
     """What other distributions add by entry points, and which of it cannot be used."""
-    registries: tuple[Registry[Any], ...] = (CAMERAS, DISPLAYS, RUNTIMES)
+    registries: tuple[Registry[Any], ...] = (CAMERAS, DISPLAYS, RUNTIMES, EXPORTS)
     problems = [problem.text for registry in registries for problem in registry.problems()]
     if problems:
         return Check("plugins", State.WORKS_WITHOUT, ". ".join(problems))

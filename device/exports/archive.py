@@ -16,7 +16,6 @@ from device.exports.base import FileFormat, SlideSource
 from device.exports.documents import head_json
 from device.exports.outlines import BOX, CellPixels, cell_pixels
 from device.exports.tables import write_cells, write_fields
-from device.slide_report.report import slide_report
 from device.store.records import CellRecord, FieldRecord
 from smear.errors import ImageError
 from smear.images.jpeg import decode_strictly
@@ -101,6 +100,8 @@ def write_zip(source: SlideSource, out: IO[bytes]) -> None:
 
     The column `image` of fields.csv names the photograph in the zip; it is empty where that was removed.
     """
+    from device.slide_report.report import slide_report  # here: other formats need no Jinja2
+
     with archive_of(source, out) as archive:
         archive.add("report.html", slide_report(source.store, source.slide.id, source.settings).encode())
         there: set[int] = set()  # numbers of fields

@@ -9,19 +9,13 @@ from device.counting.class_colours import UNCLASSIFIED, class_colours
 from device.exports.archive import Archive, archive_of
 from device.exports.base import FileFormat, SlideSource
 from device.exports.outlines import BOX
-from device.exports.requirements import require
 from device.store.records import FieldRecord
 
 _MAX_GROUP = 255  # ImageJ keeps the group in one byte
 
 
 def write_imagej(source: SlideSource, out: IO[bytes]) -> None:
-    """Write photographs, and a zip of ROIs for each.
-
-    Raises:
-        SmearscopeError: the library that writes ROIs is not installed.
-    """
-    require("roifile")
+    """Write photographs, and a zip of ROIs for each."""
     with archive_of(source, out) as archive:
         for field, photograph in archive.photographs():
             name = source.name(field)
@@ -30,7 +24,7 @@ def write_imagej(source: SlideSource, out: IO[bytes]) -> None:
 
 
 def _rois(archive: Archive, field: FieldRecord) -> bytes:
-    import roifile
+    import roifile  # here: other formats do without
 
     colours = class_colours(archive.source.classes)
     groups = {each.name: number for number, each in enumerate(archive.source.classes[:_MAX_GROUP], 1)}

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from device.exports.archive import Archive, archive_of
 from device.exports.base import FileFormat, SlideSource, iso_time
-from device.exports.requirements import require
 from device.store.records import FieldRecord
 from smear import RESEARCH_USE_ONLY
 
@@ -16,19 +15,14 @@ _MAX_LABEL = np.iinfo(np.uint16).max
 
 
 def write_ome_tiff(source: SlideSource, out: IO[bytes]) -> None:
-    """Write an OME-TIFF for each field that has a photograph.
-
-    Raises:
-        SmearscopeError: the library that writes TIFF is not installed.
-    """
-    require("tifffile")
+    """Write an OME-TIFF for each field that has a photograph."""
     with archive_of(source, out) as archive:
         for field, picture in archive.pictures():
             archive.add(f"{source.name(field)}.ome.tif", _tiff(archive, field, picture), packed=True)
 
 
 def _tiff(archive: Archive, field: FieldRecord, picture: NDArray[np.uint8]) -> bytes:
-    import tifffile
+    import tifffile  # here: other formats do without
 
     file, name = io.BytesIO(), archive.source.name(field)
     about = {"Description": RESEARCH_USE_ONLY, **_taken(field), **_scale(field.pixel_size_um)}

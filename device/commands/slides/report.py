@@ -8,8 +8,6 @@ import click
 from device.commands.options import with_store_and_settings
 from device.commands.slides.group import command
 from device.settings import Settings
-from device.slide_report.printing import print_page
-from device.slide_report.report import slide_report
 from device.store import Store
 from smear.output_files import OutputFolder, printable
 
@@ -26,6 +24,9 @@ SUFFIXES = (".html", ".pdf")
 @with_store_and_settings
 def report(store: Store, settings: Settings, slide_name: str, out: Path | None) -> None:
     """Write what was counted, seen and refused on a slide as one HTML page that needs no other file, or as PDF."""
+    from device.slide_report.printing import print_page  # here: other commands about slides need no Jinja2
+    from device.slide_report.report import slide_report
+
     slide = store.slide_called(slide_name)
     path = out or Path()
     if path.is_dir() or str(out or "").endswith(os.sep):

@@ -7,6 +7,8 @@ import io
 import json
 import re
 import shutil
+import subprocess
+import sys
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -126,9 +128,16 @@ def test_a_format_that_is_none_and_one_that_is_a_folder_are_refused(data):
         export_slide(store, 1, "training", io.BytesIO())
 
 
-def test_a_format_without_its_library_says_what_to_install(data, monkeypatch):
-    monkeypatch.setattr("device.exports.requirements.find_spec", lambda name: None)
-    assert "this format needs tifffile" in slides(data, "export", "1", "--format", "ome-tiff", "--out", "-")
+@pytest.mark.parametrize(("name", "said"), [("csv", None), ("imagej", "'roifile'"), ("zip", "'markupsafe'")])
+def test_only_a_format_that_needs_a_library_fails_without_it(data, name, said):
+    """In a process of its own, which has not imported them yet."""
+    words = ["slides", "--data", str(data), "export", "1", "--format", name, "--out", "-"]
+    lacks = ["jinja2", "markupsafe", "roifile", "tifffile", "hl7apy"]
+    code = f"import sys; sys.modules.update(dict.fromkeys({lacks})); from device.cli import cli; cli({words})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode == 0) == (said is None), done.stderr
+    if said:
+        assert f"'slides' needs the Python package {said}" in done.stderr.decode()
 
 
 def test_a_slide_named_is_the_only_one_in_a_training_folder(tmp_path):
