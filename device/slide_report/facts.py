@@ -13,7 +13,6 @@ from device.store import SlideRecord
 from smear.errors import SettingsError
 
 Facts = list[tuple[str, str]]
-_FEW = 3
 _SETTINGS = ("cells.target", "slide.count_once", "site.required", "site.valid_days")  # beside those of the gate
 
 
@@ -40,16 +39,16 @@ def slide_facts(slide: SlideRecord, fields: FieldDigest, store_id: str) -> Facts
         ("recorded", f"{moment(slide.started_s)} to {'–' if slide.ended_s is None else moment(slide.ended_s)}"),
         ("fields taken", f"{moment(fields.first_s)} to {moment(fields.last_s)}" if fields.fields else "none"),
         ("taken from", sources[0] if len(sources) == 1 else f"{len(sources)} files or cameras"),
-        ("frames", _few(sizes)),
-        ("pixel size", _few(scales)),
+        ("frames", few(sizes)),
+        ("pixel size", few(scales)),
         ("data store", store_id),
     ]
 
 
-def _few(texts: Sequence[str]) -> str:
+def few(texts: Sequence[str], most: int = 3) -> str:
     """Return the first of `texts`, and how many more there are."""
-    more = f" and {len(texts) - _FEW} more" if len(texts) > _FEW else ""
-    return ", ".join(texts[:_FEW]) + more
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
 
 
 def circumstances(fields: FieldDigest) -> Facts:

@@ -5,11 +5,14 @@ from typing import NamedTuple
 
 from device.counting.differential import DifferentialCount, SlideState
 from device.reporting.tables import SIMULATED
+from device.slide_report.facts import few
 from device.slide_report.field_digest import FieldDigest
 from device.store import SlideRecord
 from device.store.records import QC_CLEARED, QC_NOT_CLEARED
 from device.store.review.statement import Signature
 from smear.site import NOT_CHECKED
+
+MAX_NAMED = 20  # unidentified cells
 
 
 class Badge(NamedTuple):
@@ -32,9 +35,11 @@ def conceded(signature: Signature) -> list[str]:
     if not signature.intact:
         return []
     said = signature.said().get("concessions", {})
-    reasons = {"unidentified cells": ", ".join(said.get("unidentified", [])),
-               "fewer leukocytes than the target": said.get("short"),
-               "cells passed over": said.get("passed_over")}  # fmt: skip
+    reasons = {
+        "unidentified cells": few(said.get("unidentified", []), MAX_NAMED),
+        "fewer leukocytes than the target": said.get("short"),
+        "cells passed over": said.get("passed_over"),
+    }
     return [f"{what}: {why}" for what, why in reasons.items() if why]
 
 

@@ -38,8 +38,9 @@ def data(tmp_path: Path) -> Path:
         store.set_review(2, wanted=False, label="Early")
         cells = [(cell.field_id, cell.number) for cell in store.browse(slide)]
         store.classify(OPERATOR, cells[:20], "blast")
+        store.classify(OPERATOR, cells[17:18], "unidentified")
         store.classify(OPERATOR, cells[18:20], CLASS)
         store.classify(LONG, cells[:10], "lymphocyte")
-        why = Concessions(short="hypocellular <u>marrow</u>")
+        why = Concessions(unidentified=True, short="hypocellular <u>marrow</u>")
         store.sign(slide, OPERATOR, SETTINGS.cells.classes, SETTINGS.cells.target, why)
     return tmp_path / "data"

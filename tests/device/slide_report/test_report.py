@@ -34,9 +34,9 @@ def test_a_report_holds_what_was_counted_seen_refused_and_done(data):
     for part in (
         "Research use only: not a medical device, not for diagnosis.",
         "signed, version 1",
-        "Not complete: 20 of 25 leukocytes",
-        "fewer leukocytes than the target: hypocellular &lt;u&gt;marrow&lt;/u&gt;",
-        "b blast 18 90.0 69.9 to 97.2",  # Wilson's interval
+        "Not complete: 20 of 25 leukocytes; 1 unidentified",
+        "unidentified cells: 9.1; fewer leukocytes than the target: hypocellular &lt;u&gt;marrow&lt;/u&gt;",
+        "b blast 17 85.0 64.0 to 94.8",  # Wilson's interval
         "Not complete: 10 of 25 leukocytes",
         "0 of 10 cells that both classified have the same class",
         f"{ACCEPTED + REFUSED} distinct fields: {ACCEPTED} accepted, {REFUSED} refused",
