@@ -46,11 +46,11 @@ def count_report(counts: Mapping[str, DifferentialCount]) -> Group:
 def agreement_report(first: str, second: str, found: Agreement) -> Group:
     """Show how far two operators agree on the cells that both classified."""
     table = Table(box=SIMPLE, title=Text(f"rows: {first}; columns: {second}"), title_justify="left")
-    table.add_column("")
-    for name in found.classes:
-        table.add_column(Text(name), justify="right")
-    for name, row in zip(found.classes, found.confusion, strict=True):
-        table.add_row(Text(name), *map(str, row))
+    table.add_column("class", overflow="fold")
+    for number in range(1, len(found.classes) + 1):
+        table.add_column(str(number), justify="right")
+    for number, (name, row) in enumerate(zip(found.classes, found.confusion, strict=True), 1):
+        table.add_row(Text(f"{number} {name}"), *map(str, row))
     agreed = found.agreed
     lines = [f"both classified {agreed.total} cells"]
     if agreed.total:
@@ -80,7 +80,7 @@ def _count_text(count: DifferentialCount) -> str:
 def _count_table(operator: str, count: DifferentialCount) -> Table:
     table = Table(box=SIMPLE, title=Text(f"counted by {operator}"), title_justify="left")
     for title in ("class", "cells", "per cent", "95 % interval"):
-        table.add_column(title, justify="left" if title == "class" else "right")
+        table.add_column(title, justify="left" if title == "class" else "right", overflow="fold")
     for each in sorted(count.classes, key=lambda each: each.share is None):
         table.add_row(Text(each.name), str(each.n), *_share_texts(each))
     table.add_section()
