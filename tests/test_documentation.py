@@ -1,6 +1,7 @@
 """The documentation is complete, its links lead somewhere, and the site builds."""
 
 import contextlib
+import dataclasses
 import json
 import re
 import shlex
@@ -21,6 +22,7 @@ from device.exports.registry import EXPORTS, export_slide
 from device.screen.displays import DISPLAYS
 from device.settings import Settings
 from device.store import Store
+from device.store.review.audit_trail import Action, Event
 from smear.classes import FIELD_CLASSES
 from smear.findings import RefusalCode
 from smear.inference.tflite import RUNTIMES
@@ -144,6 +146,7 @@ def test_every_column_and_key_of_an_export_is_in_the_reference(tmp_path: Path) -
         counted = store.counted(store.slide(slide), DEFAULT_CLASSES, 1)
         keys = {*slide_json(store, store.slide(slide), counted), *next(iter(store.all_fields(slide))).to_json()}
         keys |= {*counted.counts["ann"].to_json(), *counted.counts["ann"].to_json()["classes"][0]}
+    keys |= {*Action, *(each.name for each in dataclasses.fields(Event))}
     with zipfile.ZipFile(tmp_path / "slide.zip") as archive:
         for name in ("fields.csv", "cells.csv"):
             keys.update(archive.read(name).decode().splitlines()[0].split(","))

@@ -69,8 +69,9 @@ def run(pipeline, folder, tmp_path, monkeypatch):  # type: ignore[no-untyped-def
 
 
 def test_a_run_records_a_slide_and_says_where(run, tmp_path):
-    result = run("--fields", "12", "--slide", "A-17")
+    result = run("--fields", "12", "--slide", "A-17", "--operator", "ann", "--stain", "Leishman", "--note", "thin")
     assert result.exit_code == 0, result.output
+    assert "operator: ann; stain: Leishman; note: thin" in result.stdout
     assert "12 distinct fields, 12 accepted, 0 refused" in result.stdout
     assert "resemble Pre-B most" in result.stdout
     assert f"in {tmp_path / 'data'}" in result.stdout.replace("\n", "")
@@ -165,6 +166,12 @@ def test_a_slides_name_that_is_not_utf8_is_recorded_as_escapes(run, tmp_path):
     assert result.exit_code == 0, result.stderr
     with Store.read(tmp_path / "data") as store:
         assert store.slides()[0].name == r"\xff"
+
+
+def test_what_cannot_be_said_of_a_slide_is_a_mistake_in_the_command(run, tmp_path):
+    result = run("--fields", "1", "--note", "x" * 501)
+    assert (result.exit_code, "a note has 0 to 500 printable characters" in result.stderr) == (2, True)
+    assert not (tmp_path / "data").exists()
 
 
 def test_doctor_has_a_line_for_each_part_and_fails_without_a_model(folder, tmp_path):

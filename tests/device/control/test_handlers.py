@@ -55,6 +55,19 @@ def test_what_is_no_name_of_a_slide_is_refused(handlers, name):
         handlers.start_slide({"name": name})
 
 
+def test_a_slide_is_started_with_what_is_said_of_it(handlers):
+    started = handlers.start_slide({"name": "B", "operator": "ann", "stain": " Leishman ", "specimen": None})
+    slide = handlers._recorder.store.slide(started["slide"])
+    assert (slide.operator, slide.stain, slide.specimen, slide.note) == ("ann", "Leishman", "", "")
+
+
+@pytest.mark.parametrize(("column", "text"), [("note", 7), ("stain", "a\x1b[2J"), ("operator", "x" * 41)])
+def test_what_cannot_be_said_of_a_slide_leaves_the_open_one_as_it_is(handlers, column, text):
+    with pytest.raises(SmearscopeError):
+        handlers.start_slide({"name": "B", column: text})
+    assert handlers._recorder.store.open_slide().name == "faults"
+
+
 @pytest.mark.parametrize("quality", [0, 101, 95.5, "95", True, None])
 def test_a_photograph_has_a_quality_that_jpeg_knows(handlers, quality):
     with pytest.raises(SmearscopeError, match="1 to 100"):
