@@ -1,7 +1,12 @@
 """`smearscope cells classify` and `undo`: what a person calls cells, one by one or by keys."""
 
+import os
+import re
 import sys
+import termios
+import tty
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -18,6 +23,8 @@ from device.store import CellRecord, Store
 from device.store.review.gallery import Order
 from smear.images import encode_output
 from smear.output_files import OutputFolder
+
+_KEY = re.compile(r"\x1b(?:\[[0-9;]*.|O.)?|.", re.DOTALL)  # what a key sends: an arrow, for one, sends several bytes
 
 
 @command.command()
@@ -53,8 +60,9 @@ def classify(
         wanted = None if class_name is None else known_class(store, slide.id, classes, class_name)
         walk = KeyWalk(store, slide.id, operator, classes, settings.cells.target, order, wanted)
         click.echo(walk.legend())
-        for line in walk.lines(_keys(), lambda cell: _show(store, cell, picture)):
-            click.echo(line)
+        with _keys() as pressed:
+            for line in walk.lines(pressed, lambda cell: _show(store, cell, picture)):
+                click.echo(line)
         return
     if class_name is None:
         raise click.UsageError("what are they? give --class CLASS, or --keys and a slide")
@@ -80,16 +88,26 @@ def undo(store: Store, slide_name: str, operator: str) -> None:
         click.echo(f"{change_text(event)} (taken back by {operator})")
 
 
-def _keys() -> Iterator[str]:
-    """Yield one key after another: from the terminal at once, else from standard input to its end."""
+@contextmanager
+def _keys() -> Iterator[Iterator[str]]:
+    """Give the keys that are pressed at the terminal, each at once; else what standard input holds, to its end.
+
+    The terminal stays in this mode for the whole walk: between two calls of `click.getchar` it would drop keys.
+    """
     if not sys.stdin.isatty():
-        yield from iter(lambda: sys.stdin.read(1), "")
+        yield iter(lambda: sys.stdin.read(1), "")
         return
-    while True:
-        try:
-            yield click.getchar()
-        except EOFError:
-            return
+    before = termios.tcgetattr(sys.stdin)
+    tty.setcbreak(sys.stdin, termios.TCSADRAIN)
+    try:
+        yield _pressed(sys.stdin.fileno())
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def _pressed(terminal: int) -> Iterator[str]:
+    while text := os.read(terminal, 1024).decode(errors="replace"):
+        yield from _KEY.findall(text)
 
 
 def _show(store: Store, cell: CellRecord, picture: Path | None) -> None:

@@ -1,6 +1,11 @@
 """`smearscope cells`, from the command line."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
+import termios
 from dataclasses import replace
 
 import cv2
@@ -100,6 +105,20 @@ def test_a_script_of_keys_classifies_cell_by_cell(data):
     ]
     assert "2.0: smudge cell taken back" in said
     assert said[-1] == "ann: 4 cells classified, 1 passed over, 1 taken back; more cells are left"
+
+
+def test_no_key_is_lost_however_fast_it_is_pressed_at_a_terminal(data):
+    terminal, theirs = pty.openpty()
+    words = ["-m", "device", "cells", "--data", str(data), "classify", "1", "--keys", "--operator", "ann"]
+    walk = subprocess.Popen([sys.executable, *words], stdin=theirs, stdout=subprocess.PIPE, text=True)
+    os.write(terminal, b"bl\x1b[As-x ")
+    said = [next(walk.stdout) for _ in range(2)]  # it has begun
+    os.write(terminal, b"\x7f\x1b")
+    said += walk.communicate(timeout=60)[0].splitlines()
+    assert walk.returncode == 0
+    assert [each for each in classes(data).values() if each] == ["blast", "lymphocyte"]
+    assert said[-1] == "ann: 4 cells classified, 1 passed over, 2 taken back; more cells are left"
+    assert termios.tcgetattr(theirs)[3] & termios.ICANON
 
 
 def test_keys_go_on_where_the_operator_left_off_whatever_others_said(data):
