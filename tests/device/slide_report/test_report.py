@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from device.settings import Settings
 from device.slide_report import report as module
@@ -12,6 +14,7 @@ from device.slide_report.pictures import Pictures
 from device.slide_report.report import slide_report
 from device.store import Store
 from device.system.clock import ManualClock
+from smear.templating import render
 from tests.device.findings import UNCERTAIN, finding, frame
 from tests.device.slide_report.conftest import ACCEPTED, REFUSED, SETTINGS
 
@@ -73,6 +76,16 @@ def test_a_photograph_that_is_gone_or_damaged_leaves_a_gap_and_no_error(data):
 def test_a_signed_statement_that_the_disk_has_damaged_is_said_so(data, monkeypatch):
     monkeypatch.setattr("device.store.review.statement.Signature.intact", False)
     assert "does not match its sha256" in page_of(data)
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
+@example('"; } </style><script>')
+@example("\\")
+def test_a_name_in_the_style_sheet_stays_inside_its_quotes(name):
+    style = render("device.slide_report", "slide.css", marks=[], running_name=name, running_foot="")
+    inside = re.search(r'@top-left { content: "((?:[A-Za-z0-9]|\\[0-9a-f]{1,6} )*)";', style)
+    assert re.sub(r"\\([0-9a-f]+) ", lambda found: chr(int(found[1], 16)), inside[1]) == name
 
 
 @pytest.mark.parametrize(("numbers", "count", "chosen"), [
