@@ -1,5 +1,6 @@
 """The house stays one that a newcomer can read: no crowded folder, no endless module, one report, no circles."""
 
+import ast
 from collections import Counter
 from pathlib import Path
 
@@ -34,3 +35,16 @@ def test_no_packages_of_a_room_import_each_other_in_a_circle():
         if first < second and first in graph.find_modules_directly_imported_by(second)
     ]
     assert circles == []
+
+
+def test_no_json_that_the_device_writes_can_hold_nan():
+    words_of_people = {"device/settings_faults.py", "device/settings_toml.py"}  # the settings' own text, not JSON
+    loose = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in modules()
+        if path.relative_to(ROOT).parts[0] == "device" and path.relative_to(ROOT).as_posix() not in words_of_people
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in {"json.dumps", "json.dump"}
+        if "allow_nan" not in {word.arg for word in call.keywords}
+    ]
+    assert loose == []

@@ -118,7 +118,9 @@ def history(store: Store, slide_name: str, as_json: bool) -> None:
     after = 0
     while events := store.events(slide_id, _EVENTS_AT_ONCE, after):
         for event in events:
-            click.echo(json.dumps(event.to_json(), ensure_ascii=False) if as_json else event_line(event))
+            click.echo(
+                json.dumps(event.to_json(), ensure_ascii=False, allow_nan=False) if as_json else event_line(event)
+            )
         after = events[-1].id
     if not after and not as_json:
         click.echo(f"slide {slide_id}: nobody has changed anything")

@@ -89,7 +89,7 @@ def verify(store: Store, slide_name: str, as_json: bool) -> None:
     found = [store.verify(each) for each in signatures]
     for each in found:
         about = each.signature.to_json() | {"compared": each.compared, "faults": each.faults}
-        click.echo(json.dumps(about, ensure_ascii=False) if as_json else verification_line(each))
+        click.echo(json.dumps(about, ensure_ascii=False, allow_nan=False) if as_json else verification_line(each))
     if any(each.faults for each in found):
         raise StoreError(f"slide {signatures[0].slide_id}: a signed result does not hold; restore the last backup")
 
