@@ -14,6 +14,7 @@ from device.store.records import QC_CLEARED, QC_NOT_CLEARED, CellRecord, Circums
 from device.store.slide_summary import SlideTally
 from smear.classes import LABELS
 from smear.findings import Finding, Frame, Refusal, RefusalCode
+from smear.images import MAX_PIXELS, MIN_SIDE_PX
 from smear.imaging.cell_hues import cell_hues
 from smear.imaging.frame_outlines import frame_outlines
 from smear.output_files import printable
@@ -35,6 +36,9 @@ BUNDLE = "bundle"
 NONE_OF_THEM = ""
 """The reviewed label of a field that is none of the classes."""
 _CELL_NUMBERS = ("x", "y", "width", "height", "area_px", "nc_ratio", "circularity", "slide_id")
+_BOX = ("x", "y", "width", "height")
+_MOST_PX = 4 * MAX_PIXELS  # of a frame: a camera may give more than a file
+_MOST_SIDE_PX = _MOST_PX // MIN_SIDE_PX
 _CELL_MAYBE_NUMBERS = ("area_um2", "opinion_p", "nucleus_hue", "cytoplasm_hue", *PROBABILITY_COLUMNS)
 _CELL_COLUMNS = (
     "field_id", "number", "x", "y", "width", "height", "area_px", "area_um2", "nc_ratio", "circularity",
@@ -69,6 +73,7 @@ def field_of(row: sqlite3.Row) -> FieldRecord:
     """Read one row of `fields`; where the disk has damaged it, the rest is given with what is damaged, and no label."""
     values = dict(row)
     damaged = _repair(values, _NUMBERS, _MAYBE_NUMBERS)
+    _repair_pixels(values, ("width", "height"), damaged)
     for name in ("boot_id", "source", "bundle_sha256", "level", "runtime"):
         _repair_one(values, name, str, "", damaged)
     for name in ("calibration_id", "site_certificate", "image", "reviewed_label"):
@@ -113,6 +118,7 @@ def cell_of(row: sqlite3.Row) -> CellRecord:
         _repair_one(values, name, (str, NoneType), None, [])
         values[name] = printable(values[name]) if values[name] is not None else None
     probabilities = _probabilities(values)
+    _repair_pixels(values, _BOX, [])
     bbox = (values.pop("x"), values.pop("y"), values.pop("width"), values.pop("height"))
     values |= {name: bool(values[name]) for name in ("touches_edge", "accepted")}
     values["contour"] = unpack(values["contour"])
@@ -127,6 +133,18 @@ def _repair(values: dict[str, Any], numbers: tuple[str, ...], maybe: tuple[str, 
     for name in maybe:
         _repair_one(values, name, (int, float, NoneType), None, damaged)
     return damaged
+
+
+def _repair_pixels(values: dict[str, Any], names: tuple[str, ...], damaged: list[str]) -> None:
+    """Put 0 in the place of what is no number of pixels that a frame can have: pictures of that size are made."""
+    for name in names:
+        if not 0 <= values[name] <= _MOST_SIDE_PX:
+            values[name] = 0
+            damaged.append(name)
+        values[name] = int(values[name])
+    if values["width"] * values["height"] > _MOST_PX:
+        values["width"] = values["height"] = 0
+        damaged += ["width", "height"]
 
 
 def _repair_one(

@@ -366,14 +366,17 @@ def test_a_record_that_the_disk_has_damaged_is_told_and_hides_no_other(tmp_path)
     with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as database:
         database.execute(
             "UPDATE fields SET refusals = '[\"x', focus = 'ab', wall_time_s = 1e300, label = 'Prf', source = x'c3',"
-            " runtime = cast(x'ff41' AS TEXT), timing_ms = '7' WHERE id = ?", (rotten,)
+            " runtime = cast(x'ff41' AS TEXT), timing_ms = '7',"
+            " width = 1 << 40 WHERE id = ?", (rotten,)
         )  # fmt: skip
-        database.execute("UPDATE cells SET area_px = x'00', p_pre = 'q' WHERE field_id = ?", (rotten,))
+        database.execute(
+            "UPDATE cells SET area_px = x'00', p_pre = 'q', x = 2147483638.0 WHERE field_id = ?", (rotten,)
+        )
     with Store.read(tmp_path) as store:
         assert [record.label for record in store.fields(slide)] == ["Pre", None, "Pre"]
         (refusal,) = store.field(rotten).refusals
         assert refusal.code == RefusalCode.DAMAGED_RECORD
-        assert "(focus, source, label, refusals, timing_ms)" in refusal.advice
+        assert "(focus, width, source, label, refusals, timing_ms)" in refusal.advice
         assert store.image_path(store.field(rotten)).is_file()
         assert len(store.cells(rotten)) == 2
     shown = CliRunner().invoke(cli, ["slides", "--data", str(tmp_path), "show", str(slide)], catch_exceptions=False)
