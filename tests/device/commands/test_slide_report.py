@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from device.cli import cli
-from device.commands.slides import report
+from device.slide_report import printing
 from device.slide_report.printing import PrintingError
 from device.store import Store
 from tests.device.findings import finding, frame
@@ -28,14 +28,14 @@ def test_a_report_is_a_page_in_a_folder_or_a_file_of_its_own_name(data, tmp_path
 
 
 def test_a_pdf_is_printed_and_a_failure_leaves_the_old_one(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "print_page", lambda page: b"%PDF " + page[:15].encode())
+    monkeypatch.setattr(printing, "print_page", lambda page: b"%PDF " + page[:15].encode())
     run(data, "--out", str(tmp_path / "a.pdf"))
     assert (tmp_path / "a.pdf").read_bytes() == b"%PDF <!doctype html>"
 
     def fail(page: str) -> bytes:
         raise PrintingError("no Chromium to print with")
 
-    monkeypatch.setattr(report, "print_page", fail)
+    monkeypatch.setattr(printing, "print_page", fail)
     failed = run(data, "--out", str(tmp_path / "a.pdf"))
     assert (failed.exit_code, failed.stderr.splitlines()[-1]) == (1, "smearscope: no Chromium to print with")
     assert (tmp_path / "a.pdf").read_bytes() == b"%PDF <!doctype html>"
