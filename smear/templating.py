@@ -1,4 +1,4 @@
-"""Jinja2 templates of a package, rendered as pages that need no other file; every text in them is escaped."""
+"""Jinja2 templates of a package, rendered as texts that need no other file; in HTML every text is escaped."""
 
 import base64
 from functools import cache
@@ -18,12 +18,12 @@ def render(package: str, template: str, **values: object) -> str:
 
 @cache
 def _environment(package: str) -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # here: what only reads a picture writes no page
+    import jinja2  # here: what only reads a picture writes no page
 
-    environment = Environment(
-        loader=PackageLoader(package),
-        autoescape=True,
-        undefined=StrictUndefined,
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(package),
+        autoescape=jinja2.select_autoescape(),  # of .html; Markdown stays as it is
+        undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -8,6 +8,7 @@ from convert.reporting.model_card import table_of_differences
 from convert.results import Conversion
 from smear.bundle.folder import Bundle
 from smear.images import write_atomic
+from smear.templating import render
 
 MAX_SHIPPED = 15_000_000  # bytes of a bundle that ships in the package
 
@@ -57,30 +58,15 @@ def _finite(row: dict[str, object]) -> dict[str, object]:
 
 
 def _markdown(conversion: Conversion) -> str:
-    manifest, size = conversion.bundle.manifest, size_of(conversion.bundle)
-    shipped = "may ship" if size <= MAX_SHIPPED else f"is over {MAX_SHIPPED:,} and does not ship"
-    left_out = [f"- `{level}` left out: {why}" for level, why in manifest.left_out.items()]
-    return "\n".join(
-        [
-            f"# Conversion of {manifest.name}",
-            "",
-            f"Made {manifest.created}; manifest sha256 `{conversion.bundle.sha256}`; {size:,} bytes: {shipped}.",
-            "The figures of each level are in the bundle's MODEL_CARD.md.",
-            "",
-            *([*left_out, *(f"- {note}" for note in conversion.notes)] or ["No level was left out."]),
-            "",
-            "## Each runtime against Keras on the same validation fields",
-            "",
-            "Same best channel: of pixels for the segmenter, of fields (their cells pooled) for the classifier.",
-            "",
-            *table_of_differences(conversion.differences),
-            "",
-            "## Edge TPU, predicted and not compiled",
-            "",
-            *(
-                [f"- {role}: {line}" for role, one in conversion.predictions.items() for line in one.lines()]
-                or ["No int8."]
-            ),
-            "",
-        ]
+    size = size_of(conversion.bundle)
+    return render(
+        "convert.reporting",
+        "conversion.md",
+        manifest=conversion.bundle.manifest,
+        sha256=conversion.bundle.sha256,
+        size=f"{size:,}",
+        shipped="may ship" if size <= MAX_SHIPPED else f"is over {MAX_SHIPPED:,} and does not ship",
+        notes=conversion.notes,
+        differences=table_of_differences(conversion.differences),
+        predictions=conversion.predictions,
     )
