@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert import examples
-from convert.bundle_writer import write_bundle
+from convert.bundle_writer import file_name, write_bundle
 from convert.export import edgetpu, edgetpu_compiler
 from convert.export.features import with_features
 from convert.export.onnx import export_pair
@@ -18,7 +18,7 @@ from convert.export.tflite import convert_levels, convert_with_ranges
 from convert.options import BASELINE, ROLES, Options
 from convert.quantization.quantization_aware import finetune, with_corrected_biases
 from convert.reporting import conversion_record
-from convert.results import Conversion, LevelResults, ModelFiles
+from convert.results import Conversion, LevelResults
 from convert.verification import golden_outputs
 from convert.verification.level_evaluation import TRAIN, LevelEvaluator, ModelInputs, pipeline_inputs
 from convert.verification.parity import KerasRuntime, check_tflite_python
@@ -61,18 +61,19 @@ def build(run: Run, data: Path, out: Path, options: Options) -> Conversion:
     keras_models = {role: open_keras(run, role) for role in trained}
     with tempfile.TemporaryDirectory(prefix="smearscope-") as scratch:
         steps = _Steps(run, data, Path(scratch), keras_models, options)
-        files = steps.convert()
+        steps.convert()
+        files = steps.files
         onnx = export_pair(keras_models, out, options.report) if options.onnx else {}
-        results = steps.evaluate(files, onnx)
+        results = steps.evaluate(onnx)
         passed = [level for level in options.levels if level not in results.left_out]
         if not passed:
             reasons = "; ".join(f"{level}: {why}" for level, why in results.left_out.items())
             raise ConversionError(f"{run.path}: no level passed ({reasons}); train further or loosen --limits")
-        steps.add_features(files, passed, results)
+        steps.add_features(passed, results)
         if "int8" in passed:
-            steps.add_edgetpu(files, results)
+            steps.add_edgetpu(results)
             passed += ["edgetpu"] if "edgetpu" in files["segmenter"] else []
-        final = steps.write(out.name, {r: {v: files[r][v] for v in passed} for r in ROLES}, results)
+        final = steps.write(out.name, passed, results)
         verification.verify(final.path)
         replace_bundle(final.path, out)
         predictions = {role: edgetpu.predict(files[role]["int8"]) for role in ROLES if "int8" in files[role]}
@@ -138,7 +139,7 @@ def _layers_within(model: Any) -> Iterator[Any]:
 
 
 class _Steps:
-    """The steps of one conversion, which share a run, its models and a scratch folder."""
+    """The steps of one conversion, which share a run, its models, a scratch folder and the files made there."""
 
     def __init__(self, run: Run, data: Path, work: Path, keras_models: dict[Role, Any], options: Options) -> None:
         self.run, self.data, self.work, self.options = run, data, work, options
@@ -147,14 +148,14 @@ class _Steps:
         self.golden: dict[Role, NDArray[np.uint8]] = dict(
             zip(ROLES, examples.golden_inputs(run.facts.input.size, run.facts.classifier.input_size), strict=True)
         )
+        self.files: dict[Role, dict[Level, Path]] = {role: {} for role in ROLES}
         self.baseline: Bundle | None = None
         self.calibration: dict[Role, list[NDArray[np.float32]]] = {}  # inputs for quantization and bias correction
 
-    def convert(self) -> dict[Role, dict[Level, Path]]:
+    def convert(self) -> None:
         """Write every level of both models; float32 first, since its pipeline makes the calibration inputs."""
-        files: dict[Role, dict[Level, Path]] = {role: {} for role in ROLES}
-        self._convert_trained(files, (BASELINE,))
-        self.baseline = self.write("baseline", files, LevelResults())
+        self._convert_trained((BASELINE,))
+        self.baseline = self.write("baseline", (BASELINE,), LevelResults())
         levels = tuple(level for level in self.options.levels if level != BASELINE)
         if any(set(alike) & set(levels) for alike in CORRECTABLE):
             inputs = self._training_inputs(self.options.representative)
@@ -162,27 +163,25 @@ class _Steps:
             rng = np.random.default_rng(self.run.facts.seed)
             cells = self.calibration["classifier"]
             self.calibration["classifier"] = [cells[i] for i in rng.permutation(len(cells))[:CROPS]]
-        self._convert_trained(files, levels)
-        return files
+        self._convert_trained(levels)
 
-    def _convert_trained(self, files: dict[Role, dict[Level, Path]], levels: tuple[Level, ...]) -> None:
+    def _convert_trained(self, levels: tuple[Level, ...]) -> None:
         """Write `levels` of both models; those of a segmenter that was kept are copied."""
         for role in ROLES:
             if role in self.keras_models:
-                self._convert_role(files, role, self.keras_models[role], levels)
+                self._convert_role(role, self.keras_models[role], levels)
                 continue
             for level in levels:  # a copy, as whatever is converted may be replaced
-                files[role][level] = self.work / f"{role}.{level}.tflite"
-                shutil.copyfile(self.run.kept(level), files[role][level])
+                shutil.copyfile(self.run.kept(level), self._file(role, level))
 
-    def _convert_role(
-        self, files: dict[Role, dict[Level, Path]], role: Role, model: Any, levels: tuple[Level, ...]
-    ) -> None:
+    def _file(self, role: Role, level: Level) -> Path:
+        return self.files[role].setdefault(level, self.work / file_name(role, level))
+
+    def _convert_role(self, role: Role, model: Any, levels: tuple[Level, ...]) -> None:
         self.options.report(f"converting the {role} to {', '.join(levels)}")
         representative = (lambda: iter(self.calibration[role])) if role in self.calibration else None
         for level, data in convert_levels(model, levels, representative).items():
-            files[role][level] = self.work / f"{role}.{level}.tflite"
-            files[role][level].write_bytes(data)
+            self._file(role, level).write_bytes(data)
 
     def _training_inputs(self, fields: int) -> dict[Role, ModelInputs]:
         """Return what the device's own pipeline at float32 gives both models for training fields."""
@@ -196,19 +195,20 @@ class _Steps:
             )
         return found
 
-    def evaluate(self, files: dict[Role, dict[Level, Path]], onnx: dict[Role, Path]) -> LevelResults:
+    def evaluate(self, onnx: dict[Role, Path]) -> LevelResults:
         """Measure every level; a quantized one that loses too much is corrected and measured once more."""
         assert self.baseline is not None
         evaluator = LevelEvaluator(self.run, self.data, self.baseline, self.options)
         keras: dict[Role, Runtime] = {role: KerasRuntime(model) for role, model in self.keras_models.items()}
         if "segmenter" not in keras:
             keras["segmenter"] = open_runtime(self.run.kept(BASELINE), self.options.runtimes[0])
-        bundle = self.write("converted", files, LevelResults())
-        results = evaluator.evaluate(self.options.levels, bundle, files, keras, onnx)
-        corrected = self._correct(files, results)
+        made = tuple(self.files["classifier"])
+        bundle = self.write("converted", made, LevelResults())
+        results = evaluator.evaluate(self.options.levels, bundle, self.files, keras, onnx)
+        corrected = self._correct(results)
         if corrected:
-            bundle = self.write("corrected", files, LevelResults())
-            newer = evaluator.evaluate(tuple(corrected), bundle, files, keras, {})
+            bundle = self.write("corrected", made, LevelResults())
+            newer = evaluator.evaluate(tuple(corrected), bundle, self.files, keras, {})
             if "int8" in corrected and self.options.finetune_steps:
                 fields = Figure(value=self._finetune_fields, split=TRAIN, n=self._finetune_fields)
                 for role in self.keras_models:
@@ -217,7 +217,7 @@ class _Steps:
             results.notes += corrected.values()
         return results
 
-    def _correct(self, files: dict[Role, dict[Level, Path]], results: LevelResults) -> dict[Level, str]:
+    def _correct(self, results: LevelResults) -> dict[Level, str]:
         """Replace the files of rejected levels that can be corrected; return by level what was done."""
         corrected: dict[Level, str] = {}
         for alike in CORRECTABLE:
@@ -225,7 +225,7 @@ class _Steps:
             if not rejected:
                 continue
             try:
-                how = self._finetune(files) if "int8" in rejected else self._correct_biases(files, tuple(rejected))
+                how = self._finetune() if "int8" in rejected else self._correct_biases(tuple(rejected))
             except ConversionError as error:
                 results.notes.append(f"{', '.join(rejected)} could not be corrected: {error}")
                 continue
@@ -236,7 +236,7 @@ class _Steps:
     def _finetune_fields(self) -> int:
         return min(FINETUNE_FIELDS, len(self.run.facts.train_images))
 
-    def _finetune(self, files: dict[Role, dict[Level, Path]]) -> str:
+    def _finetune(self) -> str:
         """Replace int8 of both models by one with corrected biases and known ranges; return what was done."""
         steps, inputs = self.options.finetune_steps, self.calibration
         if steps:
@@ -245,51 +245,50 @@ class _Steps:
             self.options.report(f"fine-tuning the {role} for int8: {steps} steps on {len(inputs[role])} inputs")
             pictures = np.round(np.concatenate(inputs[role]) * 255.0).astype(np.uint8)
             tuned = finetune(self.keras_models[role], self.calibration[role], pictures, self.run.facts.seed, steps)
-            files[role]["int8"].write_bytes(convert_with_ranges(*tuned))
+            self._file(role, "int8").write_bytes(convert_with_ranges(*tuned))
         tuning = f" and is fine-tuned for {steps} steps on {self._finetune_fields} training fields" if steps else ""
         return f"has its biases corrected{tuning}"
 
-    def _correct_biases(self, files: dict[Role, dict[Level, Path]], levels: tuple[Level, ...]) -> str:
+    def _correct_biases(self, levels: tuple[Level, ...]) -> str:
         """Replace `levels` of both models by those of weights with corrected biases; return what was done."""
         for role in self.keras_models:
             corrected = with_corrected_biases(self.keras_models[role], self.calibration[role])
-            self._convert_role(files, role, corrected, levels)
+            self._convert_role(role, corrected, levels)
         return "has its biases corrected"
 
-    def write(self, folder: str, files: ModelFiles, results: LevelResults) -> Bundle:
-        """Write a bundle of `files` into the scratch folder."""
+    def write(self, folder: str, levels: Sequence[Level], results: LevelResults) -> Bundle:
+        """Write a bundle of `levels` into the scratch folder."""
+        files = {role: {level: self.files[role][level] for level in levels} for role in ROLES}
         arrays = golden_outputs.golden_arrays(files, self.golden, self.options.runtimes[0])
         golden = golden_outputs.to_bytes(arrays)
         return write_bundle(self.run, self.work / "bundles" / folder, folder, files, golden, self.other, results)
 
-    def add_features(
-        self, files: dict[Role, dict[Level, Path]], levels: Sequence[Level], results: LevelResults
-    ) -> None:
+    def add_features(self, levels: Sequence[Level], results: LevelResults) -> None:
         """Let a classifier of cells give its features too, once it is proven: its logits stay the same bit by bit."""
         if self.run.facts.classifier.shown != "cells":
             return
         try:
-            changed = {level: with_features(files["classifier"][level].read_bytes()) for level in levels}
+            changed = {level: with_features(self._file("classifier", level).read_bytes()) for level in levels}
         except ConversionError as error:
             results.notes.append(f"no features, so no out-of-distribution detector: {error}")
             return
         for level, data in changed.items():
-            files["classifier"][level].write_bytes(data)
+            self._file("classifier", level).write_bytes(data)
 
-    def add_edgetpu(self, files: dict[Role, dict[Level, Path]], results: LevelResults) -> None:
+    def add_edgetpu(self, results: LevelResults) -> None:
         """Add what an Edge TPU would run of int8: always predicted, and compiled where Coral's compiler is found."""
         for role in ROLES:
-            prediction = edgetpu.predict(files[role]["int8"])
+            prediction = edgetpu.predict(self._file(role, "int8"))
             share = Figure(value=prediction.share, split=edgetpu.PREDICTED, n=len(prediction.operations))
             results.figures[role]["int8"] |= {"edgetpu_predicted_share": share}
         if edgetpu_compiler.compiler() is None:
             return
         try:
-            compiled = {role: edgetpu_compiler.compile_model(files[role]["int8"], self.work) for role in ROLES}
+            compiled = {role: edgetpu_compiler.compile_model(self._file(role, "int8"), self.work) for role in ROLES}
         except ConversionError as error:
             results.left_out["edgetpu"] = str(error)
             return
         for role, made in compiled.items():
-            files[role]["edgetpu"] = made.file
+            self.files[role]["edgetpu"] = made.file
             share = Figure(value=made.share, split=edgetpu_compiler.COMPILER, n=made.on_tpu + made.on_cpu)
             results.figures[role]["edgetpu"] = {"mapped_share": share}
