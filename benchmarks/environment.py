@@ -26,6 +26,7 @@ LIBRARIES = (
 BUSY = 0.25  # processors that other processes may keep busy before a run counts as disturbed
 LOAD = 0.5  # one-minute load average of an idle machine before the run; afterwards it is the run's own
 _OBSERVE_S = 0.5
+SYS = Path("/sys")
 
 
 class LoadMonitor:
@@ -43,17 +44,17 @@ class LoadMonitor:
         return max(0.0, spent / (time.monotonic() - self._began))
 
 
-def read_board(sys_folder: Path = Path("/sys")) -> Board:
+def read_board() -> Board:
     """Observe the machine for half a second: temperature, throttling, clock, and the load of other processes."""
     monitor = LoadMonitor()
     # This waits for nothing: it is the time over which the load is measured.
     psutil.cpu_percent(interval=_OBSERVE_S)
-    health = read_health(sys_folder)
+    health = read_health(SYS)
     clock = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
     return Board(
         temperature_c=health.temperature_c,
         throttled=health.throttled,
-        governor=_read(sys_folder / "devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        governor=_read(SYS / "devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         clock_mhz=clock.current if clock else None,
         load_1min=os.getloadavg()[0],
         others_busy=monitor.others_busy(),
@@ -117,7 +118,7 @@ def _busy_s() -> float:
 def _machine() -> str:
     return (
         _read(Path("/proc/device-tree/model")).strip("\0")
-        or _read(Path("/sys/class/dmi/id/product_name"))
+        or _read(SYS / "class/dmi/id/product_name")
         or platform.machine()
     )
 

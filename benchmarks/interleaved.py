@@ -189,7 +189,7 @@ def row_values(found: Mapping[str, Measured], key: str, base: str) -> dict[str, 
     return {**measured.opened, "latency": latency, "ratio": ratio, "fault": measured.fault}
 
 
-def ratio_of(measured: Measured, base: Measured, to: str, seed: int = 0) -> Ratio | None:
+def ratio_of(measured: Measured, base: Measured, to: str) -> Ratio | None:
     """Return how many times as long as `base` it takes, from rounds in which both had their turn; None with too few.
 
     It is the median over rounds of the ratio of medians, which one disturbed round hardly moves; the interval is a
@@ -201,6 +201,6 @@ def ratio_of(measured: Measured, base: Measured, to: str, seed: int = 0) -> Rati
     ratios = np.array(
         [np.median(ours) / np.median(theirs) for ours, theirs in zip(measured.rounds, base.rounds, strict=False)]
     )
-    drawn = np.random.default_rng(seed).integers(0, rounds, (RESAMPLES, rounds))
+    drawn = np.random.default_rng(0).integers(0, rounds, (RESAMPLES, rounds))
     low, high = np.percentile(np.median(ratios[drawn], axis=1), (2.5, 97.5))
     return Ratio(to=to, value=float(np.median(ratios)), low=float(low), high=float(high), rounds=rounds)

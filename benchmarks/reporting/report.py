@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from benchmarks.reporting import tables
 from benchmarks.reporting.document import Block, Document, Paragraph
-from benchmarks.schema import Growth, Pair, Peak, Result, Stages, Start, Step
+from benchmarks.schema import Pair, Peak, Result, Stages, Start, Step
 from smear import RESEARCH_USE_ONLY
 
 TITLE = "Speed, memory and accuracy of each level"
@@ -40,7 +40,9 @@ def report(result: Result) -> Document:
     if result.live:
         sections["From capture to screen"] = (tables.live_table(result.live),)
     if result.growth:
-        sections["Growth"] = _of_each(map(_growth, result.growth))
+        sections["Growth"] = _of_each(
+            (Paragraph(f"By {each.unit}, in ms:"), tables.growth_table(each)) for each in result.growth
+        )
     if result.start:
         sections["Start"] = (Paragraph(_start(result.start)),)
     if result.peak and result.peak.invoke_ms:
@@ -136,10 +138,6 @@ def _stages(stages: Stages) -> tuple[Block, ...]:
         "which other processes disturb less."
     )
     return Paragraph(text), tables.stage_table(stages)
-
-
-def _growth(growth: Growth) -> tuple[Block, ...]:
-    return Paragraph(f"By {growth.unit}, in ms:"), tables.growth_table(growth)
 
 
 def _start(start: Start) -> str:

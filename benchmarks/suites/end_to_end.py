@@ -79,10 +79,9 @@ def median_stages(timings: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {stage: median(times) for stage, times in stages.items() if stage != "total"}
 
 
-def drawn_frame(cells: int = CELLS, pixel_size_um: float | None = PIXEL_SIZE_UM) -> Frame:
+def drawn_frame(cells: int = CELLS) -> Frame:
     """Return a synthetic frame of the size of `SENSOR` with `cells` leukocytes."""
-    drawn = render("Pre", 1, SENSOR, PIXEL_SIZE_UM, cells=cells)
-    return Frame(drawn.image, "bench", pixel_size_um)
+    return Frame(render("Pre", 1, SENSOR, PIXEL_SIZE_UM, cells=cells).image, "bench", PIXEL_SIZE_UM)
 
 
 def stage_rows(processor: TimedProcessor, field: NDArray[np.uint8]) -> list[schema.Stages]:

@@ -108,8 +108,9 @@ def measure(folder: Path, records: int) -> list[Timing]:
         newest = store.slides(1)[0].id
     for action in (["list"], ["show", str(newest)]):
         command = [sys.executable, "-m", "device", "slides", "--data", str(folder), *action]
+        run = partial(subprocess.run, command, check=True, capture_output=True, cwd=ROOT)
         name = f"{WHOLE_COMMAND}: slides {action[0]}"
-        found.append(_timed(records, name, partial(_run, command), PROCESSES))
+        found.append(_timed(records, name, run, PROCESSES))
     return found
 
 
@@ -133,10 +134,6 @@ def too_slow(timings: Iterable[Timing]) -> list[str]:
         for timing in timings
         if timing.p95_ms >= ALLOWED_MS and not timing.what.startswith(WHOLE_COMMAND)
     ]
-
-
-def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
 
 
 def _timed(records: int, what: str, step: Callable[[], object], n: int) -> Timing:

@@ -80,17 +80,11 @@ def with_corrected_biases(
     inputs = np.concatenate(representative[:CORRECTION_INPUTS])
     wanted = _channel_means(corrected, {}, linear_layers(corrected), inputs)
     quantize_weights(corrected)
-    _correct_biases(corrected, ranges or {}, wanted, inputs)
-    return corrected
-
-
-def _correct_biases(
-    model: "keras.Model", ranges: Ranges, wanted: dict[str, NDArray[np.float32]], inputs: NDArray[np.float32]
-) -> None:
-    """Shift the biases of `model`, in the order it runs, until each linear layer has its `wanted` channel means."""
-    for layer in linear_layers(model):
+    for layer in linear_layers(corrected):  # in the order they run: each correction moves what later layers are given
         if layer.use_bias:
-            layer.bias.assign_sub(_channel_means(model, ranges, [layer], inputs)[layer.name] - wanted[layer.name])
+            means = _channel_means(corrected, ranges or {}, [layer], inputs)
+            layer.bias.assign_sub(means[layer.name] - wanted[layer.name])
+    return corrected
 
 
 def _channel_means(

@@ -85,10 +85,6 @@ class LevelEvaluator:
                 results.figures[role][level] = figures_of_role | self._parity_figures(role, level, differences)
         return results
 
-    def _count(self, level: Level, most: int) -> int:
-        """Return on how many of `most` fields `level` is measured; its figures state it."""
-        return min(most, self.options.slow_fields) if level in SLOW else most
-
     def _compare(self, files: ModelFiles, keras: Mapping[Role, Runtime], onnx: Mapping[Role, Path]) -> list[Difference]:
         """Compare every file with Keras under every runtime, on the same inputs."""
         found: list[Difference] = []
@@ -127,8 +123,12 @@ class LevelEvaluator:
             ]
 
     def _measure(self, bundle: Bundle, level: Level, same_fields_as: Level | None = None) -> RoleFigures:
-        """Return the figures of both models at `level`, on the fields that `same_fields_as` is measured on."""
-        count = self._count(same_fields_as or level, len(self._fields))
+        """Return the figures of both models at `level`, on the fields that `same_fields_as` is measured on.
+
+        Their number, smaller for slow levels, is in the figures.
+        """
+        slow = (same_fields_as or level) in SLOW
+        count = min(len(self._fields), self.options.slow_fields) if slow else len(self._fields)
         if level == BASELINE and count in self._baseline_figures:
             return self._baseline_figures[count]
         fields, masked = self._fields[:count], self._masked[:count]

@@ -5,7 +5,6 @@ import io
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, fields
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -74,7 +73,8 @@ def audit(data: Dataset, quiet: bool = False) -> Audit:
     Raises:
         ImageError: a picture can no longer be read.
     """
-    images = [_field(r.path) for r in progress(data.records, "Opening fields", quiet)]
+    opened = (to_model_scale(read_image(r.path)).pixels for r in progress(data.records, "Opening fields", quiet))
+    images = [pixels[:FIELD_SIZE, :FIELD_SIZE] for pixels in opened]
     labels = [r.label for r in data.records]
     same = near_duplicates.duplicates([r.sha256 for r in data.records])
     pairs = near_duplicates.find(images, labels, quiet)
@@ -102,10 +102,6 @@ def audit(data: Dataset, quiet: bool = False) -> Audit:
         for i, record in enumerate(data.records)
     )
     return Audit(data, rows, tuple(pairs), tuple(same), stain_sessions.silhouettes(colours, labels))
-
-
-def _field(path: Path) -> NDArray[np.uint8]:
-    return to_model_scale(read_image(path)).pixels[:FIELD_SIZE, :FIELD_SIZE]
 
 
 def scale_bar(image: NDArray[np.uint8]) -> str:

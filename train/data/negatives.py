@@ -29,12 +29,12 @@ def foreign_cells(root: Path, segment: Segment) -> Crops:
     return joined(parts)
 
 
-def synthetic_negatives(crops: Crops, seed: int, count: int = SYNTHETIC) -> Crops:
+def synthetic_negatives(crops: Crops, seed: int) -> Crops:
     """Make negatives from the cells of `crops`: pieces of background, wrong hues, or cells without texture."""
     rng = np.random.default_rng(seed)
     made: list[NDArray[np.uint8]] = []
     for row in rng.permutation(len(crops.label)):
-        if len(made) == count:
+        if len(made) == SYNTHETIC:
             break
         kind = rng.random()
         changed = _background(crops.pixels[row], rng) if kind < 0.5 else _corrupted(crops.pixels[row], rng)

@@ -23,6 +23,7 @@ SESSIONS = 3
 """In every class, so that each fold can hold out one of each. Mean silhouette over the classes of the 2605 fields: 0.49
 for two, 0.42 for three, 0.41 for four. Two fit best, but would hold out five sixths of Pre at once; with four the
 smallest sessions of Benign and Pro fall to 24 and 6 fields, too few to score on."""
+COMPARED = (2, 3, 4, 5)  # numbers of sessions whose fit an audit states
 LIGHTNESS = 0.5  # weight of L against a and b: exposure changes within a session, hue hardly does
 MIN_BACKGROUND_PX = 500  # of 50,176: with fewer the field is full of cells, and every pixel is used
 
@@ -42,7 +43,7 @@ def background_colours(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.concatenate([np.median(part, axis=0) for part in parts]).astype(np.float32)
 
 
-def find(colours: NDArray[Any], labels: Sequence[str], groups: Sequence[int], count: int = SESSIONS) -> list[str]:
+def find(colours: NDArray[Any], labels: Sequence[str], groups: Sequence[int]) -> list[str]:
     """Return the session of each field, "Benign-1": clusters of float (n, 6) `colours` within each class.
 
     A group of near-duplicates goes where most of it lies. Sessions are numbered from the largest, in every second class
@@ -53,7 +54,7 @@ def find(colours: NDArray[Any], labels: Sequence[str], groups: Sequence[int], co
         rows = [i for i, other in enumerate(labels) if other == label]
         if not rows:
             continue
-        clusters = _clusters(weighted(colours[rows]), count)
+        clusters = _clusters(weighted(colours[rows]), SESSIONS)
         members: dict[int, list[int]] = defaultdict(list)
         for row, cluster in zip(rows, clusters, strict=True):
             members[groups[row]].append(int(cluster))
@@ -64,13 +65,13 @@ def find(colours: NDArray[Any], labels: Sequence[str], groups: Sequence[int], co
     return named
 
 
-def silhouettes(colours: NDArray[Any], labels: Sequence[str], counts: Sequence[int] = (2, 3, 4, 5)) -> dict[int, float]:
+def silhouettes(colours: NDArray[Any], labels: Sequence[str]) -> dict[int, float]:
     """Return for each number of sessions the mean silhouette over the classes: how well that number fits."""
-    found: dict[int, list[float]] = {count: [] for count in counts}
+    found: dict[int, list[float]] = {count: [] for count in COMPARED}
     for label in sorted(set(labels)):
         rows = [i for i, other in enumerate(labels) if other == label]
         x = weighted(colours[rows])
-        for count in counts:
+        for count in COMPARED:
             clusters = _clusters(x, count)
             if 1 < len(set(clusters.tolist())) < len(x):
                 found[count].append(float(silhouette_score(x, clusters, random_state=0)))

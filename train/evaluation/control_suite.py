@@ -72,7 +72,9 @@ def run(evaluator: Evaluator, plan: Plan) -> Outcome:
     most = shortcut_controls.PAIRS
     pairs = most if plan.limit is None else max(1, min(most, plan.limit // len(LABELS)))
     transplant = shortcut_controls.transplants(evaluator, test, quiet, pairs)
-    graded = shortcut_controls.corrupted(evaluator, few, _of(clean, few), quiet)
+    graded_files = {record.file for record in few.records}
+    before = Answers(tuple(row for row in clean.rows if row.file in graded_files))
+    graded = shortcut_controls.corrupted(evaluator, few, before, quiet)
     scale_bars = shortcut_controls.bars_swapped(evaluator, test, clean, quiet)
     ood, refused = _out_of_distribution(evaluator, plan)
     maps, occlusion_shares = _occlusion(evaluator, test, clean, quiet)
@@ -101,11 +103,6 @@ def run(evaluator: Evaluator, plan: Plan) -> Outcome:
 
 def _select(plan: Plan, fold: Fold, limit: int | None) -> EvaluatedFields:
     return shortcut_controls.select_fields(plan.data.fields, fold, plan.data.groups, limit)
-
-
-def _of(answers: Answers, fields: EvaluatedFields) -> Answers:
-    wanted = {record.file for record in fields.records}
-    return Answers(tuple(row for row in answers.rows if row.file in wanted))
 
 
 def _bundle(evaluator: Evaluator) -> EvaluatedBundle:

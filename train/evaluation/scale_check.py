@@ -1,12 +1,12 @@
 """What a bundle makes of pictures at a scale that is known, and of the same at a scale that is wrong."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from smear.classes import LABELS
-from smear.findings import Finding, Frame, RefusalCode
+from smear.findings import Frame, RefusalCode
 from smear.images import read_image
 from smear.inference.frame_processor import FrameProcessor
 
@@ -40,8 +40,9 @@ def check_scale(
         ImageError: a picture cannot be read.
         InferenceError: a model did not answer.
     """
-    counts = [0] * 9
-    for path, finding in _findings(processor, pictures, None if times is None else pixel_size_um * times):
+    counts, claimed = [0] * 9, None if times is None else pixel_size_um * times
+    for path in pictures:
+        finding = processor.examine(Frame(read_image(path), str(path), claimed))
         said = finding.scale.red_cells if finding.scale is not None else None
         sure = said is not None and said.sure
         near = said is not None and sure and abs(math.log(said.pixel_size_um / pixel_size_um)) <= NEAR
@@ -54,13 +55,6 @@ def check_scale(
         )  # fmt: skip
         counts = [total + int(one) for total, one in zip(counts, of_this, strict=True)]
     return ScaleRow(times, len(pictures), *counts)
-
-
-def _findings(
-    processor: FrameProcessor, pictures: Sequence[Path], pixel_size_um: float | None
-) -> Iterator[tuple[Path, Finding]]:
-    for path in pictures:
-        yield path, processor.examine(Frame(read_image(path), str(path), pixel_size_um))
 
 
 def markdown(rows: Sequence[ScaleRow]) -> str:

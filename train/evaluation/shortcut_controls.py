@@ -53,13 +53,10 @@ def select_fields(data: Dataset, fold: Fold, groups: dict[str, str], limit: int 
     if limit is not None and limit < len(records):
         rng = np.random.default_rng(0)
         each = max(1, limit // len(LABELS))
-        drawn = [r for label in LABELS for r in _sample([r for r in records if r.label == label], each, rng)]
+        of_class = [[r for r in records if r.label == label] for label in LABELS]
+        drawn = [own[i] for own in of_class for i in rng.permutation(len(own))[:each]]
         records = sorted(drawn, key=lambda r: r.file)
     return EvaluatedFields(data, fold, tuple(records), groups)
-
-
-def _sample(records: list[Record], count: int, rng: np.random.Generator) -> list[Record]:
-    return [records[i] for i in rng.permutation(len(records))[:count]]
 
 
 def answers_after(

@@ -38,6 +38,7 @@ Pool = tuple[list[MaskedImage], float]
 def threshold_masks(root: Path, left_out: set[str]) -> list[MaskedImage]:
     """Return fields of `root`/taleqani with Otsu masks on Lab a*, without the names `left_out` and the worst fifth."""
     kept: list[MaskedImage] = []
+    ring = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * RING_PX + 1,) * 2)
     for folder in class_folders(root):
         ranked = []
         for path in list_images(folder):
@@ -45,7 +46,7 @@ def threshold_masks(root: Path, left_out: set[str]) -> list[MaskedImage]:
                 continue
             image = read_image(path)
             cell = otsu_mask(image)
-            around = cv2.dilate(cell.astype(np.uint8), _disc(RING_PX)) > 0
+            around = cv2.dilate(cell.astype(np.uint8), ring) > 0
             codes = np.select([cell, around], [CELL, IGNORE], BG).astype(np.uint8)
             codes[-SCALE_BAR_BOX[1] :, -SCALE_BAR_BOX[0] :] = IGNORE
             masked = MaskedImage(path.stem, folder.name, image, codes, FIELD_ZOOM)
@@ -58,10 +59,6 @@ def threshold_masks(root: Path, left_out: set[str]) -> list[MaskedImage]:
 def class_folders(root: Path) -> list[Path]:
     """Return the folders of our fields, one for each class."""
     return sorted((root / "taleqani" / "Original").iterdir())
-
-
-def _disc(radius: int) -> NDArray[np.uint8]:
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)
 
 
 def _contrast(image: NDArray[np.uint8], cell: NDArray[np.bool_]) -> float:

@@ -45,10 +45,10 @@ class Protocol:
     drawn_n: int
 
 
-def hsv_masked(records: Sequence[Record], quiet: bool = False) -> list[MaskedImage]:
+def hsv_masked(records: Sequence[Record]) -> list[MaskedImage]:
     """Return every field with the mask that the paper's threshold gives it, errors included."""
     fields = []
-    for record in progress(records, "HSV masks", quiet):
+    for record in progress(records, "HSV masks"):
         image = to_model_scale(read_image(record.path)).pixels
         codes = np.where(hsv_mask(image), CELL, BG).astype(np.uint8)
         fields.append(MaskedImage(record.file, record.label, image, codes, FIELD_ZOOM))
@@ -64,23 +64,22 @@ def run(
     model: str = "unet",
     epochs: int = EPOCHS,
     resume: bool = False,
-    quiet: bool = False,
 ) -> Protocol:
     """Fit `model` to the HSV masks of `train`, without the fields that have a mask drawn by hand, and score it."""
     left_out = set(masked_files(root / "taleqani_masks"))
-    masked = hsv_masked([record for record in train if record.file not in left_out], quiet)
+    masked = hsv_masked([record for record in train if record.file not in left_out])
     network = NETWORKS.find(model).create()
     batches = MaskedBatches([(masked, 1.0)], STEPS, BATCH, seed=1, strength=STRENGTH)
     fit(network, batches, loss_of(network), out, epochs=epochs, rate=RATE, resume=resume)
     network.save(out / "model.keras")
-    return evaluate(network, root, test, epochs, quiet)
+    return evaluate(network, root, test, epochs)
 
 
-def evaluate(network: keras.Model, root: Path, test: Sequence[Record], epochs: int, quiet: bool = False) -> Protocol:
+def evaluate(network: keras.Model, root: Path, test: Sequence[Record], epochs: int) -> Protocol:
     """Score `network` on the HSV masks of `test` and on every mask drawn by hand."""
     segment = segment_with(network)
-    hsv = _scores(segment, hsv_masked(test, quiet), quiet)
-    drawn = _scores(segment, hand_drawn_masks(root), quiet)
+    hsv = _scores(segment, hsv_masked(test))
+    drawn = _scores(segment, hand_drawn_masks(root))
     return Protocol(network.name, epochs, *_summary(hsv), *_summary(drawn))
 
 
@@ -90,9 +89,9 @@ def _summary(scores: Sequence[MaskScore]) -> tuple[float, float, float, float, i
     return dice.value, dice.low, dice.high, float(np.mean([one.accuracy for one in scores])), dice.n
 
 
-def _scores(segment: Segment, fields: Sequence[MaskedImage], quiet: bool) -> list[MaskScore]:
+def _scores(segment: Segment, fields: Sequence[MaskedImage]) -> list[MaskScore]:
     scores = []
-    for masked in progress(fields, "Scoring", quiet):
+    for masked in progress(fields, "Scoring"):
         view = to_model_scale(masked.image)
         found, _ = masks_in_frame(segment(view), view)
         truth = np.select([masked.codes == CELL, masked.codes == IGNORE], [DRAWN_CELL, DRAWN_IGNORE], 0)

@@ -150,9 +150,7 @@ def pictures(rows: Sequence[Sequence[NDArray[np.uint8]]], heads: Sequence[str], 
     return png.getvalue()
 
 
-def outlined(
-    image: NDArray[np.uint8], cell: NDArray[np.bool_], colour: tuple[int, int, int] = (0, 190, 0)
-) -> NDArray[np.uint8]:
-    """Return a copy of `image` with the outline of bool (H, W) `cell` drawn on it."""
+def outlined(image: NDArray[np.uint8], cell: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return a copy of `image` with the outline of bool (H, W) `cell` drawn on it in green."""
     contours, _ = cv2.findContours(cell.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return np.asarray(cv2.drawContours(image.copy(), contours, -1, colour, 1), np.uint8)
+    return np.asarray(cv2.drawContours(image.copy(), contours, -1, (0, 190, 0), 1), np.uint8)

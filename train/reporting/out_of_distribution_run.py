@@ -50,7 +50,9 @@ def fit_and_report(
     laboratories = [observe_laboratory(observer, one, data, quiet) for one in LABORATORIES]
     observer.close()
     fitted, results = evaluate(opened, own, laboratories, level, command_line)
-    _write_report(results, report)
+    with OutputFolder(report, create=True) as written:
+        written.write(PAGE, to_markdown("Other laboratories", blocks(results)).encode())
+        written.write(FIGURES, (json.dumps(asdict(results), indent=1) + "\n").encode())
     write_detector(opened, out, fitted, results)
 
 
@@ -91,9 +93,3 @@ def write_detector(bundle: Bundle, out: Path, fitted: Fitted, results: Results) 
     update = {"classifier": classifier, "schema_version": SCHEMA_VERSION}
     derive(bundle, out, changed, bundle.manifest.model_copy(update=update))
     verify(out)
-
-
-def _write_report(results: Results, folder: Path) -> None:
-    with OutputFolder(folder, create=True) as written:
-        written.write(PAGE, to_markdown("Other laboratories", blocks(results)).encode())
-        written.write(FIGURES, (json.dumps(asdict(results), indent=1) + "\n").encode())

@@ -53,6 +53,9 @@ def blocks(material: Material) -> list[Block]:
     """Return the whole report."""
     outcome = material.outcome
     found = evaluate(outcome.answers, outcome.bundle.temperature)
+    compared: list[Block] = []
+    if material.approaches:
+        compared = [Heading("Approaches compared"), tables.approaches(material.approaches)]
     return [
         *_opening(material),
         *_scores(outcome, found),
@@ -60,7 +63,7 @@ def blocks(material: Material) -> list[Block]:
         *_calibration(outcome, found),
         *_out_of_distribution(outcome),
         *_paper(material, found),
-        *_approaches(material),
+        *compared,
         *_cost(material),
         Heading("Known limits"),
         *map(Text, LIMITS),
@@ -134,9 +137,9 @@ def _maps(material: Material) -> list[tuple[NDArray[np.uint8], Occlusion]]:
     return [(read_field(material.fields / one.file), one) for one in chosen]
 
 
-def _examples(material: Material, seed: int = 0) -> bytes:
+def _examples(material: Material) -> bytes:
     """One field of each class: as it is, cells painted out, on the next class's background, with its scale bar."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     firsts = {label: next(row for row in material.outcome.clean if row.truth == label) for label in LABELS}
     images = {label: read_field(material.fields / row.file) for label, row in firsts.items()}
     masks = {label: material.evaluator.examine(image).mask.cell for label, image in images.items()}
@@ -213,12 +216,6 @@ def _masks(material: Material) -> bytes:
         in_rgb = [np.asarray(cv2.cvtColor(mask, cv2.COLOR_GRAY2RGB), np.uint8) for mask in masks]
         rows.append([image, *in_rgb, figures.outlined(image, found.cell)])
     return figures.pictures(rows, ("input", "drawn mask", "this bundle", "outlined"), chosen)
-
-
-def _approaches(material: Material) -> list[Block]:
-    if not material.approaches:
-        return []
-    return [Heading("Approaches compared"), tables.approaches(material.approaches)]
 
 
 def _cost(material: Material) -> list[Block]:

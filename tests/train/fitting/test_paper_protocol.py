@@ -38,7 +38,7 @@ def root(tmp_path: Path) -> Path:
 
 def test_a_mask_of_the_protocol_is_the_threshold(root: Path) -> None:
     records = dataset.read(root / "taleqani", quiet=True).records
-    masked = paper_protocol.hsv_masked(records, quiet=True)
+    masked = paper_protocol.hsv_masked(records)
     assert [m.name for m in masked] == [r.file for r in records]
     assert all(((m.codes == CELL) == hsv_mask(m.image)).all() for m in masked)
 
@@ -49,13 +49,13 @@ def test_it_is_scored_by_its_own_masks_and_by_drawn_ones(root: Path, monkeypatch
     taught: list[str] = []
     whole = paper_protocol.hsv_masked
 
-    def watched(records: list[dataset.Record], quiet: bool = False) -> list[object]:
+    def watched(records: list[dataset.Record]) -> list[object]:
         taught.append(" ".join(record.file for record in records))
-        return list(whole(records, quiet))
+        return list(whole(records))
 
     monkeypatch.setattr(paper_protocol, "hsv_masked", watched)
     records = dataset.read(root / "taleqani", quiet=True).records
-    found = paper_protocol.run(root, records, records[:2], root / "out", model="unet_light", epochs=1, quiet=True)
+    found = paper_protocol.run(root, records, records[:2], root / "out", model="unet_light", epochs=1)
     assert "Pre/1.jpg" not in taught[0]
     assert (found.model, found.hsv_n, found.drawn_n) == ("unet_light", 2, 1)
     assert 0 <= found.hsv_dice <= 1

@@ -86,11 +86,11 @@ def normalize_stain(pixels: Pixels, glass: NDArray[Any]) -> Pixels:
 
 def normalize_stains(masked: Sequence[MaskedImage]) -> list[MaskedImage]:
     """Return masked pictures after stain normalisation, with the glass of each taken from itself."""
-    return [replace(one, image=_normalized(one.image, one.codes != BG)) for one in masked]
-
-
-def _normalized(image: Pixels, cell: NDArray[np.bool_]) -> Pixels:
-    return normalize_stain(with_mask(image, cell), background_colour(image, cell))[..., :3]
+    found = []
+    for one in masked:
+        seen, glass = with_mask(one.image, one.codes != BG), background_colour(one.image, one.codes != BG)
+        found.append(replace(one, image=normalize_stain(seen, glass)[..., :3]))
+    return found
 
 
 def on_neutral_background(pixels: Pixels) -> NDArray[np.float32]:

@@ -58,7 +58,7 @@ def whole_field(path: Path) -> NDArray[np.uint8]:
     return without_scale_bar(to_model_scale(read_image(path)))
 
 
-def paper_augmentation(cutout: bool = True) -> keras.Sequential:
+def paper_augmentation() -> keras.Sequential:
     """Return rotation, contrast, flip, crop, cutout and brightness; the paper names them without their ranges.
 
     In float32 under any policy: RandomErasing fails in float16.
@@ -69,7 +69,6 @@ def paper_augmentation(cutout: bool = True) -> keras.Sequential:
         layers.RandomZoom((-0.2, 0.0), fill_mode="reflect", dtype="float32"),  # crop and back to size
         layers.RandomContrast(CONTRAST, value_range=(0, 1), dtype="float32"),
         layers.RandomBrightness(BRIGHTNESS, value_range=(0, 1), dtype="float32"),
+        layers.RandomErasing(factor=0.5, scale=(0.02, 0.1), value_range=(0, 1), dtype="float32"),
     ]
-    if cutout:
-        steps.append(layers.RandomErasing(factor=0.5, scale=(0.02, 0.1), value_range=(0, 1), dtype="float32"))
     return keras.Sequential(steps, name="paper_augmentation")

@@ -33,17 +33,17 @@ class SeenField:
 class FeatureReader:
     """One bundle at float32, with its classifier opened a second time up to its widest feature map."""
 
-    def __init__(self, bundle: Bundle, level: str = LEVEL) -> None:
+    def __init__(self, bundle: Bundle) -> None:
         """Open both.
 
         Raises:
-            BundleError: the bundle is damaged, or lacks `level`.
+            BundleError: the bundle is damaged, or lacks float32.
             TrainingError: its classifier does not end with a 1x1 convolution.
         """
-        self._processor = FrameProcessor(Pipeline(bundle, level, wrap=self._record))
+        self._processor = FrameProcessor(Pipeline(bundle, LEVEL, wrap=self._record))
         with tempfile.TemporaryDirectory(prefix="smearscope-") as folder:
             file = Path(folder, "features.tflite")
-            file.write_bytes(without_head(bundle.model("classifier", level).read_bytes()))
+            file.write_bytes(without_head(bundle.model("classifier", LEVEL).read_bytes()))
             self._features = open_runtime(file)
 
     def _record(self, role: Role, model: Runtime) -> Runtime:
