@@ -3,12 +3,12 @@
 import re
 from pathlib import Path
 
-from benchmarks.reporting.document import blocks_to_markdown, to_markdown
 from benchmarks.reporting.page import page
 from benchmarks.reporting.plots import plots_of
-from benchmarks.reporting.report import details, report, summary
+from benchmarks.reporting.report import TITLE, details, report, summary
 from benchmarks.schema import BenchmarkError, Result, read_result
 from smear.images import write_atomic
+from train.reporting.page import blocks_to_markdown
 
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 README_PLOT = Path("docs", "bench.svg")  # below the README's folder
@@ -31,7 +31,7 @@ def write(result: Result, folder: Path) -> list[Path]:
     """Write result.json, result.md and result.html into `folder`; return their paths."""
     contents = {
         "result.json": result.model_dump_json(indent=1) + "\n",
-        "result.md": to_markdown(report(result)),
+        "result.md": f"# {TITLE}\n\n{blocks_to_markdown(report(result))}",
         "result.html": page(result),
     }
     for name, text in contents.items():

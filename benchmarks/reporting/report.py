@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from benchmarks.reporting import tables
-from benchmarks.reporting.document import Block, Document, Paragraph
 from benchmarks.schema import Pair, Peak, Result, Stages, Start, Step
 from smear import RESEARCH_USE_ONLY
+from train.reporting.page import Block, Heading, Table, Text
 
 TITLE = "Speed, memory and accuracy of each level"
 END_TO_END = (
@@ -27,28 +27,33 @@ OPERATIONS = (
 )
 
 
-def report(result: Result) -> Document:
-    """Return the whole report of `result`."""
-    sections: dict[str, tuple[Block, ...]] = {
-        "End to end: both models on one field": (Paragraph(END_TO_END), tables.pair_table(result.pairs)),
-        "Bare inference": (Paragraph(BARE), tables.variant_table(result.variants)),
-    }
+def report(result: Result) -> list[Block]:
+    """Return the whole report of `result`; what comes before its first heading is the introduction."""
+    blocks = [
+        *_heading(result), Text(RESEARCH_USE_ONLY, strong=True),
+        Heading("End to end: both models on one field"), Text(END_TO_END), tables.pair_table(result.pairs),
+        Heading("Bare inference"), Text(BARE), tables.variant_table(result.variants),
+    ]  # fmt: skip
     if result.training:
-        sections["One training step"] = (Paragraph(TRAINING), tables.training_table(result.training))
+        blocks += [Heading("One training step"), Text(TRAINING), tables.training_table(result.training)]
     if result.stages:
-        sections["Stages of a frame"] = _of_each(map(_stages, result.stages))
+        blocks += [Heading("Stages of a frame"), *(block for each in result.stages for block in _stages(each))]
     if result.live:
-        sections["From capture to screen"] = (tables.live_table(result.live),)
+        blocks += [Heading("From capture to screen"), tables.live_table(result.live)]
     if result.growth:
-        sections["Growth"] = _of_each(
-            (Paragraph(f"By {each.unit}, in ms:"), tables.growth_table(each)) for each in result.growth
-        )
+        blocks.append(Heading("Growth"))
+    for each in result.growth:
+        blocks += [Text(f"By {each.unit}, in ms:"), tables.growth_table(each)]
     if result.start:
-        sections["Start"] = (Paragraph(_start(result.start)),)
+        blocks += [Heading("Start"), Text(_start(result.start))]
     if result.peak and result.peak.invoke_ms:
-        sections["Peak of the machine"] = _peak(result.peak)
-    sections["Environment"] = (tables.environment_table(result.environment), *map(Paragraph, _duration(result)))
-    return Document(TITLE, (*_heading(result), Paragraph(RESEARCH_USE_ONLY, emphasis=True)), sections)
+        blocks += [Heading("Peak of the machine"), *_peak(result.peak)]
+    return [
+        *blocks,
+        Heading("Environment"),
+        tables.environment_table(result.environment),
+        *map(Text, _duration(result)),
+    ]
 
 
 SUMMARY = ("models", "level", "runtime", "p50 ms", "p90 ms", "fields/s", "time, shipped = 1", "accuracy")
@@ -57,34 +62,32 @@ SUMMARY = ("models", "level", "runtime", "p50 ms", "p90 ms", "fields/s", "time, 
 
 def summary(result: Result) -> list[Block]:
     """Return the short table of a README."""
-    return [*_heading(result), tables.pair_table(result.pairs).columns(SUMMARY)]
+    pairs = tables.pair_table(result.pairs)
+    chosen = [pairs.head.index(name) for name in SUMMARY]
+    return [*_heading(result), Table("", SUMMARY, [tuple(row[i] for i in chosen) for row in pairs.rows])]
 
 
 def details(result: Result) -> list[Block]:
     """Return the tables and the few lines that the documentation shows."""
-    blocks = [*_heading(result), tables.pair_table(result.pairs), *map(Paragraph, _splits(result.pairs))]
+    blocks = [*_heading(result), tables.pair_table(result.pairs), *map(Text, _splits(result.pairs))]
     engines = tables.engine_table(result)
     if engines.rows:
-        blocks += [Paragraph("The bare networks in other engines, one thread, both models together:"), engines]
+        blocks += [Text("The bare networks in other engines, one thread, both models together:"), engines]
     lines = [*_training(result.training), *([_start(result.start)] if result.start else []), *_reached(result.peak)]
     if lines:
-        blocks.append(Paragraph(" ".join(lines)))
-    return [*blocks, *map(Paragraph, _duration(result))]
-
-
-def _of_each(parts: Iterable[tuple[Block, ...]]) -> tuple[Block, ...]:
-    return tuple(block for part in parts for block in part)
+        blocks.append(Text(" ".join(lines)))
+    return [*blocks, *map(Text, _duration(result))]
 
 
 def _heading(result: Result) -> list[Block]:
     env = result.environment
     versions = ", ".join(f"{name} {version}" for name, version in env.versions.items() if "lite" in name)
     machine = f"{env.machine}, {env.cpu}, {env.cpus} processors; {versions}; {result.mode} run of {result.created}."
-    blocks: list[Block] = [Paragraph(machine)]
+    blocks: list[Block] = [Text(machine)]
     if env.warnings:
-        blocks.append(Paragraph(f"These figures are doubtful: {'; '.join(env.warnings)}.", emphasis=True))
+        blocks.append(Text(f"These figures are doubtful: {'; '.join(env.warnings)}.", strong=True))
     if result.faults:
-        blocks.append(Paragraph(f"Not measured: {'; '.join(result.faults)}."))
+        blocks.append(Text(f"Not measured: {'; '.join(result.faults)}."))
     return blocks
 
 
@@ -137,7 +140,7 @@ def _stages(stages: Stages) -> tuple[Block, ...]:
         f"{stages.cpu_overhead:.0%} in processor time ({stages.cpu_ms:.1f} against {stages.invokes_cpu_ms:.1f} ms), "
         "which other processes disturb less."
     )
-    return Paragraph(text), tables.stage_table(stages)
+    return Text(text), tables.stage_table(stages)
 
 
 def _start(start: Start) -> str:
@@ -157,8 +160,8 @@ def _peak(peak: Peak) -> tuple[Block, ...]:
         f"{peak.float32_gmacs:.0f} in float32."
     )
     return (
-        Paragraph(fastest),
+        Text(fastest),
         tables.product_table(peak.products),
-        Paragraph(OPERATIONS),
+        Text(OPERATIONS),
         tables.operation_table(peak),
     )

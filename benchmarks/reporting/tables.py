@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 
 from benchmarks import schema
-from benchmarks.reporting.document import Row, Table
+from train.reporting.page import Table
 
 ROLES = ("segmenter", "classifier")
+Row = tuple[str, ...]
 
 
 def pair_table(pairs: Iterable[schema.Pair]) -> Table:
@@ -18,7 +19,7 @@ def pair_table(pairs: Iterable[schema.Pair]) -> Table:
         rows.append(
             (name, p.level, p.runtime, *_latency(p), ratio_text(p.ratio), number(p.peak_mb, 0), *_quality(p.figures))
         )
-    return Table(head, tuple(rows))
+    return Table("", head, tuple(rows))
 
 
 def variant_table(variants: Iterable[schema.Variant]) -> Table:
@@ -34,7 +35,7 @@ def variant_table(variants: Iterable[schema.Variant]) -> Table:
             number(v.first_ms), *_latency(v), ratio_text(v.ratio), number(v.gmacs), number(v.rss_mb, 1),
             number(v.peak_mb, 0), *_quality(v.figures),
         ))  # fmt: skip
-    return Table(head, tuple(rows))
+    return Table("", head, tuple(rows))
 
 
 def engine_table(result: schema.Result) -> Table:
@@ -46,7 +47,9 @@ def engine_table(result: schema.Result) -> Table:
         times = [number(each.latency.p50_ms) if each and each.latency else "-" for each in map(both.get, ROLES)]
         if times != ["-", "-"]:
             rows.append((engine, level, *times, ratio_text(both["segmenter"].ratio)))
-    return Table(("engine", "level", "segmenter, p50 ms", "classifier, p50 ms", "segmenter, shipped = 1"), tuple(rows))
+    return Table(
+        "", ("engine", "level", "segmenter, p50 ms", "classifier, p50 ms", "segmenter, shipped = 1"), tuple(rows)
+    )
 
 
 def training_table(steps: Iterable[schema.Step]) -> Table:
@@ -58,13 +61,14 @@ def training_table(steps: Iterable[schema.Step]) -> Table:
          number(s.first_ms, 0), *_latency(s), ratio_text(s.ratio), number(s.peak_mb, 0))
         for s in steps
     )  # fmt: skip
-    return Table(head, rows)
+    return Table("", head, rows)
 
 
 def stage_table(stages: schema.Stages) -> Table:
     """Return the table of the stages of a frame, the bare inferences within them, and their total."""
     rows = [*stages.stage_ms.items(), ("bare invokes", stages.invokes_ms), ("total", stages.total_ms)]
     return Table(
+        "",
         ("stage", "ms", "share of total"),
         tuple((name, f"{ms:.1f}", f"{ms / stages.total_ms:.0%}") for name, ms in rows),
     )
@@ -80,14 +84,14 @@ def live_table(live: Iterable[schema.Live]) -> Table:
          ", ".join(f"{stage} {ms:.1f}" for stage, ms in each.stage_ms.items()))
         for each in live
     )  # fmt: skip
-    return Table(head, rows)
+    return Table("", head, rows)
 
 
 def growth_table(growth: schema.Growth) -> Table:
     """Return the table of one growth curve, in milliseconds."""
     names = list(growth.points[0].values)
     rows = tuple((f"{point.at:g}", *(f"{point.values[name]:.1f}" for name in names)) for point in growth.points)
-    return Table((growth.of, *names), rows)
+    return Table("", (growth.of, *names), rows)
 
 
 def product_table(products: Iterable[schema.Product]) -> Table:
@@ -95,14 +99,14 @@ def product_table(products: Iterable[schema.Product]) -> Table:
     rows = tuple(
         (p.engine, p.kind, f"{p.size} x {p.size} x {p.size}", number(p.gmacs or None, 0), p.fault) for p in products
     )
-    return Table(("engine", "numbers", "size", "10^9 multiply-adds/s", "not measured because"), rows)
+    return Table("", ("engine", "numbers", "size", "10^9 multiply-adds/s", "not measured because"), rows)
 
 
 def operation_table(peak: schema.Peak) -> Table:
     """Return the table of operations, the slowest of each model first and its whole invoke last."""
     head = ("model", "operation", "count", "ms", "share of the invoke", "10^6 multiply-adds", "ms at the peak",
             "of the peak")  # fmt: skip
-    return Table(head, tuple(row for role in peak.invoke_ms for row in _operations(peak, role)))
+    return Table("", head, tuple(row for role in peak.invoke_ms for row in _operations(peak, role)))
 
 
 def _operations(peak: schema.Peak, role: str) -> list[Row]:
@@ -137,7 +141,7 @@ def environment_table(env: schema.Environment) -> Table:
             f"{temperature}, {throttled}, governor {board.governor or 'unknown'}, {clock}, load {board.load_1min:.1f}, "
             f"others busy {board.others_busy:.1f} processors"
         )
-    return Table(("", ""), tuple(facts.items()))
+    return Table("", ("", ""), tuple(facts.items()))
 
 
 def _latency(row: schema.Variant | schema.Pair | schema.Step) -> Row:

@@ -20,10 +20,11 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One paragraph."""
+    """One paragraph; a strong one must not be overlooked."""
 
     kind: ClassVar[str] = "text"
     text: str
+    strong: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +77,13 @@ def _markdown(block: Block, pictures: str) -> str:
     if isinstance(block, Heading):
         return f"## {block.text}"
     if isinstance(block, Text):
-        return block.text
+        return f"**{block.text}**" if block.strong else block.text
     if isinstance(block, Command):
         return f"```\n{block.text}\n```"
     if isinstance(block, Picture):
         return f"![{block.caption}]({pictures}/{block.name}.png)\n\n*{block.caption}*"
     lines = [_row(block.head), "|" + "---|" * len(block.head), *map(_row, block.rows)]
-    return "\n".join([f"*{block.caption}*", "", *lines])
+    return "\n".join([*([f"*{block.caption}*", ""] if block.caption else []), *lines])
 
 
 def _row(cells: Sequence[str]) -> str:

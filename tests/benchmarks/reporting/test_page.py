@@ -1,13 +1,13 @@
 import re
 from html.parser import HTMLParser
 
-from benchmarks.reporting.document import Table
 from benchmarks.reporting.page import page
 from benchmarks.reporting.plots import plots_of
 from benchmarks.reporting.report import report
 from benchmarks.schema import Result
 from smear import RESEARCH_USE_ONLY
 from tests.benchmarks.results import environment, make
+from train.reporting.page import Table
 
 
 class Cells(HTMLParser):
@@ -38,8 +38,7 @@ class Cells(HTMLParser):
 
 
 def test_the_page_shows_every_table_of_the_report_cell_by_cell() -> None:
-    document = report(make())
-    tables = [block for blocks in document.sections.values() for block in blocks if isinstance(block, Table)]
+    tables = [block for block in report(make()) if isinstance(block, Table)]
     expected = [[list(table.head), *map(list, table.rows)] for table in tables]
     assert Cells(page(make())).tables == expected
 

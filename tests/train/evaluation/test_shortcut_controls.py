@@ -10,11 +10,12 @@ from click.testing import CliRunner, Result
 
 pytest.importorskip("ai_edge_litert", reason="the controls run the device's pipeline: they need the extra 'device'")
 
+from smear.bundle import derivation
 from smear.bundle.files import sha256_of
 from smear.bundle.folder import load_bundle, write_manifest
 from smear.bundle.manifest import SIGNATURE
 from smear.classes import LABELS
-from smear.errors import TrainingError
+from smear.errors import StoreError, TrainingError
 from smear.images import write_image
 from smear.synthetic import render
 from tests.convert.tiny import run_facts
@@ -138,6 +139,20 @@ def test_a_card_is_extended_once_however_often_it_is_written(found: Outcome, bun
     assert (bundle / model_card.FILE).read_text() == first
     assert first.startswith("# Model card: tiny\n\nAs converted.\n")
     assert first.count("## Controls") == 1
+    load_bundle(bundle)
+
+
+def test_a_card_that_cannot_be_finished_leaves_the_bundle_as_it_was(
+    found: Outcome, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StoreError("no space left")
+
+    before = (bundle / model_card.FILE).read_bytes()
+    monkeypatch.setattr(derivation, "write_manifest", full)
+    with pytest.raises(StoreError):
+        model_card.extend(bundle, found, evaluate(found.answers, 0.5))
+    assert (bundle / model_card.FILE).read_bytes() == before
     load_bundle(bundle)
 
 
