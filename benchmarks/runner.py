@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks import environment, schema
 from benchmarks.interleaved import FULL, QUICK, Effort
@@ -75,8 +74,7 @@ def run(options: Options, on_progress: OnProgress = ignore_progress) -> schema.R
         engines = {"Keras": _keras(), "PyTorch": torch}
         training = parts.take("training step", lambda: measure_training(engines, options.mode, on_progress))
         peak = parts.take("peak", lambda: measure_peak(bundle, plan.levels, scratch, torch, on_progress))
-        fields = np.load(plan.frames)
-        device = _device(options.mode, bundle, base_level(plan.levels), effort, fields, scratch, parts, on_progress)
+        device = _device(plan, options.mode, effort, parts, on_progress)
         after = environment.read_board()
     return schema.Result(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -108,25 +106,18 @@ class _Parts:
             return None
 
 
-def _device(
-    mode: str,
-    bundle: Bundle,
-    level: str,
-    effort: Effort,
-    fields: NDArray[np.uint8],
-    scratch: Path,
-    parts: _Parts,
-    on_progress: OnProgress,
-) -> dict[str, Any]:
-    """Measure the device end to end in this process, at `level` on one thread of the default runtime."""
+def _device(plan: Plan, mode: str, effort: Effort, parts: _Parts, on_progress: OnProgress) -> dict[str, Any]:
+    """Measure the device end to end in this process, at `base_level` on one thread of the default runtime."""
     on_progress("stages of a frame", 0.0)
+    bundle, level, scratch = plan.bundle, base_level(plan.levels), plan.scratch
+    field = np.load(plan.frames)[0]
     picture = scratch / "picture" / "field.png"
     picture.parent.mkdir()
-    write_image(picture, fields[0])
+    write_image(picture, field)
     (scratch / "fields").mkdir()
     processor = TimedProcessor(bundle, level, effort)
     with closing(processor):
-        stages = parts.take("stages", lambda: stage_rows(processor, fields[0]))
+        stages = parts.take("stages", lambda: stage_rows(processor, field))
         processor.effort = GROWTH[mode]
         live = parts.take("capture to screen", lambda: live_rows(processor, drawn_frame(), scratch, on_progress))
         curves = parts.take("growth", lambda: growth(processor, mode, scratch, on_progress))

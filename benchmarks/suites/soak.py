@@ -85,12 +85,8 @@ class Soak:
 
     def as_json(self) -> dict[str, Any]:
         """Return everything measured, with the keys of the JSON file."""
-        return {
-            "looks": [asdict(sample) for sample in self.samples],
-            "fields_asked": self.fields_asked,
-            "peak_mb": self.peak_mb,
-            "exit_code": self.exit_code,
-        }
+        values = asdict(self)
+        return {"looks": values.pop("samples"), **values}
 
 
 def run_soak(fields: int, arguments: tuple[str, ...], folder: Path, on_progress: OnProgress) -> Soak:
