@@ -5,6 +5,7 @@ import io
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, fields
+from pathlib import Path
 
 import cv2
 import numpy as np
