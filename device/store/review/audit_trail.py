@@ -1,6 +1,7 @@
 """The audit trail: who did what to which record, when, and from what to what. It is only ever added to."""
 
 import dataclasses
+import math
 import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
@@ -108,4 +109,9 @@ def event_of(row: sqlite3.Row) -> Event:
     values = dict(row)
     for name in ("operator", "action", "old", "new", "reason"):
         values[name] = printable(str(values[name])) if values[name] is not None else None
-    return Event(**values)
+    return Event(**values | {"wall_time_s": time_of(values["wall_time_s"])})
+
+
+def time_of(value: object) -> float:
+    """Return a recorded moment, Unix time; 0 where the disk has damaged it."""
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0

@@ -11,7 +11,7 @@ from device.store.database import Database
 from device.store.names import checked_operator, checked_text
 from device.store.queries import Queries
 from device.store.records import SlideRecord
-from device.store.review.audit_trail import Action, record_event
+from device.store.review.audit_trail import Action, record_event, time_of
 from device.store.review.counts import Counts
 from device.store.review.statement import (
     DAMAGED,
@@ -180,7 +180,13 @@ class SignOff:
     def signatures(self, slide_id: int) -> list[Signature]:
         """Return what was signed of a slide, oldest first; also of a deleted one."""
         rows = self._database.rows("SELECT * FROM signatures WHERE slide_id = ? ORDER BY version", slide_id)
-        return [Signature(**{**dict(row), "operator": printable(str(row["operator"]))}) for row in rows]
+        return [
+            Signature(
+                row["slide_id"], row["version"], printable(str(row["operator"])), time_of(row["wall_time_s"]),
+                str(row["statement"]), str(row["sha256"]),
+            )
+            for row in rows
+        ]  # fmt: skip
 
     def counted(self, slide: SlideRecord, classes: Sequence[CellClass], target: int) -> Counted:
         """Return the state of a slide and its counts: by `classes` and `target`, or by those that were signed."""

@@ -1,6 +1,8 @@
 """The page of a slide: what stands in it, that no name breaks out of it, and how large it may become."""
 
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from device.slide_report.field_digest import digest, spaced
 from device.slide_report.pictures import Pictures
 from device.slide_report.report import slide_report
 from device.store import Store
+from device.store.database import DATABASE
 from device.system.clock import ManualClock
 from smear.templating import render
 from tests.device.findings import UNCERTAIN, finding, frame
@@ -71,6 +74,16 @@ def test_a_photograph_that_is_gone_or_damaged_leaves_a_gap_and_no_error(data):
     first.unlink()
     second.write_bytes(b"no JPEG")
     assert "no photograph" in page_of(data)
+
+
+def test_times_that_the_disk_has_damaged_do_not_stop_a_report(data):
+    with closing(sqlite3.connect(data / DATABASE)) as connection, connection:
+        for table in ("events", "signatures", "fields", "qc_runs", "slides"):
+            for name in ("never_change", "never_changes"):
+                connection.execute(f"DROP TRIGGER IF EXISTS {table}_{name}")
+            column = "started_s" if table == "slides" else "wall_time_s"
+            connection.execute(f"UPDATE {table} SET {column} = 'x'")
+    assert "1970-01-01" in page_of(data)
 
 
 def test_a_signed_statement_that_the_disk_has_damaged_is_said_so(data, monkeypatch):
