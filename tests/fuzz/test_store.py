@@ -21,14 +21,18 @@ from tests.device.findings import UNCERTAIN, finding, frame
 
 INPUTS = int(os.environ.get("SMEARSCOPE_FUZZ") or 40)  # rounds of up to four altered columns, through ten commands
 COLUMNS = {
-    "slides": ("name", "started_s", "ended_s", "simulated", "keep"),
+    "slides": ("name", "started_s", "ended_s", "simulated", "keep", "operator", "stain", "note", "version"),
     "slide_counts": ("kind", "name", "n"),
     "fields": (
         "wall_time_s", "monotonic_s", "source", "pixel_size_um", "width", "height", "label", "top", "p_benign", "p_pro",
         "refusals", "cell_count", "focus", "ood_score", "timing_ms", "bundle_sha256", "level", "runtime", "image",
         "calibration_id", "boot_id", "clock_synced", "throttled", "temperature_c", "review", "reviewed_label", "keep",
     ),
-    "cells": ("x", "width", "area_px", "area_um2", "nc_ratio", "circularity", "touches_edge", "p_early"),
+    "cells": (
+        "x", "width", "area_px", "area_um2", "nc_ratio", "circularity", "touches_edge", "p_early", "slide_id",
+        "accepted", "opinion", "opinion_p", "nucleus_hue", "contour", "cell_class",
+    ),
+    "classifications": ("operator", "cell_class"),
     "doomed": ("image",),
 }  # fmt: skip
 TEXTS = st.sampled_from([
@@ -52,6 +56,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
             store.add_field(slide, frame(1), finding("Pre"))
             store.set_review(store.add_field(slide, frame(2), finding("Pro")), wanted=False, label="Early")
             store.add_field(slide, frame(3), finding(None, (UNCERTAIN,)), review=True)
+            store.classify("ann", [(1, 0), (2, 1)], "blast")
         store.end_slide(slide)
     with closing(sqlite3.connect(folder / DATABASE, isolation_level=None)) as database:
         database.execute("INSERT INTO doomed VALUES ('photographs/000009/00000001-00000000.jpg')")
@@ -85,9 +90,12 @@ def test_whatever_stands_in_the_database_every_command_answers(
         ["list"], ["list", "--json"], ["show", "1"], ["show", "1", "--json"], ["review"],
         ["export", "1", "--out", f"{out}/"], ["export", "1", "--format", "csv", "--out", "-"],
         ["export", "1", "--format", "json", "--out", "-"], ["export", "--format", "training", "--out", str(out)],
-        ["delete", "1", "--yes"],
+        ["history", "1"], ["cells", "list", "1", "--json"], ["cells", "list", "1", "--unclassified"],
+        ["cells", "list", "1", "--order", "opinion", "--after", "1.0"], ["cells", "show", "1.0"],
+        ["cells", "classify", "1.1", "--class", "blast"], ["cells", "undo", "1"], ["delete", "1", "--yes"],
     ):  # fmt: skip
-        done = CliRunner().invoke(cli, ["slides", *words, "--data", str(data)])
+        group = [] if words[0] == "cells" else ["slides"]
+        done = CliRunner().invoke(cli, [*group, *words, "--data", str(data)])
         assert done.exception is None or isinstance(done.exception, SystemExit), (words, done.exception)
         assert done.exit_code in {0, 1}, (words, done.output)
         assert done.exit_code == 0 or len(done.stderr.splitlines()) == 1, (words, done.stderr)

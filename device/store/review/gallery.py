@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from types import NoneType
 from typing import Any, Literal
 
 from device.store.database import Database
@@ -18,6 +19,10 @@ Key = tuple[Any, ...]
 """What the cells of a slide are sorted by; it ends with the place of the cell."""
 
 _AT_ONCE = 16  # keys read from the index at once: a page is merged from one range for each class
+# How SQLite sorts values of different types; nothing but text, a number and nothing, where no disk has damaged them.
+_RISING = {int: 0, float: 0, str: 1, bytes: 2, NoneType: 3}
+_FALLING = {bytes: 0, str: 1, int: 2, float: 2, NoneType: 3}
+_CELLS_AT_ONCE = 500  # SQLite takes 32,766 values in one question
 # One look into the index for each class that is there; a DISTINCT would read all cells of the slide.
 _CLASSES = """
 WITH RECURSIVE found (cell_class) AS (
@@ -31,8 +36,8 @@ SELECT cell_class FROM found WHERE cell_class IS NOT NULL
 _KEYS: dict[Order, str] = {
     "taken": "SELECT field_id, number FROM cells INDEXED BY cells_in_order"
     " WHERE slide_id = ? AND accepted = 1 AND cell_class IS ?{} ORDER BY field_id, number LIMIT ?",
-    "opinion": "SELECT opinion IS NULL, ifnull(opinion, ''), -ifnull(opinion_p, 0.0), field_id, number"
-    " FROM cells INDEXED BY cells_by_opinion WHERE slide_id = ? AND accepted = 1 AND cell_class IS ?{}"
+    "opinion": "SELECT opinion, opinion_p, field_id, number FROM cells INDEXED BY cells_by_opinion"
+    " WHERE slide_id = ? AND accepted = 1 AND cell_class IS ?{}"
     " ORDER BY opinion, opinion_p DESC, field_id, number LIMIT ?",
 }
 
@@ -74,14 +79,14 @@ class Gallery:
         Raises:
             StoreError: there is no cell `after`.
         """
-        last = _key_of(self.cell(*after), order) if after else None
+        last = self._key(after, order) if after else None
         if cell_class is not None:
             classes: list[str | None] = [cell_class]
         elif unclassified and operator is None:
             classes = [None]
         else:
             classes = [None, *self._classes(slide_id)]
-        keys: Iterator[Key] = heapq.merge(*(self._keys(slide_id, each, order, last) for each in classes))
+        keys: Iterator[Key] = heapq.merge(*(self._keys(slide_id, each, order, last) for each in classes), key=_rank)
         if unclassified and operator is not None:
             keys = self._not_by(operator, slide_id, keys)
         return self._cells([key[-2:] for key in islice(keys, limit)])
@@ -116,6 +121,12 @@ class Gallery:
     def _classes(self, slide_id: int) -> list[str]:
         return [row["cell_class"] for row in self._rows(_CLASSES, slide_id)]
 
+    def _key(self, place: Place, order: Order) -> Key:
+        """Return the key as it stands in the index, damaged or not."""
+        self.cell(*place)  # a clear error where there is none
+        sql = "SELECT opinion, opinion_p FROM cells WHERE field_id = ? AND number = ?"
+        return place if order == "taken" else (*self._rows(sql, *place)[0], *place)
+
     def _keys(self, slide_id: int, cell_class: str | None, order: Order, last: Key | None) -> Iterator[Key]:
         """Yield the keys of one class that come after `last`, a few at a time as they are needed."""
         while True:
@@ -142,14 +153,15 @@ class Gallery:
             yield from (key for key in batch if key[-2:] not in classified)
 
     def _cells(self, places: list[Place]) -> list[CellRecord]:
-        if not places:
-            return []
-        rows = self._rows(
-            f"WITH wanted (field_id, number) AS ({_values(places)})"
-            " SELECT cells.* FROM wanted CROSS JOIN cells USING (field_id, number)",
-            *(part for place in places for part in place),
-        )
-        found = {(row["field_id"], row["number"]): cell_of(row) for row in rows}
+        found: dict[Place, CellRecord] = {}
+        for start in range(0, len(places), _CELLS_AT_ONCE):
+            part = places[start : start + _CELLS_AT_ONCE]
+            rows = self._rows(
+                f"WITH wanted (field_id, number) AS ({_values(part)})"
+                " SELECT cells.* FROM wanted CROSS JOIN cells USING (field_id, number)",
+                *(value for place in part for value in place),
+            )
+            found |= {(row["field_id"], row["number"]): cell_of(row) for row in rows}
         return [found[place] for place in places if place in found]
 
 
@@ -157,11 +169,14 @@ def _values(places: Iterable[Place]) -> str:
     return "VALUES " + ", ".join("(?, ?)" for _ in places)
 
 
-def _key_of(cell: CellRecord, order: Order) -> Key:
-    place = cell.field_id, cell.number
-    if order == "taken":
-        return place
-    return int(cell.opinion is None), cell.opinion or "", -(cell.opinion_p or 0.0), *place
+def _rank(key: Key) -> Key:
+    """Return what the keys of several classes are merged by: the order of the index, whatever the disk has damaged."""
+    *sorted_by, field_id, number = key
+    if not sorted_by:
+        return key
+    opinion, p = sorted_by
+    minus_p = -p if isinstance(p, int | float) else 0.0
+    return _RISING[type(opinion)], opinion or "", _FALLING[type(p)], minus_p, field_id, number
 
 
 def _ranges(order: Order, last: Key | None) -> list[tuple[str, Key]]:
@@ -169,15 +184,13 @@ def _ranges(order: Order, last: Key | None) -> list[tuple[str, Key]]:
     later = " AND (field_id, number) > (?, ?)"
     if order == "taken":
         return [("", ())] if last is None else [(later, last)]
-    without = " AND opinion IS NULL"
     if last is None:
-        return [(" AND opinion IS NOT NULL", ()), (without, ())]
-    is_without, opinion, minus_p, *place = last
-    if is_without:
-        return [(without + later, tuple(place))]
-    return [
-        (" AND opinion = ? AND opinion_p = ?" + later, (opinion, -minus_p, *place)),
-        (" AND opinion = ? AND opinion_p < ?", (opinion, -minus_p)),
-        (" AND opinion > ?", (opinion,)),
-        (without, ()),
-    ]
+        return [(" AND opinion IS NOT NULL", ()), (" AND opinion IS NULL", ())]
+    opinion, p, *place = last
+    same = " AND opinion IS ?"
+    found: list[tuple[str, Key]] = [(f"{same} AND opinion_p IS ?{later}", (opinion, p, *place))]
+    if p is not None:
+        found += [(f"{same} AND opinion_p < ?", (opinion, p)), (f"{same} AND opinion_p IS NULL", (opinion,))]
+    if opinion is not None:
+        found += [(" AND opinion > ?", (opinion,)), (" AND opinion IS NULL", ())]
+    return found

@@ -67,6 +67,19 @@ def test_cells_that_are_classified_on_the_way_neither_repeat_nor_vanish(store):
     assert store.classified_by_field(1) == dict.fromkeys(range(1, 9), 3)
 
 
+def test_opinions_that_the_disk_has_damaged_hide_no_other_cell(store):
+    with store._database.transaction() as connection:
+        for column, value, field in [
+            ("opinion", b"\xc3", 1), ("opinion", 7, 2), ("opinion_p", "q", 3), ("opinion_p", b"", 4),
+            ("opinion_p", None, 5), ("cell_class", b"\x00", 6),
+        ]:  # fmt: skip
+            connection.execute(f"UPDATE cells SET {column} = ? WHERE field_id = ?", (value, field))
+    found, after = [], None
+    while page := places(store.browse(1, order="opinion", after=after, limit=1)):
+        found, after = found + page, page[-1]
+    assert sorted(found) == [(field, number) for field in range(1, 9) for number in range(3)]
+
+
 def test_a_cell_is_found_by_its_name_and_a_missing_one_is_a_clear_line(store):
     assert store.cell(3, 1).name == "3.1"
     with pytest.raises(StoreError, match=r"no cell 99\.0"):
