@@ -1,4 +1,4 @@
-"""Jinja2 templates of a package, rendered as texts that need no other file; in HTML every text is escaped."""
+"""Jinja2 templates of a package, rendered as texts that need no other file; but in Markdown every text is escaped."""
 
 import base64
 from functools import cache
@@ -22,7 +22,8 @@ def _environment(package: str) -> "Environment":
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader(package),
-        autoescape=jinja2.select_autoescape(),  # of .html; Markdown stays as it is
+        # All but Markdown, also SVG: what is not listed here is escaped.
+        autoescape=jinja2.select_autoescape(enabled_extensions=(), disabled_extensions=("md",), default=True),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
