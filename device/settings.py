@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
@@ -89,6 +89,9 @@ class DisplaySettings(_Section):
     """Where results are shown."""
 
     name: str = _choice("auto", "display to open", DISPLAYS.usages)
+    theme: Literal["dark", "light", "contrast"] = Field(
+        default="dark", description="colours of the screen; contrast: for bad light and weak eyes"
+    )
 
 
 class ModelSettings(_Section):

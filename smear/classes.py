@@ -11,13 +11,14 @@ class FieldClass:
     title: str  # as people read it
     colour: tuple[int, int, int]  # RGB; from the Okabe-Ito palette, which colour-blind people can distinguish
     malignant: bool
+    letter: str  # on every screen beside the colour, which is never alone
 
 
 FIELD_CLASSES: tuple[FieldClass, ...] = (
-    FieldClass("Benign", "Benign (hematogones)", (0, 158, 115), False),
-    FieldClass("Early", "Early Pre-B", (230, 159, 0), True),
-    FieldClass("Pre", "Pre-B", (86, 180, 233), True),
-    FieldClass("Pro", "Pro-B", (204, 121, 167), True),
+    FieldClass("Benign", "Benign (hematogones)", (0, 158, 115), False, "B"),
+    FieldClass("Early", "Early Pre-B", (230, 159, 0), True, "E"),
+    FieldClass("Pre", "Pre-B", (86, 180, 233), True, "P"),
+    FieldClass("Pro", "Pro-B", (204, 121, 167), True, "R"),
 )
 LABELS: tuple[str, ...] = tuple(c.name for c in FIELD_CLASSES)
 

@@ -69,7 +69,7 @@ Section: science
 Priority: optional
 Installed-Size: $(du -sk "$root/usr" | cut -f1)
 Depends: $depends, python3-venv, systemd (>= 252), udev
-Recommends: python3-picamera2, libegl1, libgbm1, libgl1-mesa-dri, libgles2
+Recommends: fonts-noto-cjk, fonts-noto-core, python3-picamera2, libegl1, libgbm1, libgl1-mesa-dri, libgles2
 Description: white cells in stained blood smears, beside the microscope
  Segments white cells in the field under the microscope, says which of four
  classes the field resembles, and keeps a record.

@@ -15,7 +15,8 @@ from benchmarks.worker import resident_mb
 from device.cameras.base import Camera
 from device.cameras.registry import open_camera
 from device.screen.displays import open_display
-from device.screen.live_screen import LiveScreen, PatientDisplay
+from device.screen.live_screen import LiveScreen
+from device.screen.patient_display import PatientDisplay
 from device.session.active_faults import ActiveFaults
 from device.session.label_hysteresis import LabelHysteresis
 from device.session.results import Examined

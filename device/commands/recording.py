@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from device.reporting.tables import field_table, slide_summary
-from device.screen.layout import Button
+from device.screen.arrangement import Button
 from device.settings import Settings
 from device.store import Circumstances, Store
 from device.store.database import move_aside

@@ -47,8 +47,8 @@ from device.control.protocol import socket_path
 from device.control.server import ControlServer
 from device.quality_control.state import QcWatch
 from device.reporting.tables import SIMULATED
-from device.screen.displays import open_display
-from device.screen.live_screen import LiveScreen, PatientDisplay
+from device.screen.live_screen import LiveScreen
+from device.screen.patient_display import display_of
 from device.session.active_faults import ActiveFaults
 from device.session.calibrated_camera import CalibratedCamera
 from device.session.camera_worker import CameraWorker
@@ -65,7 +65,7 @@ from device.settings import Settings
 from device.store.duplicate_fields import FieldTracker
 from device.store.recorder import Recorder
 from device.store.records import SlideDetails
-from device.system.clock import Clock, SystemClock, boot_id
+from device.system.clock import SystemClock, boot_id
 from device.system.memory import fail_before_the_kernel_acts, share_one_heap
 from device.system.systemd import Journal, Notifier
 from smear.errors import SmearscopeError
@@ -142,7 +142,7 @@ def command(
             faults,
         )
         opened.callback(camera_worker.close)
-        shown = screen_of(display or settings.display.name, data, faults, clock, patient=notifier.managed)
+        shown = display_of(settings.display, display, data, faults, clock, patient=notifier.managed)
         opened.callback(shown.close)
         if not notifier.managed:  # somebody waits for it: what is missing at the start is said at once
             camera_worker.open_first()
@@ -230,11 +230,6 @@ def deadlines(settings: Settings, notifier: Notifier) -> Deadlines:
     usual = Deadlines()
     invoke_s = min(usual.invoke_s, 0.6 * (notifier.watchdog_s or math.inf))
     return replace(usual, invoke_s=invoke_s, record_s=usual.record_s + settings.store.busy_timeout_s)
-
-
-def screen_of(name: str, data: Path, faults: ActiveFaults, clock: Clock, patient: bool) -> PatientDisplay:
-    """Return the display called `name`, opened when it is first needed."""
-    return PatientDisplay(lambda: open_display(name, png_path=data / "screen.png"), faults, clock, closable=not patient)
 
 
 @contextmanager

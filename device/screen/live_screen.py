@@ -2,110 +2,32 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from device.screen.display import Display
-from device.screen.layout import SIZE, Button, ScreenState, button_at, compose
+from device.screen.arrangement import Button
+from device.screen.layout import ScreenState, button_at, compose, with_notice
+from device.screen.patient_display import DISPLAY, PatientDisplay
 from device.session.active_faults import ActiveFaults
 from device.session.inference_worker import STORE
 from device.session.results import Examined
 from device.session.session import Rate
-from device.session.supervisor import Policy
 from device.store.recorder import SeenAgain
 from device.system.clock import Clock
-from smear.errors import DisplayError, ImageError, StoreError
+from smear.errors import ImageError, StoreError
 from smear.findings import Finding, Frame
 from smear.memory import memory_for
 
-DISPLAY = "display"
+NOTICE_S = 2.5  # long enough to be read, short enough to be gone when the next thing is done
 _REFRESH_S = 0.5  # of the live picture while nothing is examined
-
-
-class PatientDisplay:
-    """A display that is reopened when it is lost; without one the session goes on, and the journal says so."""
-
-    def __init__(
-        self,
-        open_display: Callable[[], Display],
-        faults: ActiveFaults,
-        clock: Clock,
-        *,
-        policy: Policy | None = None,
-        closable: bool = True,
-    ) -> None:
-        self._open_display = open_display
-        self._faults = faults
-        self._clock = clock
-        self._display: Display | None = None
-        self._policy = policy or Policy()
-        self._closable = closable  # False: pressing Escape does not end a service
-        self._waited_s = 0.0
-        self._again_at_s = 0.0
-        self.path: Path | None = None  # of a display that writes a picture
-
-    def open_first(self) -> None:
-        """Open the display now, for callers that must know at once when it is missing.
-
-        Raises:
-            DisplayError: it cannot be opened.
-        """
-        self._display = self._open_display()
-        self.path = getattr(self._display, "path", None)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        return self._display.size if self._display is not None else SIZE
-
-    def show(self, screen: NDArray[np.uint8]) -> None:
-        """Show RGB uint8 (height, width, 3) `screen`, if there is a display."""
-        display = self._opened()
-        if display is None:
-            return
-        try:
-            display.show(screen)
-        except DisplayError as error:
-            self._lost(error)
-            return
-        self._waited_s = 0.0
-        self._faults.resolve(DISPLAY)
-
-    def taps(self) -> list[tuple[int, int]]:
-        """Return the taps since the last call."""
-        if self._display is None:
-            return []
-        try:
-            return self._display.taps()
-        except DisplayError as error:
-            self._lost(error)
-        except KeyboardInterrupt:
-            if self._closable:
-                raise
-        return []
-
-    def close(self) -> None:
-        """Release the display; safe to call twice."""
-        if self._display is not None:
-            self._display.close()
-
-    def _opened(self) -> Display | None:
-        if self._display is None and self._clock.monotonic_s() >= self._again_at_s:
-            try:
-                self.open_first()
-            except DisplayError as error:
-                self._lost(error)
-        return self._display
-
-    def _lost(self, error: DisplayError) -> None:
-        self.close()
-        self._display = None
-        self._waited_s = min(self._policy.most_s, self._waited_s * 2 or self._policy.first_s)
-        self._again_at_s = self._clock.monotonic_s() + self._waited_s
-        self._faults.report(DISPLAY, str(error))
+_DONE = {
+    Button.NEW_SLIDE: ("new slide started", "no slide was started"),
+    Button.END_SLIDE: ("slide ended", "no slide is open"),
+    Button.KEEP_FIELD: ("field kept", "no field to keep"),
+}
+"""What is said when an action has done something, and when there was nothing to do: it returned None."""
 
 
 class Source(Protocol):
@@ -138,6 +60,8 @@ class LiveScreen:
         self._has_result = False  # else a live picture, or none
         self._rate = Rate()
         self._quiet_since_s = self._shown_at_s = clock.monotonic_s()
+        self._composed: NDArray[np.uint8] | None = None  # the newest picture, without a notice
+        self._notice, self._notice_until_s = "", 0.0
 
     def show(self, examined: Examined) -> None:
         """Show one result."""
@@ -149,14 +73,16 @@ class LiveScreen:
                 self.state,
                 frame=examined.frame,
                 finding=examined.finding,
+                focus=self.state.focus.add(examined.finding.quality.focus),
                 fields_per_s=self._rate.per_s,
                 model=model_line(examined.finding),
                 slide=recorded.slide,
                 accepted=recorded.tally.accepted,
                 refused=recorded.tally.refused,
-                shares={name: share.share for name, share in recorded.tally.class_shares().items()},
+                shares=recorded.tally.class_shares(),
                 warnings=(*self._faults.current.values(), *_warnings(examined)),
                 not_cleared=not recorded.qc.cleared,
+                qc="cleared" if recorded.qc.asked and recorded.qc.cleared else "",
             )
         )
 
@@ -177,6 +103,9 @@ class LiveScreen:
             )
             if _key(newest) != self.shows and self._clock.monotonic_s() - self._shown_at_s >= _REFRESH_S:
                 self._clear(newest, sentences or (late,))
+        if self._notice and self._clock.monotonic_s() >= self._notice_until_s:
+            self._notice = ""
+            self._show()
         self._act()
 
     def close(self) -> None:
@@ -194,21 +123,35 @@ class LiveScreen:
         self._shown_at_s = self._clock.monotonic_s()
         try:
             with memory_for("the picture on the screen"):
-                screen = compose(state, self._display.size)
+                self._composed = compose(state, self._display.size, self._display.theme, self._display.dots_per_inch)
         except ImageError as error:
             self._faults.report(DISPLAY, str(error))
         else:
-            self._display.show(screen)
+            self._show()
         self._act()
+
+    def _show(self) -> None:
+        screen = self._composed
+        if screen is not None and self._notice and self._clock.monotonic_s() < self._notice_until_s:
+            screen = with_notice(screen, self._notice, self._display.theme, self._display.dots_per_inch)
+        if screen is not None:
+            self._display.show(screen)
 
     def _act(self) -> None:
         for x, y in self._display.taps():
-            button = button_at(x, y, self._display.size)
+            button = button_at(x, y, self._display.size, self._display.dots_per_inch)
             if button is not None and button in self._actions:
-                try:
-                    self._actions[button]()
-                except StoreError as error:
-                    self._faults.report(STORE, str(error))
+                self._do(button)
+
+    def _do(self, button: Button) -> None:
+        done, nothing = _DONE[button]
+        try:
+            notice = nothing if self._actions[button]() is None else done
+        except StoreError as error:
+            notice = str(error)
+            self._faults.report(STORE, notice)
+        self._notice, self._notice_until_s = notice, self._clock.monotonic_s() + NOTICE_S
+        self._show()
 
 
 def _key(frame: Frame | None) -> tuple[int, float] | None:

@@ -11,8 +11,9 @@ import numpy as np
 from device.cameras.base import Camera
 from device.cameras.calibration import Corrector
 from device.screen.display import Display
-from device.screen.live_screen import LiveScreen, PatientDisplay
+from device.screen.live_screen import LiveScreen
 from device.screen.no_display import NoDisplay
+from device.screen.patient_display import PatientDisplay
 from device.session.active_faults import ActiveFaults
 from device.session.camera_worker import CameraWorker
 from device.session.inference_worker import InferenceWorker, ProcessorSlot

@@ -1,99 +1,59 @@
-"""The composed screen: against golden pictures, and what must hold for any state."""
+"""The live page: against golden pictures, every text in every state at every size, and what must hold for any state."""
 
 import os
 import time
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from device.screen import layout
-from device.screen.canvas import Box, draw_text, measure, shorten, wrap
-from device.screen.layout import Button, ScreenState, button_at, compose
+from device.screen.arrangement import Button, arrange, workable
+from device.screen.drawing.boxes import Box
+from device.screen.drawing.canvas import Canvas
+from device.screen.drawing.text import LEAST_PX
+from device.screen.drawing.themes import CONTRAST, DARK, THEMES, Theme
+from device.screen.drawing.widgets import LINE_STYLES, bar
+from device.screen.layout import ScreenState, button_at, compose, draw, with_notice
 from smear.classes import FIELD_CLASSES, LABELS, by_name
-from smear.findings import Cell, CellMask, Finding, Frame, Quality, Refusal, RefusalCode
+from smear.findings import Frame
 from smear.images import read_image, write_image
-from smear.inference import overlay
+from smear.inference.overlay import UNCLASSIFIED
 from smear.site import SiteStatus
+from tests.device.screen.states import NORMAL, SIZES, STATES, make_cells, make_finding, make_frame
 from tests.golden import LOCAL_DIFFERENCE, largest_local_difference
 
 GOLDEN = Path(__file__).parent / "golden"
-
-
-def make_frame(width: int = 640, height: int = 480) -> Frame:
-    """Return a drawn field: no renderer that may improve later stands behind the golden pictures."""
-    image = np.full((height, width, 3), (236, 232, 240), np.uint8)
-    for number in range(60):
-        centre = (number * 97 % width, number * 61 % height)
-        cv2.circle(image, centre, 16, (205, 170, 196), -1, cv2.LINE_AA)
-        cv2.circle(image, centre, 6, (226, 208, 224), -1, cv2.LINE_AA)
-    for x, y in cell_centres(6, width, height):
-        cv2.circle(image, (x, y), 26, (120, 70, 160), -1, cv2.LINE_AA)
-    return Frame(image, "drawn")
-
-
-def cell_centres(count: int, width: int = 640, height: int = 480) -> list[tuple[int, int]]:
-    return [((80 + number * 211) % width, (60 + number * 139) % height) for number in range(count)]
-
-
-def make_cells(count: int, classified: bool = True) -> tuple[Cell, ...]:
-    angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-    ring = 27 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    cells = []
-    for number, (x, y) in enumerate(cell_centres(count)):
-        probabilities = tuple(0.7 if each == number % 4 else 0.1 for each in range(4)) if classified else ()
-        contour = np.rint(ring + np.array((x, y))).astype(np.int32)
-        cells.append(Cell((x - 27, y - 27, 54, 54), (x, y), 2290, None, 0.8, 0.95, contour, False, probabilities))
-    return tuple(cells)
-
-
-def make_finding(label: str | None = "Pre", refusals: tuple[Refusal, ...] = (), cells: int = 6) -> Finding:
-    probabilities = {"Benign": 0.02, "Early": 0.13, "Pre": 0.846, "Pro": 0.004} if cells else {}
-    mask = CellMask(np.zeros((480, 640), np.uint8))
-    timing_ms = {"segment": 41.2, "cells": 3.1, "classify": 18.0}
-    top = "Pre" if cells else None
-    return Finding(label, top, probabilities, refusals, make_cells(cells), mask, Quality(1, 0, 0.9, 0.1), timing_ms)
-
-
-NORMAL = ScreenState(
-    frame=make_frame(),
-    finding=make_finding(),
-    fields_per_s=11.6,
-    camera="picamera2:0",
-    model="default · int8 · ai-edge-litert",
-    slide="S-0042",
-    accepted=38,
-    refused=4,
-    shares={"Benign": 0.05, "Early": 0.10, "Pre": 0.80, "Pro": 0.05},
-)
-BLURRED = Refusal(RefusalCode.OUT_OF_FOCUS, "out of focus: turn the fine focus until the nuclei are sharp")
-STATES = {
-    "labelled": NORMAL,
-    "refused": replace(NORMAL, finding=make_finding(None, (BLURRED,)), warnings=("scale is not calibrated",)),
-    "nothing-found": replace(NORMAL, finding=make_finding(None, (), cells=0)),
-    "camera-lost": replace(
-        NORMAL,
-        frame=None,
-        finding=None,
-        fields_per_s=0.0,
-        warnings=("camera picamera2:0 was lost; check the ribbon cable",),
-    ),
-    "simulated": replace(NORMAL, simulated=True, camera="simulated:7", slide=None),
+PICTURES = {f"{name}": (state, (800, 480), "dark") for name, state in STATES.items()} | {
+    f"{width}x{height}-{theme}": (STATES[name], (width, height), theme)
+    for width, height in SIZES
+    for theme, name in zip(THEMES, ("labelled", "refused-scale", "not-cleared"), strict=True)
 }
+PLACES = arrange((800, 480))
 
 
-@pytest.mark.parametrize("name", STATES)
+def part(screen: np.ndarray, box: Box) -> np.ndarray:
+    return screen[box.y : box.y + box.height, box.x : box.x + box.width]
+
+
+def has(screen: np.ndarray, colour: tuple[int, int, int]) -> int:
+    return int((screen == colour).all(axis=2).sum())
+
+
+@pytest.mark.parametrize("name", PICTURES)
 def test_the_screen_is_as_it_was_looked_at(name: str, tmp_path: Path) -> None:
-    screen = compose(STATES[name])
+    state, size, theme = PICTURES[name]
+    screen = compose(state, size, THEMES[theme])
     if os.environ.get("SMEARSCOPE_WRITE_GOLDEN"):  # then look at them before they are committed
-        write_image(GOLDEN / f"screen-{name}.png", screen)
+        few = Image.fromarray(screen).quantize(256, dither=Image.Dither.NONE)  # a third of the bytes
+        few.save(GOLDEN / f"screen-{name}.png", optimize=True)
     write_image(tmp_path / f"screen-{name}.png", screen)
     difference = largest_local_difference(screen, read_image(GOLDEN / f"screen-{name}.png"))
-    assert difference <= LOCAL_DIFFERENCE, f"compare tests/device/golden with {tmp_path}"
+    assert difference <= LOCAL_DIFFERENCE, f"compare tests/device/screen/golden with {tmp_path}"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +64,7 @@ def test_the_screen_is_as_it_was_looked_at(name: str, tmp_path: Path) -> None:
         {"simulated": True},
         {"warnings": ("low disk",)},
         {"finding": make_finding("Early")},
-        {"shares": {"Benign": 0.05, "Early": 0.10, "Pre": 0.79, "Pro": 0.06}},
+        {"shares": {name: NORMAL.shares["Early" if name == "Pro" else name] for name in LABELS}},
     ],
 )
 def test_the_golden_tolerance_is_tighter_than_any_change_of_meaning(change: dict[str, object]) -> None:
@@ -112,98 +72,106 @@ def test_the_golden_tolerance_is_tighter_than_any_change_of_meaning(change: dict
     assert largest_local_difference(compose(NORMAL), changed) > LOCAL_DIFFERENCE
 
 
+@pytest.mark.parametrize("dots_per_inch", [None, 92.0])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", STATES)
+def test_every_text_is_whole_and_none_lies_on_another(
+    name: str, size: tuple[int, int], dots_per_inch: float | None
+) -> None:
+    written = draw(STATES[name], size, DARK, dots_per_inch).written
+    lines = [(each.text, line) for each in written for line in each.boxes]
+    assert [each.text for each in written if not each.whole or each.px < LEAST_PX] == []
+    for each in written:
+        assert all(line.x >= each.room.x and line.y >= each.room.y - 1 for line in each.boxes), each
+        assert all(line.x + line.width <= each.room.x + each.room.width for line in each.boxes), each
+    for (one, a), (other, b) in combinations(lines, 2):
+        apart = a.x + a.width <= b.x or b.x + b.width <= a.x or a.y + a.height <= b.y + 1 or b.y + b.height <= a.y + 1
+        assert apart, (one, other)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (3840, 2160), (320, 1200), workable((240, 240)), workable((320, 200))])
+def test_no_part_lies_on_another_and_all_are_on_the_screen(size: tuple[int, int]) -> None:
+    taken = np.zeros((size[1], size[0]), np.uint8)
+    for box in (boxes := list(arrange(size))):
+        part(taken[..., np.newaxis], box)[:] += 1
+    assert taken.max() == 1
+    assert sum(box.width * box.height for box in boxes) == taken.sum()
+    assert compose(NORMAL, size).shape == (size[1], size[0], 3)
+
+
+def test_text_has_its_points_where_the_screen_says_how_fine_it_is() -> None:
+    assert arrange((1920, 1080), dots_per_inch=92).text_px == 15  # 12 point
+    assert arrange((800, 480), dots_per_inch=400).text_px == PLACES.text_px, "but never more than there is room for"
+
+
 def test_compose_is_pure() -> None:
     frame = make_frame()
     before = frame.image.copy()
-    state = replace(NORMAL, frame=frame)
-    first = compose(state)
+    first = compose(state := replace(NORMAL, frame=frame))
     first_again = compose(state)
     np.testing.assert_array_equal(first, first_again)
     np.testing.assert_array_equal(frame.image, before)
-    first[:] = 0
-    np.testing.assert_array_equal(compose(state), first_again)
-
-
-@pytest.mark.parametrize("size", [(800, 480), (480, 320), (1024, 600), (1920, 1080)])
-def test_the_screen_has_the_size_that_was_asked(size: tuple[int, int]) -> None:
-    assert compose(NORMAL, size).shape == (size[1], size[0], 3)
+    noticed = with_notice(first, "slide ended")
+    np.testing.assert_array_equal(first, first_again)
+    changed = (noticed != first).any(axis=2)
+    part(changed, PLACES.notices)[:] = False
+    assert not changed.any()
 
 
 @pytest.mark.parametrize("shape", [(32, 3000), (3000, 32), (224, 224), (1520, 2028)])
 def test_a_field_of_any_shape_stays_inside_its_box(shape: tuple[int, int]) -> None:
     frame = Frame(np.full((*shape, 3), 255, np.uint8), "x")
-    screen = compose(replace(NORMAL, frame=frame, finding=None))
-    outside = screen.copy()
-    box = layout.PICTURE
-    outside[box.y : box.y + box.height, box.x : box.x + box.width] = 0
-    empty = compose(replace(NORMAL, frame=None, finding=None))
-    empty[box.y : box.y + box.height, box.x : box.x + box.width] = 0
-    keep = layout.BUTTONS[Button.KEEP_FIELD]  # lit only when there is a field to keep
-    for each in (outside, empty):
-        each[keep.y : keep.y + keep.height, keep.x : keep.x + keep.width] = 0
-    np.testing.assert_array_equal(outside, empty)
+    screens = [compose(replace(NORMAL, frame=each, finding=None)) for each in (frame, None)]
+    for each in screens:
+        for box in (PLACES.picture, PLACES.buttons[Button.KEEP_FIELD]):  # lit only when there is a field to keep
+            part(each, box)[:] = 0
+    np.testing.assert_array_equal(*screens)
 
 
-def test_a_cell_is_outlined_in_the_colour_of_its_class() -> None:
-    screen = compose(NORMAL)
-    box = layout.PICTURE
-    picture = screen[box.y : box.y + box.height, box.x : box.x + box.width]
+def test_a_cell_is_outlined_in_the_colour_of_its_class_and_its_nucleus_apart() -> None:
     for each in FIELD_CLASSES:
-        assert (picture == each.colour).all(axis=2).sum() > 50, each.name
-    unclassified = replace(NORMAL, finding=replace(make_finding(), cells=make_cells(6, classified=False)))
-    picture = compose(unclassified)[box.y : box.y + box.height, box.x : box.x + box.width]
-    assert (picture == overlay.UNCLASSIFIED).all(axis=2).sum() > 200
+        assert has(part(compose(NORMAL), PLACES.picture), each.colour) > 50, each.name
+    refused = part(compose(STATES["refused-scale"]), PLACES.picture)
+    assert [has(refused, each.colour) for each in FIELD_CLASSES] == [0] * 4, "no label, and so no class"
+    assert has(refused, UNCLASSIFIED) > 200
+    assert has(refused, (255, 255, 0)) > 200
 
 
-def test_a_bar_is_as_long_as_its_probability() -> None:
-    screen = compose(NORMAL)
-    bars = layout.BARS
-    for label in LABELS:
-        row = screen[bars.y + 20 + 26 * LABELS.index(label), bars.x + 170 : bars.x + 278]
-        shown = (row == by_name(label).colour).all(axis=1).sum() / 108
-        assert shown == pytest.approx(make_finding().probabilities[label], abs=1 / 108)
+def test_classes_differ_by_letter_and_line_too() -> None:
+    assert len({each.letter for each in FIELD_CLASSES}) == len(set(LINE_STYLES)) == len(FIELD_CLASSES)
+    letters = [each.text for each in draw(NORMAL, (800, 480), DARK).written if len(each.text) == 1]
+    assert all(letters.count(each.letter) >= 3 for each in FIELD_CLASSES), "in the picture, its legend and the bars"
+
+
+def test_the_scale_bar_is_as_long_as_it_says() -> None:
+    state = replace(NORMAL, frame=Frame(np.full((480, 640, 3), 255, np.uint8), "x", 0.25), finding=None)
+    assert "20 µm" in {each.text for each in draw(state, (800, 480), DARK).written}
+    left = part(compose(state), PLACES.legend)[:, : 6 * PLACES.text_px]  # without the text beside it
+    bar_px = (left == DARK.text).all(axis=2).sum(axis=1).max()
+    assert bar_px == pytest.approx(20 / 0.25 * PLACES.picture.height / 480, abs=2)
+    unknown = replace(state, frame=Frame(np.full((480, 640, 3), 255, np.uint8), "x"))
+    assert "no scale" in {each.text for each in draw(unknown, (800, 480), DARK).written}
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_bar_is_as_long_as_its_share(label: str) -> None:
+    canvas = Canvas((120, 20), DARK)
+    bar(canvas, Box(10, 2, 100, 16), share := make_finding().probabilities[label], by_name(label).colour)
+    assert has(canvas.pixels[10:11], by_name(label).colour) == pytest.approx(share * 100, abs=1)
 
 
 def test_a_refused_field_shows_no_class_in_full_colour_beside_its_reason() -> None:
-    screen = compose(STATES["refused"])
-    box = layout.BARS
-    panel = screen[box.y : box.y + box.height, box.x : box.x + box.width]
-    assert not any((panel == each.colour).all(axis=2).any() for each in FIELD_CLASSES)
+    rows = PLACES.classes.columns((7, 13))[1]  # without the letters
+    assert not any(has(part(compose(STATES["refused-scale"]), rows), each.colour) for each in FIELD_CLASSES)
 
 
-@pytest.mark.parametrize(
-    ("point", "button"),
-    [
-        ((10, 410), Button.NEW_SLIDE),
-        ((298, 453), Button.END_SLIDE),
-        ((400, 430), Button.KEEP_FIELD),
-        ((153, 430), None),
-        ((10, 100), None),
-        ((799, 479), None),
-    ],
-)
-def test_a_tap_finds_its_button(point: tuple[int, int], button: Button | None) -> None:
-    assert button_at(*point) is button
-    assert button_at(point[0] * 2, point[1] * 2, (1600, 960)) is button
-
-
-def test_nothing_on_the_screen_overlaps() -> None:
-    boxes = [
-        layout.HEADER,
-        layout.PICTURE,
-        layout.WARNINGS,
-        *layout.BUTTONS.values(),
-        layout.LABEL_PANEL,
-        layout.BARS,
-        layout.SLIDE,
-        layout.STATE,
-        layout.FOOTER,
-    ]
-    taken = np.zeros((480, 800), np.uint8)
-    for box in boxes:
-        taken[box.y : box.y + box.height, box.x : box.x + box.width] += 1
-    assert taken.max() == 1
-    assert sum(box.width * box.height for box in boxes) == taken.sum(), "and all of it is on the screen"
+@pytest.mark.parametrize("size", SIZES)
+def test_a_tap_finds_its_button(size: tuple[int, int]) -> None:
+    for button, box in arrange(size).buttons.items():
+        assert button_at(box.x, box.y, size) is button
+        assert button_at(box.x + box.width - 1, box.y + box.height - 1, size) is button
+        assert button_at(box.x + box.width, box.y, size) is None
+    assert button_at(5, 5, size) is None
 
 
 def contrast(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:
@@ -217,63 +185,47 @@ def contrast(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-@pytest.mark.parametrize("ink", [layout.TEXT, layout.QUIET, layout.WARNING, *(each.colour for each in FIELD_CLASSES)])
-def test_every_text_can_be_read(ink: tuple[int, int, int]) -> None:
-    assert contrast(ink, layout.PANEL) >= 4.5  # WCAG 2.1, level AA
-
-
-@given(text=st.text(max_size=80), px=st.integers(8, 30), width=st.integers(20, 400), lines=st.integers(1, 4))
-@settings(max_examples=60, deadline=None)
-def test_any_text_fits_its_box(text: str, px: int, width: int, lines: int) -> None:
-    wrapped = wrap(text, px, width, lines)
-    assert len(wrapped) <= lines
-    assert all(measure(line, px) <= width or line == "" for line in wrapped)
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+def test_every_text_can_be_read(theme: Theme) -> None:
+    least = 7.0 if theme is CONTRAST else 4.5  # WCAG 2.1, levels AAA and AA
+    for ink, grounds in (
+        (theme.text, (theme.panel, theme.track)),
+        (theme.quiet, (theme.panel,)),
+        (theme.warning, (theme.panel, theme.background)),
+    ):
+        assert all(contrast(ink, ground) >= least for ground in grounds), ink
 
 
 @given(name=st.text(max_size=60), warning=st.text(max_size=200))
 @settings(max_examples=30, deadline=None)
 def test_no_name_or_warning_writes_outside_its_box(name: str, warning: str) -> None:
     state = ScreenState(slide=name, camera=name, model=name, warnings=(warning,))
-    screen, plain = compose(state), compose(ScreenState(slide=""))
-    changed = (screen != plain).any(axis=2)
-    for box in (layout.WARNINGS, layout.SLIDE, layout.STATE):
-        changed[box.y : box.y + box.height, box.x : box.x + box.width] = False
+    changed = (compose(state) != compose(ScreenState(slide=""))).any(axis=2)
+    for box in (PLACES.notices, PLACES.slide, PLACES.state):
+        part(changed, box)[:] = False
     assert not changed.any()
 
 
-def test_a_text_too_long_ends_in_an_ellipsis() -> None:
-    assert shorten("a very long slide name", 14, 80).endswith("…")
-    assert shorten("short", 14, 80) == "short"
-
-
-def test_text_at_the_edge_is_cut_off_not_an_error() -> None:
-    screen = np.zeros((20, 20, 3), np.uint8)
-    draw_text(screen, "wide words", (10, 12), 14, (255, 255, 255))
-    assert screen[12:, 10:].any()
-    assert Box(0, 0, 2, 2).holds(1, 1)
-
-
-def test_a_screen_with_300_cells_is_composed_in_8_ms() -> None:
+@pytest.mark.parametrize(("size", "limit_ms"), [((800, 480), 12), ((1920, 1080), 30)])
+def test_a_screen_with_300_cells_is_composed_in_time(size: tuple[int, int], limit_ms: float) -> None:
     state = replace(NORMAL, frame=make_frame(1280, 960), finding=replace(make_finding(), cells=make_cells(300)))
-    compose(state)
+    compose(state, size)
     # The thread's own time and the best of several, so that another program on the machine does not decide.
     times_ms = []
     for _ in range(10):
         started = time.thread_time()
-        compose(state)
+        compose(state, size)
         times_ms.append((time.thread_time() - started) * 1000)
-    assert min(times_ms) < 8
+    assert min(times_ms) < limit_ms
 
 
 def test_a_label_that_was_not_checked_at_this_site_is_marked_beside_it() -> None:
     checked = replace(make_finding("Pre"), site=SiteStatus("20260101T000000Z-00000000", ""))
     unchecked = replace(checked, site=SiteStatus())
     screens = [compose(ScreenState(frame=make_frame(), finding=each)) for each in (checked, unchecked)]
-    heading = [screen[38:70, 456:792] for screen in screens]
-    assert [bool((each == layout.WARNING).all(-1).any()) for each in heading] == [False, True]
+    assert [has(part(each, PLACES.verdict), DARK.warning) > 0 for each in screens] == [False, True]
 
 
 def test_a_device_that_is_not_cleared_today_says_so_in_its_header() -> None:
     screens = [compose(replace(NORMAL, not_cleared=each)) for each in (False, True)]
-    header = [screen[0:32, 530:698] for screen in screens]
-    assert [bool((each == layout.WARNING).all(-1).any()) for each in header] == [False, True]
+    assert [has(part(each, PLACES.header), DARK.warning) > 0 for each in screens] == [False, True]

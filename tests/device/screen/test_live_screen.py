@@ -1,16 +1,19 @@
 """The live screen: what it shows of a session, and what its buttons do."""
 
 import numpy as np
+import pytest
 
-from device.screen.layout import BUTTONS, Button
-from device.screen.live_screen import LiveScreen, PatientDisplay
+from device.screen.arrangement import Button, arrange
+from device.screen.live_screen import NOTICE_S, LiveScreen
 from device.screen.no_display import NoDisplay
+from device.screen.patient_display import PatientDisplay
 from device.session.active_faults import ActiveFaults
 from device.session.results import Examined
 from device.store.recorder import Recorded
 from device.store.slide_summary import SlideTally
 from device.system.clock import ManualClock
 from device.system.systemd import Journal
+from smear.errors import StoreError
 from tests.device.findings import finding, frame
 
 
@@ -30,12 +33,12 @@ class Source:
     name, simulated = "test:", False
 
 
-def screen(display, clock, **actions):  # type: ignore[no-untyped-def]
+def screen(display, clock, lost_after_s=2.0, **actions):  # type: ignore[no-untyped-def]
     named = {Button[name.upper()]: action for name, action in actions.items()}
     faults = ActiveFaults(Journal({}))
     shown = PatientDisplay(lambda: display, faults, clock)
     shown.open_first()
-    return LiveScreen(shown, clock, faults, Source(), named, lost_after_s=2.0)
+    return LiveScreen(shown, clock, faults, Source(), named, lost_after_s)
 
 
 def examined(number: int = 1) -> Examined:
@@ -58,11 +61,35 @@ def test_a_tap_on_a_button_does_what_it_says():
     display, done = Tapped(), []
     live = screen(display, ManualClock(), new_slide=lambda: done.append("new"), keep_field=lambda: done.append("keep"))
     for button in (Button.NEW_SLIDE, Button.KEEP_FIELD, Button.END_SLIDE):
-        box = BUTTONS[button]
+        box = arrange(display.size).buttons[button]
         display.waiting.append((box.x + 5, box.y + 5))
     display.waiting.append((400, 200))  # the picture: no button
     live.idle(None, lost=False)
     assert done == ["new", "keep"]
+
+
+@pytest.mark.parametrize("outcome", [17, None, StoreError("disk full")])
+def test_a_tap_gives_a_sign_at_once_that_goes_away_again(outcome):
+    def act():
+        if isinstance(outcome, StoreError):
+            raise outcome
+        return outcome
+
+    display, clock = Tapped(), ManualClock()
+    live = screen(display, clock, lost_after_s=9.0, keep_field=act)
+    live.show(examined())
+    before = display.last
+    places = arrange(display.size)
+    display.waiting.append((places.buttons[Button.KEEP_FIELD].x + 5, places.buttons[Button.KEEP_FIELD].y + 5))
+    live.idle(None, lost=False)
+    changed = (display.last != before).any(axis=2)
+    assert changed.any()
+    box = places.notices
+    changed[box.y : box.y + box.height, box.x : box.x + box.width] = False
+    assert not changed.any()
+    clock.advance(NOTICE_S)
+    live.idle(None, lost=False)
+    assert np.array_equal(display.last, before)
 
 
 def test_an_old_result_is_never_left_standing_as_if_it_were_live():

@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
-from device.screen.layout import STATE, Box
+from device.screen.arrangement import arrange
 from smear.images import read_image, write_image
 from tests.golden import LOCAL_DIFFERENCE, largest_local_difference
 from tests.virtual_device import container, debian, image, tools
 from tests.virtual_device.conftest import install
-from tests.virtual_device.qemu import Machine
+from tests.virtual_device.qemu import SCREEN, Machine
 
 GOLDEN = debian.HERE / "golden"
 START_S = 1800.0  # from the agent's first answer to the first examined field; 60 to 90 s on an idle machine
 SETTLE_S = 600.0  # for a screen or a state to come about; seconds on an idle machine
-CHANGING = (Box(540, 0, 250, 32), STATE, Box(466, 270, 316, 22))
-"""Fields a second; milliseconds, camera and the bundle's checksum; the slide's name, which is the time of its start."""
+PLACES = arrange(SCREEN)
+CHANGING = (PLACES.header, PLACES.meters, PLACES.slide.rows((1, 2))[0], PLACES.state)
+"""Fields a second; the focus of the last fields; the slide's name, which is the time of its start; milliseconds."""
 WRITES = 100  # acknowledged before the power goes
 
 

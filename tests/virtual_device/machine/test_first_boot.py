@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from device.screen.layout import BUTTONS, Button
+from device.screen.arrangement import Button, arrange
 from tests.virtual_device import container, image
 from tests.virtual_device.machine.conftest import SETTLE_S, status
-from tests.virtual_device.qemu import Machine
+from tests.virtual_device.qemu import SCREEN, Machine
 
 Shows = Callable[[Machine, str], None]
 SLIDES = "SELECT count(*) FROM slides"
@@ -18,7 +18,7 @@ def slides(machine: Machine) -> int:
 
 def tap(machine: Machine, button: Button) -> None:
     """Touch the middle of a button."""
-    box = BUTTONS[button]
+    box = arrange(SCREEN).buttons[button]
     machine.tap(box.x + box.width // 2, box.y + box.height // 2)
 
 

@@ -1,0 +1,74 @@
+"""What widgets draw on: rectangles and text in the pixels of the screen, with a list of everything written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.screen.drawing.boxes import Box, Colour
+from device.screen.drawing.text import LEAST_PX, clean, draw_line, fit_sentences, line_height, measure, shorten
+from device.screen.drawing.themes import Theme
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One text on the screen, for whoever checks that all of it can be read."""
+
+    text: str
+    px: int
+    boxes: tuple[Box, ...]  # of its lines
+    room: Box  # that it was given
+    whole: bool  # False: it ends in an ellipsis, or sentences are left out and counted
+
+
+class Canvas:
+    """A picture of `size` width and height, drawn on in the colours of `theme`."""
+
+    def __init__(self, size: tuple[int, int], theme: Theme) -> None:
+        self.pixels: NDArray[np.uint8] = np.empty((size[1], size[0], 3), np.uint8)
+        self.pixels[:] = theme.background
+        self.theme = theme
+        self.written: list[Written] = []
+
+    def fill(self, box: Box, colour: Colour) -> None:
+        """Fill a rectangle."""
+        self.pixels[box.y : box.y + box.height, box.x : box.x + box.width] = colour
+
+    def frame(self, box: Box, colour: Colour, width: int = 1) -> None:
+        """Draw the edges of a rectangle, inside it."""
+        area = self.pixels[box.y : box.y + box.height, box.x : box.x + box.width]
+        area[:width] = area[-width:] = colour
+        area[:, :width] = area[:, -width:] = colour
+
+    def text(
+        self,
+        text: str | Sequence[str],
+        box: Box,
+        px: int,
+        ink: Colour,
+        ground: Colour | None = None,
+        *,
+        align: str = "left",
+        top: bool = False,
+    ) -> None:
+        """Write in `box`, on the panel's colour if no other `ground` is given; wrapped, and smaller if need be.
+
+        Of several sentences those that do not fit are counted; only a text that does not fit in the smallest letters
+        ends in an ellipsis. It stands in the middle of the height, or at the `top`.
+        """
+        sentences = tuple(filter(None, map(clean, [text] if isinstance(text, str) else text)))
+        if not sentences or box.width <= 0:
+            return
+        found = fit_sentences(sentences, px, box.width, box.height)
+        size, lines, whole = found or (LEAST_PX, (shorten(" · ".join(sentences), LEAST_PX, box.width),), False)
+        step = line_height(size)
+        y = box.y if top else box.y + max(0, (box.height - step * len(lines)) // 2)
+        boxes = []
+        for line in lines:
+            width = measure(line, size)
+            x = box.x + {"left": 0, "centre": (box.width - width) // 2, "right": box.width - width}[align]
+            draw_line(self.pixels, line, (x, y), size, ink, ground or self.theme.panel)
+            boxes.append(Box(x, y, width, step))
+            y += step
+        self.written.append(Written(" · ".join(sentences), size, tuple(boxes), box, whole))

@@ -1,0 +1,118 @@
+"""A display that is waited for: lost or missing it is opened again, and the session goes on meanwhile."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.screen.arrangement import SIZE
+from device.screen.display import Display
+from device.screen.displays import open_display
+from device.screen.drawing.themes import DARK, THEMES, Theme
+from device.session.active_faults import ActiveFaults
+from device.session.supervisor import Policy
+from device.settings import DisplaySettings
+from device.system.clock import Clock
+from smear.errors import DisplayError
+
+DISPLAY = "display"
+
+
+def display_of(
+    settings: DisplaySettings, name: str | None, data: Path, faults: ActiveFaults, clock: Clock, patient: bool
+) -> "PatientDisplay":
+    """Return the display called `name`, or the one of the settings, opened when it is first needed."""
+    opened = partial(open_display, name or settings.name, png_path=data / "screen.png")
+    return PatientDisplay(opened, faults, clock, closable=not patient, theme=THEMES[settings.theme])
+
+
+class PatientDisplay:
+    """A display that is reopened when it is lost; without one the session goes on, and the journal says so."""
+
+    def __init__(
+        self,
+        open_display: Callable[[], Display],
+        faults: ActiveFaults,
+        clock: Clock,
+        *,
+        policy: Policy | None = None,
+        closable: bool = True,
+        theme: Theme = DARK,
+    ) -> None:
+        self.theme = theme
+        self._open_display = open_display
+        self._faults = faults
+        self._clock = clock
+        self._display: Display | None = None
+        self._policy = policy or Policy()
+        self._closable = closable  # False: pressing Escape does not end a service
+        self._waited_s = 0.0
+        self._again_at_s = 0.0
+        self.path: Path | None = None  # of a display that writes a picture
+
+    def open_first(self) -> None:
+        """Open the display now, for callers that must know at once when it is missing.
+
+        Raises:
+            DisplayError: it cannot be opened.
+        """
+        self._display = self._open_display()
+        self.path = getattr(self._display, "path", None)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self._display.size if self._display is not None else SIZE
+
+    @property
+    def dots_per_inch(self) -> float | None:
+        """How fine the screen is; None: not known."""
+        return getattr(self._display, "dots_per_inch", None)
+
+    def show(self, screen: NDArray[np.uint8]) -> None:
+        """Show RGB uint8 (height, width, 3) `screen`, if there is a display."""
+        display = self._opened()
+        if display is None:
+            return
+        try:
+            display.show(screen)
+        except DisplayError as error:
+            self._lost(error)
+            return
+        self._waited_s = 0.0
+        self._faults.resolve(DISPLAY)
+
+    def taps(self) -> list[tuple[int, int]]:
+        """Return the taps since the last call."""
+        if self._display is None:
+            return []
+        try:
+            return self._display.taps()
+        except DisplayError as error:
+            self._lost(error)
+        except KeyboardInterrupt:
+            if self._closable:
+                raise
+        return []
+
+    def close(self) -> None:
+        """Release the display; safe to call twice."""
+        if self._display is not None:
+            self._display.close()
+
+    def _opened(self) -> Display | None:
+        if self._display is None and self._clock.monotonic_s() >= self._again_at_s:
+            try:
+                self.open_first()
+            except DisplayError as error:
+                self._lost(error)
+        return self._display
+
+    def _lost(self, error: DisplayError) -> None:
+        self.close()
+        self._display = None
+        self._waited_s = min(self._policy.most_s, self._waited_s * 2 or self._policy.first_s)
+        self._again_at_s = self._clock.monotonic_s() + self._waited_s
+        self._faults.report(DISPLAY, str(error))
