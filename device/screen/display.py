@@ -16,7 +16,13 @@ DEFAULT_PNG = Path("screen.png")
 class Display(Protocol):
     """Something that shows composed screens, opened by name with `device.screen.displays.open_display`."""
 
-    size: tuple[int, int]  # width, height in pixels
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels of the screens to be shown; may change while it is open.
+
+        A display that knows how fine it is has `dots_per_inch` too.
+        """
+        ...
 
     def show(self, screen: np.ndarray) -> None:
         """Show RGB uint8 (height, width, 3).

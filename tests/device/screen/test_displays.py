@@ -14,7 +14,7 @@ import pytest
 from device.screen.display import Display
 from device.screen.displays import PNG, StandInDisplay, choose_display, display_kind, open_display
 from device.screen.no_display import NoDisplay
-from device.screen.pygame_display import KMSDRM, WINDOW
+from device.screen.pygame_display import KMSDRM, WINDOW, dots_per_inch
 from device.system.process import set_process_defaults
 from smear.errors import DisplayError
 from smear.images import read_image
@@ -204,6 +204,15 @@ def test_auto_leaves_its_picture_when_a_screen_comes_late(tmp_path: Path, monkey
     (tmp_path / "dri/card0").touch()
     with pytest.raises(DisplayError, match="a screen was attached"):
         display.show(SCREEN)
+
+
+@pytest.mark.parametrize(
+    ("edid", "expected"), [(bytes(21) + bytes([20]) + bytes(106), 101.6), (bytes(128), None), (b"", None)]
+)
+def test_the_density_is_what_the_screen_says_of_its_width(tmp_path: Path, edid: bytes, expected: float | None) -> None:
+    (tmp_path / "card0-HDMI-A-1").mkdir()
+    (tmp_path / "card0-HDMI-A-1/edid").write_bytes(edid)
+    assert dots_per_inch(800, tmp_path) == expected
 
 
 def test_an_unknown_display_lists_the_known_ones() -> None:

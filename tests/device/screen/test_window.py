@@ -1,0 +1,97 @@
+"""The window on a real X server, with real keys and clicks."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from device.screen.arrangement import Button, arrange
+
+PROGRAMS = {"Xvfb": "xvfb", "xdotool": "xdotool", "openbox": "openbox"}
+WATCH = """
+import os
+from device.system.process import set_process_defaults
+set_process_defaults(os.environ)
+from device.screen.arrangement import arrange
+from device.screen.displays import open_display
+from device.screen.layout import ScreenState, button_at, compose
+import pygame
+display, size, clock = open_display("window"), None, pygame.time.Clock()
+try:
+    while True:
+        if display.size != size:
+            size = display.size
+            print("size", *size, flush=True)
+        for tap in display.taps():
+            print("tap", button_at(*tap, display.size), flush=True)
+        display.show(compose(ScreenState(), display.size))
+        clock.tick(20)
+except KeyboardInterrupt:
+    print("closed", flush=True)
+"""
+
+
+@pytest.fixture
+def x_server() -> Iterator[dict[str, str]]:
+    """The environment of programs on a screen of 1280x720."""
+    if lacking := [package for program, package in PROGRAMS.items() if shutil.which(program) is None]:
+        pytest.skip(f"needs: apt install {' '.join(lacking)}")
+    command = ["Xvfb", "-displayfd", "1", "-screen", "0", "1280x720x24", "-nolisten", "tcp"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        yield {**os.environ, "DISPLAY": f":{server.stdout.readline().strip()}", "WAYLAND_DISPLAY": ""}
+        server.terminate()
+
+
+@contextmanager
+def watched(environment: dict[str, str], *before: str) -> Iterator[Iterator[str]]:
+    """Open the window, and give what it says line by line; Escape closes it."""
+    command = [*before, sys.executable, "-c", WATCH]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        lines = (line.strip() for line in program.stdout)
+        try:
+            yield lines
+            act(environment, "key", "Escape")
+            assert "closed" in lines
+        finally:
+            program.terminate()
+
+
+def act(environment: dict[str, str], *words: str) -> None:
+    subprocess.run(["xdotool", *words], env=environment, check=True)
+
+
+def test_without_a_window_manager_the_window_fills_the_screen_and_a_click_finds_its_button(
+    x_server: dict[str, str],
+) -> None:
+    with watched(x_server) as lines:
+        assert "size 1280 720" in lines
+        box = arrange((1280, 720)).buttons[Button.END_SLIDE]
+        act(x_server, "mousemove", str(box.x + box.width // 2), str(box.y + box.height // 2), "click", "1")
+        assert f"tap {Button.END_SLIDE}" in lines
+
+
+def test_the_window_goes_full_screen_and_back_and_follows_its_size(x_server: dict[str, str]) -> None:
+    with subprocess.Popen(["openbox", "--sm-disable", "--startup", "true"], env=x_server) as manager:
+        try:
+            act(
+                x_server, "search", "--sync", "--onlyvisible", "--class", ""
+            )  # it has a window of its own when it is ready
+            with watched(x_server) as lines:
+                for words, size in (
+                    ((), "800 480"),
+                    (("key", "F11"), "1280 720"),
+                    (("key", "F11"), "800 480"),
+                    (("getactivewindow", "windowsize", "640", "400"), "640 400"),
+                    (("getactivewindow", "windowsize", "240", "160"), "432 288"),  # drawn larger, and made smaller
+                ):
+                    if words:
+                        act(x_server, *words)
+                    assert f"size {size}" in lines
+        finally:
+            manager.terminate()
