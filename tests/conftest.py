@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No test fails because the machine was busy: speed is measured in benchmarks.
+settings.register_profile("smearscope", deadline=None)
+settings.load_profile("smearscope")
 
 
 @pytest.fixture(scope="session")

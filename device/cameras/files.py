@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from device.cameras.base import CameraIdentity, CameraKind
+from device.cameras.base import CameraIdentity, CameraKind, Grant
 from device.cameras.uri import CameraName
 from device.cameras.video_file import VideoFile
 from smear.errors import CameraError, EndOfFramesError, ImageError
@@ -67,6 +67,17 @@ class FilesCamera:
         if self._faults:
             raise ImageError(self._faults.pop(0))
         return self._from_folder() if self._video is None else self._from_video(self._video)
+
+    @property
+    def granted(self) -> Grant:
+        """The size of the first picture that can be read: a scale that was typed for this folder belongs to it."""
+        for path in self._pictures:
+            try:
+                height, width = read_field(path).image.shape[:2]
+            except ImageError:
+                continue  # `read` says what is wrong with it
+            return Grant((width, height))
+        return Grant(self._video.size if self._video is not None else None)
 
     def close(self) -> None:
         """Close the video; safe to call twice."""

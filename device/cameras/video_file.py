@@ -24,8 +24,9 @@ class VideoFile:
         """Open `path`; ask `readable` whether that went well."""
         self._path = path
         self._capture = open_capture(str(path))
-        self._size = tuple(int(self._capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
-        self.readable = self._capture.isOpened() and min(self._size) > 0
+        width, height = (int(self._capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        self.size = width, height
+        self.readable = self._capture.isOpened() and min(self.size) > 0
         self._promised = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)) if self.readable else 0
         self._came = 0
         codec = int(self._capture.get(cv2.CAP_PROP_FOURCC)) if self.readable else 0
@@ -48,7 +49,7 @@ class VideoFile:
         if not self._packets:
             return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
         try:
-            return jpeg.decode_strictly(frame.tobytes(), "RGB", (self._size[0], self._size[1]))
+            return jpeg.decode_strictly(frame.tobytes(), "RGB", self.size)
         except ImageError as error:
             raise ImageError(f"{printable(self._path)}: frame {self._came} is {error}") from error
 

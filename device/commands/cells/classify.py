@@ -21,6 +21,7 @@ from device.reporting.events import change_text
 from device.settings import Settings
 from device.store import CellRecord, Store
 from device.store.review.gallery import Order
+from device.store.review.sign_off import is_signed
 from smear.images import encode_output
 from smear.output_files import OutputFolder
 
@@ -57,6 +58,8 @@ def classify(
         if len(what) != 1:
             raise click.UsageError("with --keys, give one slide")
         slide = store.slide_called(what[0])
+        if slide.signed:  # before the first cell is shown, and not after it was looked at
+            raise is_signed(slide.id)
         wanted = None if class_name is None else known_class(store, slide.id, classes, class_name)
         walk = KeyWalk(store, slide.id, operator, classes, settings.cells.target, order, wanted)
         click.echo(walk.legend())

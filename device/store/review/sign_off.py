@@ -82,7 +82,7 @@ def require_editable(connection: sqlite3.Connection, slide_id: int) -> None:
     if row is None:
         raise StoreError(f"no slide {slide_id}; 'smearscope slides list' shows what there is")
     if row["signed"] is not None:
-        raise StoreError(f"slide {slide_id} is signed and cannot change; 'smearscope slides amend {slide_id}' first")
+        raise is_signed(slide_id)
 
 
 def require_never_signed(connection: sqlite3.Connection, slide_id: int, advice: str) -> None:
@@ -93,6 +93,11 @@ def require_never_signed(connection: sqlite3.Connection, slide_id: int, advice: 
     """
     if connection.execute("SELECT 1 FROM signatures WHERE slide_id = ?", (slide_id,)).fetchone():
         raise was_signed(slide_id, advice)
+
+
+def is_signed(slide_id: int) -> StoreError:
+    """Return the error of what may not be done to a slide whose present version is signed."""
+    return StoreError(f"slide {slide_id} is signed and cannot change; 'smearscope slides amend {slide_id}' first")
 
 
 def was_signed(slide_id: int, advice: str) -> StoreError:

@@ -76,6 +76,8 @@ def test_a_slide_is_signed_amended_and_verified(data):
     assert "6 of 200 leukocytes are counted (or --short REASON); cells unidentified: 4.1" in refused
     assert "version 1 signed by ann on" in slides(data, "sign", "1", *CONCEDE).output
     assert "slide 1 is signed and cannot change" in slides(data, "sign", "1", *CONCEDE, code=1).stderr
+    walked = CliRunner().invoke(cli, ["cells", "classify", "1", "--keys", "--data", str(data)], input="b")
+    assert (walked.exit_code, "slide 1 is signed and cannot change" in walked.stderr, walked.stdout) == (1, True, "")
     assert "holds, and the records agree" in slides(data, "verify", "1").output
     assert "version 2 is begun; version 1 stays" in slides(data, "amend", "1", "--reason", "recount").output
     assert slides(data, "sign", "1", "--target", "8", operator="bob").exit_code == 0

@@ -13,6 +13,7 @@ from device.cameras.calibration.selection import open_calibrated
 from device.cli import cli
 from device.store import Store
 from smear.images import write_image
+from smear.synthetic import render
 
 NOW_S = 1_700_000_000.0
 
@@ -114,3 +115,15 @@ def test_what_is_stored_can_be_looked_at(tmp_path, kind):
     assert done.exit_code == 0
     wanted = {"list": ids, "show": ["picamera2:0", "0.25"], "compare": ["controls", '{"ExposureTime": 7}', "size"]}
     assert all(text in done.stdout for text in wanted[kind])
+
+
+@pytest.mark.parametrize("measured_before", [False, True])
+def test_a_scale_typed_for_a_folder_of_pictures_is_applied_to_them(tmp_path, measured_before):
+    fields, options = tmp_path / "fields", ["--camera", f"files:{tmp_path / 'fields'}", "--data", str(tmp_path / "d")]
+    fields.mkdir()
+    write_image(fields / "a.png", render("Pre", 1).image)
+    steps = [["calibrate", "focus"]] * measured_before + [["calibrate", "scale", "--pixel-size-um", "0.4"]]
+    for step in [*steps, ["run", "--display", "none"]]:
+        assert CliRunner().invoke(cli, [*step, *options]).exit_code == 0
+    with Store.read(tmp_path / "d", 1.0) as records:
+        assert [field.pixel_size_um for field in records.fields(1)] == [0.4]
