@@ -7,11 +7,12 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from device.quality_control.chart import svg
 from device.quality_control.levey_jennings import chart_of
 from device.quality_control.measurements import QcMeasurement, judged
+from device.screen.field_picture import NUCLEUS_COLOUR
 from device.system.clock import Moment
 from smear.classes import FIELD_CLASSES
 from smear.images import write_image
@@ -20,6 +21,8 @@ from smear.synthetic import red_cells_only, render
 PICTURES = Path(__file__).parent / "pictures"
 SLIDE = ("--slide", "17")
 SHAPE, PIXEL_SIZE_UM = (480, 640), 0.25  # what the simulated microscope shows
+SCREENS = Path(__file__).parents[1] / "tests/device/screen/golden"
+SHEET_COLUMNS, TILE = 4, (300, 190)
 COLOURS = 256  # of each PNG: half the size of full colour, and no difference to be seen
 
 
@@ -47,6 +50,18 @@ def main() -> None:
         ):
             _keep(work / made, PICTURES / f"{name}.png")
     (PICTURES / "levey-jennings.svg").write_text(_levey_jennings(), encoding="utf-8")
+    _contact_sheet(sorted(SCREENS.glob("*.png"))).save(PICTURES / "screens.png", optimize=True)
+
+
+def _contact_sheet(files: list[Path]) -> Image.Image:
+    """Return every golden picture of the screen, small, side by side."""
+    rows = -(-len(files) // SHEET_COLUMNS)
+    sheet = Image.new("RGB", (SHEET_COLUMNS * TILE[0], rows * TILE[1]), "white")
+    for number, file in enumerate(files):
+        with Image.open(file) as picture:
+            small = ImageOps.contain(picture.convert("RGB"), (TILE[0] - 8, TILE[1] - 8), Image.Resampling.LANCZOS)
+        sheet.paste(small, (number % SHEET_COLUMNS * TILE[0] + 4, number // SHEET_COLUMNS * TILE[1] + 4))
+    return _with_few_colours(sheet)
 
 
 def _levey_jennings() -> str:
@@ -77,12 +92,13 @@ def _keep(made: Path, kept: Path) -> None:
 
 
 def _with_few_colours(picture: Image.Image) -> Image.Image:
-    """Return `picture` with a palette that has the colours of the classes, however few of its pixels show them."""
+    """Return `picture` with a palette that has the colours of classes and nuclei, however few pixels show them."""
     taught = Image.new("RGB", (picture.width, 2 * picture.height))
     taught.paste(picture)
-    for column, each in enumerate(FIELD_CLASSES):
-        left = column * picture.width // len(FIELD_CLASSES)
-        taught.paste(each.colour, (left, picture.height, taught.width, taught.height))
+    colours = [*(each.colour for each in FIELD_CLASSES), NUCLEUS_COLOUR]
+    for column, colour in enumerate(colours):
+        left = column * picture.width // len(colours)
+        taught.paste(colour, (left, picture.height, taught.width, taught.height))
     palette = taught.quantize(COLOURS, dither=Image.Dither.NONE)
     return picture.quantize(palette=palette, dither=Image.Dither.NONE)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from types import MappingProxyType
 
 import numpy as np
@@ -15,7 +16,7 @@ from device.screen.drawing.canvas import Canvas
 from device.screen.drawing.themes import DARK, Theme
 from device.screen.drawing.widgets import bar, button, letter, lines
 from device.screen.field_picture import draw_field, draw_legend
-from device.screen.meters import GLASS, FocusTrend, light_advice
+from device.screen.meters import LEAST_BRIGHTNESS, FocusTrend, light_advice
 from smear import RESEARCH_USE_ONLY
 from smear.classes import FIELD_CLASSES, by_name
 from smear.findings import Finding, Frame
@@ -170,7 +171,7 @@ def _draw_classes(canvas: Canvas, places: Places, state: ScreenState) -> None:
         bar(canvas, length.inset(0, row.height // 4), share or 0.0, colour)
         if share is not None:
             canvas.text(_percent(share), figure, px, theme.text if labelled else theme.quiet, align="right")
-        if each.name in state.shares and state.slide is not None:
+        if state.accepted and state.slide is not None and each.name in state.shares:
             canvas.text(_with_interval(state.shares[each.name]), slide, px, theme.text, align="right")
 
 
@@ -179,15 +180,23 @@ def _draw_meters(canvas: Canvas, places: Places, state: ScreenState) -> None:
     theme, px = canvas.theme, places.text_px
     canvas.fill(places.meters, theme.panel)
     focus, light = places.meters.inset(px // 2, px // 3).rows((1, 1))
-    quality = state.finding.quality if state.finding is not None else None
+    finding = state.finding
+    quality = finding.quality if finding is not None else None
+    has_cells = finding is not None and bool(finding.cells)  # sharpness is measured at their rims
     for row, name, share, marks, advice in (
-        (focus, "Focus", state.focus.share, (1.0,), state.focus.advice),
-        (light, "Light", quality.brightness if quality else 0.0, GLASS, light_advice(quality) if quality else ""),
+        (focus, "Focus", state.focus.share if has_cells else 0.0, (1.0,), state.focus.advice if has_cells else ""),
+        (
+            light,
+            "Light",
+            quality.brightness if quality else 0.0,
+            (LEAST_BRIGHTNESS,),
+            light_advice(quality) if quality else "",
+        ),
     ):
         title, length, text = row.columns((3.4, 8, 9), px // 2)
         canvas.text(name, title, px, theme.text)
-        bar(canvas, length.inset(0, row.height // 4), share if quality and share == share else 0.0, theme.quiet, marks)
-        canvas.text(advice if quality else "not measured", text, px, theme.text if quality else theme.quiet)
+        bar(canvas, length.inset(0, row.height // 4), share if isfinite(share) else 0.0, theme.quiet, marks)
+        canvas.text(advice or "not measured", text, px, theme.text if advice else theme.quiet)
 
 
 def _draw_slide(canvas: Canvas, places: Places, state: ScreenState) -> None:

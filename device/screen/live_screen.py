@@ -67,15 +67,15 @@ class LiveScreen:
         """Show one result."""
         now = self._quiet_since_s = self._clock.monotonic_s()
         self._rate.add(examined.number, now)
-        recorded = examined.recorded
+        recorded, found = examined.recorded, examined.finding
         self._put(
             replace(
                 self.state,
                 frame=examined.frame,
-                finding=examined.finding,
-                focus=self.state.focus.add(examined.finding.quality.focus),
+                finding=found,
+                focus=self.state.focus.add(found.quality.focus) if found.cells else self.state.focus,
                 fields_per_s=self._rate.per_s,
-                model=model_line(examined.finding),
+                model=model_line(found),
                 slide=recorded.slide,
                 accepted=recorded.tally.accepted,
                 refused=recorded.tally.refused,

@@ -8,7 +8,9 @@ from smear.findings import Quality
 WINDOW = 15  # results: about as long as a hand takes to turn through the sharpest point and back
 CLEAR_CHANGE = 0.05  # relative: smaller ones are not taken for a direction
 NEAR_BEST = 0.95
-GLASS = (0.8, 0.97)  # background brightness to aim for: 0.81 at least in the data set, and below clipping
+# Of 47 fields of the data set the background is 0.98 to 1.0 bright, and of all 0.81 at least; 0.39 of the cells' pixels
+# are clipped at most. Fields are refused below 0.35 and above 0.6: a hand should know before.
+LEAST_BRIGHTNESS, MOST_CLIPPED = 0.8, 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,8 @@ class FocusTrend:
 
 def light_advice(quality: Quality) -> str:
     """Return what to do with the lamp."""
-    low, high = GLASS
-    if not math.isfinite(quality.brightness):
+    if not (math.isfinite(quality.brightness) and math.isfinite(quality.clipped)):
         return "not measured"
-    if quality.brightness < low:
+    if quality.brightness < LEAST_BRIGHTNESS:
         return "raise the lamp"
-    return "lower the lamp" if quality.brightness > high else "good"
+    return "lower the lamp" if quality.clipped > MOST_CLIPPED else "good"
