@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.screen.drawing.boxes import Box, Colour
-from device.screen.drawing.text import LEAST_PX, clean, draw_line, fit_sentences, line_height, measure, shorten
+from device.screen.drawing.text import clean, draw_line, fit_sentences, least_px, line_height, measure, shorten
 from device.screen.drawing.themes import Theme
 
 
@@ -61,7 +61,8 @@ class Canvas:
         if not sentences or box.width <= 0:
             return
         found = fit_sentences(sentences, px, box.width, box.height)
-        size, lines, whole = found or (LEAST_PX, (shorten(" · ".join(sentences), LEAST_PX, box.width),), False)
+        least = least_px(px)
+        size, lines, whole = found or (least, (shorten(" · ".join(sentences), least, box.width),), False)
         step = line_height(size)
         y = box.y if top else box.y + max(0, (box.height - step * len(lines)) // 2)
         boxes = []

@@ -21,6 +21,7 @@ _PROBE_PX = 16
 
 ELLIPSIS = "…"
 LEAST_PX = 9  # the smallest at which every letter of the font keeps its form
+LEAST_SHARE = 0.6  # of the size that was wanted: nobody reads letters of 9 pixels on a screen with 1080
 KEPT_TEXTS = 512  # a screen holds about 50; the rest are the last seconds' figures
 
 
@@ -94,10 +95,15 @@ def wrap(text: str, px: int, width: int) -> tuple[str, ...]:
     return (*lines, line) if line else tuple(lines)
 
 
+def least_px(px: int) -> int:
+    """Return the smallest size that stands for `px`."""
+    return min(px, max(LEAST_PX, round(LEAST_SHARE * px)))
+
+
 @lru_cache(maxsize=KEPT_TEXTS)
 def fit(text: str, px: int, width: int, height: int) -> tuple[int, tuple[str, ...]] | None:
     """Return the largest size up to `px` at which the whole text fits, and its lines; None when it does not."""
-    for size in range(px, min(px, LEAST_PX) - 1, -1):
+    for size in range(px, least_px(px) - 1, -1):
         lines = wrap(text, size, width)
         if len(lines) * line_height(size) <= height and all(measure(line, size) <= width for line in lines):
             return size, lines

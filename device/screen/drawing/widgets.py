@@ -7,7 +7,7 @@ import numpy as np
 
 from device.screen.drawing.boxes import Box, Colour
 from device.screen.drawing.canvas import Canvas
-from device.screen.drawing.text import LEAST_PX, clean, fit, measure
+from device.screen.drawing.text import clean, fit, least_px, measure
 
 LINE_STYLES: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = (
     (72, ((0, 72),)),  # solid
@@ -45,7 +45,7 @@ def lines(canvas: Canvas, box: Box, texts: Sequence[tuple[str, Colour]], px: int
     """A list: one text under another, each in its colour, all of the size that the longest needs."""
     rows = box.rows([1] * len(texts)) if texts else []
     sizes = [fit(clean(text), px, row.width, row.height) for (text, _), row in zip(texts, rows, strict=True)]
-    common = min((found[0] if found else LEAST_PX for found in sizes), default=px)
+    common = min((found[0] if found else least_px(px) for found in sizes), default=px)
     for (text, ink), row in zip(texts, rows, strict=True):
         canvas.text(text, row, common, ink, ground)
 

@@ -81,6 +81,19 @@ REFUSALS = {
         "this laboratory",
     ),
 }
+OTHER_REFUSALS = (
+    "too dark (background at 21%): raise the lamp or the exposure",
+    "no clear background (tinted by 23%): set the white balance, or check that this is a blood smear",
+    "no white cell found away from the scale bar's corner: move the stage to another field",
+    "cells are too crowded (71% of the field): move to a thinner part of the smear",
+    "unlike the training data (score 12.3, at most 2.5; 100% of the cells): check stain, slide and magnification",
+    "these look like mature or other cells (score 12.3, at most 2.5; 100% of the cells): nothing here that the four "
+    "classes describe",
+    "not certain enough (51%, at least 75% needed): look at more fields",
+    "not steady yet (the last results on this field differ): hold the stage still",
+    "red cells look as at 0.12 um a pixel (0.1 to 0.13), not as at the 0.25 um that was given: check the objective, "
+    "and give or calibrate its pixel size",
+)
 COUNTS = {"Benign": 2, "Early": 4, "Pre": 30, "Pro": 2}
 NORMAL = ScreenState(
     frame=make_frame(),

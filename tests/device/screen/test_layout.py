@@ -20,11 +20,11 @@ from device.screen.drawing.themes import CONTRAST, DARK, THEMES, Theme
 from device.screen.drawing.widgets import LINE_STYLES, bar
 from device.screen.layout import ScreenState, button_at, compose, draw, with_notice
 from smear.classes import FIELD_CLASSES, LABELS, by_name
-from smear.findings import Frame
+from smear.findings import Frame, Refusal, RefusalCode
 from smear.images import read_image, write_image
 from smear.inference.overlay import UNCLASSIFIED
 from smear.site import SiteStatus
-from tests.device.screen.states import NORMAL, SIZES, STATES, make_cells, make_finding, make_frame
+from tests.device.screen.states import NORMAL, OTHER_REFUSALS, SIZES, STATES, make_cells, make_finding, make_frame
 from tests.golden import LOCAL_DIFFERENCE, largest_local_difference
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -87,6 +87,20 @@ def test_every_text_is_whole_and_none_lies_on_another(
     for (one, a), (other, b) in combinations(lines, 2):
         apart = a.x + a.width <= b.x or b.x + b.width <= a.x or a.y + a.height <= b.y + 1 or b.y + b.height <= a.y + 1
         assert apart, (one, other)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("sentence", OTHER_REFUSALS)
+def test_the_sentence_of_every_refusal_is_whole(sentence: str, size: tuple[int, int]) -> None:
+    refused = replace(NORMAL, finding=make_finding(None, (Refusal(RefusalCode.OTHER, sentence),)))
+    assert [each.text for each in draw(refused, size, DARK).written if not each.whole] == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_of_several_refusals_those_without_room_are_counted(size: tuple[int, int]) -> None:
+    several = tuple(Refusal(RefusalCode.OTHER, sentence) for sentence in OTHER_REFUSALS)
+    written = draw(replace(NORMAL, finding=make_finding(None, several)), size, DARK).written
+    assert [len(each.boxes) > 1 for each in written if not each.whole] == [True], "whole sentences, and how many more"
 
 
 @pytest.mark.parametrize("size", [*SIZES, (3840, 2160), (320, 1200), workable((240, 240)), workable((320, 200))])
