@@ -10,7 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from train.fitting.distributed import replicas
+from train.fitting.strategies import replicas
 from train.fitting.training_loop import fit
 
 EPOCHS, STEPS, ROWS = 3, 3, 7  # rows that two workers cannot halve

@@ -58,7 +58,7 @@ def command(
     import keras  # here, so that --help does not wait for TensorFlow
 
     from train.fitting.classifier_run import run
-    from train.fitting.distributed import replicas
+    from train.fitting.strategies import replicas
 
     settings = options.parsed_settings(network) | {"weights": weights}
     if dropout is not None:

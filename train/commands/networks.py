@@ -85,7 +85,7 @@ def command(
     import keras  # here, so that --help does not wait for TensorFlow
 
     from train.fitting.compared_networks import compare
-    from train.fitting.distributed import replicas
+    from train.fitting.strategies import replicas
 
     budget = Budget(epochs, size, weights, steps, seed)
     names = tuple(name.strip() for name in models.split(",") if name.strip())

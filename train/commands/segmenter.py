@@ -41,8 +41,8 @@ def command(
     """
     import keras  # here, so that --help does not wait for TensorFlow
 
-    from train.fitting.distributed import replicas
     from train.fitting.segmenter_run import run
+    from train.fitting.strategies import replicas
 
     epochs = SegmenterEpochs(rough_epochs, drawn_epochs, student_epochs)
     with replicas(strategy):

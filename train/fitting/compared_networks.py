@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +123,13 @@ def build(spec: NetworkSpec, size: int, weights: str = "none") -> keras.Model:
 
 
 def resized(size: int) -> Callable[[Path], NDArray[np.uint8]]:
-    """Return a function that reads a whole field at `size` pixels: RGB uint8 (size, size, 3)."""
-    return lambda path: np.asarray(cv2.resize(whole_field(path), (size, size), interpolation=cv2.INTER_AREA), np.uint8)
+    """Return a function that reads a whole field at `size` pixels, once: RGB uint8 (size, size, 3)."""
+
+    @cache
+    def read(path: Path) -> NDArray[np.uint8]:
+        return np.asarray(cv2.resize(whole_field(path), (size, size), interpolation=cv2.INTER_AREA), np.uint8)
+
+    return read
 
 
 def run(

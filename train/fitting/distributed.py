@@ -8,8 +8,6 @@ implemented here, for one machine and for several; the callbacks are Keras's own
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from contextvars import ContextVar
 from itertools import islice
 from typing import Any
 
@@ -19,46 +17,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from smear.errors import TrainingError
-from train.fitting.strategies import STRATEGIES, workers
 
 PREFETCH = 8  # batches drawn while the replicas compute
-_in_use: ContextVar[tf.distribute.Strategy | None] = ContextVar("strategy", default=None)
-
-
-@contextmanager
-def replicas(name: str) -> Iterator[None]:
-    """Let every `fit` in this context train by strategy `name`; enter it before TensorFlow computes anything.
-
-    `auto`: several machines if TF_CONFIG names them, else all GPUs if there are several, else none.
-
-    Raises:
-        TrainingError: `multiworker` without a TF_CONFIG that names two workers or more.
-    """
-    strategy = _strategy(name)
-    token = _in_use.set(strategy)
-    try:
-        yield
-    finally:
-        _in_use.reset(token)
-
-
-def in_use() -> tf.distribute.Strategy | None:
-    """Return the strategy of this context; None for a single device."""
-    return _in_use.get()
-
-
-def _strategy(name: str) -> tf.distribute.Strategy | None:
-    if name not in STRATEGIES:
-        raise TrainingError(f"no strategy is called {name!r}; choose from {', '.join(STRATEGIES)}")
-    count = workers() if name in ("auto", "multiworker") else 0
-    if name == "multiworker" and count < 2:
-        raise TrainingError(
-            "--strategy multiworker needs a TF_CONFIG that names two workers or more; see docs/distributed.md"
-        )
-    if count > 1:
-        return tf.distribute.MultiWorkerMirroredStrategy()
-    gpus = len(tf.config.list_logical_devices("GPU")) if name == "auto" else 0
-    return tf.distribute.MirroredStrategy() if name == "mirrored" or gpus > 1 else None
 
 
 def mirrored_copy(model: keras.Model, strategy: tf.distribute.Strategy) -> keras.Model:

@@ -11,7 +11,7 @@ import numpy as np
 
 from smear.errors import TrainingError
 from smear.images import write_atomic
-from train.fitting import distributed
+from train.fitting.strategies import in_use
 
 WARM_UP_SHARE = 0.05  # of all steps: Adam's first steps at full rate would disturb the batch statistics
 AVERAGE_DECAY = 0.99  # of the moving average of weights: it covers about the last hundred steps
@@ -39,7 +39,7 @@ def fit(
 
     The last epoch's weights are kept, never the best epoch's: no epoch is picked on the data that scores it.
     With `resume`, an interrupted run continues after its last complete epoch and ends after the same `epochs`.
-    Inside `train.fitting.distributed.replicas` it trains on all of them, without `validation` or `metrics`.
+    Inside `train.fitting.strategies.replicas` it trains on all of them, without `validation` or `metrics`.
 
     Raises:
         TrainingError: `folder` holds an unfinished run and `resume` is False.
@@ -56,10 +56,14 @@ def fit(
         _EpochOfBatches(batches),
         keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=True),
         keras.callbacks.CSVLogger(str(folder / "epochs.csv"), append=resume),
-        keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False),
     ]
-    strategy = distributed.in_use()
-    fitted = model if strategy is None else distributed.mirrored_copy(model, strategy)
+    if keras.config.backend() == "tensorflow":  # which writes its events
+        callbacks.append(keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False))
+    strategy, fitted = in_use(), model
+    if strategy is not None:
+        from train.fitting import distributed  # here, so that other backends of Keras do without TensorFlow
+
+        fitted = distributed.mirrored_copy(model, strategy)
     with nullcontext() if strategy is None else strategy.scope():
         optimizer = keras.optimizers.AdamW(
             schedule, weight_decay=WEIGHT_DECAY, global_clipnorm=1.0, use_ema=True, ema_momentum=AVERAGE_DECAY
@@ -137,12 +141,31 @@ def settle_batch_statistics(model: keras.Model, batches: keras.utils.PyDataset, 
     kept = [(norm, "momentum", norm.momentum) for norm in norms] + [(drop, "rate", drop.rate) for drop in drops]
     for drop in drops:
         drop.rate = 0.0
-    for done in range(min(steps, len(batches))):
-        for norm in norms:
-            norm.momentum = done / (done + 1.0)
-        model(batches[done][0], training=True)
+    for norm in norms:
+        norm.momentum = 0.0  # each batch leaves its own statistics
+    statistics = [variable for norm in norms for variable in (norm.moving_mean, norm.moving_variance)]
+    means = [np.zeros(variable.shape) for variable in statistics]
+    compiled, count = _Training(model), min(steps, len(batches))
+    for number in range(count):
+        compiled.predict_on_batch(batches[number][0])
+        for mean, variable in zip(means, statistics, strict=True):
+            mean += keras.ops.convert_to_numpy(variable) / count
+    for mean, variable in zip(means, statistics, strict=True):
+        variable.assign(mean)
     for layer, name, value in kept:
         setattr(layer, name, value)
+
+
+class _Training(keras.Model):  # type: ignore[misc]  # Keras has no types
+    """Calls a model as in training, but compiled: layer by layer, some backends take minutes for a large network."""
+
+    def __init__(self, inner: keras.Model) -> None:
+        super().__init__(name="in_training")
+        self.inner, self.built = inner, True  # nothing to build, layer by layer either
+
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the output of the model for `x`, and let it update its statistics."""
+        return self.inner(x, training=True)
 
 
 def write_json(path: Path, values: dict[str, object]) -> None:

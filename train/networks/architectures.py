@@ -130,9 +130,9 @@ def multiply_adds(model: keras.Model) -> int:
     total = 0
     for layer in model._flatten_layers(include_self=False):  # applications nest models
         if isinstance(layer, layers.Conv2DTranspose):
-            total += layer.kernel.shape.num_elements() * layer.input.shape[1] * layer.input.shape[2]
+            total += math.prod(layer.kernel.shape) * layer.input.shape[1] * layer.input.shape[2]
         elif isinstance(layer, (layers.DepthwiseConv2D, layers.Conv2D)):
-            total += layer.kernel.shape.num_elements() * layer.output.shape[1] * layer.output.shape[2]
+            total += math.prod(layer.kernel.shape) * layer.output.shape[1] * layer.output.shape[2]
         elif isinstance(layer, layers.SeparableConv2D):
             weights = sum(math.prod(kernel.shape) for kernel in (layer.depthwise_kernel, layer.pointwise_kernel))
             total += weights * math.prod(layer.output.shape[1:3])

@@ -15,7 +15,7 @@ pytest.importorskip("tensorflow", reason="training needs the extra 'train'")
 
 from smear.errors import TrainingError
 from tests.train.two_workers import EPOCHS, learn, plain
-from train.fitting.distributed import in_use, replicas
+from train.fitting.strategies import in_use, replicas
 
 ROOT = Path(__file__).parents[3]
 
