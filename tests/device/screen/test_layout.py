@@ -220,7 +220,7 @@ def test_no_name_or_warning_writes_outside_its_box(name: str, warning: str) -> N
     assert not changed.any()
 
 
-@pytest.mark.parametrize(("size", "limit_ms"), [((800, 480), 12), ((1920, 1080), 30)])
+@pytest.mark.parametrize(("size", "limit_ms"), [((800, 480), 12), ((1920, 1080), 20)])
 def test_a_screen_with_300_cells_is_composed_in_time(size: tuple[int, int], limit_ms: float) -> None:
     state = replace(NORMAL, frame=make_frame(1280, 960), finding=replace(make_finding(), cells=make_cells(300)))
     compose(state, size)
