@@ -52,7 +52,7 @@ def few_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         train.fitting.adaptation.site_adaptation, "REPLAY", 0.0
     )  # the first bundle knows nothing to keep
-    monkeypatch.setattr(train.fitting.adaptation.adaptation_run, "KEEP_OLD", 0.0)
+    monkeypatch.setattr(train.fitting.adaptation.adaptation_run, "MAX_LOST", 1.0)
 
 
 def test_reviewed_fields_make_a_better_bundle_with_the_same_segmenter(

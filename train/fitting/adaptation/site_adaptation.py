@@ -123,11 +123,15 @@ def out_of_fold(
     return found
 
 
-def kept_answers(head: Head, fitted: Head, old: Statistics, seed: int = 1) -> float:
-    """Return the share of features drawn from the old site whose class `fitted` and `head` agree on."""
+def lost_answers(head: Head, fitted: Head, old: Statistics, seed: int = 1) -> float:
+    """Return the share of right answers that `fitted` loses against `head`, on features drawn from the old site.
+
+    Not the share of answers that change: between two classes many change from wrong to right, and back.
+    """
     drawn = old.sample(np.random.default_rng(seed))
-    tops = [class_log_probabilities(each, drawn).argmax(axis=1) for each in (head, fitted)]
-    return float(np.mean(tops[0] == tops[1]))
+    truth = np.repeat(np.arange(CLASSES), REPLAYED)
+    right = [np.mean(class_log_probabilities(each, drawn).argmax(axis=1) == truth) for each in (head, fitted)]
+    return float(right[0] - right[1])
 
 
 def held_out_part(truth: NDArray[Any], groups: Sequence[object], share: float, seed: int) -> NDArray[np.bool_]:
