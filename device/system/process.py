@@ -11,8 +11,9 @@ def set_process_defaults(environment: MutableMapping[str, str]) -> None:
     """Add the variables that OpenCV, SDL and pygame read when they are loaded; what the user has set stands."""
     for name, value in _DEFAULTS.items():
         environment.setdefault(name, value)
-    for name, value in (_ON_DESKTOP if has_desktop(environment) else _WITHOUT_DESKTOP).items():
-        environment.setdefault(name, value)
+    if not has_desktop(environment):
+        for name, value in _WITHOUT_DESKTOP.items():
+            environment.setdefault(name, value)
 
 
 def has_desktop(environment: Mapping[str, str]) -> bool:
@@ -52,10 +53,6 @@ _DEFAULTS = {
     "SDL_NO_SIGNAL_HANDLERS": "1",
     # Else pygame prints a greeting to stdout, which may be JSON.
     "PYGAME_HIDE_SUPPORT_PROMPT": "1",
-}
-_ON_DESKTOP = {
-    # Else SDL shows each finished picture through OpenGL: 90 MB more where Mesa draws in software.
-    "SDL_FRAMEBUFFER_ACCELERATION": "0",
 }
 _WITHOUT_DESKTOP = {
     "SDL_VIDEODRIVER": "kmsdrm",

@@ -48,9 +48,9 @@ def x_server() -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def watched(environment: dict[str, str], *before: str) -> Iterator[Iterator[str]]:
+def watched(environment: dict[str, str]) -> Iterator[Iterator[str]]:
     """Open the window, and give what it says line by line; Escape closes it."""
-    command = [*before, sys.executable, "-c", WATCH]
+    command = ["timeout", "60", sys.executable, "-c", WATCH]  # else a size that never comes is waited for
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         lines = (line.strip() for line in program.stdout)
