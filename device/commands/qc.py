@@ -119,9 +119,11 @@ def slide(
     fields = list(store.all_fields(found.id))
     cells = (cell for each in fields if each.label is not None for cell in store.cells(each.id))
     areas = [cell.area_um2 for cell in cells if cell.area_um2 is not None and not cell.touches_edge]
+    values = slide_measures(fields, areas)
+    if unknown := ", ".join(given.keys() - values.keys()):
+        raise StoreError(f"{unknown}: not measured on this slide, so nothing can be expected of it; calibrate first")
     measured = [
-        judged(measure, value, lot, store.qc(measure), given.get(measure), run)
-        for measure, value in slide_measures(fields, areas).items()
+        judged(measure, value, lot, store.qc(measure), given.get(measure), run) for measure, value in values.items()
     ]
     _add(store, settings, operator, reason, measured, found)
 

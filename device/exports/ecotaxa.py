@@ -11,6 +11,7 @@ from device.exports.base import FileFormat, SlideSource, iso_time
 from device.exports.outlines import CellPixels, cell_pixels
 from device.exports.tables import without_formulas
 from device.store.records import CellRecord, FieldRecord
+from device.store.review.audit_trail import Action
 from smear.images import encode
 
 _MARGIN = 0.25  # of the cell's longer side, on each side of the crop: its surroundings help to tell what it is
@@ -22,6 +23,9 @@ _COLUMNS = {
     "object_time": _TEXT,
     "object_annotation_category": _TEXT,
     "object_annotation_status": _TEXT,
+    "object_annotation_person_name": _TEXT,
+    "object_annotation_date": _TEXT,
+    "object_annotation_time": _TEXT,
     "object_x": _NUMBER,
     "object_y": _NUMBER,
     "object_width": _NUMBER,
@@ -73,15 +77,12 @@ def _write_table(source: SlideSource, out: IO[str], there: set[int]) -> None:
 
 def _row(source: SlideSource, field: FieldRecord, cell: CellRecord, pixels: CellPixels) -> dict[str, Any]:
     slide, name = source.slide, _name(source, field, cell)
-    date, _, time = iso_time(field.wall_time_s).partition("T")
     x, y, width, height = pixels.box
     return {
         "img_file_name": f"{name}.jpg",
         "object_id": name,
-        "object_date": date.replace("-", ""),
-        "object_time": time[:8].replace(":", ""),
-        "object_annotation_category": cell.cell_class,
-        "object_annotation_status": None if cell.cell_class is None else "validated",
+        **_date_and_time("object", field.wall_time_s),
+        **_annotation(source, cell),
         "object_x": x,
         "object_y": y,
         "object_width": width,
@@ -106,6 +107,28 @@ def _row(source: SlideSource, field: FieldRecord, cell: CellRecord, pixels: Cell
         "acq_pixel_um": field.pixel_size_um,
         "process_id": f"{_sample(source)}-{field.bundle_sha256[:12]}-{field.level}",
     }
+
+
+def _annotation(source: SlideSource, cell: CellRecord) -> dict[str, Any]:
+    """Return the class of a cell with who gave it and when: to EcoTaxa a class is validated by somebody."""
+    if cell.cell_class is None:
+        return {}
+    events = source.store.events_of_cell(cell.field_id, cell.number)
+    undone = {each.undoes for each in events}
+    said = next((each for each in reversed(events) if each.action == Action.CLASSIFY and each.id not in undone), None)
+    category = {"object_annotation_category": cell.cell_class}
+    if said is None:  # the disk has lost it
+        return category
+    return category | {
+        "object_annotation_status": "validated",
+        "object_annotation_person_name": said.operator,
+        **_date_and_time("object_annotation", said.wall_time_s),
+    }
+
+
+def _date_and_time(prefix: str, unix_s: float) -> dict[str, str]:
+    date, _, time = iso_time(unix_s).partition("T")
+    return {f"{prefix}_date": date.replace("-", ""), f"{prefix}_time": time[:8].replace(":", "")}
 
 
 def _sample(source: SlideSource) -> str:

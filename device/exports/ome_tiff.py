@@ -26,10 +26,14 @@ def _tiff(archive: Archive, field: FieldRecord, picture: NDArray[np.uint8]) -> b
 
     file, name = io.BytesIO(), archive.source.name(field)
     about = {"Description": RESEARCH_USE_ONLY, **_taken(field), **_scale(field.pixel_size_um)}
+    # Programs that know no OME take the scale from the tags of plain TIFF.
+    plain: dict[str, Any] = {"compression": "zlib"}
+    if field.pixel_size_um is not None:
+        plain |= {"resolution": (1e4 / field.pixel_size_um,) * 2, "resolutionunit": "CENTIMETER"}
     with tifffile.TiffWriter(file, ome=True) as tiff:
-        tiff.write(picture, photometric="rgb", compression="zlib", metadata={"Name": name, "axes": "YXS", **about})
+        tiff.write(picture, photometric="rgb", metadata={"Name": name, "axes": "YXS", **about}, **plain)
         labels = _labels(archive, field, picture.shape[:2])
-        tiff.write(labels, compression="zlib", metadata={"Name": f"{name} cells", "axes": "YX", **about})
+        tiff.write(labels, metadata={"Name": f"{name} cells", "axes": "YX", **about}, **plain)
     return file.getvalue()
 
 

@@ -44,7 +44,8 @@ def results_table(measured: Sequence[QcMeasurement]) -> Table:
     """List measurements with what was expected of them, in 80 columns where the lot's name is short."""
     table = Table(box=SIMPLE, padding=0, show_edge=False)
     for title in ("measure", "lot", "value", "expected", "z", "result"):
-        table.add_column(title, justify="right" if title in {"value", "z"} else "left", overflow="fold")
+        table.add_column(title, justify="right" if title in {"value", "z"} else "left", overflow="fold",
+                         no_wrap=title == "measure")  # fmt: skip
     for each in measured:
         kind = kind_of(each)
         table.add_row(

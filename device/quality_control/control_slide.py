@@ -18,20 +18,21 @@ def slide_measures(fields: Sequence[FieldRecord], cell_areas_um2: Iterable[float
     """Return the measures of a control slide by name.
 
     `cell_areas_um2` are those of whole cells in its accepted fields; without any, as on a camera whose scale is
-    unknown, the area is left out. The focus is that of fields with cells.
+    unknown, the area is left out, and so is the colour drift where no white was calibrated. The focus is that of
+    fields with cells.
 
     Raises:
         StoreError: it has too few fields, or none with cells.
     """
     _require_fields(fields)
-    areas = list(cell_areas_um2)
+    areas, drifts = list(cell_areas_um2), [each.colour_drift for each in fields]
     return {
         "slide.cells": fmean(each.cell_count for each in fields),
         **({"slide.cell_area": fmean(areas)} if areas else {}),
         "slide.accepted": fmean(each.label is not None for each in fields),
         "slide.focus": _mean_focus(fields),
         "slide.brightness": fmean(each.brightness for each in fields),
-        "slide.colour_drift": fmean(each.colour_drift for each in fields),
+        **({"slide.colour_drift": fmean(drifts)} if any(drifts) else {}),
     }
 
 

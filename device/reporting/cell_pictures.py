@@ -49,7 +49,8 @@ def cropped(image: Image, cell: CellRecord, side_px: int, edge_px: int, colour: 
     left = min(max(0, x + (width - side) // 2), image.shape[1] - side)
     top = min(max(0, y + (height - side) // 2), image.shape[0] - side)
     drawn = resized(image[top : top + side, left : left + side], (edge_px, edge_px))
-    draw_outlines(drawn, [(scaled_outline(cell, edge_px / side, (left, top)), colour)])
+    # Of a line of one pixel JPEG leaves no colour.
+    draw_outlines(drawn, [(scaled_outline(cell, edge_px / side, (left, top)), colour)], least=2)
     return drawn
 
 

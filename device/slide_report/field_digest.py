@@ -92,8 +92,9 @@ class FieldDigest:
                 self.reviews.append(record)
         self._add_circumstances(record)
         for name, values in self._values.items():
-            uncalibrated = name == "colour_drift" and record.calibration_id is None  # there is nothing to differ from
-            if not uncalibrated and (value := getattr(record, name)) is not None:
+            value = getattr(record, name)
+            # Without a calibrated background there is nothing to differ from, and the drift is 0.
+            if value is not None and (value or name != "colour_drift"):
                 values.append(value)
 
     def _add_circumstances(self, record: FieldRecord) -> None:

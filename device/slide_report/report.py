@@ -192,11 +192,7 @@ def _refusals(slide: SlideRecord, fields: FieldDigest) -> Iterator[Refusals]:
     for code, n in sorted(slide.tally.refusals.items(), key=lambda item: -item[1]):
         known = fields.refused.get(code)
         share = share_of(n, max(n, slide.tally.total))
-        yield Refusals(code, share, known.advice if known else _in_words(code), known.first if known else 0)
-
-
-def _in_words(code: str) -> str:
-    return code.replace("_", " ")
+        yield Refusals(code, share, known.advice if known else code.replace("_", " "), known.first if known else 0)
 
 
 def _style(marks: Iterable[ClassMark], name: str, made: str) -> Markup:

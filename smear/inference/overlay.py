@@ -86,9 +86,11 @@ def draw_overlay(image: NDArray[np.uint8], finding: Finding) -> np.ndarray:
     return drawn
 
 
-def draw_outlines(image: NDArray[np.uint8], outlines: Sequence[tuple[NDArray[np.int32], Colour]]) -> None:
-    """Draw `outlines`, int32 (n, 2) of x and y, in their colours into RGB uint8 (H, W, 3) `image`."""
-    width = max(1, round(min(image.shape[:2]) / 240))  # as thick on a camera's frame as on a field of the data set
+def draw_outlines(
+    image: NDArray[np.uint8], outlines: Sequence[tuple[NDArray[np.int32], Colour]], least: int = 1
+) -> None:
+    """Draw `outlines`, int32 (n, 2) of x and y, in their colours and `least` pixels wide, into RGB uint8 `image`."""
+    width = max(least, round(min(image.shape[:2]) / 240))  # as thick on a camera's frame as on a field of the data set
     for under, extra in ((True, 2), (False, 0)):
         for contour, colour in outlines:
             points = [contour.reshape(-1, 1, 2)]

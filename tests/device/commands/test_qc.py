@@ -51,7 +51,7 @@ def test_a_day_from_the_start_to_a_cleared_device(data, asked):
     assert "cleared today, since 20" in qc(data, "record", "calibration", "control", config=asked)
     shown = json.loads(qc(data, "status", "--json", config=asked))
     assert (shown["cleared"], shown["required"], shown["run"]["operator"]) == (True, True, "anna")
-    assert len(shown["run"]["measurements"]) == 9
+    assert len(shown["run"]["measurements"]) == 8
     with Store.read(data) as store:
         assert {each.action for each in store.events(store.slide_called("control").id)} == {"qc"}
 
@@ -87,6 +87,11 @@ def test_a_drawn_control_slide_clears_no_real_microscope(data, asked):
 def test_what_cannot_be_expected_is_refused(data, expected):
     text = qc(data, "record", "slide", "control", "--lot", "L1", "--expected", expected, expect=2)
     assert "--expected takes MEASURE=MEAN,SD" in text
+
+
+def test_nothing_is_expected_of_what_is_not_calibrated(data):
+    text = qc(data, "record", "slide", "control", "--lot", "L1", "--expected", "colour_drift=1,1", expect=1)
+    assert "slide.colour_drift: not measured on this slide" in text
 
 
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", "=1+1", "../../etc/passwd", "[bold red]x[/]"])

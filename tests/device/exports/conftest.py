@@ -45,7 +45,10 @@ def _cell(number: int) -> Cell:
 
 
 def record(folder: Path, fields: int = 1) -> None:
-    """Record one slide, of which a person has classified the first two cells of the first field."""
+    """Record one slide, of which a person has classified the first two cells of the first field.
+
+    The second one is what was said of it before somebody took an answer back.
+    """
     values = np.zeros(SHAPE, np.uint8)
     for number in range(len(DISCS)):
         values[disc(number)] = CYTOPLASM
@@ -58,7 +61,9 @@ def record(folder: Path, fields: int = 1) -> None:
             frame = Frame(image, "test:", PIXEL_SIZE_UM, number, float(number), 1_700_000_000.25 + number)
             store.add_field(slide, frame, finding)
         store.classify(HOSTILE, [(1, 0)], "blast")
-        store.classify(HOSTILE, [(1, 1)], "=../gone/b")
+        store.classify("ann", [(1, 1)], "=../gone/b")
+        store.classify(HOSTILE, [(1, 1)], "blast")
+        store.undo(HOSTILE, slide)
         store.edit_slide(slide, HOSTILE, stain=HOSTILE, specimen=HOSTILE, note=HOSTILE, slide_operator=HOSTILE)
         store.end_slide(slide)
     with closing(sqlite3.connect(folder / DATABASE, isolation_level=None)) as database:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import xml.etree.ElementTree
 from datetime import UTC, datetime
 
@@ -67,6 +68,8 @@ def test_imagej_gets_rois_with_class_and_colour(unpacked, device):
 def test_ome_tiff_holds_the_photograph_and_the_labels_to_scale(unpacked, device, data):
     with tifffile.TiffFile(unpacked("ome-tiff") / f"{device}-{FIELD}.ome.tif") as tiff:
         photograph, labels = (series.asarray() for series in tiff.series)
+        assert {page.resolution for page in tiff.pages} == {(10_000 / PIXEL_SIZE_UM, 10_000 / PIXEL_SIZE_UM)}
+        assert {page.resolutionunit for page in tiff.pages} == {tifffile.RESUNIT.CENTIMETER}
         root = xml.etree.ElementTree.fromstring(tiff.ome_metadata)
     (jpeg,) = (data / "photographs").rglob("*.jpg")
     assert np.abs(photograph.astype(int) - np.asarray(Image.open(jpeg))).max() <= 3  # of two decoders
@@ -112,6 +115,9 @@ def test_ecotaxa_gets_a_crop_of_each_cell_and_a_table_with_types(unpacked, devic
         assert float(row["object_y"]) <= y - radius + 2
     assert [row["object_annotation_category"] for row in rows] == ["blast", "'=../gone/b", "", ""]
     assert [row["object_annotation_status"] for row in rows] == ["validated", "validated", "", ""]
+    assert [row["object_annotation_person_name"] for row in rows] == [f"'{HOSTILE}", "ann", "", ""]
+    assert all(re.fullmatch(r"20\d{6}", row["object_annotation_date"]) for row in rows[:2])
+    assert all(re.fullmatch(r"\d{6}", row["object_annotation_time"]) for row in rows[:2])
     assert (rows[0]["object_date"], rows[0]["object_time"]) == ("20231114", "221320")
     assert {rows[0][f"sample_{what}"] for what in ("name", "operator", "stain", "specimen")} == {f"'{HOSTILE}"}
     assert rows[3]["object_outline"] == "box"

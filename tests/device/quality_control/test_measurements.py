@@ -80,6 +80,9 @@ def test_a_control_slide_is_measured_over_its_distinct_fields(fields):
     assert measured["slide.accepted"] == 0.75
     assert (measured["slide.cells"], measured["slide.cell_area"], measured["slide.focus"]) == (2.0, 60.0, 1.0)
     assert "slide.cell_area" not in slide_measures(fields, [])
+    assert "slide.colour_drift" not in measured  # no white was calibrated
+    drifting = [replace(each, colour_drift=2.0) for each in fields]
+    assert slide_measures(drifting, [])["slide.colour_drift"] == 2.0
     with pytest.raises(StoreError, match="9 fields, and 10 are needed"):
         slide_measures(fields[:9], [])
 
