@@ -29,6 +29,7 @@ class Archive:
         self._zip = packed
         self._sums: dict[str, str] = {}
         self._removed = self._unreadable = 0
+        self.there: set[int] = set()  # numbers of the fields whose photograph was read
         self.boxes = 0  # cells recorded before outlines were kept
 
     def photographs(self) -> Iterator[tuple[FieldRecord, bytes]]:
@@ -38,6 +39,7 @@ class Archive:
             if photograph is None:
                 self._removed += 1
             else:
+                self.there.add(field.id)
                 yield field, photograph
             self.source.step()
 
@@ -47,6 +49,7 @@ class Archive:
             try:
                 picture = decode_strictly(photograph, "RGB", (field.width, field.height))
             except ImageError:
+                self.there.remove(field.id)
                 self._unreadable += 1
             else:
                 yield field, picture
@@ -104,18 +107,14 @@ def write_zip(source: SlideSource, out: IO[bytes]) -> None:
 
     with archive_of(source, out) as archive:
         archive.add("report.html", slide_report(source.store, source.slide.id, source.settings).encode())
-        there: set[int] = set()  # numbers of fields
         for field, photograph in archive.photographs():
             archive.add(_photograph(source, field), photograph, packed=True)
-            there.add(field.id)
         with archive.text("fields.csv") as text:
-            write_fields(source, text, lambda field: _photograph(source, field) if field.id in there else None)
+            write_fields(source, text, lambda field: _photograph(source, field) if field.id in archive.there else None)
         with archive.text("cells.csv") as text:
             archive.boxes += write_cells(source, text)
         for each in source.counted.signatures:
-            archive.add(
-                f"signed/version_{each.version}.json", each.statement.encode()
-            )  # has the sha256 of the signature
+            archive.add(f"signed/version_{each.version}.json", each.statement.encode())  # whose sha256 was signed
 
 
 def _photograph(source: SlideSource, field: FieldRecord) -> str:

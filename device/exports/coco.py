@@ -13,10 +13,8 @@ from smear import RESEARCH_USE_ONLY, __version__
 def write_coco(source: SlideSource, out: IO[bytes]) -> None:
     """Write photographs, and one file of annotations for all of them."""
     with archive_of(source, out) as archive:
-        there: set[int] = set()  # numbers of fields
         for field, photograph in archive.photographs():
             archive.add(f"images/{source.name(field)}.jpg", photograph, packed=True)
-            there.add(field.id)
         categories = {each.name: number for number, each in enumerate(source.classes, 1)}
         categories[UNCLASSIFIED] = len(categories) + 1
         about = {"description": f"{source.slide.name}. {RESEARCH_USE_ONLY}", "version": f"smearscope {__version__}"}
@@ -24,18 +22,18 @@ def write_coco(source: SlideSource, out: IO[bytes]) -> None:
             write_object(
                 text,
                 {"info": about, "licenses": []},
-                images=_images(source, there),
-                annotations=_annotations(archive, there, categories),
+                images=_images(archive),
+                annotations=_annotations(archive, categories),
                 categories=_categories(source, categories),  # last: annotations may add some
             )
 
 
-def _images(source: SlideSource, there: set[int]) -> Iterator[dict[str, Any]]:
-    for field in source.fields():
-        if field.id in there:
+def _images(archive: Archive) -> Iterator[dict[str, Any]]:
+    for field in archive.source.fields():
+        if field.id in archive.there:
             yield {
                 "id": field.id,
-                "file_name": f"{source.name(field)}.jpg",
+                "file_name": f"{archive.source.name(field)}.jpg",
                 "width": field.width,
                 "height": field.height,
                 "date_captured": iso_time(field.wall_time_s),
@@ -43,11 +41,11 @@ def _images(source: SlideSource, there: set[int]) -> Iterator[dict[str, Any]]:
             }
 
 
-def _annotations(archive: Archive, there: set[int], categories: dict[str, int]) -> Iterator[dict[str, Any]]:
+def _annotations(archive: Archive, categories: dict[str, int]) -> Iterator[dict[str, Any]]:
     """Yield an annotation for each cell; a class that the settings no longer have is added to `categories`."""
     number = 0
     for field in archive.source.fields():
-        for cell, pixels in archive.cells(field) if field.id in there else ():
+        for cell, pixels in archive.cells(field) if field.id in archive.there else ():
             number += 1
             yield {
                 "id": number,

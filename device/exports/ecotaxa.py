@@ -56,23 +56,16 @@ _COLUMNS = {
 def write_ecotaxa(source: SlideSource, out: IO[bytes]) -> None:
     """Write a crop of each cell, and the table, whose name must begin with "ecotaxa"."""
     with archive_of(source, out) as archive:
-        there: set[int] = set()  # numbers of fields
         for field, picture in archive.pictures():
-            there.add(field.id)
             for cell, pixels in archive.cells(field):
                 archive.add(f"{_name(source, field, cell)}.jpg", encode(_crop(picture, pixels), ".jpg"), packed=True)
         with archive.text(f"ecotaxa_{_sample(source)}.tsv", "latin-1") as text:  # which EcoTaxa reads, and no UTF-8
-            _write_table(source, text, there)
-
-
-def _write_table(source: SlideSource, out: IO[str], there: set[int]) -> None:
-    writer = csv.DictWriter(out, _COLUMNS, delimiter="\t", lineterminator="\n")
-    writer.writeheader()
-    writer.writerow(_COLUMNS)
-    for field in source.fields():
-        if field.id in there:
-            for cell in source.cells(field):
-                writer.writerow(without_formulas(_row(source, field, cell, cell_pixels(cell, field))))
+            writer = csv.DictWriter(text, _COLUMNS, delimiter="\t", lineterminator="\n")
+            writer.writeheader()
+            writer.writerow(_COLUMNS)
+            for field in source.fields():
+                for cell in source.cells(field) if field.id in archive.there else ():
+                    writer.writerow(without_formulas(_row(source, field, cell, cell_pixels(cell, field))))
 
 
 def _row(source: SlideSource, field: FieldRecord, cell: CellRecord, pixels: CellPixels) -> dict[str, Any]:

@@ -25,11 +25,14 @@ def _tiff(archive: Archive, field: FieldRecord, picture: NDArray[np.uint8]) -> b
     import tifffile  # here: other formats do without
 
     file, name = io.BytesIO(), archive.source.name(field)
-    about = {"Description": RESEARCH_USE_ONLY, **_taken(field), **_scale(field.pixel_size_um)}
-    # Programs that know no OME take the scale from the tags of plain TIFF.
+    about: dict[str, Any] = {"Description": RESEARCH_USE_ONLY}
     plain: dict[str, Any] = {"compression": "zlib"}
-    if field.pixel_size_um is not None:
-        plain |= {"resolution": (1e4 / field.pixel_size_um,) * 2, "resolutionunit": "CENTIMETER"}
+    if time := iso_time(field.wall_time_s):
+        about["AcquisitionDate"] = time
+    if size := field.pixel_size_um:
+        about |= {f"PhysicalSize{axis}": size for axis in "XY"} | {f"PhysicalSize{axis}Unit": "µm" for axis in "XY"}
+        # Programs that know no OME take the scale from the tags of plain TIFF.
+        plain |= {"resolution": (1e4 / size, 1e4 / size), "resolutionunit": "CENTIMETER"}
     with tifffile.TiffWriter(file, ome=True) as tiff:
         tiff.write(picture, photometric="rgb", metadata={"Name": name, "axes": "YXS", **about}, **plain)
         labels = _labels(archive, field, picture.shape[:2])
@@ -46,22 +49,6 @@ def _labels(archive: Archive, field: FieldRecord, shape: tuple[int, ...]) -> NDA
             window = labels[top : top + height, left : left + width]
             window[pixels.inside[: window.shape[0], : window.shape[1]] > 0] = cell.number + 1
     return labels
-
-
-def _taken(field: FieldRecord) -> dict[str, Any]:
-    time = iso_time(field.wall_time_s)
-    return {"AcquisitionDate": time} if time else {}
-
-
-def _scale(pixel_size_um: float | None) -> dict[str, Any]:
-    if pixel_size_um is None:
-        return {}
-    return {
-        "PhysicalSizeX": pixel_size_um,
-        "PhysicalSizeXUnit": "µm",
-        "PhysicalSizeY": pixel_size_um,
-        "PhysicalSizeYUnit": "µm",
-    }
 
 
 FORMAT = FileFormat(

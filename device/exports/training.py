@@ -23,10 +23,9 @@ def write_training_folder(
     with store.snapshot():
         device = device_id(store)
         for record in store.reviewed():
-            if slide_id is not None and record.slide_id != slide_id:
+            if not record.reviewed_label or slide_id not in {None, record.slide_id}:
                 continue
-            photograph = store.photographs.read(record.image) if record.reviewed_label else None
-            if photograph is None or not record.reviewed_label:
+            if (photograph := store.photographs.read(record.image)) is None:
                 continue
             if record.slide_id not in simulated:
                 simulated[record.slide_id] = store.slide(record.slide_id).simulated

@@ -1,7 +1,6 @@
 """A Levey-Jennings chart as a picture: for a terminal of 80 columns, as SVG, and as a page."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.box import SIMPLE
 from rich.console import Group
@@ -26,7 +25,7 @@ _DATES = 8  # at most below the plot
 def terminal_chart(chart: Chart) -> Group:
     """Return the chart for a terminal, with a line for every measurement that broke a rule or failed."""
     step = (chart.high - chart.low) / (ROWS - 1)
-    rows = [Text("─" * PLOT_COLUMNS if _near(chart, row, step) else " " * PLOT_COLUMNS, "dim") for row in range(ROWS)]
+    rows = [Text("─" * PLOT_COLUMNS if _label(chart, row, step) else " " * PLOT_COLUMNS, "dim") for row in range(ROWS)]
     pitch = max(1, min(4, PLOT_COLUMNS // max(1, len(chart.points))))
     for number, point in enumerate(chart.points):
         mark, style = _MARKS[point.kind]
@@ -80,38 +79,22 @@ def svg(chart: Chart) -> str:
 
 def page(chart: Chart) -> str:
     """Return the chart as one HTML page with a table of its measurements."""
-    rows = [_Row.of(point) for point in reversed(chart.points)]
+    rows = [_row(point) for point in reversed(chart.points)]
     return render("device.quality_control", "chart.html", rows=rows, meaning=MEANING, **_geometry(chart))
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One measurement as texts."""
-
-    when: str
-    value: str
-    z: str
-    rules: str
-    kind: str
-    operator: str
-    reason: str
-
-    @classmethod
-    def of(cls, point: Point) -> "_Row":
-        found = point.measured
-        return cls(
-            local_time(found.at.wall_s)[:16],
-            f"{found.value:.4g}",
-            "" if found.z is None else f"{found.z:+.2f}",
-            " ".join(found.rules),
-            point.kind,
-            printable(found.operator),
-            printable(found.reason),
-        )
-
-
-def _near(chart: Chart, row: int, step: float) -> bool:
-    return bool(_label(chart, row, step))
+def _row(point: Point) -> dict[str, str]:
+    """Return one measurement as texts."""
+    found = point.measured
+    return {
+        "when": local_time(found.at.wall_s)[:16],
+        "value": f"{found.value:.4g}",
+        "z": "" if found.z is None else f"{found.z:+.2f}",
+        "rules": " ".join(found.rules),
+        "kind": point.kind,
+        "operator": printable(found.operator),
+        "reason": printable(found.reason),
+    }
 
 
 def _label(chart: Chart, row: int, step: float) -> str:
@@ -120,16 +103,15 @@ def _label(chart: Chart, row: int, step: float) -> str:
 
 
 def _marked_table(chart: Chart) -> list[Table]:
-    marked = [_Row.of(point) for point in chart.points if point.kind != "passed"]
+    marked = [_row(point) for point in chart.points if point.kind != "passed"]
     if not marked:
         return []
     table = Table(box=None, padding=(0, 1, 0, 0))
     for title in ("when", "value", "z", "rules", "operator", "reason"):
         table.add_column(title, overflow="fold")
     for row in marked:
-        style = _MARKS[row.kind][1]
-        table.add_row(row.when, row.value, row.z, Text(row.rules or row.kind, style), Text(row.operator),
-                      Text(row.reason))  # fmt: skip
+        rules = Text(row["rules"] or row["kind"], _MARKS[row["kind"]][1])
+        table.add_row(row["when"], row["value"], row["z"], rules, Text(row["operator"]), Text(row["reason"]))
     return [table]
 
 
@@ -150,7 +132,7 @@ def _geometry(chart: Chart) -> dict[str, object]:
         "subtitle": chart.subtitle,
         "lines": [(down(line.y), line.label, line.limit) for line in chart.lines],
         "points": [
-            (x, down(point.y), point.kind, _marked(point), _Row.of(point))
+            (x, down(point.y), point.kind, _marked(point), _row(point))
             for x, point in zip(across, chart.points, strict=True)
         ],
         "dates": _dates(across, chart.points, every),

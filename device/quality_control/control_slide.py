@@ -24,7 +24,8 @@ def slide_measures(fields: Sequence[FieldRecord], cell_areas_um2: Iterable[float
     Raises:
         StoreError: it has too few fields, or none with cells.
     """
-    _require_fields(fields)
+    if len(fields) < MIN_FIELDS:
+        raise StoreError(f"the slide has {len(fields)} fields, and {MIN_FIELDS} are needed; record more of it")
     areas, drifts = list(cell_areas_um2), [each.colour_drift for each in fields]
     return {
         "slide.cells": fmean(each.cell_count for each in fields),
@@ -67,11 +68,6 @@ def calibration_test(fields: Sequence[FieldRecord], known: Calibration) -> list[
         QcMeasurement("calibration.light", light, within["low"] <= light <= within["high"], details=about | within),
         QcMeasurement("calibration.white", drift, drift <= WARN_DRIFT, details=about | {"limit": WARN_DRIFT}),
     ]
-
-
-def _require_fields(fields: Sequence[FieldRecord]) -> None:
-    if len(fields) < MIN_FIELDS:
-        raise StoreError(f"the slide has {len(fields)} fields, and {MIN_FIELDS} are needed; record more of it")
 
 
 def _mean_focus(fields: Sequence[FieldRecord]) -> float:

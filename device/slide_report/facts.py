@@ -36,7 +36,7 @@ def slide_facts(slide: SlideRecord, fields: FieldDigest, store_id: str) -> Facts
         ("stain", slide.stain or "not stated"),
         ("specimen", slide.specimen or "not stated"),
         *([("note", slide.note)] if slide.note else []),
-        ("recorded", f"{moment(slide.started_s)} to {'–' if slide.ended_s is None else moment(slide.ended_s)}"),
+        ("recorded", f"{moment(slide.started_s)} to {moment(slide.ended_s)}"),
         ("fields taken", f"{moment(fields.first_s)} to {moment(fields.last_s)}" if fields.fields else "none"),
         ("taken from", sources[0] if len(sources) == 1 else f"{len(sources)} files or cameras"),
         ("frames", few(sizes)),

@@ -9,7 +9,6 @@ from itertools import combinations, zip_longest
 from markupsafe import Markup
 
 from device.counting.agreement import Agreement, agreement
-from device.counting.differential import DifferentialCount
 from device.counting.share import Share, share_of
 from device.quality_control.chart import expected_text
 from device.quality_control.levey_jennings import kind_of
@@ -91,7 +90,10 @@ def slide_report(
         slide, fields = store.slide(slide_id), digest(store.all_fields(slide_id))
         totals = store.class_totals(slide_id)
         counted = store.counted(slide, settings.cells.classes, settings.cells.target)
-        marks = class_marks(settings.cells.classes, [*totals, *_names(counted.counts.values())])
+        marks = class_marks(
+            settings.cells.classes,
+            [*totals, *(each.name for count in counted.counts.values() for each in count.classes)],
+        )
         groups, gallery = list(_field_groups(fields)), list(_gallery(store, slide, marks, totals))
         numbers = [number for group in groups for number in group.shown]
         cells = [cell for group in gallery for cell in group.shown]
@@ -176,10 +178,6 @@ def _gallery(
             shown = store.browse(slide.id, cell_class=name, limit=limit) if total else []
         if shown:
             yield CellGroup(mark, max(total, len(shown)), shown)
-
-
-def _names(counts: Iterable[DifferentialCount]) -> Iterator[str]:
-    return (each.name for count in counts for each in count.classes)
 
 
 def _cell_scale(fields: FieldDigest) -> str:
