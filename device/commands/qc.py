@@ -26,7 +26,7 @@ from device.store.names import MAX_OPERATOR, checked_text
 from device.system.clock import moment
 from smear import RESEARCH_USE_ONLY
 from smear.errors import StoreError
-from smear.output_files import printable, write_atomic
+from smear.output_files import OutputFolder, printable
 
 NOT_CLEARED = 3  # exit code: all was measured, and it is not good enough
 _HOW_TO = {
@@ -186,10 +186,8 @@ def chart(store: Store, settings: Settings, measure: str, lot: str | None, last:
     writer = _WRITERS.get(out.suffix.lower())
     if writer is None:
         raise click.UsageError("--out takes a file that ends with .svg or .html")
-    try:
-        write_atomic(out, writer(drawn).encode())
-    except OSError as error:
-        raise StoreError(f"cannot write {printable(out)}: {error.strerror}; choose another file with --out") from error
+    with OutputFolder(out.parent) as folder:
+        folder.write(out.name, writer(drawn).encode())
     click.echo(f"wrote {printable(out)}")
 
 

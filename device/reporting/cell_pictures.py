@@ -10,6 +10,7 @@ from device.store import CellRecord, Store
 from smear.errors import StoreError
 from smear.images import read_image
 from smear.inference.overlay import UNCLASSIFIED, Colour, draw_outlines
+from smear.output_files import printable
 
 EDGE_PX = 480  # of the picture in a file of its own
 CELL_UM = 25.0  # what the picture of a cell shows of the slide: a large blast, 20 µm across, with its neighbours
@@ -18,17 +19,25 @@ _UNSCALED = 1.6  # of the cells' median size, where the scale of the photograph 
 Image = NDArray[np.uint8]
 
 
+class PhotographGoneError(StoreError):
+    """A record has no photograph any more."""
+
+
 def picture_of_cell(store: Store, cell: CellRecord, colour: Colour = UNCLASSIFIED) -> Image:
     """Return RGB uint8 (EDGE_PX, EDGE_PX, 3) of a cell from the photograph of its field.
 
     Raises:
-        StoreError: the photograph was removed.
+        PhotographGoneError: the photograph was removed.
         ImageError: it cannot be read.
     """
     field = store.field(cell.field_id)
     path = store.image_path(field)
     if path is None:
-        raise StoreError(f"cell {cell.name}: the photograph of its field was removed, to make room or by its age")
+        raise PhotographGoneError(
+            f"cell {cell.name}: the photograph of its field was removed, to make room or by its age"
+        )
+    if not path.is_file():
+        raise PhotographGoneError(f"cell {cell.name}: the photograph of its field, {printable(path)}, is missing")
     return cropped(read_image(path), cell, cell_side_px(field.pixel_size_um, [cell]), EDGE_PX, colour)
 
 

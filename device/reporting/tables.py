@@ -60,11 +60,14 @@ def field_table(
     fields: Sequence[FieldRecord], slide: SlideRecord, classified: Mapping[int, int] | None = None
 ) -> Table:
     """List fields, a line each; `classified` is by the number of a field how many of its cells people classified."""
-    table = Table(box=SIMPLE, title=Text(f"Slide {slide.id}: {slide.name}"), title_justify="left")
+    table = Table(box=SIMPLE, padding=0, show_edge=False, title=Text(f"Slide {slide.id}: {slide.name}"),
+                  title_justify="left")  # fmt: skip
     reviewed = ["reviewed"] if any(record.reviewed_label is not None for record in fields) else []
     classified = classified or {}
     for title in ("field", "time", "label", "p", "cells", "focus", "ms", *reviewed, "refused because"):
-        table.add_column(title, justify="right" if title in {"field", "p", "cells", "focus", "ms"} else "left")
+        right = title in {"field", "p", "cells", "focus", "ms"}
+        table.add_column(title, justify="right" if right else "left", no_wrap=title != "refused because",
+                         overflow="fold")  # fmt: skip
     for record in fields:
         best = max(record.probabilities.values(), default=None)
         table.add_row(

@@ -71,9 +71,8 @@ class Queries:
             numbers = ", ".join(str(row["id"]) for row in rows[:3]) + (" ..." if len(rows) > 3 else "")
             raise StoreError(f"several slides are called {printable(name)!r}: {numbers}; give the number of one")
         if not rows:
-            raise StoreError(
-                f"no slide {printable(name)} in {self._where}; 'smearscope slides list' shows what there is"
-            )
+            called = name if name.isdecimal() else repr(printable(name))
+            raise StoreError(f"no slide {called} in {self._where}; 'smearscope slides list' shows what there is")
         return self.slide(rows[0]["id"])
 
     def open_slide(self) -> SlideRecord | None:

@@ -11,19 +11,17 @@ from pathlib import Path
 
 import click
 
-from device.commands.cells.group import cell_place, command
+from device.commands.cells.group import PNG, cell_place, command, write_picture
 from device.commands.cells.key_walk import KeyWalk
 from device.commands.cells.listing import known_class, order_option
 from device.commands.options import operator_option, with_store, with_store_and_settings
 from device.counting.cell_classes import class_called
-from device.reporting.cell_pictures import picture_of_cell
+from device.reporting.cell_pictures import PhotographGoneError
 from device.reporting.events import change_text
 from device.settings import Settings
 from device.store import CellRecord, Store
 from device.store.review.gallery import Order
 from device.store.review.sign_off import is_signed
-from smear.images import encode_output
-from smear.output_files import OutputFolder
 
 _KEY = re.compile(r"\x1b(?:\[[0-9;]*.|O.)?|.", re.DOTALL)  # what a key sends: an arrow, for one, sends several bytes
 
@@ -33,8 +31,7 @@ _KEY = re.compile(r"\x1b(?:\[[0-9;]*.|O.)?|.", re.DOTALL)  # what a key sends: a
 @click.option("--class", "class_name", metavar="CLASS", help="What they are; name or key of a class of the settings.")
 @click.option("--keys", is_flag=True, help="Walk through the cells of SLIDE and read one key for each.")
 @order_option
-@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False),
-              help="With --keys: keep the picture of the present cell, a PNG, in this file.")  # fmt: skip
+@click.option("--picture", type=PNG, help="With --keys: keep the picture of the present cell, a PNG, in this file.")
 @operator_option
 @with_store_and_settings
 def classify(
@@ -69,6 +66,8 @@ def classify(
         return
     if class_name is None:
         raise click.UsageError("what are they? give --class CLASS, or --keys and a slide")
+    if picture is not None:
+        raise click.UsageError("--picture goes with --keys; 'smearscope cells show CELL --out FILE' writes one")
     cells = [cell_place(each) for each in what]
     events = store.classify(operator, cells, class_called(classes, class_name).name)
     for event in events:
@@ -114,6 +113,11 @@ def _pressed(terminal: int) -> Iterator[str]:
 
 
 def _show(store: Store, cell: CellRecord, picture: Path | None) -> None:
-    if picture is not None:
-        with OutputFolder(picture.parent) as folder:
-            folder.write(picture.name, encode_output(picture_of_cell(store, cell)))
+    """Keep the picture of `cell` in the file `picture`; where its photograph is gone say so, and leave no other."""
+    if picture is None:
+        return
+    try:
+        write_picture(store, cell, picture)
+    except PhotographGoneError as error:
+        picture.unlink(missing_ok=True)
+        click.echo(error, err=True)

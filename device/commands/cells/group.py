@@ -1,11 +1,17 @@
 """The group that every command of `smearscope cells` belongs to, and how a cell is named."""
 
+import os
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 
 from device.commands.options import config_option, data_option
+from device.reporting.cell_pictures import picture_of_cell
+from device.store import CellRecord, Store
+from smear.images import encode_output
+from smear.output_files import OutputFolder, printable
 
 _PLACE = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})", re.ASCII)
 
@@ -20,6 +26,24 @@ def cell_place(name: str) -> tuple[int, int]:
     if match is None:
         raise click.BadParameter(f"{name!r} is no cell; its name is FIELD.NUMBER, as in 12.3")
     return int(match[1]), int(match[2])
+
+
+class _Png(click.Path):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if path.suffix.lower() != ".png":
+            self.fail(f"{printable(path)}: the picture is a PNG; give a name that ends in .png", param, ctx)
+        return path
+
+
+PNG = _Png(path_type=Path, dir_okay=False)
+
+
+def write_picture(store: Store, cell: CellRecord, path: Path) -> None:
+    """Write the picture of a cell to the file `path`."""
+    picture = encode_output(picture_of_cell(store, cell))
+    with OutputFolder(path.parent) as folder:
+        folder.write(path.name, picture)
 
 
 @click.group()

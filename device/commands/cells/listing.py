@@ -6,16 +6,14 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from device.commands.cells.group import cell_place, command
+from device.commands.cells.group import PNG, cell_place, command, write_picture
 from device.commands.options import FIELD, with_store, with_store_and_settings
 from device.counting.cell_classes import CellClass, class_called
-from device.reporting.cell_pictures import picture_of_cell
 from device.reporting.cells import OPINION, cell_lines, cell_table
 from device.settings import Settings
 from device.store import Store
 from device.store.review.gallery import Order
-from smear.images import encode_output
-from smear.output_files import OutputFolder, printable
+from smear.output_files import printable
 
 order_option = click.option(
     "--order",
@@ -69,7 +67,7 @@ def list_(
 
 @command.command()
 @click.argument("place", metavar="CELL", type=cell_place)
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write its picture, a PNG, to this file.")
+@click.option("--out", type=PNG, help="Write its picture, a PNG, to this file.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @with_store
 def show(store: Store, place: tuple[int, int], out: Path | None, as_json: bool) -> None:
@@ -77,9 +75,7 @@ def show(store: Store, place: tuple[int, int], out: Path | None, as_json: bool) 
     cell = store.cell(*place)
     said, events = store.said_of_cell(*place), store.events_of_cell(*place)
     if out is not None:
-        picture = encode_output(picture_of_cell(store, cell))
-        with OutputFolder(out.parent) as folder:
-            folder.write(out.name, picture)
+        write_picture(store, cell, out)
     if as_json:
         whole = cell.to_json() | {"name": cell.name, "said": said, "events": [each.to_json() for each in events]}
         click.echo(json.dumps(whole, ensure_ascii=False, allow_nan=False))

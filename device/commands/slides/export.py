@@ -73,6 +73,7 @@ def _export_folder(store: Store, slide: SlideRecord | None, kind: FolderFormat, 
 @contextmanager
 def _bar(total: int | None) -> Iterator[Callable[[], None]]:
     """Show progress over `total` fields, or over a number not known, on stderr."""
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("exporting", total=total)
         yield lambda: progress.advance(task)

@@ -31,10 +31,12 @@ def list_(store: Store, settings: Settings, limit: int, before: int | None, sear
             click.echo(json.dumps(_json(store, settings, slide), ensure_ascii=False, allow_nan=False))
     elif slides:
         Console().print(slide_table(slides, {slide.id: _counted(store, settings, slide).state for slide in slides}))
-    elif search is None:
+    elif search is None and before is None:
         click.echo("no slides yet; 'smearscope run' records one")
     else:
-        click.echo(f"no slide with {printable(search)!r} in its name, operator, stain, specimen or note")
+        older = "" if before is None else f" older than slide {before}"
+        what = "" if search is None else f" with {printable(search)!r} in its name, operator, stain, specimen or note"
+        click.echo(f"no slide{older}{what}")
 
 
 @command.command()
@@ -60,6 +62,8 @@ def show(store: Store, settings: Settings, slide_name: str, limit: int, after: i
     console = Console()
     if fields:
         console.print(field_table(fields, slide, store.classified_by_field(slide.id)))
+    elif after and limit:
+        click.echo(f"slide {slide.id} ({slide.name}): no fields after {after}")
     work = [*classified_lines(store.class_totals(slide.id)), *state_lines(_counted(store, settings, slide))]
     console.print(slide_summary(slide, store.reviewed_counts(slide.id), work))
     if fields and len(fields) == limit:

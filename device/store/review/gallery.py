@@ -33,6 +33,10 @@ WITH RECURSIVE found (cell_class) AS (
 )
 SELECT cell_class FROM found WHERE cell_class IS NOT NULL
 """
+_CLASSIFIED = (
+    "SELECT {0}, count(*) FROM cells INDEXED BY cells_in_order"
+    " WHERE slide_id = ? AND accepted = 1 AND cell_class IS NOT NULL GROUP BY {0}"
+)
 _KEYS: dict[Order, str] = {
     "taken": "SELECT field_id, number FROM cells INDEXED BY cells_in_order"
     " WHERE slide_id = ? AND accepted = 1 AND cell_class IS ?{} ORDER BY field_id, number LIMIT ?",
@@ -77,9 +81,9 @@ class Gallery:
         without one last. `after` is the field and number of the last cell seen.
 
         Raises:
-            StoreError: there is no cell `after`.
+            StoreError: the slide has no cell `after`.
         """
-        last = self._key(after, order) if after else None
+        last = self._key(slide_id, after, order) if after else None
         if cell_class is not None:
             classes: list[str | None] = [cell_class]
         elif unclassified and operator is None:
@@ -102,28 +106,20 @@ class Gallery:
 
     def class_totals(self, slide_id: int) -> dict[str, int]:
         """Return how many cells of accepted fields were last called each class, whoever said it."""
-        rows = self._rows(
-            "SELECT cell_class, count(*) AS n FROM cells INDEXED BY cells_in_order"
-            " WHERE slide_id = ? AND accepted = 1 AND cell_class IS NOT NULL GROUP BY cell_class",
-            slide_id,
-        )
-        return {printable(str(row["cell_class"])): row["n"] for row in rows}
+        return {printable(str(name)): n for name, n in self._rows(_CLASSIFIED.format("cell_class"), slide_id)}
 
     def classified_by_field(self, slide_id: int) -> dict[int, int]:
         """Return how many cells people classified, by field, where there are any."""
-        rows = self._rows(
-            "SELECT field_id, count(*) AS n FROM cells INDEXED BY cells_in_order"
-            " WHERE slide_id = ? AND accepted = 1 AND cell_class IS NOT NULL GROUP BY field_id",
-            slide_id,
-        )
-        return {row["field_id"]: row["n"] for row in rows}
+        return dict(map(tuple, self._rows(_CLASSIFIED.format("field_id"), slide_id)))
 
     def _classes(self, slide_id: int) -> list[str]:
         return [row["cell_class"] for row in self._rows(_CLASSES, slide_id)]
 
-    def _key(self, place: Place, order: Order) -> Key:
+    def _key(self, slide_id: int, place: Place, order: Order) -> Key:
         """Return the key as it stands in the index, damaged or not."""
-        self.cell(*place)  # a clear error where there is none
+        cell = self.cell(*place)  # a clear error where there is none
+        if cell.slide_id != slide_id:
+            raise StoreError(f"cell {cell.name} is not of slide {slide_id}, but of slide {cell.slide_id}")
         sql = "SELECT opinion, opinion_p FROM cells WHERE field_id = ? AND number = ?"
         return place if order == "taken" else (*self._rows(sql, *place)[0], *place)
 

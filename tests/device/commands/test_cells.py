@@ -83,11 +83,26 @@ def test_a_cell_is_shown_with_its_measures_its_trail_and_its_picture(data, tmp_p
     assert (whole["said"], len(whole["events"])) == ({"ann": "blast", "bob": "monocyte"}, 2)
 
 
-def test_a_cell_whose_photograph_is_gone_says_so(data, tmp_path):
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_cell_whose_photograph_is_gone_says_so_and_the_walk_goes_on(data, tmp_path, recorded):
+    picture = tmp_path / "cell.png"
     with Store.read(data) as store, store._database.transaction() as connection:
-        connection.execute("UPDATE fields SET image = NULL")
-    error = cells(data, "show", "1.0", "--out", str(tmp_path / "cell.png"), code=1).stderr
-    assert error == "smearscope: cell 1.0: the photograph of its field was removed, to make room or by its age\n"
+        store.image_path(store.field(1)).unlink()
+        if not recorded:
+            connection.execute("UPDATE fields SET image = NULL WHERE id = 1")
+    error = cells(data, "show", "1.0", "--out", str(picture), code=1).stderr
+    assert error.startswith("smearscope: cell 1.0: the photograph of its field")
+    walk = cells(data, "classify", "1", "--keys", "--picture", str(picture), keys="bb")
+    assert (walk.stderr.count("the photograph of its field"), picture.is_file()) == (2, True)
+    cells(data, "classify", "1", "--keys", "--class", "b", "--picture", str(picture), keys=".")
+    assert not picture.exists()  # rather than the picture of another cell
+
+
+def test_a_page_after_a_cell_of_another_slide_is_refused(data):
+    with Store.record(data) as store:
+        slide = store.start_slide("B")
+        store.add_field(slide, frame(7), finding())
+    assert "cell 5.0 is not of slide 1, but of slide 2" in cells(data, "list", "1", "--after", "5.0", code=1).stderr
 
 
 def test_a_script_of_keys_classifies_cell_by_cell(data):
@@ -171,6 +186,8 @@ def test_undo_tells_what_it_took_back(data):
         (["classify", "1", "1", "--keys"], 2, "give one slide"),
         (["classify", "1.0", "--class", "blast", "--operator", "a\tb"], 2, "an operator's name"),
         (["show", "9.9"], 1, "no cell 9.9"),
+        (["show", "1.0", "--out", "cell.jpg"], 2, "cell.jpg: the picture is a PNG"),
+        (["classify", "1.0", "--class", "b", "--picture", "cell.png"], 2, "--picture goes with --keys"),
         (["list", "1", "--class", "b", "--unclassified"], 2, "not both"),
     ],
 )

@@ -97,7 +97,7 @@ def test_merging_asks_and_says_what_became_of_the_fields(data):
     merged = slides(data, "merge", "A-17", "B-18", "--yes").output
     assert merged == ("slide 2 is now part of slide 1 (A-17): fields moved: 1; second views of a field removed: 1\n")
     assert "3 distinct fields, 2 accepted, 1 refused, 0 empty; 1 seen again" in slides(data, "show", "1").output
-    assert "no slide B-18" in slides(data, "show", "B-18", code=1).stderr
+    assert "no slide 'B-18'" in slides(data, "show", "B-18", code=1).stderr
 
 
 def test_the_history_of_a_deleted_slide_stays(data):

@@ -55,8 +55,24 @@ def test_slides_speak_json(data):
     assert [field["label"] for field in shown["fields"]] == ["Pre", "Pro", None]
 
 
-def test_a_missing_slide_is_one_clear_line(data):
+def test_what_is_not_there_is_said(data):
+    assert slides(data, "list", "--before", "1").output == "no slide older than slide 1\n"
+    assert slides(data, "list", "--before", "9", "--search", "x").output.startswith("no slide older than slide 9 with")
+    assert "slide 1 (A-17): no fields after 3" in slides(data, "show", "1", "--after", "3").output
+    assert slides(data, "show", "B 2", code=1).stderr.startswith("smearscope: no slide 'B 2' in ")
     assert slides(data, "show", "9", code=1).stderr.startswith("smearscope: no slide 9 in ")
+
+
+def test_the_fields_of_a_slide_are_readable_in_60_columns(data, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    slides(data, "review", "1", "--label", "Early")
+    shown = slides(data, "show", "1").output
+    assert "…" not in shown
+    assert max(map(len, shown.splitlines())) <= 60
+
+
+def test_an_export_into_a_file_of_messages_draws_no_progress(data, tmp_path):
+    assert slides(data, "export", "1", "--out", str(tmp_path / "s.zip")).stderr == ""
 
 
 def test_csv_and_json_go_to_the_terminal_or_a_file(data, tmp_path):
@@ -126,7 +142,7 @@ def test_a_slide_is_found_by_its_name_unless_several_have_it(data):
         store.start_slide("1")
     assert "several slides are called 'A-17': 2, 1" in slides(data, "show", "A-17", code=1).stderr
     assert "Slide 1 (A-17)" in slides(data, "show", "1").output
-    assert "no slide B-2 in " in slides(data, "show", "B-2", code=1).stderr
+    assert "no slide 'B-2' in " in slides(data, "show", "B-2", code=1).stderr
 
 
 @pytest.mark.parametrize("words", [["review", str(2**63), "--none"], ["keep", "1", "--field", str(2**64)],
