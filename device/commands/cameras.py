@@ -1,6 +1,5 @@
 """`smearscope cameras`: which cameras there are, what each offers, and what the service would use."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import click
 from device.cameras.base import CameraDetails, PixelFormat
 from device.cameras.calibration import OpticalSetup, ProfileStore
 from device.cameras.registry import CAMERAS, attached_cameras, camera_details, camera_identity
-from device.commands.options import config_option, data_option, settings_and_data
+from device.commands.options import config_option, data_option, json_text, settings_and_data
 from smear.errors import CameraError
 
 
@@ -39,7 +38,7 @@ def list_(as_json: bool, data_path: Path | None, config_path: Path | None) -> No
         "objective": ProfileStore(data).objective(),
     }
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False, allow_nan=False))
+        click.echo(json_text(found))
         return
     width = max(len(written) for written in kinds)
     for written, text in kinds.items():
@@ -66,7 +65,7 @@ def show(name: str, as_json: bool, data_path: Path | None, config_path: Path | N
     own = [each for each in ProfileStore(data).read()[0] if each.camera and not _of_another(each.misfits(setup))]
     if as_json:
         whole: dict[str, Any] = asdict(identity) | asdict(details) | {"calibrations": [each.id for each in own]}
-        click.echo(json.dumps(whole, ensure_ascii=False, allow_nan=False))
+        click.echo(json_text(whole))
         return
     click.echo(f"{'name':12} {identity.name}")
     click.echo(f"{'serial':12} {identity.serial or 'none'}")

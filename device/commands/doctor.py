@@ -1,13 +1,19 @@
 """`smearscope doctor`: one line per part, and what to do about those that are not ok."""
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from device.commands.options import camera_option, config_option, data_option, display_option, settings_and_data
+from device.commands.options import (
+    camera_option,
+    config_option,
+    data_option,
+    display_option,
+    json_text,
+    settings_and_data,
+)
 from device.diagnostics import State, examine
 from smear.output_files import printable
 
@@ -31,7 +37,7 @@ def command(
     checks = examine(settings, data, camera, display)
     for check in checks:
         if as_json:
-            click.echo(json.dumps(asdict(check), ensure_ascii=False, allow_nan=False))
+            click.echo(json_text(asdict(check)))
             continue
         word = click.style(f"{check.state:13}", fg=COLOURS[check.state])
         click.echo(f"{word}  {check.name:12}  {printable(check.text)}")

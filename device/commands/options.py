@@ -2,6 +2,7 @@
 
 import functools
 import getpass
+import json
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -48,7 +49,13 @@ data_option = click.option(
 )
 
 
-FIELD = click.IntRange(1, 2**63 - 1)  # the numbers that a database can hold
+def json_text(value: object) -> str:
+    """Return what --json prints of `value`: a line."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+LAST_NUMBER = 2**63 - 1  # that a database can hold
+FIELD = click.IntRange(1, LAST_NUMBER)
 OPERATOR_VARIABLE = "SMEARSCOPE_OPERATOR"
 
 

@@ -1,6 +1,5 @@
 """`smearscope qc`: the quality control of the day, and its charts."""
 
-import json
 import math
 import sys
 from collections.abc import Callable, Sequence
@@ -12,7 +11,7 @@ import click
 from rich.console import Console
 
 from device.cameras.calibration import ProfileStore
-from device.commands.options import config_option, data_option, operator_option, with_store_and_settings
+from device.commands.options import config_option, data_option, json_text, operator_option, with_store_and_settings
 from device.quality_control.chart import MAX_POINTS, page, results_table, svg, terminal_chart
 from device.quality_control.control_slide import calibration_test, slide_measures
 from device.quality_control.levey_jennings import chart_of
@@ -150,7 +149,7 @@ def status(store: Store, settings: Settings, as_json: bool) -> None:
             "run": runs[0].to_json() if runs else None,
             "notice": RESEARCH_USE_ONLY,
         }
-        click.echo(json.dumps(shown, ensure_ascii=False, allow_nan=False))
+        click.echo(json_text(shown))
     else:
         if runs:
             click.echo(f"quality control {runs[0].id}, begun {local_time(runs[0].at.wall_s)} by {runs[0].operator}")

@@ -1,12 +1,11 @@
 """`smearscope status`: the state of the running device."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from device.commands.options import config_option, data_option, settings_and_data
+from device.commands.options import config_option, data_option, json_text, settings_and_data
 from device.control.client import ask
 from device.control.protocol import ControlError
 from device.quality_control.measurements import NOT_CLEARED_TODAY
@@ -28,7 +27,7 @@ def command(as_json: bool, data_path: Path | None, config_path: Path | None) -> 
     if state is None:
         raise ControlError(NOT_RUNNING)
     if as_json:
-        click.echo(json.dumps(state, ensure_ascii=False, allow_nan=False))
+        click.echo(json_text(state))
     else:
         _print(state)
     if state["faults"] or state["camera_lost"]:

@@ -70,19 +70,8 @@ class SlideRecord:
     def to_json(self) -> dict[str, Any]:
         """Return the slide with its summary as JSON types."""
         tally = self.tally
-        return {
-            "id": self.id,
-            "name": self.name,
-            "started_s": self.started_s,
-            "ended_s": self.ended_s,
-            "operator": self.operator,
-            "stain": self.stain,
-            "specimen": self.specimen,
-            "note": self.note,
-            "version": self.version,
-            "signed": self.signed,
-            "simulated": self.simulated,
-            "keep": self.keep,
+        own = {each.name: getattr(self, each.name) for each in dataclasses.fields(self) if each.name != "tally"}
+        return own | {
             "fields_total": tally.total,
             "fields_accepted": tally.accepted,
             "fields_refused": tally.refused,

@@ -18,7 +18,7 @@ _FORGOTTEN_AT_ONCE = 200  # records removed in one transaction: recording goes o
 _TO_DELETE = "'smearscope slides delete --signed' leaves only what was signed"
 _NOT_MARKED = "keep = 0 AND review = 0"
 _WORKED_ON = """
-SELECT slide_id, count(*) AS n FROM fields WHERE id IN ({}) AND (reviewed_label IS NOT NULL
+SELECT slide_id, count(*) AS n FROM fields WHERE {} AND (reviewed_label IS NOT NULL
     OR EXISTS (SELECT 1 FROM classifications WHERE field_id = fields.id)) GROUP BY slide_id
 """
 _TOO_OLD_BY_DATE = "wall_time_s < ? AND clock_synced IS NOT 0"
@@ -131,28 +131,27 @@ class Removal:
         with self._database.transaction() as connection:
             if not signed:
                 require_never_signed(connection, slide_id, _TO_DELETE)
-            _doom(connection, "slide_id = ?", slide_id)
+            doom(connection, "slide_id = ?", slide_id)
             connection.execute("DELETE FROM slides WHERE id = ?", (slide_id,))
             record_event(connection, self._clock.wall_s(), operator, Action.DELETE, slide_id)
 
     def _forget(self, which: str, *values: object) -> int:
         which, removed = f"{_NOT_MARKED} AND {which}", 0
         while rows := self._database.rows(f"SELECT id FROM fields WHERE {which} LIMIT {_FORGOTTEN_AT_ONCE}", *values):
-            numbers = [(row["id"],) for row in rows]
+            numbers = [row["id"] for row in rows]
             self._database.freeing(lambda numbers=numbers: self._delete_fields(numbers))  # type: ignore[misc]
             removed += len(numbers)
             self.remove_photographs()
         return removed
 
-    def _delete_fields(self, numbers: list[tuple[int]]) -> None:
+    def _delete_fields(self, numbers: list[int]) -> None:
         with self._database.transaction() as connection:
-            connection.executemany(
-                "INSERT OR IGNORE INTO doomed SELECT image FROM fields WHERE id = ? AND image IS NOT NULL", numbers
-            )
-            for row in connection.execute(_WORKED_ON.format(", ".join("?" * len(numbers))), [n for (n,) in numbers]):
+            which = f"id IN ({', '.join('?' * len(numbers))})"
+            doom(connection, which, *numbers)
+            for row in connection.execute(_WORKED_ON.format(which), numbers):
                 record_event(connection, self._clock.wall_s(), "", Action.FORGET, row["slide_id"], old=str(row["n"]),
                              reason="older than store.max_age_days")  # fmt: skip
-            connection.executemany("DELETE FROM fields WHERE id = ?", numbers)
+            connection.execute(f"DELETE FROM fields WHERE {which}", numbers)
 
     def _give_up_photographs(self, which: str, *values: object) -> int:
         """Give up the oldest photographs among `which`; return how many files were removed."""
@@ -162,14 +161,14 @@ class Removal:
 
         def give_up() -> None:
             with self._database.transaction() as connection:
-                _doom(connection, chosen, *values)
+                doom(connection, chosen, *values)
                 connection.execute(f"UPDATE fields SET image = NULL WHERE {chosen}", values)
 
         self._database.freeing(give_up)
         return self.remove_photographs()
 
 
-def _doom(connection: sqlite3.Connection, which: str, *values: object) -> None:
+def doom(connection: sqlite3.Connection, which: str, *values: object) -> None:
     """Note the photographs of `which` fields as given up; their files are removed after the transaction."""
     connection.execute(
         f"INSERT OR IGNORE INTO doomed SELECT image FROM fields WHERE image IS NOT NULL AND {which}", values

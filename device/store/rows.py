@@ -11,7 +11,7 @@ from device.store.contours import pack, unpack
 from device.store.database.refusal_codes import refusals_of, refusals_text
 from device.store.photographs import is_photograph
 from device.store.records import QC_CLEARED, QC_NOT_CLEARED, CellRecord, Circumstances, FieldRecord, SlideRecord
-from device.store.slide_summary import SlideTally
+from device.store.slide_summary import SlideTally, tally_of_field
 from smear.classes import LABELS
 from smear.findings import Finding, Frame, Refusal, RefusalCode
 from smear.images import MAX_PIXELS, MIN_SIDE_PX
@@ -255,14 +255,8 @@ def counts_of(tally: SlideTally) -> list[tuple[str, str, int]]:
 def counts_of_record(record: FieldRecord) -> list[tuple[str, str, int]]:
     """Return what a recorded field added to `slide_counts`."""
     bundle = [(BUNDLE, record.bundle_sha256, 1)] if record.bundle_sha256 else []
-    unfit = int(record.qc == QC_NOT_CLEARED)
-    if record.label is not None:
-        checked = int(record.site_certificate is not None)
-        tally = SlideTally({record.label: 1}, cells=record.cell_count, site_checked=checked, not_cleared=unfit)
-    else:
-        codes = dict.fromkeys((str(each.code) for each in record.refusals), 1)
-        tally = SlideTally(refusals=codes, refused=int(bool(codes)), empty=int(not codes), not_cleared=unfit)
-    return counts_of(tally) + bundle
+    checked, not_cleared = record.site_certificate is not None, record.qc == QC_NOT_CLEARED
+    return counts_of(tally_of_field(record.label, record.refusals, record.cell_count, checked, not_cleared)) + bundle
 
 
 def tally_of_rows(rows: list[sqlite3.Row]) -> SlideTally:

@@ -1,11 +1,12 @@
 """What a slide shows, over its accepted, distinct fields: shares with intervals, never one field's label."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 
 from device.counting.share import Share, share_of
 from smear.classes import LABELS
-from smear.findings import Finding
+from smear.findings import Finding, Refusal
 
 MIN_FIELDS = 10  # with fewer, even ten equal labels leave the 95 % interval wider than 0.28: no class may lead
 
@@ -42,12 +43,7 @@ class SlideTally:
         return SlideTally(
             _sum(self.labels, other.labels),
             _sum(self.refusals, other.refusals),
-            self.refused + other.refused,
-            self.empty + other.empty,
-            self.cells + other.cells,
-            self.seen_again + other.seen_again,
-            self.site_checked + other.site_checked,
-            self.not_cleared + other.not_cleared,
+            *(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)[2:]),
         )
 
     def class_shares(self) -> dict[str, Share]:
@@ -65,15 +61,19 @@ class SlideTally:
 
 def tally_of(finding: Finding, not_cleared: bool = False) -> SlideTally:
     """Return the tally of one field alone; `not_cleared`: without the quality control of the day that was asked for."""
-    unfit = int(not_cleared)
-    if finding.label is not None:
-        checked = int(finding.site is not None and finding.site.checked)
-        return SlideTally({finding.label: 1}, cells=len(finding.cells), site_checked=checked, not_cleared=unfit)
-    if finding.refusals:
-        codes = dict.fromkeys((str(refusal.code) for refusal in finding.refusals), 1)
-        return SlideTally(refusals=codes, refused=1, not_cleared=unfit)
-    return SlideTally(empty=1, not_cleared=unfit)
+    checked = finding.site is not None and finding.site.checked
+    return tally_of_field(finding.label, finding.refusals, len(finding.cells), checked, not_cleared)
+
+
+def tally_of_field(
+    label: str | None, refusals: Sequence[Refusal], cells: int, site_checked: bool, not_cleared: bool
+) -> SlideTally:
+    """Return the tally of one field alone, from what `SlideTally` counts of it."""
+    if label is not None:
+        return SlideTally({label: 1}, cells=cells, site_checked=int(site_checked), not_cleared=int(not_cleared))
+    codes = dict.fromkeys((str(each.code) for each in refusals), 1)
+    return SlideTally(refusals=codes, refused=int(bool(codes)), empty=int(not codes), not_cleared=int(not_cleared))
 
 
 def _sum(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:
-    return {name: a.get(name, 0) + b.get(name, 0) for name in [*a, *(n for n in b if n not in a)]}
+    return dict(Counter(a) + Counter(b))

@@ -8,7 +8,7 @@ from device.store.database import Database
 from device.store.names import checked_name
 from device.store.photographs import Photographs
 from device.store.records import QC_NOT_CLEARED, REVIEW_CODES, Circumstances, FieldRecord, SlideDetails
-from device.store.removal import Removal
+from device.store.removal import Removal, doom
 from device.store.review.sign_off import require_editable
 from device.store.rows import BUNDLE, INSERT_CELL, cell_rows, counts_of, counts_of_record, field_of, field_row
 from device.store.slide_summary import SlideTally, tally_of
@@ -142,9 +142,7 @@ def remove_view(
     if not rows or (only_unlabelled and rows[0]["label"] is not None):
         return None
     record = field_of(rows[0])
-    connection.execute(
-        "INSERT OR IGNORE INTO doomed SELECT image FROM fields WHERE id = ? AND image IS NOT NULL", (field_id,)
-    )
+    doom(connection, "id = ?", field_id)
     connection.execute("DELETE FROM fields WHERE id = ?", (field_id,))
     connection.executemany(
         "UPDATE slide_counts SET n = n - ? WHERE slide_id = ? AND kind = ? AND name = ?",

@@ -1,13 +1,12 @@
 """`smearscope cells list` and `show`: which cells there are, and what is known of one."""
 
-import json
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from device.commands.cells.group import PNG, cell_place, command, write_picture
-from device.commands.options import FIELD, with_store, with_store_and_settings
+from device.commands.options import FIELD, json_text, with_store, with_store_and_settings
 from device.counting.cell_classes import CellClass, class_called
 from device.reporting.cells import OPINION, cell_lines, cell_table
 from device.settings import Settings
@@ -52,7 +51,7 @@ def list_(
     cells = store.browse(slide.id, cell_class=wanted, unclassified=unclassified, order=order, after=after, limit=limit)
     if as_json:
         for cell in cells:
-            click.echo(json.dumps(cell.to_json() | {"name": cell.name}, ensure_ascii=False, allow_nan=False))
+            click.echo(json_text(cell.to_json() | {"name": cell.name}))
         return
     if not cells:
         click.echo(
@@ -78,7 +77,7 @@ def show(store: Store, place: tuple[int, int], out: Path | None, as_json: bool) 
         write_picture(store, cell, out)
     if as_json:
         whole = cell.to_json() | {"name": cell.name, "said": said, "events": [each.to_json() for each in events]}
-        click.echo(json.dumps(whole, ensure_ascii=False, allow_nan=False))
+        click.echo(json_text(whole))
         return
     for line in cell_lines(cell, store.field(cell.field_id), store.slide(cell.slide_id), said, events):
         click.echo(line)

@@ -1,12 +1,11 @@
 """`smearscope slides count`: the differential count of an operator, and how far two agree."""
 
-import json
 from dataclasses import replace
 
 import click
 from rich.console import Console
 
-from device.commands.options import operator_option, with_store_and_settings
+from device.commands.options import json_text, operator_option, with_store_and_settings
 from device.commands.slides.group import command
 from device.counting.agreement import agreement
 from device.reporting.counts import agreement_report, count_report, state_lines
@@ -49,7 +48,7 @@ def count(
     if as_json:
         about = {"notice": RESEARCH_USE_ONLY, "slide": slide.id, "name": slide.name, "version": slide.version}
         extra = {} if compared is None else {"agreement": compared.to_json()}
-        click.echo(json.dumps(about | found.to_json() | extra, ensure_ascii=False, allow_nan=False))
+        click.echo(json_text(about | found.to_json() | extra))
         return
     click.echo(f"Slide {slide.id} ({slide.name}), version {slide.version}")
     click.echo(state_lines(counted)[0])

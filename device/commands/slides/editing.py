@@ -1,11 +1,9 @@
 """`smearscope slides keep`, `delete`, `edit`, `rename`, `merge` and `history`: changes of a slide, and by whom."""
 
-import json
-
 import click
 
-from device.commands.options import FIELD, operator_option, with_store
-from device.commands.slides.group import command
+from device.commands.options import FIELD, json_text, operator_option, with_store
+from device.commands.slides.group import command, slide_number
 from device.reporting.events import change_text, event_line
 from device.store import SlideRecord, Store
 from device.store.review.audit_trail import Event
@@ -109,18 +107,10 @@ def merge(store: Store, into_name: str, other_name: str, yes: bool, operator: st
 @with_store
 def history(store: Store, slide_name: str, as_json: bool) -> None:
     """Show who did what to a slide, and when, oldest first; SLIDE may be the number of a deleted slide."""
-    try:
-        slide_id = store.slide_called(slide_name).id
-    except StoreError:
-        if not slide_name.isdecimal() or not store.events(int(slide_name), 1):
-            raise
-        slide_id = int(slide_name)
-    after = 0
+    slide_id, after = slide_number(store, slide_name, lambda number: store.events(number, 1)), 0
     while events := store.events(slide_id, _EVENTS_AT_ONCE, after):
         for event in events:
-            click.echo(
-                json.dumps(event.to_json(), ensure_ascii=False, allow_nan=False) if as_json else event_line(event)
-            )
+            click.echo(json_text(event.to_json()) if as_json else event_line(event))
         after = events[-1].id
     if not after and not as_json:
         click.echo(f"slide {slide_id}: nobody has changed anything")

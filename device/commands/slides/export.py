@@ -1,6 +1,5 @@
 """`smearscope slides export`: a slide as files for other programs."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from device.commands.options import NameOption, with_store_and_settings
-from device.commands.slides.group import command
+from device.commands.slides.group import command, output_path
 from device.exports.base import FileFormat, FolderFormat
 from device.exports.registry import EXPORTS, export_slide
 from device.settings import Settings
@@ -52,9 +51,7 @@ def _export_file(store: Store, settings: Settings, slide: SlideRecord, kind: Fil
             raise click.UsageError("a zip is no text for a terminal; add '> slide.zip', or give a file with --out")
         export_slide(store, slide.id, kind.name, sys.stdout.buffer, settings)
         return
-    path = out or Path()
-    if path.is_dir() or str(out or "").endswith(os.sep):
-        path /= kind.file_name(slide.id)
+    path = output_path(out, kind.file_name(slide.id))
     with _bar(slide.tally.total) as step, OutputFolder(path.parent) as folder, folder.writing(path.name) as file:
         export_slide(store, slide.id, kind.name, file, settings, step)
     click.echo(f"wrote {printable(path)}")

@@ -1,12 +1,11 @@
 """`smearscope slides list` and `show`: what was recorded."""
 
-import json
 from typing import Any
 
 import click
 from rich.console import Console
 
-from device.commands.options import FIELD, with_store_and_settings
+from device.commands.options import FIELD, LAST_NUMBER, json_text, with_store_and_settings
 from device.commands.slides.group import command
 from device.exports.documents import slide_json
 from device.reporting.counts import classified_lines, state_lines
@@ -28,7 +27,7 @@ def list_(store: Store, settings: Settings, limit: int, before: int | None, sear
     slides = store.slides(limit, before) if search is None else store.find_slides(search, limit, before)
     if as_json:
         for slide in slides:
-            click.echo(json.dumps(_json(store, settings, slide), ensure_ascii=False, allow_nan=False))
+            click.echo(json_text(_json(store, settings, slide)))
     elif slides:
         Console().print(slide_table(slides, {slide.id: _counted(store, settings, slide).state for slide in slides}))
     elif search is None and before is None:
@@ -41,10 +40,10 @@ def list_(store: Store, settings: Settings, limit: int, before: int | None, sear
 
 @command.command()
 @click.argument("slide_name", metavar="SLIDE")
-@click.option("--limit", type=click.IntRange(0, 2**63 - 1), default=20, show_default=True, help="Fields to show.")
+@click.option("--limit", type=click.IntRange(0, LAST_NUMBER), default=20, show_default=True, help="Fields to show.")
 @click.option(
     "--after",
-    type=click.IntRange(0, 2**63 - 1),
+    type=click.IntRange(0, LAST_NUMBER),
     default=0,
     metavar="FIELD",
     help="Only fields recorded after this one.",
@@ -57,7 +56,7 @@ def show(store: Store, settings: Settings, slide_name: str, limit: int, after: i
     fields = store.fields(slide.id, limit, after)
     if as_json:
         shown = _json(store, settings, slide) | {"fields": [record.to_json() for record in fields]}
-        click.echo(json.dumps(shown, ensure_ascii=False, allow_nan=False))
+        click.echo(json_text(shown))
         return
     console = Console()
     if fields:

@@ -1,12 +1,11 @@
 """`smearscope slides report`: a slide as one page to hand on, or printed as PDF."""
 
-import os
 from pathlib import Path
 
 import click
 
 from device.commands.options import with_store_and_settings
-from device.commands.slides.group import command
+from device.commands.slides.group import command, output_path
 from device.settings import Settings
 from device.store import Store
 from smear.output_files import OutputFolder, printable
@@ -28,9 +27,7 @@ def report(store: Store, settings: Settings, slide_name: str, out: Path | None) 
     from device.slide_report.report import slide_report
 
     slide = store.slide_called(slide_name)
-    path = out or Path()
-    if path.is_dir() or str(out or "").endswith(os.sep):
-        path /= f"slide-{slide.id}.html"
+    path = output_path(out, f"slide-{slide.id}.html")
     if path.suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"{printable(path)}: a report ends in .html or .pdf; or give a folder with --out")
     with OutputFolder(path.parent) as folder:

@@ -1,21 +1,19 @@
 """`smearscope slides sign`, `amend` and `verify`: signed results."""
 
-import json
 from typing import Any
 
 import click
 from rich.console import Console
 
-from device.commands.options import operator_option, with_store, with_store_and_settings
+from device.commands.options import json_text, operator_option, with_store, with_store_and_settings
 from device.commands.slides.counting import target_option
-from device.commands.slides.group import command
+from device.commands.slides.group import command, slide_number
 from device.exports.hl7 import require_ready, write_message
 from device.quality_control.state import qc_state
 from device.reporting.counts import count_report, signature_text, verification_line
 from device.settings import Settings
 from device.store import Store
 from device.store.review.sign_off import Concessions
-from device.store.review.statement import Signature
 from device.system.clock import moment
 from smear.errors import SmearscopeError, StoreError
 from smear.output_files import printable
@@ -85,25 +83,15 @@ def amend(store: Store, slide_name: str, operator: str, reason: str) -> None:
 @with_store
 def verify(store: Store, slide_name: str, as_json: bool) -> None:
     """Compare what was signed with its checksum and with the records; SLIDE may be the number of a deleted slide."""
-    signatures = _signatures(store, slide_name)
-    found = [store.verify(each) for each in signatures]
+    slide_id = slide_number(store, slide_name, store.signatures)
+    found = [store.verify(each) for each in store.signatures(slide_id)]
+    if not found:
+        raise StoreError(f"slide {slide_id} was never signed; 'smearscope slides sign {slide_id}' does")
     for each in found:
         about = each.signature.to_json() | {"compared": each.compared, "faults": each.faults}
-        click.echo(json.dumps(about, ensure_ascii=False, allow_nan=False) if as_json else verification_line(each))
+        click.echo(json_text(about) if as_json else verification_line(each))
     if any(each.faults for each in found):
-        raise StoreError(f"slide {signatures[0].slide_id}: a signed result does not hold; restore the last backup")
-
-
-def _signatures(store: Store, slide_name: str) -> list[Signature]:
-    try:
-        slide_id = store.slide_called(slide_name).id
-    except StoreError:
-        if not slide_name.isdecimal() or not (found := store.signatures(int(slide_name))):
-            raise
-        return found
-    if not (found := store.signatures(slide_id)):
-        raise StoreError(f"slide {slide_id} was never signed; 'smearscope slides sign {slide_id}' does")
-    return found
+        raise StoreError(f"slide {slide_id}: a signed result does not hold; restore the last backup")
 
 
 def _that_matter(settings: Settings) -> dict[str, Any]:

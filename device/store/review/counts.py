@@ -53,12 +53,12 @@ class Counts:
 
     def both_classified(self, slide_id: int, first: str, second: str) -> list[tuple[str, str]]:
         """Return, of each cell that both operators classified, the class that each gave it."""
-        other = {(field_id, number): name for field_id, number, name in self.classified(slide_id, second)}
-        return [
-            (name, other[field_id, number])
-            for field_id, number, name in self.classified(slide_id, first)
-            if (field_id, number) in other
-        ]
+        rows = self._rows(
+            "SELECT a.cell_class AS first, b.cell_class AS second FROM classifications AS a JOIN classifications AS b"
+            " USING (slide_id, field_id, number) WHERE slide_id = ? AND a.operator = ? AND b.operator = ?"
+            " ORDER BY field_id, number", slide_id, first, second,
+        )  # fmt: skip
+        return [(str(row["first"]), str(row["second"])) for row in rows]
 
     def differential(
         self, slide_id: int, operator: str, classes: Sequence[CellClass], target: int

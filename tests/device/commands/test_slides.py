@@ -151,8 +151,9 @@ def test_a_number_that_no_database_holds_is_a_mistake_in_the_command(data, words
     assert "Error: Invalid value" in slides(data, *words, code=2).stderr
 
 
-def test_a_number_beyond_a_database_is_no_slide(data):
-    assert "no slide 99999999999999999999 in" in slides(data, "show", "9" * 20, code=1).stderr
+@pytest.mark.parametrize("words", ["show", "history", "verify"])
+def test_a_number_beyond_a_database_is_no_slide(data, words):
+    assert "no slide 99999999999999999999 in" in slides(data, words, "9" * 20, code=1).stderr
 
 
 def test_a_zip_can_be_a_stream_and_a_training_folder_cannot(data):
