@@ -142,11 +142,6 @@ class Recorder:
                 self.store.set_keep(True, field_id=self._latest, operator=operator)
             return self._latest
 
-    @property
-    def tracks(self) -> bool:
-        """True: a field seen again is not recorded again."""
-        return self._make_tracker is not None
-
     def record(
         self, frame: Frame, finding: Finding, view: View | None = None, exposed_s: float | None = None
     ) -> Recorded:

@@ -26,7 +26,7 @@ def keep(store: Store, slide_name: str, field_id: int | None, off: bool, operato
         raise StoreError(f"field {field_id} is not of slide {slide.id}; 'smearscope slides show {slide.id}' lists them")
     which = {"slide_id": slide.id} if field_id is None else {"field_id": field_id}
     event = store.set_keep(not off, operator=operator, **which)
-    what = f"slide {slide.id} with {slide.tally.total} fields" if field_id is None else f"field {field_id}"
+    what = _whole(slide) if field_id is None else f"field {field_id}"
     state = "may be removed to make room" if off else "kept, and never removed to make room"
     click.echo(f"{what}: {state}" + ("" if event else ", as before"))
 
@@ -41,7 +41,7 @@ def delete(store: Store, slide_name: str, yes: bool, signed: bool, operator: str
     """Remove a slide with all its fields and photographs for good; its audit trail and signatures stay."""
     slide = store.slide_called(slide_name)
     if not yes:
-        click.confirm(f"delete {_named(slide)} with {slide.tally.total} fields?", abort=True)
+        click.confirm(f"delete {_whole(slide)}?", abort=True)
     store.delete_slide(slide.id, operator=operator, signed=signed)
     click.echo(f"slide {slide.id} is deleted")
 
@@ -96,7 +96,7 @@ def merge(store: Store, into_name: str, other_name: str, yes: bool, operator: st
     """
     into, other = store.slide_called(into_name), store.slide_called(other_name)
     if not yes:
-        click.confirm(f"merge {_named(other)} with {other.tally.total} fields into {_named(into)}?", abort=True)
+        click.confirm(f"merge {_whole(other)} into {_named(into)}?", abort=True)
     event = store.merge_slides(into.id, other.id, operator)
     click.echo(f"slide {other.id} is now part of {_named(into)}: {event.reason}")
 
@@ -118,6 +118,10 @@ def history(store: Store, slide_name: str, as_json: bool) -> None:
 
 def _named(slide: SlideRecord) -> str:
     return f"slide {slide.id} ({slide.name})"
+
+
+def _whole(slide: SlideRecord) -> str:
+    return f"{_named(slide)} with {slide.tally.total} field{'' if slide.tally.total == 1 else 's'}"
 
 
 def _tell(slide: SlideRecord, events: list[Event]) -> None:

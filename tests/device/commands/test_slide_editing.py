@@ -41,7 +41,7 @@ def test_reviews_and_marks_answer_what_happened(data):
     assert slides(data, "review", "4", "--label", "pro").output == "field 4: waiting for review -> Pro (by ann)\n"
     assert slides(data, "review", "4", "--label", "Pro").output == "field 4: as it was; nothing changed\n"
     assert slides(data, "review", "4", "--none").output == "field 4: Pro -> none of the classes (by ann)\n"
-    assert "slide 1 with 2 fields: kept, and never removed to make room\n" in slides(data, "keep", "A-17").output
+    assert "slide 1 (A-17) with 2 fields: kept, and never removed to make room\n" in slides(data, "keep", "A-17").output
     assert slides(data, "keep", "1").output.endswith("to make room, as before\n")
     assert "field 1: may be removed" in slides(data, "keep", "1", "--field", "1", "--off").output
     assert "is not of slide 1" in slides(data, "keep", "1", "--field", "3", code=1).stderr
@@ -89,6 +89,12 @@ def test_a_slide_is_edited_renamed_and_found_again_and_its_history_says_who_did_
         "ann  specimen  nothing -> marrow", "ann  rename  A-17 -> C-19"
     ]  # fmt: skip
     assert json.loads(slides(data, "history", "1", "--json").output.splitlines()[0])["action"] == "specimen"
+
+
+def test_one_field_is_no_plural(data):
+    with Store.record(data) as store:
+        store.add_field(store.start_slide("C"), frame(77), finding())
+    assert slides(data, "keep", "C").output.startswith("slide 3 (C) with 1 field: kept")
 
 
 def test_merging_asks_and_says_what_became_of_the_fields(data):
