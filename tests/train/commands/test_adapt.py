@@ -49,10 +49,11 @@ def few_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
     import train.fitting.adaptation.site_statistics
 
     monkeypatch.setattr(train.fitting.adaptation.site_statistics, "RENDERED", 4)
-    monkeypatch.setattr(
-        train.fitting.adaptation.site_adaptation, "REPLAY", 0.0
-    )  # the first bundle knows nothing to keep
+    # The first bundle knows nothing to keep.
+    monkeypatch.setattr(train.fitting.adaptation.site_adaptation, "REPLAY", 0.0)
     monkeypatch.setattr(train.fitting.adaptation.adaptation_run, "MAX_LOST", 1.0)
+    for module in ("site_adaptation", "adaptation_run"):
+        monkeypatch.setattr(f"train.fitting.adaptation.{module}.STRENGTHS", (0.003, 0.1))
 
 
 def test_reviewed_fields_make_a_better_bundle_with_the_same_segmenter(
