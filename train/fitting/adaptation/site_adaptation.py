@@ -18,7 +18,7 @@ from smear.classes import LABELS
 from train.networks.tflite_head import Head
 
 CLASSES = len(LABELS)
-STRENGTHS = (0.5, 1.0, 3.0)  # of the penalty, chosen by cross-validation over slides; weaker ones forget, see decision 19
+STRENGTHS = (0.5, 1.0, 3.0)  # of the penalty, chosen by cross-validation; weaker ones forget: see decision 19
 FOLDS = 4
 REPLAY = 1.0  # weight of the old site: as much as all fields of the new one
 REPLAYED = 200  # features of each class that are drawn from the statistics
