@@ -2,6 +2,7 @@
 
 import re
 import time
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +69,7 @@ class FilesCamera:
             raise ImageError(self._faults.pop(0))
         return self._from_folder() if self._video is None else self._from_video(self._video)
 
-    @property
+    @cached_property
     def granted(self) -> Grant:
         """The size of the first picture that can be read: a scale that was typed for this folder belongs to it."""
         for path in self._pictures:

@@ -54,6 +54,11 @@ class Detection:
     boxes: NDArray[np.intp]  # (n, 4) of x, y, width and height at model scale of all labels, measured or not
     contours: CellContours
 
+    def pixels_of(self, cell: DetectedCell) -> NDArray[np.bool_]:
+        """Return which pixels of the cell's `window` are its own, bool: those of the label that has most of it."""
+        inside = self.labels[cell.window]
+        return np.asarray(inside == np.bincount(inside[inside > 0]).argmax())
+
 
 def find_cells(probabilities: NDArray[np.float32], frame: ModelFrame, pixel_size_um: float | None = None) -> Detection:
     """Find and measure the cells in the segmenter's answer.
@@ -86,8 +91,7 @@ def without_cells(
     height, width = probabilities.shape[:2]
     cleared = np.zeros(found.labels.shape, np.uint8)
     for each in taken:
-        inside = found.labels[each.window]
-        cleared[each.window][inside == np.bincount(inside[inside > 0]).argmax()] = 1
+        cleared[each.window][found.pixels_of(each)] = 1
     left = np.asarray(found.cell & (cleared == 0)).view(np.uint8)
     # A grid point goes with any pixel of its own that is cleared, unless a cell that stays has a part in it.
     coarse = (cv2.resize(each, (width, height), interpolation=cv2.INTER_AREA) for each in (cleared * 255, left * 255))

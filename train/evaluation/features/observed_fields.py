@@ -94,8 +94,7 @@ class Observer:
             chosen = [found.cells[i] for i in rng.choice(visible, count, replace=False)]
             kept = np.zeros_like(found.cell)
             for cell in chosen:
-                labels = found.labels[cell.window]
-                kept[cell.window] |= labels == np.bincount(labels[labels > 0]).argmax()
+                kept[cell.window] |= found.pixels_of(cell)
             opinion = classify(view, kept, background, chosen, self._pipeline.classifier, self._facts)
             fields.append(self._field(name, opinion, False, False, [each.cell.centroid for each in chosen]))
         return fields
