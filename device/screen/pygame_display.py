@@ -36,7 +36,6 @@ class PygameDisplay:
                 self._pygame.display.set_mode(self._pygame.display.get_desktop_sizes()[0], self._pygame.NOFRAME)
             else:
                 self._open(size)
-            self._pygame.display.set_caption("Smearscope")
             self._pygame.mouse.set_visible(size is not None)
         except self._pygame.error as error:
             self._pygame.display.quit()
@@ -52,6 +51,7 @@ class PygameDisplay:
     def _open(self, size: tuple[int, int] | None) -> None:
         flags = self._pygame.FULLSCREEN if size is None else self._pygame.RESIZABLE
         self._pygame.display.set_mode(size or (0, 0), flags)
+        self._pygame.display.set_caption("Smearscope")
 
     def _toggle_full_screen(self) -> None:
         display = self._pygame.display
@@ -60,6 +60,8 @@ class PygameDisplay:
         full = display.get_surface().get_flags() & self._pygame.FULLSCREEN
         if not full:
             self._window_size = display.get_surface().get_size()  # to come back to
+        display.quit()  # without OpenGL SDL would leave a window that was full screen as large as that
+        display.init()
         self._open(self._window_size if full else None)
 
     def show(self, screen: np.ndarray) -> None:

@@ -11,9 +11,10 @@ def set_process_defaults(environment: MutableMapping[str, str]) -> None:
     """Add the variables that OpenCV, SDL and pygame read when they are loaded; what the user has set stands."""
     for name, value in _DEFAULTS.items():
         environment.setdefault(name, value)
-    if not has_desktop(environment):
-        for name, value in _WITHOUT_DESKTOP.items():
-            environment.setdefault(name, value)
+    under_x = environment.get("DISPLAY") and environment.get("SDL_VIDEODRIVER", "x11") == "x11"
+    more = _UNDER_X if under_x else {} if has_desktop(environment) else _WITHOUT_DESKTOP
+    for name, value in more.items():
+        environment.setdefault(name, value)
 
 
 def has_desktop(environment: Mapping[str, str]) -> bool:
@@ -53,6 +54,10 @@ _DEFAULTS = {
     "SDL_NO_SIGNAL_HANDLERS": "1",
     # Else pygame prints a greeting to stdout, which may be JSON.
     "PYGAME_HIDE_SUPPORT_PROMPT": "1",
+}
+_UNDER_X = {
+    # Else SDL shows each picture through OpenGL: 108 MB more where Mesa draws in software. Under Wayland it must.
+    "SDL_FRAMEBUFFER_ACCELERATION": "0",
 }
 _WITHOUT_DESKTOP = {
     "SDL_VIDEODRIVER": "kmsdrm",

@@ -17,12 +17,21 @@ def test_what_the_user_has_set_stands() -> None:
     assert environment["SDL_NO_SIGNAL_HANDLERS"] == "1"
 
 
-@pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY"])
-def test_a_desktop_keeps_its_own_video_driver(variable: str) -> None:
-    environment = {variable: ":0"}
+@pytest.mark.parametrize(
+    ("desktop", "acceleration"),
+    [
+        ({"DISPLAY": ":0"}, "0"),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, None),
+        ({"DISPLAY": ":0", "WAYLAND_DISPLAY": "wayland-0", "SDL_VIDEODRIVER": "wayland"}, None),
+    ],
+)
+def test_a_desktop_keeps_its_own_video_driver_and_x_needs_no_opengl(
+    desktop: dict[str, str], acceleration: str | None
+) -> None:
+    environment = dict(desktop)
     set_process_defaults(environment)
-    assert "SDL_VIDEODRIVER" not in environment
-    assert "SDL_FRAMEBUFFER_ACCELERATION" not in environment
+    assert environment.get("SDL_VIDEODRIVER") == desktop.get("SDL_VIDEODRIVER")
+    assert environment.get("SDL_FRAMEBUFFER_ACCELERATION") == acceleration
 
 
 def test_a_machine_without_a_desktop_draws_on_the_whole_screen_by_the_gpu() -> None:
