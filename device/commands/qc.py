@@ -3,26 +3,21 @@
 import math
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 
-from device.cameras.calibration import ProfileStore
+from device.actions import qc
+from device.actions.base import Context
 from device.commands.options import config_option, data_option, json_text, operator_option, with_store_and_settings
 from device.quality_control.chart import MAX_POINTS, page, results_table, svg, terminal_chart
-from device.quality_control.control_slide import calibration_test, slide_measures
-from device.quality_control.levey_jennings import chart_of
-from device.quality_control.location import location_test
-from device.quality_control.measurements import MEASURES, NOT_CLEARED_TODAY, Expected, QcMeasurement, QcTest, judged
-from device.quality_control.state import QcState, in_force, state_of
+from device.quality_control.measurements import MEASURES, NOT_CLEARED_TODAY, QcMeasurement, QcTest
+from device.quality_control.state import QcState
 from device.reporting.tables import local_time
 from device.settings import Settings
-from device.store import SlideRecord, Store
-from device.store.names import MAX_OPERATOR, checked_text
-from device.system.clock import moment
+from device.store import Store
 from smear import RESEARCH_USE_ONLY
 from smear.errors import StoreError
 from smear.output_files import OutputFolder, printable
@@ -87,12 +82,10 @@ def location(
     store: Store, settings: Settings, found: int | None, missed: int, slide_name: str | None, operator: str, reason: str
 ) -> None:
     """Of at least 200 cells in the pictures of a slide, how many were found and how many were missed."""
-    slide = store.slide_called(slide_name) if slide_name else None
-    if found is None:
-        if slide is None:
-            raise click.UsageError("say with --found how many cells were found, or name the slide with --slide")
-        found = sum(each.cell_count for each in store.all_fields(slide.id))
-    _add(store, settings, operator, reason, [location_test(found, missed, settings.qc.min_recall)], slide)
+    if found is None and slide_name is None:
+        raise click.UsageError("say with --found how many cells were found, or name the slide with --slide")
+    asked = qc.RecordLocation.model_construct(found=found, missed=missed, slide=slide_name, reason=reason)
+    _record(Context(store, settings, operator), lambda context: qc.record_location(context, asked))
 
 
 @record.command()
@@ -112,19 +105,9 @@ def slide(
     reason: str,
 ) -> None:
     """Compare a recorded control slide with what its lot should measure, by Westgard's rules."""
-    lot, given = checked_text("a lot", lot, MAX_OPERATOR), dict(map(_expected, expected))
-    found = store.slide_called(slide_name)
-    run = _run_in_force(store, settings)
-    fields = list(store.all_fields(found.id))
-    cells = (cell for each in fields if each.label is not None for cell in store.cells(each.id))
-    areas = [cell.area_um2 for cell in cells if cell.area_um2 is not None and not cell.touches_edge]
-    values = slide_measures(fields, areas)
-    if unknown := ", ".join(given.keys() - values.keys()):
-        raise StoreError(f"{unknown}: not measured on this slide, so nothing can be expected of it; calibrate first")
-    measured = [
-        judged(measure, value, lot, store.qc(measure), given.get(measure), run) for measure, value in values.items()
-    ]
-    _add(store, settings, operator, reason, measured, found)
+    given = {measure: list(known) for measure, known in map(_expected, expected)}
+    asked = qc.RecordSlide.model_construct(slide=slide_name, lot=lot, expected=given, reason=reason)
+    _record(Context(store, settings, operator), lambda context: qc.record_slide(context, asked))
 
 
 @record.command()
@@ -132,9 +115,8 @@ def slide(
 @_recording
 def calibration(store: Store, settings: Settings, slide_name: str, operator: str, reason: str) -> None:
     """Compare focus, light and white balance of a recorded slide with the calibration in force."""
-    found = store.slide_called(slide_name)
-    measured = calibration_test(list(store.all_fields(found.id)), ProfileStore(store.folder).in_use())
-    _add(store, settings, operator, reason, measured, found)
+    asked = qc.RecordCalibration.model_construct(slide=slide_name, reason=reason)
+    _record(Context(store, settings, operator), lambda context: qc.record_calibration(context, asked))
 
 
 @command.command()
@@ -142,14 +124,10 @@ def calibration(store: Store, settings: Settings, slide_name: str, operator: str
 @with_store_and_settings
 def status(store: Store, settings: Settings, as_json: bool) -> None:
     """Show whether the device is cleared today, and the results. Exit code 3: it is not."""
-    state, runs = _state(store, settings), store.qc_runs(1)
+    context = Context(store, settings)
+    state, runs = qc.state(context), store.qc_runs(1)
     if as_json:
-        shown = (state.to_json() or {}) | {
-            "required": settings.qc.required,
-            "run": runs[0].to_json() if runs else None,
-            "notice": RESEARCH_USE_ONLY,
-        }
-        click.echo(json_text(shown))
+        click.echo(json_text(qc.state_json(context)))
     else:
         if runs:
             click.echo(f"quality control {runs[0].id}, begun {local_time(runs[0].at.wall_s)} by {runs[0].operator}")
@@ -171,14 +149,8 @@ def chart(store: Store, settings: Settings, measure: str, lot: str | None, last:
     MEASURE is one of location.recall, slide.cells, slide.cell_area, slide.accepted, slide.focus, slide.brightness,
     slide.colour_drift, calibration.focus, calibration.light, calibration.white.
     """
-    every = store.qc(measure)
-    if not every:
-        raise StoreError(f"{measure} was not measured yet; 'smearscope qc start' says how")
-    lot = every[-1].lot if lot is None else lot
-    drawn = chart_of(measure, lot, [each for each in every if each.lot == lot], last if out else min(last, MAX_POINTS))
-    if not drawn.points:
-        lots = ", ".join(sorted({each.lot for each in every}))
-        raise StoreError(f"{measure} was not measured of lot {printable(lot)!r}, but of {lots}")
+    last = last if out else min(last, MAX_POINTS)
+    drawn = qc.chart(Context(store, settings), qc.ChartOf.model_construct(measure=measure, lot=lot, last=last))
     if out is None:
         Console().print(terminal_chart(drawn))
         return
@@ -190,50 +162,28 @@ def chart(store: Store, settings: Settings, measure: str, lot: str | None, last:
     click.echo(f"wrote {printable(out)}")
 
 
-def _expected(text: str) -> tuple[str, Expected]:
+def _expected(text: str) -> tuple[str, tuple[float, float]]:
     name, _, numbers = text.partition("=")
-    measure = f"{QcTest.SLIDE}.{name.strip().removeprefix('slide.')}"
     try:
         mean, sd = map(float, numbers.split(","))
     except ValueError:
         mean = sd = math.nan
-    if measure not in MEASURES or not math.isfinite(mean) or not 0 < sd < math.inf:
-        known = ", ".join(each.removeprefix("slide.") for each in MEASURES if each.startswith("slide."))
-        raise click.BadParameter(f"--expected takes MEASURE=MEAN,SD with one of {known}, as in cells=12.5,1.1")
-    return measure, Expected(mean, sd)
+    try:
+        return qc.checked_expected(name, mean, sd)[0], (mean, sd)
+    except StoreError as error:
+        raise click.BadParameter(f"--{error}") from None
 
 
-def _run_in_force(store: Store, settings: Settings) -> int:
-    """Return the number of the quality control that results belong to; 0: the next one begins a new one."""
-    runs = store.qc_runs(1)
-    return runs[0].id if runs and in_force(runs[0].at, settings.qc, moment()) else 0
-
-
-def _add(
-    store: Store,
-    settings: Settings,
-    operator: str,
-    reason: str,
-    measured: Sequence[QcMeasurement],
-    slide: SlideRecord | None,
-) -> None:
-    """Record what was measured, and say how it and the device stand."""
-    about = {"simulated": True} if slide is not None and slide.simulated else {}
-    belonging = [replace(each, slide_id=slide.id if slide else None, details=each.details | about) for each in measured]
-    run = _run_in_force(store, settings)
-    added = store.add_qc(operator, belonging, reason=reason, begin=not run)
+def _record(context: Context, test: Callable[[Context], list[QcMeasurement]]) -> None:
+    """Record what `test` measures, and say how it and the device stand."""
+    run = qc.run_in_force(context)
+    added = test(context)
     if not run:
         click.echo(f"quality control {added[0].run} has begun")
     Console().print(results_table(added))
-    _say(_state(store, settings), settings)
+    _say(qc.state(context), context.settings)
     if not all(each.passed for each in added):
         sys.exit(NOT_CLEARED)
-
-
-def _state(store: Store, settings: Settings) -> QcState:
-    """Return the state whether or not the settings ask for it, of a simulated microscope where that recorded last."""
-    newest = store.slides(1)
-    return state_of(store.qc_runs(2), settings.qc, moment(), bool(newest) and newest[0].simulated)
 
 
 def _say(state: QcState, settings: Settings) -> None:

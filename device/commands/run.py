@@ -44,6 +44,7 @@ from device.commands.recording import (
 )
 from device.control.handlers import ControlHandlers
 from device.control.protocol import socket_path
+from device.control.record_answers import record_answers
 from device.control.server import ControlServer
 from device.quality_control.state import QcWatch
 from device.reporting.tables import SIMULATED
@@ -167,6 +168,7 @@ def command(
             ControlHandlers(camera_worker, inference_worker, recorder, faults, data, clock),
             BundleWatch(loader, processors, faults),
             RetentionWorker(recorder, faults, date_is_known),
+            settings,
             data,
         )
         heartbeat = Heartbeat(notifier, clock, camera_worker, inference_worker)
@@ -215,9 +217,11 @@ def end_of(session: Callable[[], None], stop: threading.Event, guard: StartGuard
     return None
 
 
-def other_parts(handlers: ControlHandlers, watch: BundleWatch, retention: RetentionWorker, data: Path) -> list[Part]:
+def other_parts(
+    handlers: ControlHandlers, watch: BundleWatch, retention: RetentionWorker, settings: Settings, data: Path
+) -> list[Part]:
     """Return what runs beside camera and inference; without it the fields go on, so its faults end nothing."""
-    server = ControlServer(socket_path(data), handlers.answers())
+    server = ControlServer(socket_path(data), record_answers(data, settings) | handlers.answers())
     return [
         Part("control", server.work, patient=True),
         Part("bundle", watch.work, patient=True),

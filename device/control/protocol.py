@@ -19,7 +19,7 @@ from smear.errors import SmearscopeError
 SOCKET = "smearscope.sock"
 FALLBACK = "control.sock"  # in the data folder, where there is no runtime directory
 SERVICE_SOCKET = Path("/run/smearscope") / SOCKET
-REQUEST_BYTES = 4096  # the longest request is a slide's name
+REQUEST_BYTES = 16_384  # the longest request names `device.actions.base.MAX_ITEMS` cells
 ANSWER_BYTES = 4_000_000  # the longest answer names some thousand cells
 FILE_BYTES = 500_000_000  # more than the overlay of any camera
 FILES = 4  # with one answer

@@ -34,7 +34,7 @@ from smear.output_files import printable
 
 MODE = 0o660  # the owner, and members of the service's group
 CLIENTS = 64  # connected at once; for one more, the one that has been silent longest goes
-AT_ONCE = 2  # requests of one kind being answered: the unit allows few threads, and one person has a terminal or two
+AT_ONCE, THREADS = 2, 8  # requests being answered, of one kind and of all: the unit allows few threads
 HELD = 4  # answers with files that clients still read; for one more, the oldest is taken back
 READ_S = 5.0  # to take an answer
 HOLD_S = 10.0  # to read its files
@@ -199,8 +199,8 @@ class _Clients:
 
     def _reserve(self, name: str) -> None:
         with self._lock:
-            if self._busy[name] >= AT_ONCE:
-                raise ControlError(f"busy with {AT_ONCE} other requests to {name}; ask again when they are done")
+            if self._busy[name] >= AT_ONCE or self._busy.total() >= THREADS:
+                raise ControlError(f"busy with {self._busy.total()} other requests; ask again when they are done")
             self._busy[name] += 1
 
     def _answer_later(self, client: _Client, name: str, request: Mapping[str, Any]) -> None:

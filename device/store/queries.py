@@ -115,9 +115,9 @@ class Queries:
         rows = self._rows("SELECT * FROM cells WHERE field_id = ? ORDER BY number", field_id)
         return [cell_of(row) for row in rows]
 
-    def to_review(self, limit: int = 20) -> list[FieldRecord]:
-        """Return the fields a person should look at, oldest first."""
-        rows = self._rows("SELECT * FROM fields WHERE review = 1 ORDER BY id LIMIT ?", limit)
+    def to_review(self, limit: int = 20, after: int = 0) -> list[FieldRecord]:
+        """Return the fields a person should look at, oldest first; `after` is the id of the last one seen."""
+        rows = self._rows("SELECT * FROM fields WHERE review = 1 AND id > ? ORDER BY id LIMIT ?", after, limit)
         return [field_of(row) for row in rows]
 
     def reviewed(self) -> Iterator[FieldRecord]:

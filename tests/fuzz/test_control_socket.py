@@ -19,19 +19,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from device.actions.registry import ACTIONS
 from device.control.client import ask
 from device.control.handlers import ControlHandlers
 from device.control.protocol import FALLBACK, REQUEST_BYTES
+from device.control.record_answers import record_answers
 from device.control.server import ControlServer
 from device.session.supervisor import Part
+from device.settings import Settings
 from tests.device.faults import DEADLINE_S, Bench
 
 ASKED = os.environ.get("SMEARSCOPE_FUZZ")
 EXAMPLES = int(ASKED or 200)
 MOST_MEMORY_KB = 400_000
 SLOW_S = 5.0  # counted, not asserted: a busy machine stops everything for so long
-COMMANDS = ("status", "slide start", "slide end", "capture", "calibrate")
-KEYS = ("command", "name", "kind", "pixel_size_um", "division_um", "jpeg_quality", "objective", "profile", "files")
+COMMANDS = ("status", "slide start", "slide end", "capture", "calibrate", *ACTIONS)
+KEYS = (
+    "command", "name", "kind", "pixel_size_um", "division_um", "jpeg_quality", "objective", "profile", "files",
+    "operator", "slide", "field", "cell", "cells", "class", "limit", "after", "lot", "expected", "reason", "compare",
+)  # fmt: skip
 INTERESTING = (0, -1, 1, 95, 100, 101, 2**31, 2**53, 2**63, 10**400, 5e-324, 1e308, float("nan"), float("inf"), -0.0)
 
 numbers = st.sampled_from(INTERESTING) | st.integers() | st.floats()
@@ -161,7 +167,8 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
 
     def parts(bench: Bench) -> list[Part]:
         desk = ControlHandlers(bench.feed, bench.examiner, bench.recorder, bench.faults, bench.folder, bench.clock)
-        return [Part("control", ControlServer(bench.folder / FALLBACK, desk.answers()).work)]
+        answers = record_answers(bench.folder, Settings()) | desk.answers()
+        return [Part("control", ControlServer(bench.folder / FALLBACK, answers).work)]
 
     with Bench(tmp_path, parts=parts, timeout_s=DEADLINE_S) as bench:
         bench.fields()

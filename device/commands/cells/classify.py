@@ -11,9 +11,10 @@ from pathlib import Path
 
 import click
 
+from device.actions.cells import known_class
 from device.commands.cells.group import PNG, cell_place, command, write_picture
 from device.commands.cells.key_walk import KeyWalk
-from device.commands.cells.listing import known_class, order_option
+from device.commands.cells.listing import order_option
 from device.commands.options import operator_option, with_store, with_store_and_settings
 from device.counting.cell_classes import class_called
 from device.reporting.cell_pictures import PhotographGoneError

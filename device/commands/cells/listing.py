@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from device.actions.cells import cell_json, known_class, whole_cell_json
 from device.commands.cells.group import PNG, cell_place, command, write_picture
 from device.commands.options import FIELD, json_text, with_store, with_store_and_settings
-from device.counting.cell_classes import CellClass, class_called
 from device.reporting.cells import OPINION, cell_lines, cell_table
 from device.settings import Settings
 from device.store import Store
@@ -51,7 +51,7 @@ def list_(
     cells = store.browse(slide.id, cell_class=wanted, unclassified=unclassified, order=order, after=after, limit=limit)
     if as_json:
         for cell in cells:
-            click.echo(json_text(cell.to_json() | {"name": cell.name}))
+            click.echo(json_text(cell_json(cell)))
         return
     if not cells:
         click.echo(
@@ -72,25 +72,13 @@ def list_(
 def show(store: Store, place: tuple[int, int], out: Path | None, as_json: bool) -> None:
     """Show what is known of a cell: its measures, what people called it, and its picture with the outline."""
     cell = store.cell(*place)
-    said, events = store.said_of_cell(*place), store.events_of_cell(*place)
     if out is not None:
         write_picture(store, cell, out)
     if as_json:
-        whole = cell.to_json() | {"name": cell.name, "said": said, "events": [each.to_json() for each in events]}
-        click.echo(json_text(whole))
+        click.echo(json_text(whole_cell_json(store, cell)))
         return
+    said, events = store.said_of_cell(*place), store.events_of_cell(*place)
     for line in cell_lines(cell, store.field(cell.field_id), store.slide(cell.slide_id), said, events):
         click.echo(line)
     if out is not None:
         click.echo(f"wrote {printable(out)}")
-
-
-def known_class(store: Store, slide_id: int, classes: tuple[CellClass, ...], text: str) -> str:
-    """Return the class that `text` names: one of the settings, or one that the slide has from earlier settings.
-
-    Raises:
-        StoreError: it is neither.
-    """
-    if text in store.class_totals(slide_id):
-        return text
-    return class_called(classes, text).name

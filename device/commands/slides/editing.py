@@ -2,12 +2,15 @@
 
 import click
 
-from device.commands.options import FIELD, json_text, operator_option, with_store
-from device.commands.slides.group import command, slide_number
+from device.actions.base import Context
+from device.actions.slides import Keep, slide_number
+from device.actions.slides import keep as kept
+from device.commands.options import FIELD, json_text, operator_option, with_store, with_store_and_settings
+from device.commands.slides.group import command
 from device.reporting.events import change_text, event_line
+from device.settings import Settings
 from device.store import SlideRecord, Store
 from device.store.review.audit_trail import Event
-from smear.errors import StoreError
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 _EVENTS_AT_ONCE = 1000
@@ -18,14 +21,11 @@ _EVENTS_AT_ONCE = 1000
 @click.option("--field", "field_id", type=FIELD, help="Only this field of it.")
 @click.option("--off", is_flag=True, help="Take the mark away.")
 @operator_option
-@with_store
-def keep(store: Store, slide_name: str, field_id: int | None, off: bool, operator: str) -> None:
+@with_store_and_settings
+def keep(store: Store, settings: Settings, slide_name: str, field_id: int | None, off: bool, operator: str) -> None:
     """Mark a slide, or one field, so that it is never removed to make room."""
+    event = kept(Context(store, settings, operator), Keep.model_construct(slide=slide_name, field=field_id, off=off))
     slide = store.slide_called(slide_name)
-    if field_id is not None and store.field(field_id).slide_id != slide.id:
-        raise StoreError(f"field {field_id} is not of slide {slide.id}; 'smearscope slides show {slide.id}' lists them")
-    which = {"slide_id": slide.id} if field_id is None else {"field_id": field_id}
-    event = store.set_keep(not off, operator=operator, **which)
     what = _whole(slide) if field_id is None else f"field {field_id}"
     state = "may be removed to make room" if off else "kept, and never removed to make room"
     click.echo(f"{what}: {state}" + ("" if event else ", as before"))

@@ -1,28 +1,11 @@
 """The group that every command of `smearscope slides` belongs to."""
 
 import os
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 
-from device.commands.options import LAST_NUMBER, config_option, data_option
-from device.store import Store
-from smear.errors import StoreError
-
-
-def slide_number(store: Store, name: str, left: Callable[[int], Sequence[object]]) -> int:
-    """Return the number of the slide called `name`; also of a deleted one, of which `left` returns what stayed.
-
-    Raises:
-        StoreError: there is none.
-    """
-    try:
-        return store.slide_called(name).id
-    except StoreError:
-        if not name.isdecimal() or int(name) > LAST_NUMBER or not left(int(name)):
-            raise
-        return int(name)
+from device.commands.options import config_option, data_option
 
 
 def output_path(out: Path | None, name: str) -> Path:

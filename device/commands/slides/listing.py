@@ -1,18 +1,16 @@
 """`smearscope slides list` and `show`: what was recorded."""
 
-from typing import Any
-
 import click
 from rich.console import Console
 
+from device.actions.base import Context
+from device.actions.slides import counted, slide_with_work
 from device.commands.options import FIELD, LAST_NUMBER, json_text, with_store_and_settings
 from device.commands.slides.group import command
-from device.exports.documents import slide_json
 from device.reporting.counts import classified_lines, state_lines
 from device.reporting.tables import field_table, slide_summary, slide_table
 from device.settings import Settings
-from device.store import SlideRecord, Store
-from device.store.review.sign_off import Counted
+from device.store import Store
 from smear.output_files import printable
 
 
@@ -24,12 +22,13 @@ from smear.output_files import printable
 @with_store_and_settings
 def list_(store: Store, settings: Settings, limit: int, before: int | None, search: str | None, as_json: bool) -> None:
     """List the slides, newest first."""
+    context = Context(store, settings)
     slides = store.slides(limit, before) if search is None else store.find_slides(search, limit, before)
     if as_json:
         for slide in slides:
-            click.echo(json_text(_json(store, settings, slide)))
+            click.echo(json_text(slide_with_work(context, slide)))
     elif slides:
-        Console().print(slide_table(slides, {slide.id: _counted(store, settings, slide).state for slide in slides}))
+        Console().print(slide_table(slides, {slide.id: counted(context, slide).state for slide in slides}))
     elif search is None and before is None:
         click.echo("no slides yet; 'smearscope run' records one")
     else:
@@ -52,10 +51,10 @@ def list_(store: Store, settings: Settings, limit: int, before: int | None, sear
 @with_store_and_settings
 def show(store: Store, settings: Settings, slide_name: str, limit: int, after: int, as_json: bool) -> None:
     """Sum up one slide and list its fields."""
-    slide = store.slide_called(slide_name)
+    context, slide = Context(store, settings), store.slide_called(slide_name)
     fields = store.fields(slide.id, limit, after)
     if as_json:
-        shown = _json(store, settings, slide) | {"fields": [record.to_json() for record in fields]}
+        shown = slide_with_work(context, slide) | {"fields": [record.to_json() for record in fields]}
         click.echo(json_text(shown))
         return
     console = Console()
@@ -63,15 +62,7 @@ def show(store: Store, settings: Settings, slide_name: str, limit: int, after: i
         console.print(field_table(fields, slide, store.classified_by_field(slide.id)))
     elif after and limit:
         click.echo(f"slide {slide.id} ({slide.name}): no fields after {after}")
-    work = [*classified_lines(store.class_totals(slide.id)), *state_lines(_counted(store, settings, slide))]
+    work = [*classified_lines(store.class_totals(slide.id)), *state_lines(counted(context, slide))]
     console.print(slide_summary(slide, store.reviewed_counts(slide.id), work))
     if fields and len(fields) == limit:
         click.echo(f"more fields: smearscope slides show {slide.id} --after {fields[-1].id}")
-
-
-def _json(store: Store, settings: Settings, slide: SlideRecord) -> dict[str, Any]:
-    return slide_json(store, slide, _counted(store, settings, slide))
-
-
-def _counted(store: Store, settings: Settings, slide: SlideRecord) -> Counted:
-    return store.counted(slide, settings.cells.classes, settings.cells.target)
