@@ -1,6 +1,6 @@
 """Controls for shortcuts, reported beside every accuracy: whether the bundle looks at the cells or around them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
@@ -52,11 +52,23 @@ def select_fields(data: Dataset, fold: Fold, groups: dict[str, str], limit: int 
     records = [known[file] for file in fold.test]
     if limit is not None and limit < len(records):
         rng = np.random.default_rng(0)
-        each = max(1, limit // len(LABELS))
+        each = _of_each_class(limit)
         of_class = [[r for r in records if r.label == label] for label in LABELS]
         drawn = [own[i] for own in of_class for i in rng.permutation(len(own))[:each]]
         records = sorted(drawn, key=lambda r: r.file)
     return EvaluatedFields(data, fold, tuple(records), groups)
+
+
+def count_selected(counts: Mapping[str, int], limit: int | None) -> int:
+    """Return how many fields `select_fields` takes of a test part that has `counts` of each class."""
+    every = sum(counts.values())
+    if limit is None or limit >= every:
+        return every
+    return sum(min(count, _of_each_class(limit)) for count in counts.values())
+
+
+def _of_each_class(limit: int) -> int:
+    return max(1, limit // len(LABELS))
 
 
 def answers_after(

@@ -13,6 +13,7 @@ from train.data.dataset import class_root
 from train.evaluation import control_results
 from train.evaluation.control_results import Outcome
 from train.evaluation.scores import evaluate
+from train.evaluation.shortcut_controls import count_selected
 from train.reporting import model_card
 from train.reporting.experiments import read_rows, spreads
 from train.reporting.page import Block, Picture, to_html, to_markdown
@@ -95,9 +96,8 @@ def _up_to_date(stored: Path, evaluator: Evaluator, settings: ReportSettings) ->
     same_split = (fields.split, fields.seed, fields.fold, fields.fingerprint) == (
         wanted.get("name"), wanted.get("seed"), settings.fold, wanted.get("fingerprint"))  # fmt: skip
     same_bundle = (outcome.bundle.identity, outcome.bundle.level) == (evaluator.identity, evaluator.level)
-    every = sum(fields.counts["test"].values())
-    enough = fields.evaluated == every if settings.limit is None else fields.evaluated <= settings.limit
-    return same_split and same_bundle and enough
+    same_fields = fields.evaluated == count_selected(fields.counts["test"], settings.limit)
+    return same_split and same_bundle and same_fields
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from smear.bundle.manifest import SIGNATURE
 from smear.classes import LABELS
 from smear.errors import StoreError, TrainingError
 from smear.images import write_image
+from smear.inference.evaluator import Evaluator
 from smear.synthetic import render
 from tests.convert.tiny import run_facts
 from train.cli import command
@@ -26,7 +28,7 @@ from train.evaluation import control_results, control_suite, occlusion
 from train.evaluation.control_results import Outcome
 from train.evaluation.scores import evaluate
 from train.evaluation.shares import Share, share
-from train.reporting import model_card
+from train.reporting import model_card, report_run
 
 EACH = 5
 
@@ -129,6 +131,28 @@ def test_the_report_stands_alone_and_leaves_out_what_was_not_given(found: Outcom
     for picture in (place / "out" / "figures").iterdir():
         assert f"figures/{picture.name}" in text
     assert control_results.load(place / "out" / "controls.json").made == found.made  # not measured again
+
+
+@pytest.mark.parametrize(("stored", "limit", "again"), [
+    (4, 100, True), (4, None, True), (4, 4, False), (8, 100, False),
+])  # fmt: skip
+def test_stored_controls_of_fewer_fields_than_are_asked_for_are_measured_again(
+    found: Outcome, place: Path, bundle: Path, tmp_path: Path, stored: int, limit: int | None, again: bool
+) -> None:
+    fewer = replace(found, fields=replace(found.fields, evaluated=stored))
+    control_results.save(fewer, tmp_path / control_results.FILE)
+    measured: list[Evaluator] = []
+
+    def measure(evaluator: Evaluator) -> Outcome:
+        measured.append(evaluator)
+        return found
+
+    report_run.run(report_run.ReportSettings(
+        bundle=bundle, level="float32", data=place / "data", fields="taleqani", split=place / "split.json", fold=0,
+        run=None, approaches=None, networks=None, protocol=None, out=tmp_path, again=False, extend_card=False,
+        limit=limit, command="smearscope train report",
+    ), measure)  # fmt: skip
+    assert bool(measured) == again
 
 
 def test_a_card_is_extended_once_however_often_it_is_written(found: Outcome, bundle: Path) -> None:

@@ -1,5 +1,8 @@
 """Changes to a picture move its mask with it, keep codes whole, and depend on the seed alone."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -79,6 +82,14 @@ def test_optics_and_cameras_leave_a_picture_of_the_same_shape_and_place(seed: in
     assert changed.shape == image.shape
     assert changed.dtype == np.uint8
     assert np.abs(changed.mean(axis=(0, 1)) - image.mean(axis=(0, 1))).max() < 6
+
+
+def test_recompression_loses_detail_of_colour_before_that_of_lightness() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    recompress_alone: Any = SimpleNamespace(random=iter((1.0, 1.0, 0.0)).__next__, integers=lambda low, high: high)
+    changed = degrade(image, recompress_alone)
+    lost = np.abs(changed.astype(float) - image)[4:-4, 4:-4].mean(axis=(0, 1))
+    assert lost[1] < lost[0] < lost[2]  # green, red and blue have 0.59, 0.30 and 0.11 of the lightness
 
 
 @given(SEEDS)
