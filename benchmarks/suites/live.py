@@ -51,9 +51,8 @@ def _measure(models: FrameProcessor, camera: Camera, kind: str, repeats: int, fo
     hysteresis, clock, faults = LabelHysteresis(), SystemClock(), ActiveFaults(Journal())
     processor = FrameProcessor(models.pipeline, hysteresis=hysteresis)
     source = _Source(kind)
-    screen = LiveScreen(
-        PatientDisplay(lambda: open_display("none"), faults, clock), clock, faults, source, {}, TIMEOUT_S
-    )
+    display = PatientDisplay(lambda: open_display("none"), faults, clock)
+    screen = LiveScreen(display, clock, faults, source, lambda action, request: None, TIMEOUT_S)
     timings, results, screens = list[dict[str, float]](), list[float](), list[float]()
     megapixels = 0.0
     with Store.record(folder) as store:

@@ -1,6 +1,5 @@
 """What `smearscope run` does with its store: open it, begin or resume a slide, end it, and sum up."""
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import click
 from rich.console import Console
 
 from device.reporting.tables import field_table, slide_summary
-from device.screen.arrangement import Button
 from device.settings import Settings
 from device.store import Circumstances, Store
 from device.store.database import move_aside
@@ -77,15 +75,6 @@ def begin_slide(
         console.print(f"going on with slide {left.id} ({left.name}), which was left open", markup=False)
     else:
         recorder.start_slide(wanted or date_name(), details)
-
-
-def screen_actions(recorder: Recorder) -> dict[Button, Callable[[], object]]:
-    """Return what each button on the screen does."""
-    return {
-        Button.NEW_SLIDE: lambda: recorder.start_slide(date_name()),
-        Button.END_SLIDE: recorder.end_slide,
-        Button.KEEP_FIELD: recorder.keep_latest,
-    }
 
 
 def close_slide(recorder: Recorder, leave_open: bool) -> str | None:

@@ -38,7 +38,6 @@ from device.commands.recording import (
     close_slide,
     date_is_known,
     open_store,
-    screen_actions,
     start_over,
     sum_up,
 )
@@ -49,6 +48,7 @@ from device.control.server import ControlServer
 from device.quality_control.state import QcWatch
 from device.reporting.tables import SIMULATED
 from device.screen.live_screen import LiveScreen
+from device.screen.navigation.own_actions import OwnActions
 from device.screen.patient_display import display_of
 from device.session.active_faults import ActiveFaults
 from device.session.calibrated_camera import CalibratedCamera
@@ -163,7 +163,9 @@ def command(
         if camera_worker.simulated:
             console.print(SIMULATED, style="bold yellow", markup=False)
         begin_slide(recorder, slide_name, camera_worker.simulated, console, details)
-        screen = LiveScreen(shown, clock, faults, camera_worker, screen_actions(recorder), settings.camera.timeout_s)
+        screen = LiveScreen(
+            shown, clock, faults, camera_worker, OwnActions(recorder, details.operator), settings.camera.timeout_s
+        )
         parts = other_parts(
             ControlHandlers(camera_worker, inference_worker, recorder, faults, data, clock),
             BundleWatch(loader, processors, faults),

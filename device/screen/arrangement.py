@@ -1,8 +1,7 @@
-"""Where everything on the live page stands, for a screen of any size: landscape with a column beside, or portrait."""
+"""Where everything stands on a screen of any size: on the live page, and on every other one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 
 from device.screen.drawing.boxes import Box
@@ -15,29 +14,25 @@ _LANDSCAPE = 1.2  # width / height from which there is room for a column beside 
 _SIDE = 22.0  # width of that column; like all lengths below in the height of the text
 _LANDSCAPE_ROOM = (47.0, 32.0)  # width and height that the page needs
 _PORTRAIT_ROOM = (30.0, 62.0)
-_HEADER, _FOOTER, _BUTTONS, _NOTICES = 1.8, 1.6, 3.2, 3.4
+_HEADER, _FOOTER, _TITLE, _BUTTONS, _NOTICES = 1.8, 1.6, 2.5, 3.2, 3.4
 _LEGEND_ROW, _LEGEND_WIDTH = 1.4, 28.0  # in less width the legend takes two rows
 _PANELS = (7.0, 7.8, 3.6, 4.6, 3.2)  # verdict, classes, meters, slide, state
 
 
-class Button(StrEnum):
-    """What a person can do on the screen."""
-
-    NEW_SLIDE = "New slide"
-    END_SLIDE = "End slide"
-    KEEP_FIELD = "Keep field"
-
-
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The boxes of the live page, and the height of its text in pixels."""
+    """The boxes of every page, those of the live page, and the height of the text in pixels."""
 
     text_px: int
+    gap: int
+    title: Box  # of pages other than the live one, as are `body` and `row`
+    body: Box
+    row: Box  # of buttons
     header: Box
     picture: Box
     legend: Box
     notices: Box
-    buttons: dict[Button, Box]
+    buttons: Box
     verdict: Box
     classes: Box
     meters: Box
@@ -46,8 +41,8 @@ class Places:
     footer: Box
 
     def __iter__(self) -> Iterator[Box]:
-        """Every box; no two overlap."""
-        yield from (self.header, self.picture, self.legend, self.notices, *self.buttons.values())
+        """Every box of the live page; no two overlap."""
+        yield from (self.header, self.picture, self.legend, self.notices, self.buttons)
         yield from (self.verdict, self.classes, self.meters, self.slide, self.state, self.footer)
 
 
@@ -84,11 +79,13 @@ def arrange(size: tuple[int, int], dots_per_inch: float | None = None) -> Places
     legend_px = round(_LEGEND_ROW * px) * (1 if left.width >= _LEGEND_WIDTH * px else 2)
     notices_px, buttons_px = round(_NOTICES * px), round(_BUTTONS * px)
     picture_px = left.height - legend_px - notices_px - buttons_px - 2 * gap
-    picture, legend, notices, row = _stacked(left, (picture_px, legend_px, notices_px, buttons_px), (0, gap, gap))
-    buttons = dict(zip(Button, row.columns([1] * len(Button), gap), strict=True))
+    picture, legend, notices, buttons = _stacked(left, (picture_px, legend_px, notices_px, buttons_px), (0, gap, gap))
+    title_px = round(_TITLE * px)
+    title, body, row = _stacked(page, (title_px, page.height - title_px - buttons_px - 2 * gap, buttons_px), (gap, gap))
     verdict, classes, meters, slide, state = panels
     header, footer = Box(0, 0, width, top), Box(0, height - bottom, width, bottom)
-    return Places(px, header, picture, legend, notices, buttons, verdict, classes, meters, slide, state, footer)
+    own = (picture, legend, notices, buttons, verdict, classes, meters, slide, state, footer)
+    return Places(px, gap, title, body, row, header, *own)
 
 
 def _stacked(area: Box, heights: tuple[int, ...], gaps: tuple[int, ...]) -> list[Box]:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from device.screen.navigation.inputs import Input
 from smear.registry import Spec
 
 DEFAULT_SIZE = (800, 480)  # width, height of the Pi's 7 inch touch screen
@@ -32,11 +33,11 @@ class Display(Protocol):
         """
         ...
 
-    def taps(self) -> list[tuple[int, int]]:
-        """Return x, y of every tap or click since the last call.
+    def inputs(self) -> list[Input]:
+        """Return what was touched, pressed and typed since the last call, in its order.
 
         Raises:
-            KeyboardInterrupt: the user closed the window or pressed Escape.
+            KeyboardInterrupt: the user closed the window or pressed Ctrl-Q.
         """
         ...
 

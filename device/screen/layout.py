@@ -1,23 +1,18 @@
-"""The live page: one RGB picture as a pure function of `ScreenState`, the screen's size, its theme and its density."""
+"""What the live page shows of a session, and how it is drawn beside the page's buttons."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from types import MappingProxyType
 
-import numpy as np
-from numpy.typing import NDArray
-
 from device.counting.share import Share
 from device.quality_control.measurements import NOT_CLEARED_TODAY
-from device.screen.arrangement import SIZE, Button, Places, arrange
+from device.screen.arrangement import Places
 from device.screen.drawing.boxes import Box, Colour
 from device.screen.drawing.canvas import Canvas
-from device.screen.drawing.themes import DARK, Theme
-from device.screen.drawing.widgets import bar, button, letter, lines
+from device.screen.drawing.widgets import bar, letter, lines
 from device.screen.field_picture import draw_field, draw_legend
 from device.screen.meters import LEAST_BRIGHTNESS, FocusTrend, light_advice
-from smear import RESEARCH_USE_ONLY
 from smear.classes import FIELD_CLASSES, by_name
 from smear.findings import Finding, Frame
 from smear.site import NOT_CHECKED
@@ -43,76 +38,28 @@ class ScreenState:
     qc: str = ""  # what it says where it is done; "": not asked for
 
 
-def button_at(x: int, y: int, size: tuple[int, int] = SIZE, dots_per_inch: float | None = None) -> Button | None:
-    """Return the button at a tap on a screen of `size`, or None."""
-    buttons = arrange(size, dots_per_inch).buttons
-    return next((button for button, box in buttons.items() if box.holds(x, y)), None)
-
-
-def compose(
-    state: ScreenState, size: tuple[int, int] = SIZE, theme: Theme = DARK, dots_per_inch: float | None = None
-) -> NDArray[np.uint8]:
-    """Return the screen for `state` as RGB uint8 (height, width, 3) of `size` (width, height)."""
-    return draw(state, size, theme, dots_per_inch).pixels
-
-
-def with_notice(
-    screen: NDArray[np.uint8], notice: str, theme: Theme = DARK, dots_per_inch: float | None = None
-) -> NDArray[np.uint8]:
-    """Return a copy of a composed `screen` that says in place of the warnings what a button has just done."""
-    size = (screen.shape[1], screen.shape[0])
-    places, canvas = arrange(size, dots_per_inch), Canvas(size, theme)
-    canvas.pixels[:] = screen
-    canvas.fill(places.notices, theme.text)
-    px = round(1.4 * places.text_px)
-    canvas.text(notice, places.notices.inset(px // 2, 2), px, theme.panel, theme.text, align="centre")
-    return canvas.pixels
-
-
-def draw(state: ScreenState, size: tuple[int, int], theme: Theme, dots_per_inch: float | None = None) -> Canvas:
-    """Return the canvas that holds the screen, and the list of what is written on it."""
-    places, canvas = arrange(size, dots_per_inch), Canvas(size, theme)
-    _draw_header(canvas, places, state)
-    _draw_picture(canvas, places, state)
+def draw_live(canvas: Canvas, places: Places, state: ScreenState, *, outlines: bool = True) -> None:
+    """Draw everything of the live page but its buttons; without `outlines` the picture is bare."""
+    _draw_picture(canvas, places, state, outlines)
     _draw_notices(canvas, places, state)
-    usable = {Button.END_SLIDE: state.slide is not None, Button.KEEP_FIELD: state.frame is not None}
-    for each, box in places.buttons.items():
-        button(canvas, box, each, round(1.2 * places.text_px), usable=usable.get(each, True))
     _draw_verdict(canvas, places, state)
     _draw_classes(canvas, places, state)
     _draw_meters(canvas, places, state)
     _draw_slide(canvas, places, state)
     _draw_state(canvas, places, state)
-    canvas.fill(places.footer, theme.panel)
-    canvas.text(RESEARCH_USE_ONLY, places.footer.inset(4, 0), places.text_px, theme.text, align="centre")
-    return canvas
 
 
-def _draw_header(canvas: Canvas, places: Places, state: ScreenState) -> None:
-    theme, px = canvas.theme, places.text_px
-    canvas.fill(places.header, theme.panel)
-    name, simulated, cleared, rate = places.header.inset(px // 2, 1).columns((9, 15, 14, 8), px // 2)
-    canvas.text("Smearscope", name, round(1.25 * px), theme.text)
-    if state.simulated:
-        canvas.fill(simulated, theme.warning)
-        canvas.text("SIMULATED MICROSCOPE", simulated.inset(4, 0), px, theme.panel, theme.warning, align="centre")
-    if state.not_cleared:
-        canvas.text(NOT_CLEARED_TODAY.upper(), cleared, px, theme.warning, align="centre")
-    if state.fields_per_s:
-        canvas.text(f"{state.fields_per_s:.1f} fields/s", rate, px, theme.text, align="right")
-
-
-def _draw_picture(canvas: Canvas, places: Places, state: ScreenState) -> None:
-    theme, px = canvas.theme, places.text_px
+def _draw_picture(canvas: Canvas, places: Places, state: ScreenState, outlines: bool) -> None:
+    theme, px, finding = canvas.theme, places.text_px, state.finding if outlines else None
     canvas.fill(places.picture, theme.track)
     um_per_px = None
     if state.frame is None:
         box = places.picture.inset(px, px)
         canvas.text("No picture from the camera", box, round(1.4 * px), theme.text, theme.track, align="centre")
     else:
-        scale = draw_field(canvas, places.picture, px, state.frame, state.finding)
+        scale = draw_field(canvas, places.picture, px, state.frame, finding)
         um_per_px = state.frame.pixel_size_um / scale if state.frame.pixel_size_um else None
-    draw_legend(canvas, places.legend, px, state.finding, um_per_px)
+    draw_legend(canvas, places.legend, px, finding, um_per_px)
 
 
 def _draw_notices(canvas: Canvas, places: Places, state: ScreenState) -> None:
@@ -204,7 +151,7 @@ def _draw_slide(canvas: Canvas, places: Places, state: ScreenState) -> None:
     theme, px, area = canvas.theme, places.text_px, places.slide
     canvas.fill(area, theme.panel)
     if state.slide is None:
-        hint = "Press New slide to count the fields of one slide together."
+        hint = "Press Slide to count the fields of one slide together."
         name, below = area.inset(px // 2, px // 4).rows((1.2, 2.4))
         canvas.text("No slide open", name, round(1.1 * px), theme.text)
         canvas.text(hint, below, px, theme.quiet)

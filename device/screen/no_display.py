@@ -3,6 +3,7 @@
 import numpy as np
 
 from device.screen.display import DEFAULT_SIZE, DisplayKind
+from device.screen.navigation.inputs import Input
 
 
 class NoDisplay:
@@ -16,8 +17,8 @@ class NoDisplay:
         """Keep the screen."""
         self.last = screen
 
-    def taps(self) -> list[tuple[int, int]]:
-        """Return no taps: there is nothing to tap."""
+    def inputs(self) -> list[Input]:
+        """Return nothing: there is nothing to touch."""
         return []
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from device.screen.arrangement import SIZE
 from device.screen.display import Display
 from device.screen.displays import open_display
 from device.screen.drawing.themes import DARK, THEMES, Theme
+from device.screen.navigation.inputs import Input
 from device.session.active_faults import ActiveFaults
 from device.session.supervisor import Policy
 from device.settings import DisplaySettings
@@ -47,7 +48,7 @@ class PatientDisplay:
         self._clock = clock
         self._display: Display | None = None
         self._policy = policy or Policy()
-        self._closable = closable  # False: pressing Escape does not end a service
+        self._closable = closable  # False: Ctrl-Q does not end a service
         self._waited_s = 0.0
         self._again_at_s = 0.0
         self.path: Path | None = None  # of a display that writes a picture
@@ -84,12 +85,12 @@ class PatientDisplay:
         self._waited_s = 0.0
         self._faults.resolve(DISPLAY)
 
-    def taps(self) -> list[tuple[int, int]]:
-        """Return the taps since the last call."""
+    def inputs(self) -> list[Input]:
+        """Return what was touched, pressed and typed since the last call."""
         if self._display is None:
             return []
         try:
-            return self._display.taps()
+            return self._display.inputs()
         except DisplayError as error:
             self._lost(error)
         except KeyboardInterrupt:

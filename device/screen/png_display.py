@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from device.screen.display import DEFAULT_PNG, DEFAULT_SIZE, DisplayKind, DisplayRequest
+from device.screen.navigation.inputs import Input
 from device.user_paths import expand_given
 from smear.errors import DisplayError, SmearscopeError
 from smear.images import write_image
@@ -41,8 +42,8 @@ class PngDisplay:
         except SmearscopeError as error:
             raise DisplayError(f"display png: {error}") from error
 
-    def taps(self) -> list[tuple[int, int]]:
-        """Return no taps: a file cannot be tapped."""
+    def inputs(self) -> list[Input]:
+        """Return nothing: a file cannot be touched."""
         return []
 
     def close(self) -> None:

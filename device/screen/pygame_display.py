@@ -8,6 +8,7 @@ import numpy as np
 
 from device.screen.arrangement import workable
 from device.screen.display import DEFAULT_SIZE, DisplayKind
+from device.screen.navigation.inputs import Input, Key, Tap, Text
 from smear.errors import DisplayError
 
 DRM = Path("/sys/class/drm")
@@ -37,6 +38,7 @@ class PygameDisplay:
             else:
                 self._open(size)
             self._pygame.mouse.set_visible(size is not None)
+            self._pygame.key.start_text_input()
         except self._pygame.error as error:
             self._pygame.display.quit()
             raise DisplayError(f"display {self._name}: {error}; {_ADVICE[self._name]}") from error
@@ -80,18 +82,20 @@ class PygameDisplay:
         except (self._pygame.error, AttributeError) as error:  # AttributeError: there is no surface any more
             raise DisplayError(f"display {self._name} was lost ({error}); {_ADVICE[self._name]}") from error
 
-    def taps(self) -> list[tuple[int, int]]:
-        """Return the taps and clicks since the last call, in pixels of `size`."""
-        found: list[tuple[int, int]] = []
+    def inputs(self) -> list[Input]:
+        """Return what was touched, pressed and typed since the last call; taps in pixels of `size`."""
+        found: list[Input] = []
         pygame = self._pygame
         if not pygame.display.get_init():
             raise DisplayError(f"display {self._name} is closed; open it again")
         for event in pygame.event.get():
-            if event.type == pygame.QUIT or (event.type == pygame.KEYDOWN and event.key == pygame.K_ESCAPE):
+            if event.type == pygame.QUIT:
                 raise KeyboardInterrupt
-            if event.type == pygame.KEYDOWN and event.key == pygame.K_F11:
-                self._toggle_full_screen()
-            if event.type == pygame.FINGERDOWN:
+            if event.type == pygame.TEXTINPUT:
+                found.append(Text(event.text))
+            elif event.type == pygame.KEYDOWN and (key := self._pressed(event)):
+                found.append(key)
+            elif event.type == pygame.FINGERDOWN:
                 found.append(self._pixel_at(event.x, event.y))
             elif event.type == pygame.MOUSEBUTTONDOWN and event.button == pygame.BUTTON_LEFT:
                 width, height = pygame.display.get_window_size()
@@ -102,10 +106,24 @@ class PygameDisplay:
         """Release the screen; safe to call twice."""
         self._pygame.display.quit()
 
-    def _pixel_at(self, across: float, down: float) -> tuple[int, int]:
+    def _pressed(self, event: Any) -> Key | None:
+        """Return the key of a KEYDOWN; None for those that the window takes itself, or that type characters."""
+        pygame = self._pygame
+        if event.key == pygame.K_q and event.mod & pygame.KMOD_CTRL:
+            raise KeyboardInterrupt
+        if event.key == pygame.K_F11:
+            self._toggle_full_screen()
+            return None
+        name = pygame.key.name(event.key)
+        if (event.unicode.isprintable() and event.unicode) or name.endswith((" shift", " ctrl", " alt", " meta")):
+            return None
+        shifted = name == "tab" and event.mod & pygame.KMOD_SHIFT
+        return Key("shift tab" if shifted else {"enter": "return"}.get(name, name))
+
+    def _pixel_at(self, across: float, down: float) -> Tap:
         """Return the pixel at these fractions of width and height, which SDL does not guarantee to lie in 0 to 1."""
         width, height = self.size
-        return min(width - 1, max(0, int(across * width))), min(height - 1, max(0, int(down * height)))
+        return Tap(min(width - 1, max(0, int(across * width))), min(height - 1, max(0, int(down * height))))
 
 
 def dots_per_inch(width_px: int, drm: Path = DRM) -> float | None:

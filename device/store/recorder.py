@@ -121,6 +121,17 @@ class Recorder:
                 self.store.end_slide(ended, seen_again)
             return ended
 
+    def reopen_slide(self, slide_id: int) -> None:
+        """End the open slide, and go on with one that was ended.
+
+        Raises:
+            StoreError: it was signed or deleted, or the disk failed.
+        """
+        with self._lock:
+            self.end_slide()
+            self.store.reopen_slide(slide_id)
+            self.resume_slide(self.store.slide(slide_id))
+
     def leave_open(self) -> None:
         """Stop recording, with the slide open in the store so that the next run goes on with it.
 

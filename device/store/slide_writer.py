@@ -56,6 +56,17 @@ class SlideWriter:
             add_counts(connection, slide_id, counts_of(SlideTally(seen_again=seen_again)))
             connection.execute("UPDATE slides SET ended_s = ? WHERE id = ?", (self._clock.wall_s(), slide_id))
 
+    def reopen_slide(self, slide_id: int) -> None:
+        """Open a slide again that was ended.
+
+        Raises:
+            StoreError: it was signed or deleted.
+        """
+        with self._database.transaction() as connection:
+            require_editable(connection, slide_id)
+            connection.execute(_END_OPEN_SLIDES)
+            connection.execute("UPDATE slides SET ended_s = NULL WHERE id = ?", (slide_id,))
+
     def count_seen_again(self, slide_id: int, seen_again: int) -> None:
         """Count `seen_again` more frames that showed a field which the slide had."""
         with self._database.transaction() as connection:

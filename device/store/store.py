@@ -69,7 +69,7 @@ class Store:
         self.reviewed_counts = queries.reviewed_counts
         self.set_keep, self.set_review = marks.set_keep, marks.set_review
         self.start_slide, self.end_slide, self.add_field = writer.start_slide, writer.end_slide, writer.add_field
-        self.count_seen_again = writer.count_seen_again
+        self.count_seen_again, self.reopen_slide = writer.count_seen_again, writer.reopen_slide
         self.delete_slide, self.forget_old, self.make_room = removal.delete_slide, removal.forget_old, removal.make_room
         gallery, classification, trail = Gallery(database), Classification(database, clock), AuditTrail(database)
         self.browse, self.cell, self.said_of_cell = gallery.browse, gallery.cell, gallery.said_of_cell

@@ -132,7 +132,7 @@ class Bench:
         self.processors = ProcessorSlot(lambda _: self.models, Corrector())
         self.examiner = InferenceWorker(self.feed, self.processors, self.recorder, self.faults, self.guard)
         self.display = PatientDisplay(lambda: self.open_display(), self.faults, self.clock, policy=self.policy)
-        self.screen = LiveScreen(self.display, self.clock, self.faults, self.feed, {}, 5.0)
+        self.screen = LiveScreen(self.display, self.clock, self.faults, self.feed, lambda action, request: None, 5.0)
         self.thread = threading.Thread(target=self._run, name="bench", daemon=True)
 
     def __enter__(self) -> "Bench":

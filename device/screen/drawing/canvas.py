@@ -38,6 +38,11 @@ class Canvas:
             end = (box.x + box.width - 1, box.y + box.height - 1)
             cv2.rectangle(self.pixels, (box.x, box.y), end, colour, cv2.FILLED)
 
+    def cover(self, box: Box, colour: Colour) -> None:
+        """Fill a rectangle over what was written there."""
+        self.fill(box, colour)
+        self.written = [each for each in self.written if not any(box.holds(line.x, line.y) for line in each.boxes)]
+
     def frame(self, box: Box, colour: Colour, width: int = 1) -> None:
         """Draw the edges of a rectangle, inside it."""
         area = self.pixels[box.y : box.y + box.height, box.x : box.x + box.width]
@@ -54,11 +59,13 @@ class Canvas:
         *,
         align: str = "left",
         top: bool = False,
+        underlined: str = "",
     ) -> None:
         """Write in `box`, on the panel's colour if no other `ground` is given; wrapped, and smaller if need be.
 
         Of several sentences those that do not fit are counted; only a text that does not fit in the smallest letters
-        ends in an ellipsis. It stands in the middle of the height, or at the `top`.
+        ends in an ellipsis. It stands in the middle of the height, or at the `top`. The first letter that is
+        `underlined`, in either case, has a line below it.
         """
         sentences = tuple(filter(None, map(clean, [text] if isinstance(text, str) else text)))
         if not sentences or box.width <= 0:
@@ -73,6 +80,10 @@ class Canvas:
             width = measure(line, size)
             x = box.x + {"left": 0, "centre": (box.width - width) // 2, "right": box.width - width}[align]
             draw_line(self.pixels, line, (x, y), size, ink, ground or self.theme.panel)
+            if underlined and (at := line.lower().find(underlined.lower())) >= 0:
+                begin, end = (x + measure(line[:count], size) for count in (at, at + 1))
+                self.fill(Box(begin, y + round(size * 1.12), end - begin, max(1, size // 14)), ink)
+                underlined = ""
             boxes.append(Box(x, y, width, step))
             y += step
         self.written.append(Written(" · ".join(sentences), size, tuple(boxes), box, whole))

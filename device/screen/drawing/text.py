@@ -102,11 +102,17 @@ def least_px(px: int) -> int:
 
 @lru_cache(maxsize=KEPT_TEXTS)
 def fit(text: str, px: int, width: int, height: int) -> tuple[int, tuple[str, ...]] | None:
-    """Return the largest size up to `px` at which the whole text fits, and its lines; None when it does not."""
-    for size in range(px, least_px(px) - 1, -1):
-        lines = wrap(text, size, width)
-        if len(lines) * line_height(size) <= height and all(measure(line, size) <= width for line in lines):
-            return size, lines
+    """Return the largest size up to `px` at which the whole text fits, and its lines; None when it does not.
+
+    A word goes on in the next line only where it has no room in one at any size.
+    """
+    for may_break in (False, True):
+        for size in range(px, least_px(px) - 1, -1):
+            if not may_break and any(measure(word, size) > width for word in text.split()):
+                continue
+            lines = wrap(text, size, width)
+            if len(lines) * line_height(size) <= height and all(measure(line, size) <= width for line in lines):
+                return size, lines
     return None
 
 

@@ -19,14 +19,15 @@ LINE_STYLES: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = (
 STEPS = 72  # of the way around a cell
 
 
-def button(canvas: Canvas, box: Box, text: str, px: int, *, usable: bool) -> None:
-    """A button; one that does nothing now is flat and has no edge."""
+def button(canvas: Canvas, box: Box, text: str, px: int, *, usable: bool, key: str = "", align: str = "centre") -> None:
+    """A button; one that does nothing now is flat and has no edge. The letter of its `key` is underlined in `text`."""
     ground = canvas.theme.track if usable else canvas.theme.panel
     canvas.fill(box, ground)
     if usable:
         canvas.frame(box, canvas.theme.quiet)
     ink = canvas.theme.text if usable else canvas.theme.quiet
-    canvas.text(text, box.inset(4, 2), px, ink, ground, align="centre")
+    inner = box.inset(4 if align == "centre" else px // 2, 2)
+    canvas.text(text, inner, px, ink, ground, align=align, underlined=key if len(key) == 1 else "")
 
 
 def bar(canvas: Canvas, box: Box, share: float, colour: Colour, marks: Iterable[float] = ()) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from device.screen.display import Display
 from device.screen.displays import PNG, StandInDisplay, choose_display, display_kind, open_display
+from device.screen.navigation.inputs import Key, Tap, Text
 from device.screen.no_display import NoDisplay
 from device.screen.pygame_display import KMSDRM, WINDOW, dots_per_inch
 from device.system.process import set_process_defaults
@@ -66,18 +67,34 @@ def test_a_click_and_a_finger_are_taps_in_pixels(window: Display) -> None:
     pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=(20, 430), button=pygame.BUTTON_LEFT))
     pygame.event.post(pygame.event.Event(pygame.FINGERDOWN, x=0.5, y=1.0, finger_id=0, touch_id=0))
     pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=(1, 1), button=pygame.BUTTON_RIGHT))
-    assert window.taps() == [(20, 430), (400, 479)]
-    assert window.taps() == []
+    assert window.inputs() == [Tap(20, 430), Tap(400, 479)]
+    assert window.inputs() == []
 
 
-@pytest.mark.parametrize("what", ["close", "escape"])
-def test_closing_the_window_or_escape_ends_the_run(window: Display, what: str) -> None:
+def test_keys_have_names_and_what_is_typed_is_text(window: Display) -> None:
     import pygame
 
-    kind, values = (pygame.QUIT, {}) if what == "close" else (pygame.KEYDOWN, {"key": pygame.K_ESCAPE})
+    for key, typed, mod in (
+        (pygame.K_ESCAPE, "\x1b", 0),
+        (pygame.K_TAB, "\t", pygame.KMOD_LSHIFT),
+        (pygame.K_KP_ENTER, "\r", 0),
+        (pygame.K_a, "a", 0),  # its text comes as an event of its own
+        (pygame.K_PAGEDOWN, "", 0),
+    ):
+        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=key, unicode=typed, mod=mod))
+    pygame.event.post(pygame.event.Event(pygame.TEXTINPUT, text="Ä"))
+    assert window.inputs() == [Key("escape"), Key("shift tab"), Key("return"), Key("page down"), Text("Ä")]
+
+
+@pytest.mark.parametrize("what", ["close", "control and Q"])
+def test_closing_the_window_or_control_and_q_ends_the_run(window: Display, what: str) -> None:
+    import pygame
+
+    pressed = {"key": pygame.K_q, "mod": pygame.KMOD_LCTRL, "unicode": "\x11"}
+    kind, values = (pygame.QUIT, {}) if what == "close" else (pygame.KEYDOWN, pressed)
     pygame.event.post(pygame.event.Event(kind, values))
     with pytest.raises(KeyboardInterrupt):
-        window.taps()
+        window.inputs()
 
 
 def test_a_window_that_went_away_is_a_display_error(window: Display) -> None:
@@ -86,7 +103,7 @@ def test_a_window_that_went_away_is_a_display_error(window: Display) -> None:
     with pytest.raises(DisplayError, match="was lost"):
         window.show(SCREEN)
     with pytest.raises(DisplayError, match="is closed"):
-        window.taps()
+        window.inputs()
 
 
 def test_the_window_leaves_sigterm_to_the_program(window: Display) -> None:
@@ -132,7 +149,7 @@ def test_png_keeps_the_newest_screen_alone(tmp_path: Path) -> None:
     display.show(SCREEN)
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["live.png"]
     np.testing.assert_array_equal(read_image(tmp_path / "out" / "live.png"), SCREEN)
-    assert display.taps() == []
+    assert display.inputs() == []
     display.close()
 
 
@@ -176,7 +193,7 @@ def test_none_keeps_the_last_screen() -> None:
     display.show(SCREEN)
     assert isinstance(display, NoDisplay)
     assert display.last is SCREEN
-    assert (display.size, display.taps()) == ((320, 240), [])
+    assert (display.size, display.inputs()) == ((320, 240), [])
     display.close()
 
 

@@ -3,7 +3,6 @@
 import os
 import time
 from dataclasses import replace
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from device.screen.arrangement import Button, arrange, workable
+from device.screen.arrangement import arrange, workable
 from device.screen.drawing.boxes import Box
-from device.screen.drawing.canvas import Canvas
-from device.screen.drawing.text import LEAST_PX
+from device.screen.drawing.canvas import Canvas, Written
 from device.screen.drawing.themes import CONTRAST, DARK, THEMES, Theme
 from device.screen.drawing.widgets import LINE_STYLES, bar
-from device.screen.layout import ScreenState, button_at, compose, draw, with_notice
+from device.screen.layout import ScreenState
+from device.screen.navigation.composition import Composed, Overlay
+from device.screen.navigation.composition import compose as compose_page
+from device.screen.pages.live import LivePage
 from smear.classes import FIELD_CLASSES, LABELS, by_name
 from smear.findings import Frame, Refusal, RefusalCode
 from smear.images import read_image, write_image
 from smear.inference.overlay import UNCLASSIFIED
 from smear.site import SiteStatus
+from tests.device.screen.readable import unreadable
 from tests.device.screen.states import NORMAL, OTHER_REFUSALS, SIZES, STATES, make_cells, make_finding, make_frame
 from tests.golden import LOCAL_DIFFERENCE, largest_local_difference
 
@@ -34,6 +36,22 @@ PICTURES = {f"{name}": (state, (800, 480), "dark") for name, state in STATES.ite
     for theme, name in zip(THEMES, ("labelled", "refused-scale", "not-cleared"), strict=True)
 }
 PLACES = arrange((800, 480))
+
+
+def composed(
+    state: ScreenState, size: tuple[int, int] = (800, 480), theme: Theme = DARK, dots_per_inch: float | None = None
+) -> Composed:
+    return compose_page(LivePage(), state, size, theme, dots_per_inch)
+
+
+def compose(state: ScreenState, size: tuple[int, int] = (800, 480), theme: Theme = DARK) -> np.ndarray:
+    return composed(state, size, theme).canvas.pixels
+
+
+def written(
+    state: ScreenState, size: tuple[int, int] = (800, 480), dots_per_inch: float | None = None
+) -> list[Written]:
+    return composed(state, size, DARK, dots_per_inch).canvas.written
 
 
 def part(screen: np.ndarray, box: Box) -> np.ndarray:
@@ -78,29 +96,21 @@ def test_the_golden_tolerance_is_tighter_than_any_change_of_meaning(change: dict
 def test_every_text_is_whole_and_none_lies_on_another(
     name: str, size: tuple[int, int], dots_per_inch: float | None
 ) -> None:
-    written = draw(STATES[name], size, DARK, dots_per_inch).written
-    lines = [(each.text, line) for each in written for line in each.boxes]
-    assert [each.text for each in written if not each.whole or each.px < LEAST_PX] == []
-    for each in written:
-        assert all(line.x >= each.room.x and line.y >= each.room.y - 1 for line in each.boxes), each
-        assert all(line.x + line.width <= each.room.x + each.room.width for line in each.boxes), each
-    for (one, a), (other, b) in combinations(lines, 2):
-        apart = a.x + a.width <= b.x or b.x + b.width <= a.x or a.y + a.height <= b.y + 1 or b.y + b.height <= a.y + 1
-        assert apart, (one, other)
+    assert unreadable(written(STATES[name], size, dots_per_inch)) == []
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("sentence", OTHER_REFUSALS)
 def test_the_sentence_of_every_refusal_is_whole(sentence: str, size: tuple[int, int]) -> None:
     refused = replace(NORMAL, finding=make_finding(None, (Refusal(RefusalCode.OTHER, sentence),)))
-    assert [each.text for each in draw(refused, size, DARK).written if not each.whole] == []
+    assert [each.text for each in written(refused, size) if not each.whole] == []
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_of_several_refusals_those_without_room_are_counted(size: tuple[int, int]) -> None:
     several = tuple(Refusal(RefusalCode.OTHER, sentence) for sentence in OTHER_REFUSALS)
-    written = draw(replace(NORMAL, finding=make_finding(None, several)), size, DARK).written
-    assert [len(each.boxes) > 1 for each in written if not each.whole] == [True], "whole sentences, and how many more"
+    found = written(replace(NORMAL, finding=make_finding(None, several)), size)
+    assert [len(each.boxes) > 1 for each in found if not each.whole] == [True], "whole sentences, and how many more"
 
 
 @pytest.mark.parametrize("size", [*SIZES, (3840, 2160), (320, 1200), workable((240, 240)), workable((320, 200))])
@@ -125,8 +135,7 @@ def test_compose_is_pure() -> None:
     first_again = compose(state)
     np.testing.assert_array_equal(first, first_again)
     np.testing.assert_array_equal(frame.image, before)
-    noticed = with_notice(first, "slide ended")
-    np.testing.assert_array_equal(first, first_again)
+    noticed = compose_page(LivePage(), state, overlay=Overlay(notice="slide ended")).canvas.pixels
     changed = (noticed != first).any(axis=2)
     part(changed, PLACES.notices)[:] = False
     assert not changed.any()
@@ -137,7 +146,7 @@ def test_a_field_of_any_shape_stays_inside_its_box(shape: tuple[int, int]) -> No
     frame = Frame(np.full((*shape, 3), 255, np.uint8), "x")
     screens = [compose(replace(NORMAL, frame=each, finding=None)) for each in (frame, None)]
     for each in screens:
-        for box in (PLACES.picture, PLACES.buttons[Button.KEEP_FIELD]):  # lit only when there is a field to keep
+        for box in (PLACES.picture, PLACES.buttons):  # some are lit only when there is a field
             part(each, box)[:] = 0
     np.testing.assert_array_equal(*screens)
 
@@ -153,18 +162,18 @@ def test_a_cell_is_outlined_in_the_colour_of_its_class_and_its_nucleus_apart() -
 
 def test_classes_differ_by_letter_and_line_too() -> None:
     assert len({each.letter for each in FIELD_CLASSES}) == len(set(LINE_STYLES)) == len(FIELD_CLASSES)
-    letters = [each.text for each in draw(NORMAL, (800, 480), DARK).written if len(each.text) == 1]
+    letters = [each.text for each in written(NORMAL) if len(each.text) == 1]
     assert all(letters.count(each.letter) >= 3 for each in FIELD_CLASSES), "in the picture, its legend and the bars"
 
 
 def test_the_scale_bar_is_as_long_as_it_says() -> None:
     state = replace(NORMAL, frame=Frame(np.full((480, 640, 3), 255, np.uint8), "x", 0.25), finding=None)
-    assert "20 µm" in {each.text for each in draw(state, (800, 480), DARK).written}
+    assert "20 µm" in {each.text for each in written(state)}
     left = part(compose(state), PLACES.legend)[:, : 6 * PLACES.text_px]  # without the text beside it
     bar_px = (left == DARK.text).all(axis=2).sum(axis=1).max()
     assert bar_px == pytest.approx(20 / 0.25 * PLACES.picture.height / 480, abs=2)
     unknown = replace(state, frame=Frame(np.full((480, 640, 3), 255, np.uint8), "x"))
-    assert "no scale" in {each.text for each in draw(unknown, (800, 480), DARK).written}
+    assert "no scale" in {each.text for each in written(unknown)}
 
 
 @pytest.mark.parametrize("label", LABELS)
@@ -177,15 +186,6 @@ def test_a_bar_is_as_long_as_its_share(label: str) -> None:
 def test_a_refused_field_shows_no_class_in_full_colour_beside_its_reason() -> None:
     rows = PLACES.classes.columns((7, 13))[1]  # without the letters
     assert not any(has(part(compose(STATES["refused-scale"]), rows), each.colour) for each in FIELD_CLASSES)
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_a_tap_finds_its_button(size: tuple[int, int]) -> None:
-    for button, box in arrange(size).buttons.items():
-        assert button_at(box.x, box.y, size) is button
-        assert button_at(box.x + box.width - 1, box.y + box.height - 1, size) is button
-        assert button_at(box.x + box.width, box.y, size) is None
-    assert button_at(5, 5, size) is None
 
 
 def contrast(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:

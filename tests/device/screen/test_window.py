@@ -9,16 +9,20 @@ from contextlib import contextmanager
 
 import pytest
 
-from device.screen.arrangement import Button, arrange
+from device.screen.layout import ScreenState
+from device.screen.navigation.composition import compose
+from device.screen.pages.live import LivePage
 
 PROGRAMS = {"Xvfb": "xvfb", "xdotool": "xdotool", "openbox": "openbox"}
 WATCH = """
 import os
 from device.system.process import set_process_defaults
 set_process_defaults(os.environ)
-from device.screen.arrangement import arrange
+from device.screen.navigation.composition import compose
 from device.screen.displays import open_display
-from device.screen.layout import ScreenState, button_at, compose
+from device.screen.navigation.inputs import Tap
+from device.screen.layout import ScreenState
+from device.screen.pages.live import LivePage
 import pygame
 display, size, clock = open_display("window"), None, pygame.time.Clock()
 print("OpenGL", "swrast" in open("/proc/self/maps").read(), flush=True)
@@ -27,9 +31,11 @@ try:
         if display.size != size:
             size = display.size
             print("size", *size, flush=True)
-        for tap in display.taps():
-            print("tap", button_at(*tap, display.size), flush=True)
-        display.show(compose(ScreenState(), display.size))
+        shown = compose(LivePage(), ScreenState(), display.size)
+        for each in display.inputs():
+            taken = [at.name for at in shown.controls if isinstance(each, Tap) and at.box.holds(each.x, each.y)]
+            print(*taken or [each], flush=True)
+        display.show(shown.canvas.pixels)
         clock.tick(20)
 except KeyboardInterrupt:
     print("closed", flush=True)
@@ -50,14 +56,14 @@ def x_server() -> Iterator[dict[str, str]]:
 
 @contextmanager
 def watched(environment: dict[str, str]) -> Iterator[Iterator[str]]:
-    """Open the window, and give what it says line by line; Escape closes it."""
+    """Open the window, and give what it says line by line; Ctrl-Q closes it."""
     command = ["timeout", "60", sys.executable, "-c", WATCH]  # else a size that never comes is waited for
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         lines = (line.strip() for line in program.stdout)
         try:
             yield lines
-            act(environment, "key", "Escape")
+            act(environment, "key", "ctrl+q")
             assert "closed" in lines
         finally:
             program.terminate()
@@ -67,15 +73,22 @@ def act(environment: dict[str, str], *words: str) -> None:
     subprocess.run(["xdotool", *words], env=environment, check=True)
 
 
-def test_without_a_window_manager_the_window_fills_the_screen_and_a_click_finds_its_button(
+def test_without_a_window_manager_the_window_fills_the_screen_and_clicks_and_keys_arrive(
     x_server: dict[str, str],
 ) -> None:
     with watched(x_server) as lines:
         assert "OpenGL False" in lines, "Mesa's drawing in software takes 108 MB"
         assert "size 1280 720" in lines
-        box = arrange((1280, 720)).buttons[Button.END_SLIDE]
+        shown = compose(LivePage(), ScreenState(), (1280, 720))
+        box = next(each.box for each in shown.controls if each.name == "slide")
         act(x_server, "mousemove", str(box.x + box.width // 2), str(box.y + box.height // 2), "click", "1")
-        assert f"tap {Button.END_SLIDE}" in lines
+        assert "slide" in lines
+        act(x_server, "type", "S-0042")
+        act(x_server, "key", "Return")
+        assert [next(lines) for _ in range(7)] == [
+            *(f"Text(characters='{each}')" for each in "S-0042"),
+            "Key(name='return')",
+        ]
 
 
 def test_the_window_goes_full_screen_and_back_and_follows_its_size(x_server: dict[str, str]) -> None:

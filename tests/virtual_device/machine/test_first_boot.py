@@ -2,7 +2,12 @@
 
 from collections.abc import Callable
 
-from device.screen.arrangement import Button, arrange
+from device.screen.layout import ScreenState
+from device.screen.navigation.composition import compose
+from device.screen.navigation.page import Back, Page
+from device.screen.pages.confirm import ConfirmPage
+from device.screen.pages.live import LivePage
+from device.screen.pages.slide import FIELDS, NewSlidePage, OpenSlidePage
 from tests.virtual_device import container, image
 from tests.virtual_device.machine.conftest import SETTLE_S, status
 from tests.virtual_device.qemu import SCREEN, Machine
@@ -16,10 +21,22 @@ def slides(machine: Machine) -> int:
     return int(machine.out("sqlite3", "-readonly", "/var/lib/smearscope/smearscope.sqlite3", SLIDES))
 
 
-def tap(machine: Machine, button: Button) -> None:
-    """Touch the middle of a button."""
-    box = arrange(SCREEN).buttons[button]
+def tap(machine: Machine, page: Page, control: str, value: object = None) -> None:
+    """Touch the middle of a control of `page`, which the screen shows."""
+    found = compose(page, ScreenState(slide=""), SCREEN).controls
+    box = next(each.box for each in found if each.name == control and value in (None, each.value))
     machine.tap(box.x + box.width // 2, box.y + box.height // 2)
+
+
+def start_slide(machine: Machine, *, another: bool) -> None:
+    """Name a slide on the screen and start it; `another`: one is open."""
+    tap(machine, LivePage(), "slide")
+    if another:
+        tap(machine, OpenSlidePage(), "new")
+    page = NewSlidePage(dict.fromkeys(FIELDS, ""))
+    for character in "S-43":
+        tap(machine, page, "key", character)
+    tap(machine, NewSlidePage(dict.fromkeys(FIELDS, "S")), "start")
 
 
 def test_the_boot_ends_with_the_service_at_work_on_the_microscope(first: Machine) -> None:
@@ -33,18 +50,20 @@ def test_the_screen_shows_the_examined_field(first: Machine, shows: Shows) -> No
     shows(first, "examined")
 
 
-def test_a_tap_on_new_slide_starts_one(first: Machine, shows: Shows) -> None:
+def test_a_slide_is_named_and_started_by_touch(first: Machine, shows: Shows) -> None:
     before, name = slides(first), status(first)["slide"]
-    tap(first, Button.NEW_SLIDE)
+    start_slide(first, another=True)
     container.until(lambda: slides(first) == before + 1, SETTLE_S, first.journal)
     container.until(lambda: status(first)["slide"] not in (name, None), SETTLE_S, first.journal)
     shows(first, "examined")
 
 
-def test_a_tap_on_end_slide_is_seen_on_the_screen(first: Machine, shows: Shows) -> None:
-    tap(first, Button.END_SLIDE)
+def test_a_slide_that_was_ended_is_not_on_the_screen(first: Machine, shows: Shows) -> None:
+    tap(first, LivePage(), "slide")
+    tap(first, OpenSlidePage(), "end")
+    tap(first, ConfirmPage("", "", "", Back()), "yes")
     shows(first, "no-slide")
-    tap(first, Button.NEW_SLIDE)
+    start_slide(first, another=False)
     shows(first, "examined")
 
 

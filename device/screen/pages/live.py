@@ -1,0 +1,72 @@
+"""The live page: the field under the objective, what is concluded of it, and the buttons that act on it."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from device.screen.arrangement import Places
+from device.screen.drawing.canvas import Canvas
+from device.screen.layout import ScreenState, draw_live
+from device.screen.navigation.inputs import Key, Text
+from device.screen.navigation.page import Control, Notice, Open, Outcome, Page, Perform, Stay
+from device.screen.navigation.parts import Item, button_row
+from device.screen.pages.menu import MenuPage
+from device.screen.pages.slide import open_slide
+
+FROZEN = "Frozen: the picture stands still. The device goes on examining; press Go on for the live picture."
+
+KEPT = "The field is kept, and never removed to make room."
+
+
+@dataclass(frozen=True, slots=True)
+class LivePage(Page):
+    """What is shown unless a person opened another page."""
+
+    shows_live: ClassVar[bool] = True
+
+    outlines: bool = True
+    freezing: bool = False  # the next result stays
+    held: ScreenState | None = None  # what stays on the screen; None: it is live
+
+    @property
+    def title(self) -> str:
+        """It has none: the picture takes the room."""
+        return ""
+
+    def draw(self, canvas: Canvas, places: Places, live: ScreenState) -> tuple[Control, ...]:
+        """Draw the live or the frozen state."""
+        draw_live(canvas, places, self.held or live, outlines=self.outlines)
+        if self.held is not None:
+            canvas.cover(places.notices, canvas.theme.background)
+            canvas.text(FROZEN, places.notices, places.text_px, canvas.theme.warning, canvas.theme.background)
+        return button_row(canvas, places.buttons, places.text_px, self._buttons(live))
+
+    def _buttons(self, live: ScreenState) -> tuple[Item, ...]:
+        shown, frozen = self.held or live, self.held is not None
+        recorded = shown.slide is not None and shown.frame is not None
+        return (
+            Item("menu", "Menu", "m"),
+            Item("slide", "Slide", "s"),
+            Item("freeze", "Go on" if frozen else "Freeze", "g" if frozen else "f", frozen or live.frame is not None),
+            Item("keep", "Keep", "k", recorded),
+            Item("outlines", "Outlines", "o"),
+        )
+
+    def press(self, pressed: Control | Key | Text, live: ScreenState) -> Outcome:
+        """Act on the field, or open another page."""
+        match pressed:
+            case Control("menu"):
+                return Open(MenuPage())
+            case Control("slide"):
+                return open_slide(live)
+            case Control("freeze"):
+                return Stay(LivePage(self.outlines, freezing=self.held is None))
+            case Control("outlines"):
+                shown = "outlines are hidden" if self.outlines else "outlines are shown"
+                return Stay(LivePage(not self.outlines, self.freezing, self.held), shown)
+            case Control("keep"):
+                return Perform("field keep", {}, lambda answer: Notice(KEPT))
+        return Notice()
+
+    def fed(self, live: ScreenState) -> Page:
+        """Keep this result if the picture is to stand still."""
+        return LivePage(self.outlines, held=live) if self.freezing and live.frame is not None else self

@@ -1,0 +1,42 @@
+"""The menu: every page that can be opened, as large buttons."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from device.screen.arrangement import Places
+from device.screen.drawing.canvas import Canvas
+from device.screen.layout import ScreenState
+from device.screen.navigation.inputs import Key, Text
+from device.screen.navigation.page import Back, Control, Notice, Outcome, Page
+from device.screen.navigation.parts import BACK, Item, button_grid, button_row
+from device.screen.pages.slide import open_slide
+
+_COLUMNS = 3
+
+ENTRIES: tuple[tuple[Item, Callable[[ScreenState], Outcome]], ...] = ((Item("slide", "Slide", "s"), open_slide),)
+"""Each page with what opens it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MenuPage(Page):
+    """All pages."""
+
+    @property
+    def title(self) -> str:
+        """Name the page."""
+        return "Menu"
+
+    def draw(self, canvas: Canvas, places: Places, live: ScreenState) -> tuple[Control, ...]:
+        """Draw a button for each page."""
+        columns = _COLUMNS if places.body.width >= places.body.height else _COLUMNS - 1
+        entries = button_grid(canvas, places.body, places.text_px, [item for item, _ in ENTRIES], columns)
+        return entries + button_row(canvas, places.row, places.text_px, (BACK, Item("help", "Help: all keys", "f1")))
+
+    def press(self, pressed: Control | Key | Text, live: ScreenState) -> Outcome:
+        """Open a page."""
+        match pressed:
+            case Control("back"):
+                return Back()
+            case Control(name):
+                return next((opened(live) for item, opened in ENTRIES if item.name == name), Notice())
+        return Notice()

@@ -1,0 +1,176 @@
+"""The navigator: what touch, keys and typing do, what actions lead to, and what is said meanwhile."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from device.screen.navigation.composition import compose
+from device.screen.navigation.inputs import Input, Key, Tap, Text
+from device.screen.navigation.navigator import NOTICE_S, WORKING, Navigator
+from device.screen.navigation.page import Page
+from device.screen.no_display import NoDisplay
+from device.screen.pages.confirm import ConfirmPage
+from device.screen.pages.help import HelpPage
+from device.screen.pages.live import LivePage
+from device.screen.pages.menu import MenuPage
+from device.screen.pages.slide import NewSlidePage
+from device.screen.patient_display import PatientDisplay
+from device.session.active_faults import ActiveFaults
+from device.system.clock import ManualClock
+from device.system.systemd import Journal
+from smear.errors import StoreError
+from tests.device.screen.states import NORMAL
+
+
+class Hand(NoDisplay):
+    """A display without glass that somebody touches, and on whose keyboard somebody types."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[Input] = []
+
+    def inputs(self) -> list[Input]:
+        inputs, self.waiting = self.waiting, []
+        return inputs
+
+
+class Session:
+    """A navigator with the hand before it, and the actions that it performed."""
+
+    def __init__(self, act: Callable[[str, Mapping[str, Any]], Any] = lambda action, request: {}) -> None:
+        self.hand, self.clock, self.faults = Hand(), ManualClock(), ActiveFaults(Journal({}))
+        self.done: list[tuple[str, dict[str, Any]]] = []
+        shown = PatientDisplay(lambda: self.hand, self.faults, self.clock)
+        shown.open_first()
+
+        def noted(action: str, request: Mapping[str, Any]) -> Any:
+            self.done.append((action, dict(request)))
+            return act(action, request)
+
+        self.navigator = Navigator(shown, self.clock, self.faults, noted)
+        self.navigator.show(NORMAL)
+
+    @property
+    def page(self) -> Page:
+        return self.navigator.page
+
+    def do(self, *inputs: Input) -> None:
+        self.hand.waiting.extend(inputs)
+        self.navigator.turn()
+
+    def touch(self, name: str, value: object = None) -> None:
+        controls = compose(self.page, self.navigator.live).controls
+        box = next(each.box for each in controls if each.name == name and value in (None, each.value))
+        self.do(Tap(box.x + box.width // 2, box.y + box.height // 2))
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        for _ in range(100):  # each turn waits a tenth of a second for the action
+            if holds():
+                return
+            self.do(Key("f12"))
+        raise AssertionError(self.page)
+
+
+def keys(*names: str) -> Iterable[Input]:
+    return [Key(each) for each in names]
+
+
+def test_a_page_is_opened_and_left_by_touch_and_by_keys() -> None:
+    session = Session()
+    session.touch("menu")
+    assert isinstance(session.page, MenuPage)
+    session.do(Key("escape"))
+    assert isinstance(session.page, LivePage)
+    session.do(Text("M"))
+    assert isinstance(session.page, MenuPage)
+    session.touch("back")
+    session.do(*keys("escape", "escape"))
+    assert isinstance(session.page, LivePage), "Escape on the first page leaves nothing"
+    session.do(*keys("tab", "return"))
+    assert isinstance(session.page, MenuPage)
+
+
+def test_the_help_of_a_page_lists_its_keys() -> None:
+    session = Session()
+    session.do(Text("?"))
+    assert isinstance(session.page, HelpPage)
+    assert {("F", "Freeze"), ("O", "Outlines")} <= set(session.page.keys)
+
+
+@pytest.mark.parametrize("way", ["scanner", "touch", "keys"])
+def test_a_slide_is_named_by_a_scanner_by_touch_and_by_keys(way: str) -> None:
+    session = Session(lambda action, request: {"operator": "Anna"})
+    session.do(Text("s"), Text("n"))  # the page of the open slide, and from there the next one
+    assert isinstance(session.page, NewSlidePage)
+    if way == "touch":
+        for character in "S-43":
+            session.touch("key", character)
+        session.touch("start")
+    else:
+        session.do(*(Text(character) for character in "S-43"), *keys("tab", "tab"), Text("blood"))
+        session.do(*keys(*(() if way == "scanner" else ("tab", "tab")), "return"))
+    specimen = "" if way == "touch" else "blood"
+    assert session.done[-1] == ("slide start", {"name": "S-43", "operator": "Anna", "specimen": specimen})
+    assert isinstance(session.page, LivePage)
+
+
+def test_a_slide_without_a_name_is_not_started() -> None:
+    session = Session()
+    session.do(Text("s"), Text("n"), Text("x"), *keys("backspace", "return"))
+    assert isinstance(session.page, NewSlidePage)
+    assert [action for action, _ in session.done] == ["slide details"]
+
+
+def test_a_slide_is_ended_only_after_a_question() -> None:
+    session = Session()
+    session.do(Text("s"), Text("e"))
+    assert isinstance(session.page, ConfirmPage)
+    session.do(Key("escape"), Text("e"), Text("y"))
+    assert [action for action, _ in session.done] == ["slide end"]
+
+
+@pytest.mark.parametrize("outcome", [17, StoreError("disk full"), KeyError("a mistake in the program")])
+def test_an_action_gives_a_sign_that_goes_away_again(outcome: object) -> None:
+    def act(action: str, request: Mapping[str, Any]) -> Any:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    session = Session(act)
+    before = session.hand.last
+    session.do(Text("k"))
+    assert not np.array_equal(session.hand.last, before)  # type: ignore[arg-type]
+    assert ("store" in session.faults.current) == isinstance(outcome, StoreError)
+    session.clock.advance(2 * NOTICE_S)
+    session.do()
+    np.testing.assert_array_equal(session.hand.last, before)  # type: ignore[arg-type]
+
+
+def test_a_long_action_holds_nothing_up_and_takes_no_keys_for_the_page_that_goes() -> None:
+    go_on = threading.Event()
+    session = Session(lambda action, request: go_on.wait(30) and {})
+    session.do(Text("s"), Text("e"), Text("y"), Text("m"))
+    assert isinstance(session.page, ConfirmPage)
+    assert WORKING in {each.text for each in compose_of(session).written}
+    session.navigator.show(NORMAL)
+    go_on.set()
+    session.until(lambda: isinstance(session.page, LivePage))
+    session.navigator.close()
+
+
+def compose_of(session: Session) -> Any:
+    composed = session.navigator._composed
+    assert composed is not None
+    return composed.canvas
+
+
+def test_a_frozen_picture_stands_still_until_a_person_goes_on() -> None:
+    session = Session()
+    session.do(Text("f"))
+    session.navigator.show(NORMAL)
+    assert session.page == LivePage(held=NORMAL)
+    session.do(Text("o"), Text("g"))
+    assert session.page == LivePage(outlines=False)
