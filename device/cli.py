@@ -17,7 +17,8 @@ from smear.output_files import printable
 
 COMPLETION_VARIABLE = "_SMEARSCOPE_COMPLETE"  # set by click's script for the shell
 INTERRUPTED = 130  # 128 + SIGINT, what a shell expects of a program ended by Ctrl-C
-OTHER_EXTRAS = {"cryptography": "sign", "hl7apy": "hl7", "pygame": "screen"}  # packages in no command's own extra
+# Packages in no command's own extra.
+OTHER_EXTRAS = {"cryptography": "sign", "hl7apy": "hl7", "pygame": "screen", "s3fs": "s3"}
 OWN_PACKAGES = frozenset({"smear", "device", "train", "convert", "benchmarks"})
 
 
@@ -43,6 +44,8 @@ COMMANDS: dict[str, LazyCommand] = {
     ),
     "site": LazyCommand("device.commands.site:command", "device", "Check the labels on fields of this laboratory."),
     "qc": LazyCommand("device.commands.qc:command", "device", "Do the quality control of the day; show its charts."),
+    "backup": LazyCommand("device.commands.backup:command", "device", "Back up all that the device keeps."),
+    "restore": LazyCommand("device.commands.backup:restore", "device", "Make a data folder of a backup."),
     "cameras": LazyCommand("device.commands.cameras:command", "device", "List cameras; show what one offers."),
     "model": LazyCommand("device.commands.model:command", "device", "Show, install or roll back the model bundle."),
     "config": LazyCommand("device.commands.config:command", "device", "Check, show or describe the settings."),

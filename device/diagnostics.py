@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from device.backup.backup import LAST
 from device.bundles import MODELS, current_bundle
 from device.cameras.base import grant_of
 from device.cameras.registry import AUTO as CAMERA_AUTO
@@ -20,7 +21,8 @@ from device.screen.displays import AUTO as DISPLAY_AUTO
 from device.screen.displays import DISPLAYS, PNG, choose_display, display_kind
 from device.settings import Settings
 from device.store.database import DATABASE, LOCK, Writer, not_ours, writer_of
-from device.store.retention import MEGABYTE, free_bytes_of
+from device.store.retention import DAY_S, MEGABYTE, free_bytes_of
+from device.system.clock import SystemClock
 from device.system.health import read_health, throttle_words
 from smear.bundle.signing import load_signed_bundle
 from smear.errors import CameraError, SmearscopeError
@@ -29,6 +31,7 @@ from smear.inference.tflite import AUTO, RUNTIMES, choose_runtime
 from smear.registry import Registry
 
 PYTHONS = ((3, 11), (3, 13))  # oldest and newest version with pinned requirements
+MAX_BACKUP_DAYS = 7  # a timer that runs daily has failed for a week
 _FRAME_TIMEOUT_S = 5.0
 
 
@@ -64,6 +67,7 @@ def examine(settings: Settings, data: Path, camera: str | None = None, display: 
         ("plugins", check_plugins),
         ("model", lambda: check_model(settings, data)),
         ("data folder", lambda: check_disk(settings, data)),
+        ("backup", lambda: check_backup(data)),
         ("board", check_board),
     ]
     found = []
@@ -178,6 +182,23 @@ def check_disk(settings: Settings, data: Path) -> Check:
         return Check("data folder", State.NOT_OK, text)
     busy = ", a smearscope is recording into it" if writer is Writer.ANOTHER else ""
     return Check("data folder", State.OK, f"{data}: {free / 1000:.1f} GB free{busy}")
+
+
+def check_backup(data: Path) -> Check:
+    """The last backup: that there is one, and that it is not old."""
+    advice = "'smearscope backup DEST' takes one, to another disk or to S3"
+    if not (data / DATABASE).is_file():
+        return Check("backup", State.OK, "nothing is recorded yet")
+    try:
+        age_days = (SystemClock().wall_s() - (data / LAST).stat().st_mtime) / DAY_S
+    except OSError:
+        return Check("backup", State.WORKS_WITHOUT, f"none was taken yet; {advice}")
+    text = f"the last one is {max(age_days, 0):.0f} days old"
+    return (
+        Check("backup", State.OK, text)
+        if age_days <= MAX_BACKUP_DAYS
+        else Check("backup", State.WORKS_WITHOUT, f"{text}; {advice}")
+    )
 
 
 def check_board(sys_folder: Path = Path("/sys")) -> Check:

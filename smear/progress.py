@@ -1,6 +1,7 @@
 """What commands show on a terminal: a progress bar around anything gone through one by one, and wide tables."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -15,6 +16,18 @@ def progress(items: Iterable[T], text: str, quiet: bool = False, total: int | No
     from rich.progress import track
 
     yield from track(items, text, total, console=Console(stderr=True), disable=quiet, transient=True)
+
+
+@contextmanager
+def step_bar(text: str, total: int | None) -> Iterator[Callable[..., None]]:
+    """Show progress over `total` steps, None for a number not known, on a terminal's stderr; give what counts one."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(text, total=total)
+        yield lambda *_: bar.advance(task)
 
 
 def table_console(file_width: int) -> "Console":

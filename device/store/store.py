@@ -87,7 +87,7 @@ class Store:
         self.qc_runs, self.qc_version = log.qc_runs, log.qc_version
         editing = SlideEditing(database, queries, self.photographs, removal, clock)
         self.edit_slide, self.merge_slides = editing.edit_slide, editing.merge_slides
-        self.snapshot = database.snapshot
+        self.snapshot, self.copy_database = database.snapshot, database.copy_to
         if lock is not None:
             self.photographs.keep_others_out()
             removal.finish_killed_run()

@@ -1,13 +1,9 @@
 """`smearscope slides export`: a slide as files for other programs."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import Progress
 
 from device.commands.options import NameOption, with_store_and_settings
 from device.commands.slides.group import command, output_path
@@ -17,6 +13,7 @@ from device.settings import Settings
 from device.store import Store
 from device.store.records import SlideRecord
 from smear.output_files import OutputFolder, printable
+from smear.progress import step_bar
 
 STREAM = "-"
 
@@ -52,7 +49,11 @@ def _export_file(store: Store, settings: Settings, slide: SlideRecord, kind: Fil
         export_slide(store, slide.id, kind.name, sys.stdout.buffer, settings)
         return
     path = output_path(out, kind.file_name(slide.id))
-    with _bar(slide.tally.total) as step, OutputFolder(path.parent) as folder, folder.writing(path.name) as file:
+    with (
+        step_bar("exporting", slide.tally.total) as step,
+        OutputFolder(path.parent) as folder,
+        folder.writing(path.name) as file,
+    ):
         export_slide(store, slide.id, kind.name, file, settings, step)
     click.echo(f"wrote {printable(path)}")
 
@@ -62,15 +63,6 @@ def _export_folder(store: Store, slide: SlideRecord | None, kind: FolderFormat, 
         raise click.UsageError(f"the format {kind.name} is a folder, and no stream; give one with --out")
     path = out or Path(kind.folder)
     slide_id = None if slide is None else slide.id
-    with OutputFolder(path, create=True) as folder, _bar(None) as step:
+    with OutputFolder(path, create=True) as folder, step_bar("exporting", None) as step:
         written = kind.write(store, folder, slide_id, step)
     click.echo(f"{printable(path)}: " + ", ".join(f"{n} {name}" for name, n in written.items()))
-
-
-@contextmanager
-def _bar(total: int | None) -> Iterator[Callable[[], None]]:
-    """Show progress over `total` fields, or over a number not known, on stderr."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("exporting", total=total)
-        yield lambda: progress.advance(task)

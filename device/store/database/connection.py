@@ -4,7 +4,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -101,6 +101,19 @@ class Database:
         """
         with self._lock, explained(self.folder):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the database, as it is at one moment, to a new file; others may write meanwhile.
+
+        Raises:
+            StoreError: it cannot be read, or the copy not be written.
+        """
+        with self._lock, closing(sqlite3.connect(path)) as copy:
+            try:
+                self._connection.backup(copy)
+            except sqlite3.Error as error:
+                where = f"{printable(self.folder)} to {printable(path.parent)}"
+                raise StoreError(f"cannot copy the database of {where}: {error}; free some space there") from error
 
     def close(self) -> None:
         """Close the file, and set the reserve aside again if it was used; safe to call twice."""
