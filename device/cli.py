@@ -17,8 +17,10 @@ from smear.output_files import printable
 
 COMPLETION_VARIABLE = "_SMEARSCOPE_COMPLETE"  # set by click's script for the shell
 INTERRUPTED = 130  # 128 + SIGINT, what a shell expects of a program ended by Ctrl-C
-# Packages in no command's own extra.
-OTHER_EXTRAS = {"cryptography": "sign", "hl7apy": "hl7", "pygame": "screen", "s3fs": "s3"}
+OTHER_EXTRAS = {  # of packages in no command's own extra
+    "cryptography": "sign", "distributed": "cluster", "fsspec": "cluster", "hl7apy": "hl7", "openslide": "slides",
+    "pyarrow": "parquet", "pygame": "screen", "s3fs": "s3",
+}  # fmt: skip
 OWN_PACKAGES = frozenset({"smear", "device", "train", "convert", "benchmarks"})
 
 

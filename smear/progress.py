@@ -11,11 +11,21 @@ T = TypeVar("T")
 
 
 def progress(items: Iterable[T], text: str, quiet: bool = False, total: int | None = None) -> Iterator[T]:
-    """Yield `items` behind a progress bar on stderr; `total` where `items` cannot tell their number."""
-    from rich.console import Console  # here: what only reads a picture needs no terminal
-    from rich.progress import track
+    """Yield `items` behind a progress bar on stderr, with rate and time left.
 
-    yield from track(items, text, total, console=Console(stderr=True), disable=quiet, transient=True)
+    `total` is their number where `items` cannot tell it.
+    """
+    from rich.console import Console  # here: what only reads a picture needs no terminal
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(TextColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:.1f}/s" if task.speed else "")
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(""), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
+        yield from bar.track(items, total, description=text)
 
 
 @contextmanager

@@ -1,47 +1,62 @@
 """`smearscope analyze`: pictures from files, one result each, with masks and overlays on request."""
 
 import json
-import time
+import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
-from device.commands.options import (
-    FiniteRange,
-    ModelChoice,
-    config_option,
-    data_option,
-    model_options,
-    open_processor,
-)
+from device.archive.examiner import Examiner, Job, PictureResult, PictureTask, unread
+from device.archive.inputs import Inputs
+from device.archive.result_file import WRITERS
+from device.archive.results import ResultTable, result_settings
+from device.archive.workers import Lost, ProcessPool, ThisProcess, Workers, in_order, usable_workers
+from device.commands.options import FiniteRange, config_option, data_option, model_options
 from device.data_folder import find_data_folder
-from device.reporting.analysis_outputs import AnalysisOutputs, output_names
 from device.settings import load_settings
 from smear import RESEARCH_USE_ONLY
-from smear.errors import ImageError, SmearscopeError
-from smear.findings import CellMask, Finding, Frame, Quality, Refusal, RefusalCode
-from smear.images import Picture, look_through, read_field
-from smear.inference.frame_processor import FrameProcessor
-from smear.inference.overlay import finding_json
+from smear.errors import SmearscopeError
 from smear.output_files import printable
+from smear.progress import progress
 from smear.site import NOT_CHECKED
 
 
-@dataclass(slots=True)
-class Inputs:
-    """What the paths of the command line come to."""
+class WorkersType(click.ParamType[int]):
+    """A number of processes, or "auto"."""
 
-    pictures: list[Path] = field(default_factory=list)
-    passed_over: Counter[str] = field(default_factory=Counter)  # by kind
-    unreadable: list[str] = field(default_factory=list)  # a sentence for each folder that cannot be opened
+    name = "N|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number; see `click.ParamType`."""
+        return usable_workers() if value == "auto" else int(click.IntRange(1, 256).convert(value, param, ctx))
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run says at its end."""
+
+    notes: Counter[str] = field(default_factory=Counter)
+    failed: int = 0
+    reused: int = 0
+
+    def add(self, done: PictureResult) -> None:
+        """Count one picture."""
+        self.notes.update(done.notes)
+        self.failed += done.error is not None
+
+    def reuse(self, done: PictureResult) -> None:
+        """Count one picture that an earlier run examined."""
+        self.add(done)
+        self.reused += 1
 
 
 @click.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=str))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line and picture.")
 @click.option("--masks", type=click.Path(path_type=Path, file_okay=False), help="Folder for mask PNGs (0, 128, 255).")
 @click.option("--overlays", type=click.Path(path_type=Path, file_okay=False), help="Folder for outlined pictures.")
@@ -50,18 +65,25 @@ class Inputs:
     type=FiniteRange(0.01, 10),
     help="Edge of one pixel on the slide.  [default: an OME-TIFF's own; else unknown, each picture is one whole field]",
 )
+@click.option("--workers", type=WorkersType(), default=1, help="Processes that examine.  [default: 1]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=f"File of one row a picture, in place of lines: {', '.join(WRITERS)}.",
+)
+@click.option("--resume", is_flag=True, help="Go on with --out: what its manifest holds is not examined again.")
 @model_options
 @data_option
 @config_option
 def command(
-    paths: tuple[Path, ...],
+    paths: tuple[str, ...],
     as_json: bool,
-    masks: Path | None,
-    overlays: Path | None,
-    pixel_size_um: float | None,
-    choice: ModelChoice,
+    workers: int,
+    out: Path | None,
+    resume: bool,
     data_path: Path | None,
     config_path: Path | None,
+    **wanted: Any,
 ) -> None:
     """Examine pictures: files, or folders with all pictures below them.
 
@@ -69,113 +91,90 @@ def command(
     show it: turned as its EXIF orientation says.
 
     A picture that cannot be read is named on stderr (and in its JSON line); the others are still examined, and
-    the exit code is 1. No file is replaced but masks and overlays of an earlier run.
+    the exit code is 1. No file is replaced but masks, overlays and results of an earlier run.
     """
+    _require_sense(out, as_json, resume)
     settings = load_settings(config_path)
     data = find_data_folder(settings, data_path)  # only its models are used, and it may be missing
-    inputs = _inputs(paths)
-    names = output_names(inputs.pictures)
-    with AnalysisOutputs(masks, overlays) as outputs:
-        outputs.require_free(names)
-        processor = open_processor(settings, data, choice)
-        try:
-            notes, failed = _examine_all(inputs.pictures, names, processor, pixel_size_um, outputs, as_json)
-        finally:
-            processor.close()
-    if not as_json:
+    job = Job(settings, data, digests=out is not None, **wanted)
+    inputs, tally = Inputs(paths), Tally()
+    inputs.require_pictures()
+    _examine(inputs, job, workers, tally, as_json, out, resume)
+    if out is None and not as_json:
         click.echo(RESEARCH_USE_ONLY)
-    _sum_up(inputs, notes, failed)
+    _sum_up(inputs, tally)
 
 
-def _examine_all(
-    pictures: list[Path],
-    names: list[Path],
-    processor: FrameProcessor,
-    pixel_size_um: float | None,
-    outputs: AnalysisOutputs,
-    as_json: bool,
-) -> tuple[Counter[str], int]:
-    """Examine and print picture after picture; return how often each note was made, and how many failed."""
-    notes: Counter[str] = Counter()
-    failed = 0
-    extra: dict[str, Any]
-    for path, name in zip(pictures, names, strict=True):
-        try:
-            picture = read_field(path)
-            finding = _examined(processor, path, picture, name, pixel_size_um, outputs)
-        except ImageError as error:
-            failed += 1
-            click.echo(f"smearscope: {' '.join(str(error).split())}", err=True)
-            finding, extra = _unread(str(error), processor), {"error": str(error)}
-        else:
-            notes.update(picture.notes)
-            extra = {"notes": list(picture.notes)} if picture.notes else {}
-        result = finding_json(printable(path), finding) | extra | {"notice": RESEARCH_USE_ONLY}
-        click.echo(json.dumps(result, allow_nan=False) if as_json else _line(result))
-    return notes, failed
+def _require_sense(out: Path | None, as_json: bool, resume: bool) -> None:
+    if out is None and resume:
+        raise click.UsageError("--resume goes on with a file of results; name it with --out")
+    if out is not None and as_json:
+        raise click.UsageError("--out takes the results; leave out --json")
+    if out is not None and out.suffix not in WRITERS:
+        raise click.UsageError(f"--out {out.name}: give a name that ends with {', '.join(WRITERS)}")
 
 
-def _examined(
-    processor: FrameProcessor,
-    path: Path,
-    picture: Picture,
-    name: Path,
-    pixel_size_um: float | None,
-    outputs: AnalysisOutputs,
-) -> Finding:
-    size = pixel_size_um or picture.pixel_size_um
-    frame = Frame(picture.image, printable(path), size, 0, time.monotonic(), time.time())
-    processed = processor.process(frame)
-    outputs.write(name, processed.frame, processed.finding)
-    return processed.finding
+def _examine(inputs: Inputs, job: Job, count: int, tally: Tally, as_json: bool, out: Path | None, resume: bool) -> None:
+    """Examine picture after picture; print each result, or put it into the table `out`."""
+    with ExitStack() as opened:
+        table = None
+        if out is not None:
+            table = opened.enter_context(ResultTable(out, result_settings(job), resume))
+        wanted = job.masks or job.overlays
+        tasks = inputs.tasks_with_outputs(job.masks, job.overlays) if wanted else inputs.tasks()
+        workers: Workers = opened.enter_context(closing(ThisProcess(job) if count == 1 else ProcessPool(job, count)))
+        todo = _shown(tasks, inputs, printed=table is None)
+        if table is not None:
+            todo = table.missing(workers, todo, tally.reuse)
+        for task, found in in_order(workers, Examiner.pictures, todo):
+            done = _lost(task, job, found) if isinstance(found, Lost) else found
+            tally.add(done)
+            if done.error is not None:
+                click.echo(f"smearscope: {' '.join(done.error.split())}", err=True)
+            if table is not None:
+                table.manifest.add(task, done)
+            else:
+                click.echo(done.json if as_json else _line(json.loads(done.json)))
 
 
-def _inputs(paths: tuple[Path, ...]) -> Inputs:
-    inputs = Inputs()
-    for path in paths:
-        if not path.is_dir():
-            inputs.pictures.append(path)
-            continue
-        found = look_through(path)
-        inputs.pictures += found.pictures
-        inputs.passed_over.update(found.passed_over)
-        inputs.unreadable += found.unreadable
-        if not found.pictures and not found.unreadable:
-            raise ImageError(
-                f"{printable(path)}: no picture in this folder; give a folder with JPEG, PNG, BMP, TIFF or WebP files"
-            )
-    return inputs
+def _shown(tasks: Iterator[PictureTask], inputs: Inputs, printed: bool) -> Iterator[PictureTask]:
+    """Yield `tasks` behind a progress bar where there is a terminal that nothing is `printed` on."""
+    if not sys.stderr.isatty() or (printed and sys.stdout.isatty()):
+        return tasks
+    return progress(tasks, "Examining", total=inputs.number())
 
 
-def _sum_up(inputs: Inputs, notes: Counter[str], failed: int) -> None:
-    """Say on stderr what was converted and passed over.
+def _lost(task: PictureTask, job: Job, lost: Lost) -> PictureResult:
+    asked = result_settings(job)
+    return unread(task.name, f"{task.name}: {lost.reason}", asked["bundle"], asked["level"], asked["runtime"])
+
+
+def _sum_up(inputs: Inputs, tally: Tally) -> None:
+    """Say on stderr what was converted, passed over and done before.
 
     Raises:
         SmearscopeError: a picture or folder could not be read.
     """
-    for note, count in notes.items():
-        click.echo(f"smearscope: {count} {'picture' if count == 1 else 'pictures'}: {note}", err=True)
+    for note, count in tally.notes.items():
+        click.echo(f"smearscope: {_pictures(count)}: {note}", err=True)
     if inputs.passed_over:
         kinds = ", ".join(f"{count} {printable(kind)}" for kind, count in sorted(inputs.passed_over.items()))
         click.echo(f"smearscope: files passed over: {kinds}", err=True)
-    for sentence in inputs.unreadable:
+    if tally.reused:
+        click.echo(f"smearscope: {_pictures(tally.reused)} of {inputs.count}: examined by an earlier run", err=True)
+    for sentence in sorted(inputs.unreadable):
         click.echo(f"smearscope: {sentence}", err=True)
     faults = []
-    if failed:
-        faults.append(f"{failed} of {len(inputs.pictures)} pictures could not be examined")
+    if tally.failed:
+        faults.append(f"{tally.failed} of {inputs.count} pictures could not be examined")
     if inputs.unreadable:
         faults.append(f"{len(inputs.unreadable)} folders could not be opened")
     if faults:
         raise SmearscopeError(f"{' and '.join(faults)}; see the lines above")
 
 
-def _unread(reason: str, processor: FrameProcessor) -> Finding:
-    nothing = Quality(focus=0.0, clipped=0.0, brightness=0.0, cell_share=0.0)
-    return Finding(
-        None, None, {}, (Refusal(RefusalCode.UNREADABLE, reason),), (), CellMask(np.zeros((1, 1), np.uint8)), nothing,
-        bundle_sha256=processor.pipeline.bundle.sha256, level=processor.pipeline.level,
-        runtime=processor.pipeline.runtime,
-    )  # fmt: skip
+def _pictures(count: int) -> str:
+    return f"{count} {'picture' if count == 1 else 'pictures'}"
 
 
 def _line(result: dict[str, Any]) -> str:

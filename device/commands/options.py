@@ -30,7 +30,7 @@ from smear.registry import Registry
 
 if TYPE_CHECKING:
     from smear.bundle.folder import Bundle
-    from smear.inference.frame_processor import FrameProcessor, Hysteresis
+    from smear.inference.frame_processor import FrameProcessor, Hysteresis, SiteCheck
     from smear.inference.proof import Use
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -190,10 +190,12 @@ def open_processor(
     hysteresis: "Hysteresis | None" = None,
     path: Path | None = None,
     prove: "Callable[[Bundle], object] | None" = None,
+    site: "SiteCheck | None" = None,
 ) -> "FrameProcessor":
     """Open what `choice` asks for, and the settings where it asks for nothing.
 
     `path` is the folder of the bundle, where that was looked up already; `prove` runs it before this process does.
+    `site` is asked in place of the certificate in `data`.
 
     `wrap` may put something between the pipeline and each of its models; `hysteresis` is for a live camera.
     """
@@ -217,7 +219,7 @@ def open_processor(
             settings.model.delegate if level_spec(level).needs_delegate else None,
         )
     limits = replace(settings.gate.limits(), require_site=settings.site.required)
-    return FrameProcessor(pipeline, limits, hysteresis=hysteresis, site=SiteWatch(data, pipeline.bundle.sha256))
+    return FrameProcessor(pipeline, limits, hysteresis=hysteresis, site=site or SiteWatch(data, pipeline.bundle.sha256))
 
 
 def use_of(settings: Settings, choice: ModelChoice = NO_CHOICE) -> "Use":

@@ -37,6 +37,10 @@ class AnalysisOutputs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the folders back; safe to call twice."""
         self._opened.close()
 
     def require_free(self, names: Sequence[Path]) -> None:

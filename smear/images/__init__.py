@@ -1,11 +1,12 @@
 """Picture files: read as RGB within bounds, found in folders, and written whole or not at all."""
 
-from smear.images.folders import PictureFolder, list_images, look_through
+from smear.images.folders import PictureFolder, list_images, look_through, walk_pictures
 from smear.images.reader import (
     IMAGE_SUFFIXES,
     MAX_PIXELS,
     MIN_SIDE_PX,
     Picture,
+    digest_of,
     is_picture_file,
     read_field,
     read_image,
@@ -20,6 +21,7 @@ __all__ = [
     "MIN_SIDE_PX",
     "Picture",
     "PictureFolder",
+    "digest_of",
     "encode",
     "encode_output",
     "is_own_output",
@@ -29,6 +31,7 @@ __all__ = [
     "read_field",
     "read_image",
     "read_picture",
+    "walk_pictures",
     "write_atomic",
     "write_image",
 ]

@@ -2,7 +2,9 @@
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from smear.errors import ImageError
@@ -11,6 +13,7 @@ from smear.images.writer import is_own_output_file
 from smear.output_files import printable
 
 OWN_OUTPUT = "masks and overlays of this program"
+SORTED_ENTRIES = 4096  # of one folder; a flat archive of millions cannot be sorted without holding its names
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,33 +26,56 @@ class PictureFolder:
 
 
 def look_through(folder: Path) -> PictureFolder:
-    """Return what lies below `folder`.
+    """Return what lies below `folder`; see `walk_pictures`."""
+    passed_over: Counter[str] = Counter()
+    unreadable: list[str] = []
+    pictures = sorted(walk_pictures(folder, passed_over, unreadable))
+    return PictureFolder(tuple(pictures), dict(sorted(passed_over.items())), tuple(sorted(unreadable)))
+
+
+def walk_pictures(folder: Path, passed_over: Counter[str], unreadable: list[str]) -> Iterator[Path]:
+    """Yield each picture below `folder`, sorted by path, and note by kind what is passed over, and what is unreadable.
 
     Hidden files and folders are left out without a word: trash, checkpoints of notebooks, and the `._NAME.jpg` that
     macOS lays beside each file on a foreign disk. Symbolic links to files are followed, those to folders are not.
+    A folder of more than `SORTED_ENTRIES` comes in the order of its file system: its names never stand in memory.
     """
-    pictures: list[Path] = []
-    passed_over: Counter[str] = Counter()
-    unreadable: list[str] = []
-
-    def note(error: OSError) -> None:
-        unreadable.append(f"{printable(error.filename)}: this folder cannot be opened ({error.strerror}); "
-                          "give yourself permission to read it")  # fmt: skip
-
-    for parent, folders, names in os.walk(folder, onerror=note):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            path = Path(parent, name)
-            if name.startswith(".") or not path.is_file():
-                continue
-            kind = path.suffix.lower()
-            if kind not in IMAGE_SUFFIXES:
-                passed_over[kind or "without a suffix"] += 1
-            elif kind == ".png" and is_own_output_file(path):
-                passed_over[OWN_OUTPUT] += 1
+    open_folders = [_entries(folder, unreadable)]
+    while open_folders:
+        entry = next(open_folders[-1], None)
+        if entry is None:
+            open_folders.pop()
+        elif entry.name.startswith("."):
+            continue
+        elif entry.is_dir(follow_symlinks=False):
+            open_folders.append(_entries(Path(entry.path), unreadable))
+        elif (path := Path(entry.path)).is_file():
+            if kind := _passed_over_as(path):
+                passed_over[kind] += 1
             else:
-                pictures.append(path)
-    return PictureFolder(tuple(sorted(pictures)), dict(sorted(passed_over.items())), tuple(sorted(unreadable)))
+                yield path
+
+
+def _passed_over_as(path: Path) -> str:
+    """Return the kind of file that `path` is, empty for a picture."""
+    suffix = path.suffix.lower()
+    if suffix not in IMAGE_SUFFIXES:
+        return suffix or "without a suffix"
+    return OWN_OUTPUT if suffix == ".png" and is_own_output_file(path) else ""
+
+
+def _entries(folder: Path, unreadable: list[str]) -> "Iterator[os.DirEntry[str]]":
+    try:
+        with os.scandir(folder) as found:
+            first = list(islice(found, SORTED_ENTRIES))
+            if len(first) < SORTED_ENTRIES:
+                first.sort(key=lambda entry: entry.name)
+            while first:
+                yield from first
+                first = list(islice(found, SORTED_ENTRIES))
+    except OSError as error:
+        unreadable.append(f"{printable(folder)}: this folder cannot be opened ({error.strerror}); "
+                          "give yourself permission to read it")  # fmt: skip
 
 
 def list_images(folder: Path) -> list[Path]:

@@ -1,5 +1,6 @@
 """Reading a picture file into RGB: formats by list, told by content, within bounds, and nothing damaged."""
 
+import hashlib
 import io
 import os
 import stat
@@ -8,7 +9,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +22,7 @@ from smear.errors import ImageError
 from smear.images import jpeg, tiff
 from smear.images.colour import ToRgb, to_rgb
 from smear.images.formats import HEAD_BYTES, format_of
+from smear.images.urls import fetch
 from smear.images.writer import is_own_output
 from smear.output_files import printable
 
@@ -46,6 +48,7 @@ class Picture:
     image: np.ndarray  # RGB uint8 (H, W, 3), turned as its EXIF orientation says: as viewers show it
     pixel_size_um: float | None  # from OME-XML; None: the file does not say
     notes: tuple[str, ...]  # a sentence for each conversion
+    sha256: str = ""  # of the file, where it was asked for
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -64,8 +67,8 @@ def read_picture(path: Path) -> Picture:
         return _read(file)
 
 
-def read_field(path: Path) -> Picture:
-    """Read the photograph at `path` to examine it; see `read_picture`.
+def read_field(path: Path | str, *, digest: bool = False) -> Picture:
+    """Read the photograph at `path`, a file or a URL, to examine it, and its sha256 for a `digest`; see `read_picture`.
 
     Raises:
         ImageError: as `read_picture`, and for a mask or overlay of this program.
@@ -74,7 +77,23 @@ def read_field(path: Path) -> Picture:
         if is_own_output(file.read(HEAD_BYTES)):
             raise ImageError("a mask or overlay of this program, not a photograph")
         file.seek(0)
-        return _read(file)
+        picture = _read(file)
+        return replace(picture, sha256=_sha256(file)) if digest else picture
+
+
+def digest_of(path: Path | str) -> str:
+    """Return the sha256 of the file or URL `path`.
+
+    Raises:
+        ImageError: there is none, or it may not be read.
+    """
+    with _named(path), _opened(path) as file:
+        return _sha256(file)
+
+
+def _sha256(file: IO[bytes]) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # its protocol is narrower
 
 
 def is_picture_file(path: Path) -> bool:
@@ -90,7 +109,7 @@ def is_picture_file(path: Path) -> bool:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def _named(path: Path | str) -> Iterator[None]:
     """Put the file's name before the message of any `ImageError`."""
     try:
         yield
@@ -99,8 +118,11 @@ def _named(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def _opened(path: Path | str) -> Iterator[IO[bytes]]:
     """Open `path`; what is no file on a disk is read to its end first, since a decoder must go back and forth."""
+    if isinstance(path, str):
+        yield io.BytesIO(fetch(path, _MAX_STREAM_BYTES))
+        return
     try:
         file = path.open("rb")
     except FileNotFoundError:

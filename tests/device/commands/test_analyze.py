@@ -21,7 +21,7 @@ from PIL import Image
 from device.cli import cli
 from smear import RESEARCH_USE_ONLY
 from smear.classes import LABELS
-from smear.images import PictureFolder, read_image, write_image
+from smear.images import read_image, write_image
 from smear.synthetic import render
 
 KEYS = [
@@ -343,16 +343,23 @@ def test_files_passed_over_in_a_folder_are_counted_by_kind(analyze: Analyze, pic
 
 
 def test_a_folder_that_cannot_be_opened_is_named_and_a_failure(
-    analyze: Analyze, pictures: Path, monkeypatch: pytest.MonkeyPatch
+    analyze: Analyze, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = PictureFolder((pictures / "Pre.png",), {}, ("x/sub: this folder cannot be opened",))
-    monkeypatch.setattr("device.commands.analyze.look_through", lambda folder: found)
-    result = analyze(pictures)
+    shutil.copytree(pictures, tmp_path / "mixed" / "sub")
+    shutil.copy(pictures / "Pre.png", tmp_path / "mixed")
+    scandir = os.scandir
+
+    def refuse(path: Path) -> object:
+        if path.name == "sub":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # the tests may run as root, whom nothing is refused
+    result = analyze(tmp_path / "mixed")
     assert result.exit_code == 1
-    assert result.stderr.splitlines() == [
-        "smearscope: x/sub: this folder cannot be opened",
-        "smearscope: 1 folders could not be opened; see the lines above",
-    ]
+    said, counted = result.stderr.splitlines()
+    assert said.startswith(f"smearscope: {tmp_path}/mixed/sub: this folder cannot be opened (Permission denied)")
+    assert counted == "smearscope: 1 folders could not be opened; see the lines above"
 
 
 def test_a_picture_whose_name_is_no_utf8_is_examined_and_its_json_is_sound(

@@ -1,0 +1,59 @@
+"""Batches go to processes and come back in order, whichever of these are killed."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from device.archive.examiner import Examiner, Job
+from device.archive.inputs import Inputs
+from device.archive.workers import KILLED, Lost, ProcessPool, ThisProcess, in_order
+from device.commands.options import ModelChoice
+from smear.errors import BundleError
+from tests.device.archive.deadly import end_at_thirteen, end_once
+
+
+def test_two_processes_give_what_one_gives_in_the_order_of_the_names(job: Job, archive: Callable[[int], Path]) -> None:
+    folder = archive(21)
+    (folder / "005.png").write_bytes(b"no picture")
+    found = []
+    for workers in (ThisProcess(job), ProcessPool(job, 2)):
+        with closing(workers):
+            done = list(in_order(workers, Examiner.pictures, Inputs([str(folder)]).tasks()))
+        assert [task.number for task, _ in done] == list(range(21))
+        found.append([(task.name, result.sha256, result.error) for task, result in done])
+    assert found[0] == found[1]
+    assert [name for name, _, error in found[0] if error] == [f"{folder}/005.png"]
+
+
+def test_a_task_that_kills_its_process_is_lost_and_no_other(job: Job) -> None:
+    with closing(ProcessPool(job, 2)) as pool:
+        done = list(in_order(pool, end_at_thirteen, range(30)))
+    assert done == [(n, Lost(KILLED) if n == 13 else 2 * n) for n in range(30)]
+
+
+def test_a_process_that_is_killed_by_chance_costs_nothing(job: Job, tmp_path: Path) -> None:
+    tasks = [str(tmp_path / "made") if n == 13 else str(tmp_path) for n in range(30)]
+    with closing(ProcessPool(job, 2)) as pool:
+        assert list(in_order(pool, end_once, tasks)) == [(task, task) for task in tasks]
+
+
+def test_tasks_are_taken_as_results_are_so_that_millions_need_no_memory(job: Job) -> None:
+    ahead = []
+
+    def tasks() -> Iterator[int]:
+        for number in itertools.count(20):
+            ahead.append(number)
+            yield number
+
+    with closing(ProcessPool(job, 2)) as pool:
+        done = list(itertools.islice(in_order(pool, end_at_thirteen, tasks()), 40))
+    assert len(ahead) <= len(done) + pool.window * pool.batch
+
+
+def test_a_bundle_that_does_not_open_in_the_processes_is_the_fault_that_is_raised(job: Job, tmp_path: Path) -> None:
+    nothing = Job(job.settings, None, ModelChoice(tmp_path / "nothing"))
+    with closing(ProcessPool(nothing, 2)) as pool, pytest.raises(BundleError, match="nothing"):
+        list(in_order(pool, end_at_thirteen, range(3)))
