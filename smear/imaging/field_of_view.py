@@ -55,8 +55,8 @@ def find_rim(image: np.ndarray) -> np.ndarray | None:
 
     A rim is black or white, reaches a corner, and leaves a disc, as far as the picture holds it, or a band.
     """
-    corners = image[[0, 0, -1, -1], [0, -1, 0, -1]]
-    black, white = (corners.max(axis=1) <= BLACK).any(), (corners.min(axis=1) >= WHITE).any()
+    corners = [image[y, x].tolist() for y in (0, -1) for x in (0, -1)]
+    black, white = any(max(each) <= BLACK for each in corners), any(min(each) >= WHITE for each in corners)
     if not (black or white):
         return None
     height, width = image.shape[:2]

@@ -1,7 +1,7 @@
 """What one field measures before any limit: focus, clipping, brightness, tint and drift of the background."""
 
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
@@ -13,7 +13,6 @@ from smear.imaging.stain_normalization import (
     colour_distance,
     histogram,
     histogram_median,
-    nonzero_indices,
     subsampled,
 )
 from smear.site import CameraProfile, SiteStatus
@@ -45,8 +44,8 @@ class Measured:
     @property
     def finite(self) -> bool:
         """True: every number in it is one."""
-        numbers = (self.absolute_focus, self.tint, *astuple(self.quality))
-        return all(number is None or math.isfinite(number) for number in numbers)
+        numbers = [getattr(self.quality, each.name) for each in fields(Quality)]
+        return all(number is None or math.isfinite(number) for number in (self.absolute_focus, self.tint, *numbers))
 
 
 def measure(
@@ -91,22 +90,20 @@ def focus_and_clipping(pixels: np.ndarray, cell: np.ndarray, step: int) -> tuple
     background. Independent of stain and light, in 1/px^2; falls with the width of the blur. 0 without either.
     """
     window = _around(cell)
-    body = np.ascontiguousarray(cell.view(np.uint8)[window])
-    grown = np.zeros(cell.shape, bool)
-    grown[window] = near = cv2.dilate(body, _RIM).view(bool)
-    at = nonzero_indices(near.view(np.uint8))
-    clipped = _clipped(pixels, pixels[window], np.compress(np.take(body.view(bool), at), at))
-    inner = np.take(cv2.erode(body, _RIM).view(bool), at)
-    core, rim = np.compress(inner, at), np.compress(~inner, at)
-    of_background = histogram(
-        cv2.extractChannel(subsampled(pixels, step), GREEN), (~subsampled(grown, step)).view(np.uint8)
-    )
-    if not (len(core) and len(rim) and of_background.any()):
+    near_cells, inside = pixels[window], np.ascontiguousarray(cell.view(np.uint8)[window])
+    clipped = _clipped(pixels, np.ascontiguousarray(near_cells), inside)
+    near, beside = cv2.dilate(inside, _RIM), np.ones(cell.shape, np.uint8)
+    beside[window] -= near.view(np.uint8)
+    core = np.asarray(cv2.erode(inside, _RIM), np.uint8)
+    green = cv2.extractChannel(near_cells, GREEN)
+    of_cells = histogram(green, core)
+    of_background = histogram(cv2.extractChannel(subsampled(pixels, step), GREEN), subsampled(beside, step))
+    rim = cv2.subtract(near, core).view(bool)
+    across, down = (each[rim].astype(np.float32) for each in cv2.spatialGradient(green))
+    if not (len(across) and of_cells.any() and of_background.any()):
         return 0.0, clipped
-    green = cv2.extractChannel(pixels[window], GREEN)
-    across, down = (np.take(cv2.Sobel(green, cv2.CV_16S, *way), rim).astype(np.float32) for way in ((1, 0), (0, 1)))
-    gradient = float(np.dot(across, across) + np.dot(down, down)) / len(rim)
-    contrast = histogram_median(of_background) - histogram_median(np.bincount(np.take(green, core), minlength=256))
+    gradient = float(np.dot(across, across) + np.dot(down, down)) / len(across)
+    contrast = histogram_median(of_background) - histogram_median(of_cells)
     return gradient / 64.0 / max(contrast * contrast, 25.0), clipped  # 64: Sobel's gain of 8, squared
 
 
@@ -117,13 +114,13 @@ def _around(cell: np.ndarray) -> tuple[slice, slice]:
     return slice(max(0, y - room), y + height + room), slice(max(0, x - room), x + width + room)
 
 
-def _clipped(pixels: np.ndarray, near: np.ndarray, at: np.ndarray) -> float:
+def _clipped(pixels: np.ndarray, near: np.ndarray, inside: np.ndarray) -> float:
     """Share of the cells' pixels at 0 or 255 in any channel; without a cell, of all pixels in all three.
 
-    The cells' are at the places int (n,) `at` of the flattened window `near`. Clean glass may be white, so only what
-    should hold detail counts.
+    `near` is the part of `pixels` around the cells, uint8 `inside` not 0 where there they are. Clean glass may be
+    white, so only what should hold detail counts.
     """
-    if not len(at):
+    of_cells = cv2.countNonZero(inside)
+    if not of_cells:
         return float(((pixels == 0) | (pixels == 255)).all(axis=-1).mean())
-    shown = np.take(near.reshape(-1, 3), at, axis=0)
-    return 1 - cv2.countNonZero(cv2.inRange(shown[np.newaxis], *_DETAIL)) / len(at)
+    return 1 - cv2.countNonZero(cv2.bitwise_and(cv2.inRange(near, *_DETAIL), inside)) / of_cells

@@ -57,10 +57,19 @@ def cells_on_neutral_background(
     in 0..255; see `normalization_table`.
     """
     kept = without_scale_bar_pixels(frame, cell)
-    masked = on_neutral_background(frame.pixels, kept)
     if stain is None:
-        return masked
-    return np.asarray(cv2.LUT(masked, normalization_table(masked, kept, glass, stain)), np.uint8)
+        return on_neutral_background(frame.pixels, kept)
+    shown = np.full(frame.pixels.shape, NEUTRAL, np.uint8)
+    cells = as_items(frame.pixels)[kept].view(np.uint8).reshape(1, -1, 3)
+    if cells.size:
+        table = normalization_table(cells, None, glass, stain)
+        as_items(shown)[kept] = as_items(np.asarray(cv2.LUT(cells, table), np.uint8))[0]
+    return shown
+
+
+def as_items(pixels: NDArray[np.uint8]) -> NDArray[np.void]:
+    """Return uint8 (h, w, 3) as (h, w) of one item a pixel: a mask chooses from it in a tenth of the time."""
+    return np.ascontiguousarray(pixels).view("V3")[..., 0]
 
 
 def on_neutral_background(

@@ -89,19 +89,19 @@ def nonzero_indices(mask: NDArray[np.uint8]) -> NDArray[np.intp]:
 
 
 def normalization_table(
-    image: NDArray[np.uint8], cell: NDArray[np.bool_], glass: NDArray[np.floating], wanted: tuple[float, float]
+    image: NDArray[np.uint8], cell: NDArray[np.bool_] | None, glass: NDArray[np.floating], wanted: tuple[float, float]
 ) -> NDArray[np.uint8]:
     """Return the look-up table, uint8 (256, 1, 3) for `cv2.LUT`, that gives a field's cells the `wanted` stain.
 
-    `image` is RGB uint8 (h, w, 3), bool (h, w) `cell` where its cells are; `glass` is (3,) RGB in 0..255, see
-    `background_colour`. The optical density of the glass itself, which is the lamp and the white balance, is
-    subtracted. The rest is scaled so that its mean over the cells is `wanted` in red and in green; blue, which the
+    `image` is RGB uint8 (h, w, 3), bool (h, w) `cell` where its cells are, None for everywhere; `glass` is (3,) RGB in
+    0..255, see `background_colour`. The optical density of the glass itself, which is the lamp and the white balance,
+    is subtracted. The rest is scaled so that its mean over the cells is `wanted` in red and in green; blue, which the
     stain hardly absorbs, is scaled by the geometric mean of both. How deeply a smear is stained depends on the
     laboratory and the day, not on the patient. White stays white.
     """
     clear = np.interp(glass, np.arange(256), _DENSITY)
     density = np.maximum(_DENSITY - clear[:, np.newaxis], 0.0)
-    inside = cell.view(np.uint8)
+    inside = None if cell is None else cell.view(np.uint8)
     counts = np.stack([histogram(channel, inside) for channel in cv2.split(image)])
     gains = normalization_gains((counts * density).sum(axis=1) / max(counts[0].sum(), 1.0), wanted)
     table = 256.0 * np.exp(-density.T * gains) - 1.0

@@ -1,6 +1,8 @@
 """Aggregates a classifier's answers for single cells into one for the field; training and the device share it."""
 
+import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -11,7 +13,7 @@ CLASSES = len(LABELS)
 MAP_STRIDE = 16  # pixels of a field to one place of the map of a classifier that is shown all cells at once
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class FieldOpinion:
     """The classifier's answer for one field, before the quality gate decides whether it may become a label."""
 
@@ -21,11 +23,11 @@ class FieldOpinion:
     features: np.ndarray | None = None  # float (n, d), of each cell; None where the classifier gives none
     familiarity: Familiarity | None = None  # None: the bundle has no detector
 
-    @property
+    @cached_property
     def finite(self) -> bool:
         """Whether every number is finite."""
-        numbers = (self.probabilities, self.cell_probabilities, self.ood_score, self.features)
-        return all(bool(np.isfinite(each).all()) for each in numbers if each is not None)
+        arrays = [each for each in (self.probabilities, self.cell_probabilities, self.features) if each is not None]
+        return math.isfinite(self.ood_score or 0.0) and all(bool(np.isfinite(each).all()) for each in arrays)
 
     def judged(self, familiarity: Familiarity) -> "FieldOpinion":
         """Return the same opinion with what the detector found."""

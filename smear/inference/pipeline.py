@@ -139,7 +139,7 @@ class Pipeline:
 
     def _no_leukocytes(self, opinion: FieldOpinion | None) -> NDArray[np.bool_]:
         """Return bool (n,): which of the classified cells are none, as giant platelets and parasites."""
-        if self._detector is None or opinion is None or opinion.features is None or not opinion.finite:
+        if self._detector is None or opinion is None or opinion.features is None or not self.classifier.valid:
             return np.zeros(0, bool)
         return self._detector.leukocyte(opinion.features) < 0
 

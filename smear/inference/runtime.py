@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Protocol
 
-import cv2
 import numpy as np
 
 from smear.errors import RuntimeUnavailableError
@@ -55,8 +54,8 @@ class CheckedModel:
     def invoke(self, tensor: np.ndarray) -> np.ndarray:
         """Return the model's answer; see `Runtime`."""
         answer = self._model.invoke(tensor)
-        # One pass in C++, false for what is not a number too; after softmax, an infinite logit would be a sound number.
-        self.valid = self.valid and cv2.checkRange(answer.reshape(-1), minVal=-MAX_ANSWER, maxVal=MAX_ANSWER)[0]
+        # Both are no number where any value is none; after softmax, an infinite logit would be a sound number.
+        self.valid = bool(self.valid and answer.min() >= -MAX_ANSWER and answer.max() <= MAX_ANSWER)
         return answer
 
     def close(self) -> None:
