@@ -8,6 +8,7 @@ from device.exports.base import FileFormat, SlideSource, iso_time, text_stream
 from device.store.records import SlideRecord
 from device.store.review.sign_off import Counted
 from device.store.store import Store
+from device.system.clock import SystemClock
 from smear import RESEARCH_USE_ONLY, __version__
 
 
@@ -37,8 +38,9 @@ def write_object(out: IO[str], head: Mapping[str, Any], **lists: Iterable[Mappin
 
 
 def head_json(source: SlideSource) -> dict[str, Any]:
-    """Return the slide with its summary as JSON types, and which device it is from."""
-    return slide_json(source.store, source.slide, source.counted) | {"device": source.device}
+    """Return the slide with its summary as JSON types, which device it is from, and when it was exported."""
+    about = {"device": source.device, "exported": iso_time(SystemClock().wall_s())}
+    return slide_json(source.store, source.slide, source.counted) | about
 
 
 def slide_json(store: Store, slide: SlideRecord, counted: Counted) -> dict[str, Any]:

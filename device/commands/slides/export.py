@@ -1,13 +1,17 @@
 """`smearscope slides export`: a slide as files for other programs."""
 
+import csv
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 import click
 
-from device.commands.options import NameOption, with_store_and_settings
+from device.commands.options import NameOption, json_text, with_store_and_settings
 from device.commands.slides.group import command, output_path
-from device.exports.base import FileFormat, FolderFormat
+from device.exports.base import FileFormat, FolderFormat, text_stream
+from device.exports.combined import CombinedTable
 from device.exports.registry import EXPORTS, export_slide
 from device.settings import Settings
 from device.store import Store
@@ -40,6 +44,32 @@ def export(store: Store, settings: Settings, slide_name: str | None, name: str, 
         raise click.UsageError("which slide? 'smearscope slides list' shows them; then: slides export SLIDE")
     elif isinstance(kind, FileFormat):
         _export_file(store, settings, slide, kind, out)
+
+
+@command.command()
+@click.argument("exports", metavar="EXPORT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--table", type=click.Choice(("fields", "cells")), default="fields", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--out", type=click.Path(path_type=Path), help="File to write.  [default: standard output]")
+def combine(exports: tuple[Path, ...], table: str, as_json: bool, out: Path | None) -> None:
+    """Make one table of the zips of 'slides export', also of several devices.
+
+    A slide is known by its device and number: of several exports the newest is taken. Where two contradict each other,
+    both are named and nothing is written.
+    """
+    found = CombinedTable(exports, table)
+    with ExitStack() as opened:
+        raw: IO[bytes] = sys.stdout.buffer
+        if out is not None and str(out) != STREAM:
+            raw = opened.enter_context(opened.enter_context(OutputFolder(out.parent)).writing(out.name))
+        text = opened.enter_context(text_stream(raw))
+        if as_json:
+            text.writelines(f"{json_text(row)}\n" for row in found.rows())
+        else:
+            writer = csv.DictWriter(text, found.columns)
+            writer.writeheader()
+            writer.writerows(found.rows())
+    click.echo(f"slides: {len(found.exports)}, exports: {len(exports)}", err=True)
 
 
 def _export_file(store: Store, settings: Settings, slide: SlideRecord, kind: FileFormat, out: Path | None) -> None:

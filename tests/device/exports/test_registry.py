@@ -20,6 +20,7 @@ from device.cli import cli
 from device.exports.base import FileFormat
 from device.exports.registry import EXPORTS, export_slide
 from device.store import Store
+from device.system.clock import SystemClock
 from smear.errors import StoreError
 from tests.device.exports.conftest import record
 from tests.device.findings import finding, frame
@@ -54,8 +55,9 @@ def test_no_name_in_a_zip_comes_from_a_person_and_every_file_has_its_checksum(ex
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_an_export_is_of_one_moment(copy, name):
+def test_an_export_is_of_one_moment(copy, name, monkeypatch):
     """Between its questions another process classifies a cell, records a field and deletes the slide."""
+    monkeypatch.setattr(SystemClock, "wall_s", lambda _: 1_800_000_000.0)  # at which both say they were made
     before, during = io.BytesIO(), io.BytesIO()
     with Store.read(copy) as store, Store.record(copy) as other:
 
