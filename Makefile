@@ -38,7 +38,7 @@ PYTORCH := .venv-torch
 DEVICE := .venv-device
 SBOM := .venv-sbom
 BIN := $(VENV)/bin
-EXTRAS := device screen sign hl7 s3 parquet cluster slides train train-gpu convert bench docs tflite dev
+EXTRAS := device screen sign hl7 network s3 parquet cluster slides train train-gpu convert bench docs tflite dev
 
 run: $(VENV)/.device
 	$(BIN)/smearscope run --camera $(CAMERA) --display $(SCREEN) --fields $(FIELDS)

@@ -63,6 +63,7 @@ def examine(settings: Settings, data: Path, camera: str | None = None, display: 
         ("environment", check_environment),
         ("runtime", lambda: check_runtime(settings)),
         ("camera", lambda: check_camera(settings, camera)),
+        ("camera kinds", check_camera_kinds),
         ("screen", lambda: check_screen(display or settings.display.name)),
         ("plugins", check_plugins),
         ("model", lambda: check_model(settings, data)),
@@ -109,7 +110,11 @@ def check_runtime(settings: Settings) -> Check:
 def check_camera(settings: Settings, camera: str | None) -> Check:
     """The camera that would be used: one frame is read from it."""
     name = camera or settings.camera.name
-    if camera_kind(name) is CAMERA_AUTO and not _has_picamera2() and not list(Path("/dev").glob("video*")):
+    if (
+        camera_kind(name) is CAMERA_AUTO
+        and not CAMERAS.find("picamera2").is_installed()
+        and not list(Path("/dev").glob("video*"))
+    ):
         text = "none found; connect one, or use '--camera simulated:' or '--camera files:PATH'"
         return Check("camera", _fault(needed=is_raspberry_pi()), text)
     try:
@@ -125,6 +130,13 @@ def check_camera(settings: Settings, camera: str | None) -> Check:
     if different:
         return Check("camera", State.WORKS_WITHOUT, "; ".join(different))
     return Check("camera", State.OK, f"{opened.name}: {width}x{height}{simulated}")
+
+
+def check_camera_kinds() -> Check:
+    """The kinds of cameras that can be used, and what the others need."""
+    usable = [kind.name for kind in CAMERAS.all() if kind.is_installed()]
+    missing = [f"{kind.name} needs: {kind.install}" for kind in CAMERAS.all() if not kind.is_installed()]
+    return Check("camera kinds", State.OK, "; ".join([", ".join(usable), *missing]))
 
 
 def check_screen(display: str) -> Check:
@@ -218,7 +230,3 @@ def is_raspberry_pi(model: Path = Path("/proc/device-tree/model")) -> bool:
         return "Raspberry Pi" in model.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-
-
-def _has_picamera2() -> bool:
-    return importlib.util.find_spec("picamera2") is not None

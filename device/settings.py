@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from device.cameras.registry import CAMERAS
+from device.cameras.uri import PlainName
 from device.counting.cell_classes import DEFAULT_CLASSES, DEFAULT_TARGET, CellClass, checked_classes
 from device.quality_control.measurements import QcTest
 from device.screen.displays import DISPLAYS
@@ -58,7 +59,7 @@ class _Section(BaseModel):
 class CameraSettings(_Section):
     """Where fields come from."""
 
-    name: str = _choice("auto", "camera to open", CAMERAS.usages)
+    name: PlainName = _choice("auto", "camera to open", CAMERAS.usages)
     timeout_s: float = Field(
         default=5.0, gt=0, le=60, description="without a frame for this long the camera counts as lost"
     )

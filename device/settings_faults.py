@@ -11,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from device.cameras.uri import without_credentials
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -48,7 +50,7 @@ def _describe(fault: ErrorDetails, model: type[BaseModel]) -> str:
     own = str(fault["ctx"]["error"]) if fault["type"] == "value_error" else ""  # of a validator of ours
     if own and fault["input"] is None:
         return own  # of a key that is left out
-    given = json.dumps(fault["input"], default=str)
+    given = without_credentials(json.dumps(fault["input"], default=str))
     return f"{'.'.join(where)} = {given} is not allowed; {own or _allowed(where, model) or fault['msg']}"
 
 

@@ -72,12 +72,17 @@ def _default(facts: dict[str, Any]) -> str:
 
 
 def cameras() -> str:
-    """Return how each kind of camera is written, with what may follow `?` in its name."""
+    """Return how each kind of camera is written, with what may follow `?` in its name, and what installs it."""
     rows = [
-        (f"`{kind.written}`", kind.help, "<br>".join(f"`{name}`: {text}" for name, text in kind.options.items()))
+        (
+            f"`{kind.written}`",
+            kind.help,
+            "<br>".join(f"`{name}`: {text}" for name, text in kind.options.items()),
+            f"`{kind.install}`" if kind.install else "",
+        )
         for kind in CAMERAS.all()
     ]
-    return _table(("camera", "meaning", "options"), rows)
+    return _table(("camera", "meaning", "options", "needs"), rows)
 
 
 def kinds(specs: Iterable[Spec]) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from device.cameras.registry import camera_drop_in
+
 SYSTEMD = Path(__file__).parent.parent / "systemd"
 UNIT = SYSTEMD / "smearscope.service"
 HIGHEST_EXPOSURE = 0.6
@@ -34,12 +36,12 @@ def test_systemd_finds_the_unit_closed() -> None:
 
 
 def test_the_drop_in_for_a_network_camera_opens_what_the_unit_closes() -> None:
-    (text,) = re.findall(
-        r"```ini\n(.*?)```", (SYSTEMD / "README.md").read_text().split("A camera in the network")[1], re.DOTALL
-    )[:1]
+    text = camera_drop_in("http://192.0.2.20/video")
+    shown = re.findall(r"```ini\n(.*?)```", (SYSTEMD / "README.md").read_text(), re.DOTALL)
+    assert text in [re.sub(r"^ +", "", block, flags=re.MULTILINE) for block in shown]
     drop_in = configparser.ConfigParser(strict=False)
     drop_in.optionxform = str  # type: ignore[assignment,method-assign]
-    drop_in.read_string(re.sub(r"^ +", "", text, flags=re.MULTILINE))
+    drop_in.read_string(text)
     opened = dict(drop_in["Service"])
     unit = UNIT.read_text()
     for closed, opening in (

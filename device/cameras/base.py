@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 from device.cameras.uri import CameraName
+from smear.errors import CameraError
 from smear.findings import Frame
 from smear.registry import Spec
 
@@ -129,6 +131,10 @@ def _by_name(name: CameraName) -> CameraIdentity:
     return CameraIdentity(f"{name.kind}:{name.target}")
 
 
+def _within_unit(name: CameraName) -> str:
+    raise CameraError(f"camera {name.text} needs nothing that the service's unit does not allow already")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraKind(Spec):
     """One kind of camera: how it is opened, and what the rest of the device must know to use it well."""
@@ -144,3 +150,10 @@ class CameraKind(Spec):
     simulated: bool = False
     attached: Callable[[], Sequence[str]] = _none_attached
     """Names of the cameras of this kind that `auto` should try; empty for what a person must ask for."""
+    drop_in: Callable[[CameraName], str] = _within_unit  # settings of systemd that let the service use this camera
+    module: str = ""  # the Python module it needs; empty: none of its own
+    install: str = ""  # the command that installs it
+
+    def is_installed(self) -> bool:
+        """Return whether its module can be found, without importing it."""
+        return not self.module or find_spec(self.module) is not None

@@ -109,7 +109,7 @@ def _open(name: CameraName) -> Any:
         from picamera2 import Picamera2
     except ImportError as error:
         raise CameraError(
-            f"camera {name.text}: Python cannot import picamera2 ({error}); `sudo apt install python3-picamera2` "
+            f"camera {name.text}: Python cannot import picamera2 ({error}); `{KIND.install}` "
             "and make the venv with --system-site-packages"
         ) from error
     found = len(Picamera2.global_camera_info())
@@ -200,5 +200,7 @@ KIND = CameraKind(
     identify=_identify,
     settle_frames=AUTOMATICS_SETTLE_FRAMES,
     takes_controls=True,
+    module="picamera2",
+    install="sudo apt install python3-picamera2",
     attached=lambda: ["picamera2:0"],  # tried even without picamera2, so that the message says how to install it
 )

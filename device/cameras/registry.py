@@ -1,4 +1,4 @@
-"""The kinds of cameras, and opening one by name: `picamera2:0`, `v4l2:/dev/video0`, `files:PATH`, `simulated:7`."""
+"""The kinds of cameras, and opening one by name: `picamera2:0`, `v4l2:/dev/video0`, `http://...`, `files:PATH`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -7,6 +7,7 @@ from typing import Any
 from device.cameras import files, picamera2, simulated, v4l2
 from device.cameras.autodetect import open_first
 from device.cameras.base import Camera, CameraDetails, CameraIdentity, CameraKind, CameraRequest
+from device.cameras.network import http, rtsp
 from device.cameras.uri import CameraName, parse_name
 from smear.errors import CameraError
 from smear.registry import Registry
@@ -29,7 +30,7 @@ AUTO = CameraKind(
 CAMERAS = Registry(
     "smearscope.cameras",
     CameraKind,
-    (AUTO, picamera2.KIND, v4l2.KIND, files.KIND, simulated.KIND),
+    (AUTO, picamera2.KIND, v4l2.KIND, http.HTTP, http.HTTPS, rtsp.KIND, files.KIND, simulated.KIND),
     what="camera",
     error=CameraError,
 )
@@ -86,6 +87,16 @@ def camera_details(name: str) -> CameraDetails:
     """
     parsed, kind = _parsed(name)
     return kind.inspect(parsed)
+
+
+def camera_drop_in(name: str) -> str:
+    """Return the settings of systemd that the service needs for the camera called `name`.
+
+    Raises:
+        CameraError: as `camera_kind`, or it needs none, or none can be given.
+    """
+    parsed, kind = _parsed(name)
+    return kind.drop_in(parsed)
 
 
 def attached_cameras() -> list[str]:

@@ -19,13 +19,16 @@ CLOSE_TIMEOUT_S = 2.0  # the service has 5 s to stop; a driver that hangs longer
 
 
 class Source(Protocol):
-    """A driver, used from one thread only; creating it opens the hardware."""
+    """A driver, used from one thread only; creating it opens the hardware.
 
-    def grab(self) -> np.ndarray:
-        """Wait for the next picture and return it in the driver's own format."""
+    One that can be waked from outside while it waits also has `interrupt()`, after which `grab` raises soon.
+    """
+
+    def grab(self) -> Any:
+        """Wait for the next picture and return it in the driver's own format; never the same one twice."""
         ...
 
-    def to_rgb(self, raw: np.ndarray) -> np.ndarray:
+    def to_rgb(self, raw: Any) -> np.ndarray:
         """Convert a picture from `grab` to RGB uint8 (H, W, 3); called from the reader's thread."""
         ...
 
@@ -59,7 +62,8 @@ class LiveCamera:
         self._size = size
         self._sequence = 0
         self._opened: LatestSlot[Source] = LatestSlot()
-        self._slot: LatestSlot[tuple[np.ndarray, float, float]] = LatestSlot()
+        self._slot: LatestSlot[tuple[Any, float, float]] = LatestSlot()
+        self._shape: tuple[int, ...] | None = None  # of the first frame
         self._stop = threading.Event()
         # A daemon thread: a driver that hangs inside the kernel must not keep the process from ending.
         self._thread = threading.Thread(target=self._work, args=(open_source,), name=f"camera {name}", daemon=True)
@@ -88,6 +92,12 @@ class LiveCamera:
             image = self._source.to_rgb(raw)
         except (cv2.error, ValueError, TypeError, LookupError) as error:
             raise _translated(self.name, "delivered a picture that cannot be read", error) from error
+        if self._shape is not None and self._shape != image.shape:
+            raise CameraError(
+                f"camera {self.name} changed from {_size_of(self._shape)} to {_size_of(image.shape)}; open it "
+                "again, since scale and calibration belong to one size"
+            )
+        self._shape = image.shape
         known = self._size in (None, (image.shape[1], image.shape[0]))  # else it may be a crop, or binned
         scale = self._pixel_size_um if known else None
         frame = Frame(image, self.name, scale, self._sequence, monotonic_s, wall_time_s)
@@ -108,6 +118,7 @@ class LiveCamera:
     def close(self) -> None:
         """Stop the thread, which releases the hardware; safe to call twice."""
         self._stop.set()
+        getattr(self._source, "interrupt", lambda: None)()
         self._thread.join(CLOSE_TIMEOUT_S)
 
     def _work(self, open_source: Callable[[], Source]) -> None:
@@ -128,6 +139,10 @@ class LiveCamera:
                 source.release()
             except Exception as error:  # noqa: BLE001 - as above
                 self._slot.fail(_translated(self.name, "could not be released", error))
+
+
+def _size_of(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]}"
 
 
 def _translated(name: str, what: str, error: Exception) -> SmearscopeError:

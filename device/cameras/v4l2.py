@@ -1,4 +1,4 @@
-"""USB microscopes and cameras through OpenCV; also any file or stream that OpenCV can read."""
+"""USB microscopes and cameras through OpenCV; also any video file that OpenCV can read."""
 
 import os
 import re
@@ -32,12 +32,12 @@ _PI_DRIVERS = ("bcm2835", "unicam", "rp1", "rpi", "pispbe")  # raw sensors, code
 
 
 class V4l2Source:
-    """`v4l2:/dev/video0[?fourcc=MJPG]`, `v4l2:PATH` or `v4l2:URL`."""
+    """`v4l2:/dev/video0[?fourcc=MJPG]` or `v4l2:PATH`."""
 
     def __init__(
         self, name: CameraName, size: tuple[int, int] | None = None, controls: Mapping[str, Any] | None = None
     ) -> None:
-        """Open the device, file or stream.
+        """Open the device or file.
 
         Raises:
             CameraError: it is missing, not permitted or in use, or lacks one of `controls`.
@@ -117,13 +117,13 @@ class V4l2Source:
 
 
 def _find_device(target: str) -> int | None:
-    """Return N of /dev/videoN, also behind a link such as /dev/v4l/by-id/...; None for a file or a stream.
+    """Return N of /dev/videoN, also behind a link such as /dev/v4l/by-id/...; None for a file.
 
     Raises:
         CameraError: the path does not exist, or may not be opened.
     """
     if "://" in target:
-        return None
+        raise CameraError(f"camera v4l2:{target}: for a camera in the network write its address alone: {target}")
     path = Path(target)
     if not path.exists():
         raise CameraError(f"camera v4l2:{target}: no such device; plug the camera in and see `ls /dev/video*`")
@@ -197,7 +197,7 @@ def serial_of(device: str, classes: Path = Path("/sys/class/video4linux")) -> st
 
 KIND = CameraKind(
     name="v4l2",
-    help="a USB microscope or camera; also any video file or stream that OpenCV can read",
+    help="a USB microscope or camera; also any video file that OpenCV can read",
     usage="v4l2:/dev/video0",
     options={"fourcc": "pixel format to ask for, such as MJPG"},
     open=lambda name, request: LiveCamera(

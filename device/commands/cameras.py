@@ -6,16 +6,16 @@ from typing import Any
 
 import click
 
-from device.cameras.base import CameraDetails, PixelFormat
+from device.cameras.base import CameraDetails, CameraKind, PixelFormat
 from device.cameras.calibration import OpticalSetup, ProfileStore
-from device.cameras.registry import CAMERAS, attached_cameras, camera_details, camera_identity
+from device.cameras.registry import CAMERAS, attached_cameras, camera_details, camera_drop_in, camera_identity
 from device.commands.options import config_option, data_option, json_text, settings_and_data
 from smear.errors import CameraError
 
 
 @click.group()
 def command() -> None:
-    """List the cameras, and show what one offers."""
+    """List the cameras, show what one offers, and let the service reach one in the network."""
 
 
 @command.command(name="list")
@@ -28,7 +28,7 @@ def list_(as_json: bool, data_path: Path | None, config_path: Path | None) -> No
     attached = attached_cameras()
     wanted = settings.camera.name
     used = (attached[0] if attached else None) if camera_identity(wanted) is None else wanted
-    kinds = {kind.written: kind.help for kind in CAMERAS.all()}
+    kinds = {kind.written: f"{kind.help}{_missing(kind)}" for kind in CAMERAS.all()}
     found = {
         "kinds": kinds,
         "auto": attached,
@@ -72,6 +72,23 @@ def show(name: str, as_json: bool, data_path: Path | None, config_path: Path | N
     _print_details(details)
     for each in own:
         click.echo(f"{'calibration':12} {each.id}: {each.setup.describe()}")
+
+
+@command.command()
+@click.argument("name", metavar="NAME")
+def allow(name: str) -> None:
+    """Print the settings of systemd with which the service reaches the camera NAME, and nothing else in the network.
+
+    They belong into /etc/systemd/system/smearscope.service.d/camera.conf. User name and password of a camera are never
+    part of its name: the service reads them from /etc/smearscope/cameras.netrc, your own commands from
+    ~/.config/smearscope/cameras.netrc, in lines such as "machine 192.0.2.20 login NAME password PASSWORD". The file has
+    mode 600 and belongs to the user that reads it: smearscope, for the service.
+    """
+    click.echo(camera_drop_in(name), nl=False)
+
+
+def _missing(kind: CameraKind) -> str:
+    return "" if kind.is_installed() else f"; not installed: {kind.install}"
 
 
 def _of_another(misfits: list[str]) -> bool:

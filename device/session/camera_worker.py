@@ -10,6 +10,7 @@ from device.cameras.base import Camera
 from device.cameras.latest_slot import LatestSlot
 from device.cameras.registry import camera_kind
 from device.cameras.threaded_camera import CLOSE_TIMEOUT_S, OPEN_TIMEOUT_S, STALE_S
+from device.cameras.uri import without_credentials
 from device.session.active_faults import ActiveFaults
 from device.session.supervisor import Turn
 from smear.errors import CameraError, EndOfFramesError, ImageError
@@ -131,7 +132,7 @@ class CameraWorker:
             kind = camera_kind(name)
         except CameraError:
             kind = None  # opening it fails with the reason
-        self.name = name
+        self.name = without_credentials(name)
         self.stepped = kind is not None and kind.steps_by_itself  # each frame is another field: none may be skipped
         self.simulated = camera.simulated if camera else kind is not None and kind.simulated
 

@@ -10,6 +10,7 @@ from smear.images.reader import (
     is_picture_file,
     read_field,
     read_image,
+    read_jpeg,
     read_picture,
 )
 from smear.images.writer import encode, encode_output, is_own_output, write_image
@@ -30,6 +31,7 @@ __all__ = [
     "look_through",
     "read_field",
     "read_image",
+    "read_jpeg",
     "read_picture",
     "walk_pictures",
     "write_atomic",

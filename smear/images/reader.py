@@ -96,6 +96,17 @@ def _sha256(file: IO[bytes]) -> str:
     return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # its protocol is narrower
 
 
+def read_jpeg(data: bytes) -> Picture:
+    """Read a JPEG that a camera sent, of any bytes; see `read_picture`.
+
+    Raises:
+        ImageError: as `read_picture`, and for another format; the message names no source.
+    """
+    if not data.startswith(b"\xff\xd8\xff"):
+        raise ImageError("not a JPEG")
+    return _read(io.BytesIO(data))
+
+
 def is_picture_file(path: Path) -> bool:
     """Tell by the first bytes of `path` whether it is in one of the formats that are read."""
     if not path.is_file():  # of a pipe the bytes would be gone

@@ -59,7 +59,7 @@ def test_a_kind_without_controls_is_never_given_any(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_address_of_a_stream_keeps_its_own_question_mark() -> None:
-    assert parse_name("v4l2:http://microscope/video?user=a").target == "http://microscope/video?user=a"
+    assert parse_name("http://microscope/video?size=a").target == "//microscope/video?size=a"
 
 
 def test_options_follow_a_question_mark() -> None:

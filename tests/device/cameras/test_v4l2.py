@@ -65,6 +65,11 @@ def test_a_file_that_is_no_video_says_so(tmp_path: Path) -> None:
         open_camera(f"v4l2:{path}")
 
 
+def test_an_address_is_a_camera_in_the_network() -> None:
+    with pytest.raises(CameraError, match=r"write its address alone: http://microscope/video"):
+        open_camera("v4l2:http://microscope/video")
+
+
 def test_a_folder_points_to_the_files_camera(tmp_path: Path) -> None:
     with pytest.raises(CameraError, match="write files:"):
         open_camera(f"v4l2:{tmp_path}")

@@ -185,10 +185,12 @@ def test_doctor_has_a_line_for_each_part_and_fails_without_a_model(folder, tmp_p
         "environment",
         "runtime",
         "camera",
+        "camera kinds",
         "screen",
         "plugins",
         "model",
         "data folder",
+        "backup",
         "board",
     ]
     assert checks["camera"]["state"] == "ok"

@@ -1,0 +1,1 @@
+"""Cameras in the network: pictures and Motion JPEG over HTTP, and RTSP."""

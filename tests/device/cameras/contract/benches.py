@@ -1,0 +1,208 @@
+"""The cameras of the contract: software or fake hardware of others that can be lost, stopped and slowed."""
+
+import functools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.device.cameras.contract.card import SIZE, assert_card, card
+
+HERE = Path(__file__).parent
+PROJECT = HERE.parents[3]
+SYSTEM_PYTHON = "/usr/bin/python3"
+RTSP_SERVER = """
+import gi
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import Gst, GstRtspServer
+Gst.init(None)
+assert all(map(Gst.ElementFactory.find, ("x264enc", "rtph264pay", "videoconvert")))
+"""
+RTSP_PACKAGES = "python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly"
+COUNTS = 24
+
+
+class Bench:
+    """A camera that is not there yet: `start` it."""
+
+    name = ""  # as it is opened
+    asks_size = True  # the size can be asked for, and another one be delivered
+    hangs = True  # it can stop without going away
+    repeats = False  # its pictures do not differ, so that a frame cannot be told from the one before
+    losable = True
+    missing = ""  # why it cannot be had here
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def start(self, size: tuple[int, int] = SIZE, fps: int = 20) -> None: ...
+
+    def lose(self) -> None: ...
+
+    def hang(self) -> None: ...
+
+    def go_on(self) -> None: ...
+
+    def assert_picture(self, image: np.ndarray) -> None:
+        assert_card(image)
+
+
+class ServerBench(Bench):
+    """One whose camera is a process: killed, it is lost; stopped, it hangs."""
+
+    port = 0
+    _process: "subprocess.Popen[str] | None" = None
+
+    def command(self, size: tuple[int, int], fps: int) -> Sequence[str | Path]:
+        raise NotImplementedError
+
+    def start(self, size: tuple[int, int] = SIZE, fps: int = 20) -> None:
+        self.lose()
+        self.port = self.port or free_port()
+        environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+        self._process = subprocess.Popen(
+            [str(word) for word in self.command(size, fps)], stdout=subprocess.PIPE, text=True, env=environment
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline(), "the server did not start"
+
+    def lose(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    def hang(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
+
+class MotionJpegBench(ServerBench):
+    """FFmpeg's Motion JPEG, by Python's HTTP server."""
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return f"http://127.0.0.1:{self.port}/"
+
+    def command(self, size: tuple[int, int], fps: int) -> Sequence[str | Path]:
+        return [sys.executable, HERE / "mjpeg_server.py", *map(str, (self.port, *size, fps))]
+
+
+class RtspBench(ServerBench):
+    """GStreamer's RTSP server; what it sends is coded by BT.709, as most IP cameras do."""
+
+    matrix = "bt709"
+    credentials: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return f"rtsp://127.0.0.1:{self.port}/video"
+
+    @property
+    def missing(self) -> str:  # type: ignore[override]
+        return refusal_of_system_python(RTSP_SERVER, RTSP_PACKAGES)
+
+    def command(self, size: tuple[int, int], fps: int) -> Sequence[str | Path]:
+        frames = self.folder / f"{size[0]}x{size[1]}.rgb"
+        frames.write_bytes(b"".join(card(size, count).tobytes() for count in range(COUNTS)))
+        words = map(str, (self.port, *size, fps, self.matrix))
+        return [SYSTEM_PYTHON, HERE / "rtsp_server.py", frames, *words, *self.credentials]
+
+
+class SnapshotBench(MotionJpegBench):
+    """The same with one JPEG for each request."""
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return f"http://127.0.0.1:{self.port}/snapshot.jpg"
+
+
+class FilesBench(Bench):
+    """A folder of pictures; lost when it is emptied."""
+
+    asks_size = hangs = False
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return f"files:{self.folder / 'pictures'}?loop=1"
+
+    def start(self, size: tuple[int, int] = SIZE, fps: int = 20) -> None:
+        (self.folder / "pictures").mkdir(exist_ok=True)
+        for count in range(3):
+            Image.fromarray(card(size, count)).save(self.folder / f"pictures/{count}.png")
+
+    def lose(self) -> None:
+        shutil.rmtree(self.folder / "pictures", ignore_errors=True)
+
+
+class SimulatedBench(Bench):
+    """The simulated microscope, which has its own pictures, cannot be lost and gives every size."""
+
+    name = "simulated:7"
+    asks_size = hangs = False
+    losable = False
+
+    def assert_picture(self, image: np.ndarray) -> None:
+        assert image.std() > 1
+
+
+class VideoBench(Bench):
+    """OpenCV's V4L2 path on a video file: the same reading, without a device; lost at its end."""
+
+    hangs = False
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return f"v4l2:{self.folder / 'video.avi'}"
+
+    def start(self, size: tuple[int, int] = SIZE, fps: int = 20) -> None:
+        writer = cv2.VideoWriter(str(self.folder / "video.avi"), cv2.VideoWriter.fourcc(*"MJPG"), fps, size)
+        for count in range(8):
+            writer.write(cv2.cvtColor(card(size, count), cv2.COLOR_RGB2BGR))
+        writer.release()
+
+    def lose(self) -> None:
+        (self.folder / "video.avi").unlink(missing_ok=True)  # what is open is read to its end
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@functools.cache
+def refusal_of_system_python(code: str, packages: str) -> str:
+    """Return what Debian's packages the system's Python needs to run `code`; empty where it does."""
+    if Path(SYSTEM_PYTHON).exists() and not subprocess.run([SYSTEM_PYTHON, "-c", code], capture_output=True).returncode:
+        return ""
+    return f"needs Debian's packages {packages}"
+
+
+BENCHES = (FilesBench, SimulatedBench, VideoBench, MotionJpegBench, SnapshotBench, RtspBench)
+
+
+@pytest.fixture(params=BENCHES, ids=lambda kind: kind.__name__.removesuffix("Bench"))
+def bench(request: pytest.FixtureRequest, tmp_path: Path):
+    made = request.param(tmp_path)
+    if made.missing:
+        pytest.skip(made.missing)
+    made.start()
+    yield made
+    made.go_on()
+    made.lose()

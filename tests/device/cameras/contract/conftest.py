@@ -1,0 +1,3 @@
+from tests.device.cameras.contract.benches import bench
+
+__all__ = ["bench"]
