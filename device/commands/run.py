@@ -4,7 +4,7 @@ import math
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -44,7 +44,7 @@ from device.commands.recording import (
 from device.control.handlers import ControlHandlers
 from device.control.protocol import socket_path
 from device.control.record_answers import record_answers
-from device.control.server import ControlServer
+from device.control.server import Answer, ControlServer
 from device.quality_control.state import QcWatch
 from device.reporting.tables import SIMULATED
 from device.screen.live_screen import LiveScreen
@@ -163,17 +163,21 @@ def command(
         if camera_worker.simulated:
             console.print(SIMULATED, style="bold yellow", markup=False)
         begin_slide(recorder, slide_name, camera_worker.simulated, console, details)
+        answers = {
+            **record_answers(data, settings),
+            **ControlHandlers(camera_worker, inference_worker, recorder, faults, data, clock).answers(),
+        }
         screen = LiveScreen(
-            shown, clock, faults, camera_worker, OwnActions(recorder, details.operator), settings.camera.timeout_s
+            shown,
+            clock,
+            faults,
+            camera_worker,
+            OwnActions(answers, recorder, settings, data, details.operator),
+            settings.camera.timeout_s,
         )
         parts = other_parts(
-            ControlHandlers(camera_worker, inference_worker, recorder, faults, data, clock),
-            BundleWatch(loader, processors, faults),
-            RetentionWorker(recorder, faults, date_is_known),
-            settings,
-            data,
+            answers, BundleWatch(loader, processors, faults), RetentionWorker(recorder, faults, date_is_known), data
         )
-        heartbeat = Heartbeat(notifier, clock, camera_worker, inference_worker)
         with stopping(notifier) as (stop, hung_up), progress(console, fields) as on_examined:
             failure = end_of(
                 lambda: run_session(
@@ -181,7 +185,7 @@ def command(
                     camera_worker,
                     inference_worker,
                     screen,
-                    heartbeat,
+                    Heartbeat(notifier, clock, camera_worker, inference_worker),
                     stop,
                     guard.until_first(on_examined),
                     parts,
@@ -220,10 +224,10 @@ def end_of(session: Callable[[], None], stop: threading.Event, guard: StartGuard
 
 
 def other_parts(
-    handlers: ControlHandlers, watch: BundleWatch, retention: RetentionWorker, settings: Settings, data: Path
+    answers: Mapping[str, Answer], watch: BundleWatch, retention: RetentionWorker, data: Path
 ) -> list[Part]:
     """Return what runs beside camera and inference; without it the fields go on, so its faults end nothing."""
-    server = ControlServer(socket_path(data), record_answers(data, settings) | handlers.answers())
+    server = ControlServer(socket_path(data), answers)
     return [
         Part("control", server.work, patient=True),
         Part("bundle", watch.work, patient=True),

@@ -30,6 +30,7 @@ class ScreenState:
     simulated: bool = False
     model: str = ""  # bundle, level and runtime in one line
     slide: str | None = None  # its name; None: no slide is open
+    field_id: int | None = None  # the record of this field; None: it has none
     accepted: int = 0  # fields that count in the slide's tally
     refused: int = 0
     shares: Mapping[str, Share] = field(default_factory=lambda: MappingProxyType({}))  # by class name
@@ -119,7 +120,7 @@ def _draw_classes(canvas: Canvas, places: Places, state: ScreenState) -> None:
         if share is not None:
             canvas.text(_percent(share), figure, px, theme.text if labelled else theme.quiet, align="right")
         if state.accepted and state.slide is not None and each.name in state.shares:
-            canvas.text(_with_interval(state.shares[each.name]), slide, px, theme.text, align="right")
+            canvas.text(with_interval(state.shares[each.name]), slide, px, theme.text, align="right")
 
 
 def _draw_meters(canvas: Canvas, places: Places, state: ScreenState) -> None:
@@ -189,5 +190,6 @@ def _percent(share: float) -> str:
     return f"{share * 100:.0f} %"
 
 
-def _with_interval(share: Share) -> str:
+def with_interval(share: Share) -> str:
+    """Return a share with its 95 % interval, in per cent."""
     return f"{_percent(share.share)} ({share.low * 100:.0f}–{share.high * 100:.0f})"

@@ -64,6 +64,7 @@ class LiveScreen:
                 fields_per_s=self._rate.per_s,
                 model=model_line(found),
                 slide=recorded.slide,
+                field_id=recorded.earlier_id if recorded.field_id is None else recorded.field_id,
                 accepted=recorded.tally.accepted,
                 refused=recorded.tally.refused,
                 shares=recorded.tally.class_shares(),
@@ -98,7 +99,7 @@ class LiveScreen:
 
     def _clear(self, frame: Frame | None, warnings: tuple[str, ...]) -> None:
         self._rate.forget()
-        self._put(replace(self.state, frame=frame, finding=None, fields_per_s=0.0, warnings=warnings))
+        self._put(replace(self.state, frame=frame, finding=None, field_id=None, fields_per_s=0.0, warnings=warnings))
 
     def _put(self, state: ScreenState) -> None:
         self.shows, self._has_result = _key(state.frame), state.finding is not None

@@ -31,6 +31,7 @@ class Recorded:
     tally: SlideTally = field(default_factory=SlideTally)  # of the slide so far
     field_id: int | None = None  # its record; None when the slide has the field, or it could not be stored
     seen_again: SeenAgain | None = None
+    earlier_id: int | None = None  # the record that the slide has of a field that is seen again
     fault: str | None = None  # why it could not be stored; it is tried again when it is seen again
     qc: QcState = NOT_ASKED  # when the field was exposed
 
@@ -77,7 +78,6 @@ class Recorder:
         self._began_s = 0.0  # on the clock of the boot
         self._tracker = self._make_tracker() if self._make_tracker else None
         self._known: dict[int, _Known] = {}  # by the tracker's key
-        self._latest: int | None = None
 
     def start_slide(self, name: str, details: SlideDetails | None = None) -> int:
         """Start a slide; an open one is ended first. Frames that were taken before do not belong to it.
@@ -105,7 +105,6 @@ class Recorder:
                 view = describe_photograph(photograph, (record.height, record.width)) if photograph else None
                 if self._tracker and view:
                     self._known[self._tracker.remember(view)] = _Known(record.id, record.label is not None)
-                self._latest = record.id
 
     def end_slide(self) -> int | None:
         """End the open slide and return its number; None when none was open.
@@ -144,14 +143,6 @@ class Recorder:
                 self.slide_id = None
                 self._forget()
                 self.store.count_seen_again(left, seen_again)
-
-    def keep_latest(self) -> int | None:
-        """Mark the field recorded last so that retention never removes it; return its number."""
-        with self._lock:
-            if self._latest is not None and self.slide_id is not None:
-                operator = self.store.slide(self.slide_id).operator
-                self.store.set_keep(True, field_id=self._latest, operator=operator)
-            return self._latest
 
     def record(
         self, frame: Frame, finding: Finding, view: View | None = None, exposed_s: float | None = None
@@ -202,7 +193,7 @@ class Recorder:
             self._seen_again_unsaved += 1
             self._tally = replace(self._tally, seen_again=self._tally.seen_again + 1)
             again = SeenAgain.COUNTED if known.accepted else SeenAgain.REFUSED
-            return Recorded(self._name, self._tally, seen_again=again)
+            return Recorded(self._name, self._tally, seen_again=again, earlier_id=known.field_id)
         field_id = self.store.add_field(
             slide_id,
             frame,
@@ -212,7 +203,7 @@ class Recorder:
             instead_of=known.field_id if known else None,
             seen_again=self._seen_again_unsaved,
         )
-        self._seen_again_unsaved, self._latest = 0, field_id
+        self._seen_again_unsaved = 0
         # A worse view took its counts along, unless it was kept: the store knows.
         self._tally = self.store.slide(slide_id).tally if known else self._tally.add(finding, not qc.cleared)
         if self._tracker and view:

@@ -60,6 +60,11 @@ def line_height(px: int) -> int:
     return round(px * 1.25)
 
 
+def plural(n: int, one: str, many: str) -> str:
+    """Return the sentence for `n` of something, `{n}` in it replaced by the number."""
+    return (one if n == 1 else many).format(n=n)
+
+
 def clean(text: str) -> str:
     """Return `text` in one line, its accents joined with their letters."""
     return unicodedata.normalize("NFC", " ".join(text.split()))

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from device.screen.drawing.boxes import Box, Colour
 from device.screen.drawing.canvas import Canvas
-from device.screen.drawing.text import clean, fit, least_px, measure
+from device.screen.drawing.text import clean, fit, least_px, line_height, measure, wrap
 
 LINE_STYLES: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = (
     (72, ((0, 72),)),  # solid
@@ -49,6 +50,33 @@ def lines(canvas: Canvas, box: Box, texts: Sequence[tuple[str, Colour]], px: int
     common = min((found[0] if found else least_px(px) for found in sizes), default=px)
     for (text, ink), row in zip(texts, rows, strict=True):
         canvas.text(text, row, common, ink, ground)
+
+
+def paragraphs(canvas: Canvas, box: Box, texts: Sequence[tuple[str, Colour]], px: int) -> None:
+    """Sentences one under another from the top of `box`, wrapped, each in its colour and all of one size."""
+    words = [(clean(text), ink) for text, ink in texts]
+    for size in range(px, least_px(px) - 1, -1):
+        heights = [len(wrap(text, size, box.width)) * line_height(size) for text, _ in words]
+        gap = size // 3
+        if sum(heights) + gap * (len(heights) - 1) <= box.height:
+            break
+    else:  # the canvas counts those that find no room
+        canvas.text([text for text, _ in words], box, px, canvas.theme.text, top=True)
+        return
+    y = box.y
+    for (text, ink), height in zip(words, heights, strict=True):
+        canvas.text(text, Box(box.x, y, box.width, height), size, ink)
+        y += height + gap
+
+
+def picture(canvas: Canvas, box: Box, image: NDArray[np.uint8]) -> None:
+    """A picture, RGB uint8 (H, W, 3), as large as it fits into `box`, in its middle."""
+    height, width = image.shape[:2]
+    scale = min(box.width / width, box.height / height)
+    wide, high = max(1, round(width * scale)), max(1, round(height * scale))
+    x, y = box.x + (box.width - wide) // 2, box.y + (box.height - high) // 2
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    canvas.pixels[y : y + high, x : x + wide] = cv2.resize(image, (wide, high), interpolation=way)
 
 
 def letter(canvas: Canvas, box: Box, text: str, px: int, colour: Colour) -> None:

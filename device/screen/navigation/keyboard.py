@@ -15,6 +15,7 @@ CURSOR = "|"
 def keyboard(canvas: Canvas, box: Box, px: int, capitals: bool) -> tuple[Control, ...]:
     """Draw the keys; each is a control "key" whose value is its character, or "shift" or "backspace"."""
     gap, controls = max(2, px // 4), list[Control]()
+    box = Box(box.x, box.y, box.width, min(box.height, (len(ROWS) + 1) * 5 * px))
     *rows, last = box.rows([1] * (len(ROWS) + 1), gap)
     for characters, row in zip(ROWS, rows, strict=True):
         for character, place in zip(characters, row.columns([1] * len(characters), gap), strict=True):

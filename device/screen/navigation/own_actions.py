@@ -1,25 +1,51 @@
-"""The actions of the screen's pages: those that need the running session, before those that every client has."""
+"""The actions of the screen's pages: those that need the screen's own session, before those that every client has."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from device.control.server import Answer
+from device.exports.base import FileFormat
+from device.exports.registry import EXPORTS, export_slide
+from device.reporting.tables import local_time
+from device.settings import Settings
+from device.store import Store
 from device.store.recorder import Recorder
-from device.store.records import SlideDetails
-from smear.errors import SmearscopeError, StoreError
+from device.system.power import can_power_off, power_off
+from device.system.removable_drives import removable_drives
+from smear.errors import SmearscopeError
+from smear.output_files import OutputFolder
+
+_WAITING = 200  # fields looked through for those of one slide
 
 
 class OwnActions:
     """Performs an action by its name; remembers who is at work and what was said of the last slide."""
 
-    def __init__(self, recorder: Recorder, operator: str = "") -> None:
+    def __init__(
+        self, answers: Mapping[str, Answer], recorder: Recorder, settings: Settings, data: Path, operator: str = ""
+    ) -> None:
+        """`answers` are those of the control socket; `operator` is at work until the screen is told of another."""
+        self._answers = answers
         self._recorder = recorder
-        self._details = SlideDetails(operator=operator)
+        self._settings = settings
+        self._data = data
+        self._said = {"operator": operator, "specimen": ""}
         self._own: dict[str, Callable[[Mapping[str, Any]], Any]] = {
-            "slide details": lambda _: {"operator": self._details.operator, "specimen": self._details.specimen},
+            "slide details": lambda _: self._said,
             "slide start": self._start,
-            "slide end": lambda _: self._end(),
             "slide resume": lambda request: self._recorder.reopen_slide(request["slide"]),
-            "field keep": lambda _: self._keep(),
+            "slide summary": self._summary,
+            "field keep": self._keep,
+            "slides with pictures": self._with_pictures,
+            "power check": lambda _: {"can": can_power_off()},
+            "power off": lambda _: power_off(),
+            "usb drives": lambda _: {"drives": _drives(), "formats": _formats()},
+            "usb export": self._export,
         }
 
     def __call__(self, action: str, request: Mapping[str, Any]) -> Any:
@@ -28,24 +54,61 @@ class OwnActions:
         Raises:
             SmearscopeError: there is no such action, or it could not be done.
         """
-        if action not in self._own:
+        answer = self._own.get(action) or self._answers.get(action)
+        if answer is None:
             raise SmearscopeError(f"there is no action {action!r}; please report this")
-        return self._own[action](request)
+        return answer({"operator": self._said["operator"], **request})
 
-    def _start(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        details = SlideDetails(operator=request["operator"], specimen=request["specimen"]).checked()
-        slide = self._recorder.start_slide(request["name"], details)
-        self._details = details
-        return {"slide": slide}
+    def _start(self, request: Mapping[str, Any]) -> Any:
+        started = self._answers["slide start"](request)
+        self._said = {each: request[each].strip() for each in self._said}
+        return started
 
-    def _end(self) -> dict[str, Any]:
-        ended = self._recorder.end_slide()
-        if ended is None:
-            raise StoreError("no slide is open; start one first")
-        return {"slide": ended}
+    def _summary(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        slide = self._answers["slides show"]({"slide": str(request["slide"]), "limit": 0})
+        waiting = self._answers["fields waiting"]({"limit": _WAITING})["fields"]
+        return {**slide, "waiting": sum(field["slide_id"] == slide["id"] for field in waiting)}
 
-    def _keep(self) -> dict[str, Any]:
-        kept = self._recorder.keep_latest()
-        if kept is None:
-            raise StoreError("no field is recorded yet; start a slide, and wait for a field")
-        return {"field": kept}
+    def _with_pictures(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        slides = self._answers["slides list"](request)["slides"]
+        with Store.read(self._data, self._settings.store.busy_timeout_s) as store:
+            for slide in slides:
+                slide["when"] = local_time(slide["started_s"])[:16]
+                slide["picture"] = _thumbnail(store, slide["id"])
+        return {"slides": slides}
+
+    def _keep(self, request: Mapping[str, Any]) -> Any:
+        slide = self._recorder.store.field(request["field"]).slide_id
+        return self._answers["slides keep"]({**request, "slide": str(slide)})
+
+    def _export(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        slide, kind = request["slide"], EXPORTS.find(request["format"])
+        assert isinstance(kind, FileFormat)
+        with (
+            Store.read(self._data, self._settings.store.busy_timeout_s) as store,
+            OutputFolder(Path(request["folder"])) as folder,
+            folder.writing(kind.file_name(slide)) as file,
+        ):
+            export_slide(store, slide, kind.name, file, self._settings)
+        return {"file": kind.file_name(slide)}
+
+
+def _thumbnail(store: Store, slide: int) -> NDArray[np.uint8] | None:
+    """Return a small photograph of the slide, RGB; None where none is left or it cannot be read."""
+    for field in store.latest_fields(slide, 1):
+        data = store.photographs.read(field.image)
+        found = None if data is None else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_COLOR_8)
+        if found is not None:
+            return np.ascontiguousarray(found[..., ::-1])
+    return None
+
+
+def _drives() -> list[dict[str, str]]:
+    return [
+        {"path": str(each.path), "label": f"{each.label} ({each.free_bytes / 1e9:.1f} GB free)"}
+        for each in removable_drives()
+    ]
+
+
+def _formats() -> list[tuple[str, str]]:
+    return [(each.name, each.help) for each in EXPORTS.all() if isinstance(each, FileFormat)]

@@ -12,8 +12,9 @@ from device.screen.navigation.parts import Item, button_row
 from device.screen.pages.menu import MenuPage
 from device.screen.pages.slide import open_slide
 
-FROZEN = "Frozen: the picture stands still. The device goes on examining; press Go on for the live picture."
+FROZEN = "Frozen: this picture stands still while the device goes on. Mark puts this field into the review queue."
 
+MARKED = "The field waits for review."
 KEPT = "The field is kept, and never removed to make room."
 
 
@@ -42,10 +43,10 @@ class LivePage(Page):
 
     def _buttons(self, live: ScreenState) -> tuple[Item, ...]:
         shown, frozen = self.held or live, self.held is not None
-        recorded = shown.slide is not None and shown.frame is not None
+        recorded = shown.field_id is not None
         return (
             Item("menu", "Menu", "m"),
-            Item("slide", "Slide", "s"),
+            Item("mark", "Mark", "a", recorded) if frozen else Item("slide", "Slide", "s"),
             Item("freeze", "Go on" if frozen else "Freeze", "g" if frozen else "f", frozen or live.frame is not None),
             Item("keep", "Keep", "k", recorded),
             Item("outlines", "Outlines", "o"),
@@ -64,8 +65,14 @@ class LivePage(Page):
                 shown = "outlines are hidden" if self.outlines else "outlines are shown"
                 return Stay(LivePage(not self.outlines, self.freezing, self.held), shown)
             case Control("keep"):
-                return Perform("field keep", {}, lambda answer: Notice(KEPT))
+                return Perform("field keep", self._field(live), lambda answer: Notice(KEPT))
+            case Control("mark"):
+                request = {**self._field(live), "ask": True}
+                return Perform("slides review", request, lambda answer: Notice(MARKED))
         return Notice()
+
+    def _field(self, live: ScreenState) -> dict[str, int | None]:
+        return {"field": (self.held or live).field_id}
 
     def fed(self, live: ScreenState) -> Page:
         """Keep this result if the picture is to stand still."""

@@ -9,11 +9,18 @@ from device.screen.layout import ScreenState
 from device.screen.navigation.inputs import Key, Text
 from device.screen.navigation.page import Back, Control, Notice, Outcome, Page
 from device.screen.navigation.parts import BACK, Item, button_grid, button_row
+from device.screen.pages.history import open_history
+from device.screen.pages.shutdown import open_shutdown
 from device.screen.pages.slide import open_slide
 
 _COLUMNS = 3
 
-ENTRIES: tuple[tuple[Item, Callable[[ScreenState], Outcome]], ...] = ((Item("slide", "Slide", "s"), open_slide),)
+ENTRIES: tuple[tuple[Item, Callable[[ScreenState], Outcome]], ...] = (
+    (Item("slide", "Slide", "s"), open_slide),
+    (Item("history", "Slides so far", "l"), lambda live: open_history()),
+    (Item("export", "USB stick", "u"), lambda live: open_history(to_export=True)),
+    (Item("shutdown", "Shut down", "d"), lambda live: open_shutdown()),
+)
 """Each page with what opens it."""
 
 

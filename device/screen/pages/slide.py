@@ -1,73 +1,17 @@
-"""The slide: name it by keys, by touch or by a barcode scanner, and end it."""
+"""The open slide: how far it is, and how it ends."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass
 
 from device.screen.arrangement import Places
-from device.screen.drawing.boxes import Box
 from device.screen.drawing.canvas import Canvas
-from device.screen.drawing.widgets import lines
+from device.screen.drawing.widgets import paragraphs
 from device.screen.layout import ScreenState
 from device.screen.navigation.inputs import Key, Text
-from device.screen.navigation.keyboard import edited, keyboard, text_field
-from device.screen.navigation.page import Back, Control, Home, Notice, Open, Outcome, Page, Perform, Stay
+from device.screen.navigation.page import Back, Control, Notice, Open, Outcome, Page, Perform
 from device.screen.navigation.parts import BACK, Item, button_row
 from device.screen.pages.confirm import ConfirmPage
-
-FIELDS = {
-    "name": ("Slide", "the number on the glass"),
-    "operator": ("Operator", "who is at work"),
-    "specimen": ("Specimen", "blood, marrow"),
-}
-"""What is typed: its label, and what it may be."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewSlidePage(Page):
-    """Asks for the name of a slide, and for what else is known of it."""
-
-    takes_text: ClassVar[bool] = True
-
-    typed: Mapping[str, str]  # by the names of FIELDS
-    at: str = "name"  # the field that takes what is typed
-    capitals: bool = True
-
-    @property
-    def title(self) -> str:
-        """Name the page."""
-        return "New slide: type or scan its number, no patient's name"
-
-    def draw(self, canvas: Canvas, places: Places, live: ScreenState) -> tuple[Control, ...]:
-        """Draw the fields and the keyboard."""
-        px, gap = places.text_px, places.gap
-        height = round(3.4 * px)
-        top = Box(places.body.x, places.body.y, places.body.width, height)
-        below = Box(top.x, top.y + height + gap, top.width, places.body.height - height - gap)
-        controls = list[Control]()
-        for (name, (label, hint)), box in zip(FIELDS.items(), top.columns((4, 3, 3), gap), strict=True):
-            text_field(canvas, box, px, label, self.typed[name], hint, active=name == self.at)
-            controls.append(Control("field", box, label, value=name, field=True, active=name == self.at))
-        start = Item("start", "Start slide", "return", bool(self.typed["name"].strip()))
-        controls += button_row(canvas, places.row, px, (BACK, start))
-        return (*controls, *keyboard(canvas, below, px, self.capitals))
-
-    def press(self, pressed: Control | Key | Text, live: ScreenState) -> Outcome:
-        """Type, choose a field, or start the slide."""
-        match pressed:
-            case Control("back"):
-                return Back()
-            case Control("field", value=name):
-                return Stay(replace(self, at=name))
-            case Control("shift"):
-                return Stay(replace(self, capitals=not self.capitals))
-            case Control("start"):
-                started = f"Slide {self.typed['name'].strip()} is started."
-                return Perform("slide start", self.typed, lambda answer: Home(notice=started))
-            case Key("return"):
-                return Notice("Give the slide a name first.")
-        text = edited(self.typed[self.at], pressed)
-        return Stay(replace(self, typed={**self.typed, self.at: text}))
+from device.screen.pages.new_slide import new_slide
+from device.screen.pages.summary import open_summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +32,7 @@ class OpenSlidePage(Page):
             (f"{live.accepted} fields carry a label, {live.refused} were refused.", theme.text),
             ("Every new field is recorded until the slide is ended.", theme.quiet),
         ]
-        room = places.body.inset(px, px)
-        lines(canvas, Box(room.x, room.y, room.width, 6 * px), rows, round(1.3 * px))
+        paragraphs(canvas, places.body.inset(px, px), rows, round(1.3 * px))
         items = (BACK, Item("end", "End slide", "e", live.slide is not None), Item("new", "Next slide", "n"))
         return button_row(canvas, places.row, px, items)
 
@@ -112,17 +55,8 @@ def asked_to_end(live: ScreenState) -> Page:
         f"{live.accepted} fields carry a label, {live.refused} were refused. Fields are shown, but not recorded, until "
         "the next slide is started. You can undo this.",
         "End slide",
-        Perform("slide end", {}, lambda answer: Home(notice="The slide is ended.")),
+        Perform("slide end", {}, lambda answer: open_summary(answer["slide"], ended_now=True)),
     )
-
-
-def new_slide() -> Outcome:
-    """Open the page that names a slide, with what was typed for the one before."""
-
-    def opened(answer: Mapping[str, Any]) -> Outcome:
-        return Open(NewSlidePage({each: str(answer.get(each, "")) for each in FIELDS}))
-
-    return Perform("slide details", {}, opened)
 
 
 def open_slide(live: ScreenState) -> Outcome:

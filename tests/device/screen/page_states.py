@@ -2,16 +2,52 @@
 
 from dataclasses import replace
 
+from device.counting.differential import differential
+from device.exports.base import FileFormat
+from device.exports.registry import EXPORTS
 from device.screen.layout import ScreenState
 from device.screen.navigation.composition import compose
 from device.screen.navigation.page import Page
+from device.screen.pages.export import ExportPage
 from device.screen.pages.help import help_of
+from device.screen.pages.history import HistoryPage
 from device.screen.pages.live import LivePage
 from device.screen.pages.menu import MenuPage
-from device.screen.pages.slide import NewSlidePage, OpenSlidePage, asked_to_end
-from tests.device.screen.states import NORMAL
+from device.screen.pages.new_slide import NewSlidePage
+from device.screen.pages.shutdown import ASKED
+from device.screen.pages.slide import OpenSlidePage, asked_to_end
+from device.screen.pages.summary import SummaryPage
+from device.settings import CellSettings
+from device.store.records import SlideRecord
+from device.store.slide_summary import SlideTally
+from tests.device.screen.states import COUNTS, NORMAL, make_frame
 
 TYPED = {"name": "S-0043", "operator": "Anna Berger", "specimen": "blood"}
+FORMATS = [(each.name, each.help) for each in EXPORTS.all() if isinstance(each, FileFormat)]
+TALLY = SlideTally(
+    COUNTS, {"out_of_focus": 3, "too_crowded": 1, "uncertain": 1, "unsteady": 1}, 5, 1, cells=212, site_checked=38
+)
+SLIDE = SlideRecord(
+    42, "S-0042", 1_790_000_000.0, 1_790_000_900.0, False, False, TALLY, "Anna Berger", specimen="blood"
+)
+COUNT = differential({"lymphocyte": 61, "blast": 32, "segmented neutrophil": 7}, CellSettings().classes, 100)
+SUMMARY = {**SLIDE.to_json(), "waiting": 0, "state": "counted", "counts": {"Anna Berger": COUNT.to_json()}}
+DOUBTFUL = {
+    **replace(
+        SLIDE,
+        tally=replace(TALLY, labels={"Pre": 5, "Benign": 2}, site_checked=0, not_cleared=12),
+        simulated=True,
+        bundles=("a" * 64, "b" * 64),
+    ).to_json(),
+    "waiting": 3,
+    "state": "open",
+    "counts": {},
+}
+SLIDES = [
+    {**SUMMARY, "name": f"S-{number:04d}", "when": "2026-07-14 09:31", "picture": make_frame().image[::8, ::8]}
+    for number in range(42, 18, -1)
+]
+SLIDES[1] |= {"picture": None, "leading": None, "ended_s": None}
 NO_SLIDE = replace(NORMAL, slide=None)
 PAGES: dict[str, tuple[Page, ScreenState]] = {
     "frozen": (LivePage(outlines=False, held=NORMAL), NORMAL),
@@ -19,9 +55,17 @@ PAGES: dict[str, tuple[Page, ScreenState]] = {
     "new-slide": (NewSlidePage(TYPED), NO_SLIDE),
     "open-slide": (OpenSlidePage(), NORMAL),
     "end-slide": (asked_to_end(NORMAL), NORMAL),
+    "summary": (SummaryPage(SUMMARY), NO_SLIDE),
+    "summary-doubtful": (SummaryPage(DOUBTFUL, ended_now=True), NO_SLIDE),
+    "history": (HistoryPage(SLIDES), NORMAL),
+    "shutdown": (ASKED, NORMAL),
+    "export": (ExportPage(SUMMARY, [{"path": "/media/KINGSTON", "label": "KINGSTON (14.2 GB free)"}], FORMATS), NORMAL),
+    "export-no-stick": (ExportPage(SUMMARY, [], FORMATS), NORMAL),
     "help": (help_of(LivePage(), compose(LivePage(), NORMAL).controls), NORMAL),
 }
 EMPTY: dict[str, tuple[Page, ScreenState]] = {
+    "history": (HistoryPage([]), NORMAL),
+    "history-end": (HistoryPage(SLIDES[:7], to_export=True, first=5), NORMAL),
     "new-slide": (NewSlidePage({"name": "", "operator": "", "specimen": ""}, capitals=False), NO_SLIDE),
     "new-slide-long": (NewSlidePage(dict.fromkeys(TYPED, "Müller-Großmann 17 / Łódź " * 3), at="operator"), NO_SLIDE),
 }

@@ -103,6 +103,7 @@ NORMAL = ScreenState(
     camera="picamera2:0",
     model="default · int8 · ai-edge-litert",
     slide="S-0042",
+    field_id=38,
     accepted=38,
     refused=4,
     shares={name: share_of(COUNTS[name], 38) for name in LABELS},

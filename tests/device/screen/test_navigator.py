@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,14 @@ from device.screen.pages.confirm import ConfirmPage
 from device.screen.pages.help import HelpPage
 from device.screen.pages.live import LivePage
 from device.screen.pages.menu import MenuPage
-from device.screen.pages.slide import NewSlidePage
+from device.screen.pages.new_slide import NewSlidePage
+from device.screen.pages.summary import SummaryPage
 from device.screen.patient_display import PatientDisplay
 from device.session.active_faults import ActiveFaults
 from device.system.clock import ManualClock
 from device.system.systemd import Journal
 from smear.errors import StoreError
+from tests.device.screen.page_states import SUMMARY
 from tests.device.screen.states import NORMAL
 
 
@@ -124,12 +127,26 @@ def test_a_slide_without_a_name_is_not_started() -> None:
     assert [action for action, _ in session.done] == ["slide details"]
 
 
-def test_a_slide_is_ended_only_after_a_question() -> None:
-    session = Session()
+def test_a_slide_is_ended_after_a_question_and_summed_up_and_that_can_be_undone() -> None:
+    session = Session(lambda action, request: SUMMARY if action == "slide summary" else {"slide": 42})
     session.do(Text("s"), Text("e"))
     assert isinstance(session.page, ConfirmPage)
     session.do(Key("escape"), Text("e"), Text("y"))
-    assert [action for action, _ in session.done] == ["slide end"]
+    assert session.page == SummaryPage(SUMMARY, ended_now=True)
+    session.do(Text("u"))
+    assert isinstance(session.page, LivePage)
+    assert session.done == [
+        ("slide end", {}), ("slide summary", {"slide": 42}), ("slide resume", {"slide": 42}),
+    ]  # fmt: skip
+
+
+def test_a_frozen_field_is_kept_and_marked_whatever_the_device_sees_meanwhile() -> None:
+    session = Session()
+    session.do(Text("f"))
+    session.navigator.show(NORMAL)
+    session.navigator.show(replace(NORMAL, field_id=39))
+    session.do(Text("k"), Text("a"))
+    assert session.done == [("field keep", {"field": 38}), ("slides review", {"field": 38, "ask": True})]
 
 
 @pytest.mark.parametrize("outcome", [17, StoreError("disk full"), KeyError("a mistake in the program")])
@@ -151,13 +168,13 @@ def test_an_action_gives_a_sign_that_goes_away_again(outcome: object) -> None:
 
 def test_a_long_action_holds_nothing_up_and_takes_no_keys_for_the_page_that_goes() -> None:
     go_on = threading.Event()
-    session = Session(lambda action, request: go_on.wait(30) and {})
+    session = Session(lambda action, request: go_on.wait(30) and {"slide": 42, **SUMMARY})
     session.do(Text("s"), Text("e"), Text("y"), Text("m"))
     assert isinstance(session.page, ConfirmPage)
     assert WORKING in {each.text for each in compose_of(session).written}
     session.navigator.show(NORMAL)
     go_on.set()
-    session.until(lambda: isinstance(session.page, LivePage))
+    session.until(lambda: isinstance(session.page, SummaryPage))
     session.navigator.close()
 
 

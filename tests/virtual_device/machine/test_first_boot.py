@@ -7,7 +7,8 @@ from device.screen.navigation.composition import compose
 from device.screen.navigation.page import Back, Page
 from device.screen.pages.confirm import ConfirmPage
 from device.screen.pages.live import LivePage
-from device.screen.pages.slide import FIELDS, NewSlidePage, OpenSlidePage
+from device.screen.pages.new_slide import FIELDS, NewSlidePage
+from device.screen.pages.slide import OpenSlidePage
 from tests.virtual_device import container, image
 from tests.virtual_device.machine.conftest import SETTLE_S, status
 from tests.virtual_device.qemu import SCREEN, Machine
