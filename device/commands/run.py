@@ -1,6 +1,5 @@
 """`smearscope run`: examine fields live, show them, record them, and sum the slide up."""
 
-import math
 import signal
 import sys
 import threading
@@ -105,7 +104,7 @@ def command(
     share_one_heap()
     settings, data = settings_and_data(config_path, data_path)
     console, clock, notifier, faults = Console(stderr=True), SystemClock(), Notifier(), ActiveFaults(Journal())
-    deadline = InvokeDeadline(deadlines(settings, notifier))
+    deadline = InvokeDeadline(Deadlines.of(notifier.watchdog_s, settings.store.busy_timeout_s))
     hysteresis = LabelHysteresis() if settings.slide.count_once else None
     loader = ModelLoader(
         lambda: bundle_path(settings, data, choice.bundle),
@@ -233,13 +232,6 @@ def other_parts(
         Part("bundle", watch.work, patient=True),
         Part(RETENTION, retention.work, patient=True),
     ]
-
-
-def deadlines(settings: Settings, notifier: Notifier) -> Deadlines:
-    """Return the deadlines; an inference that hangs is named before the watchdog ends the process without a word."""
-    usual = Deadlines()
-    invoke_s = min(usual.invoke_s, 0.6 * (notifier.watchdog_s or math.inf))
-    return replace(usual, invoke_s=invoke_s, record_s=usual.record_s + settings.store.busy_timeout_s)
 
 
 @contextmanager

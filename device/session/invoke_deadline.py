@@ -1,7 +1,9 @@
 """A deadline for every inference: the supervisor sees when it is over."""
 
+import math
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -17,6 +19,13 @@ class Deadlines:
     field_s: float = 60.0  # everything but recording: up to 48 cells
     record_s: float = 20.0  # beyond what the store waits for a locked database
     load_s: float = 90.0  # both models with their proof from a cold SD card
+
+    @classmethod
+    def of(cls, watchdog_s: float | None, busy_timeout_s: float) -> Self:
+        """Return those of a session: an inference that hangs is named before the watchdog ends the process silently."""
+        usual = cls()
+        invoke_s = min(usual.invoke_s, 0.6 * (watchdog_s or math.inf))
+        return replace(usual, invoke_s=invoke_s, record_s=usual.record_s + busy_timeout_s)
 
 
 class InvokeDeadline:
