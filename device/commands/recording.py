@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from device.cameras.calibration import DEFAULT_OBJECTIVE, Corrector
 from device.reporting.tables import field_table, slide_summary
 from device.settings import Settings
 from device.store import Circumstances, Store
@@ -43,16 +44,17 @@ def date_is_known() -> bool:
     return bool(clock_synced())
 
 
-def circumstances(simulated: bool, calibration_id: str | None) -> Circumstances:
-    """Return what is true of the machine now."""
+def circumstances(simulated: bool, corrector: Corrector) -> Circumstances:
+    """Return what is true of the machine now; `corrector` is that of the frames."""
     health = read_health()
     return Circumstances(
         simulated=simulated,
-        calibration_id=calibration_id,
+        calibration_id=corrector.applied_id,
         boot_id=boot_id(),
         clock_synced=clock_synced(),
         throttled=health.throttled,
         temperature_c=health.temperature_c,
+        objective=None if corrector.objective == DEFAULT_OBJECTIVE else corrector.objective,
     )
 
 

@@ -151,7 +151,7 @@ def command(
         opened.callback(lambda: recorder.store.close())
         recorder = Recorder(
             store,
-            lambda: circumstances(camera_worker.simulated, processors.corrector.applied_id),
+            lambda: circumstances(camera_worker.simulated, processors.corrector),
             FieldTracker if settings.slide.count_once else None,
             settings.slide.review_doubtful,
             lambda: start_over(settings, data, console),

@@ -28,6 +28,7 @@ class Circumstances:
     throttled: int | None = None
     temperature_c: float | None = None
     qc: str | None = None  # quality control of the day: QC_CLEARED or QC_NOT_CLEARED; None: not asked for
+    objective: str | None = None  # in the light path; None: nobody named one
 
 
 @dataclass(frozen=True, slots=True)

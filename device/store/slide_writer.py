@@ -9,6 +9,7 @@ from device.store.names import checked_name
 from device.store.photographs import Photographs
 from device.store.records import QC_NOT_CLEARED, REVIEW_CODES, Circumstances, FieldRecord, SlideDetails
 from device.store.removal import Removal, doom
+from device.store.review.audit_trail import Action, record_event
 from device.store.review.sign_off import require_editable
 from device.store.rows import BUNDLE, INSERT_CELL, cell_rows, counts_of, counts_of_record, field_of, field_row
 from device.store.slide_summary import SlideTally, tally_of
@@ -19,6 +20,7 @@ _END_OPEN_SLIDES = (
     "UPDATE slides SET ended_s = coalesce((SELECT max(wall_time_s) FROM fields WHERE slide_id = slides.id), started_s)"
     " WHERE ended_s IS NULL"
 )
+_OBJECTIVES = "SELECT new FROM events WHERE slide_id = ? AND action = ? ORDER BY id DESC LIMIT 1"
 _ADD_COUNTS = "INSERT INTO slide_counts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n"
 
 
@@ -30,6 +32,7 @@ class SlideWriter:
         self._photographs = photographs
         self._removal = removal
         self._clock = clock
+        self._objectives: dict[int, str | None] = {}  # of the latest field, by slide
 
     def start_slide(self, name: str, simulated: bool = False, details: SlideDetails | None = None) -> int:
         """Start a slide, ending any that a killed run left open; return its number.
@@ -110,12 +113,25 @@ class SlideWriter:
                 add_counts(connection, slide_id, counts_of(SlideTally(seen_again=seen_again)))
                 if finding.bundle_sha256:
                     add_counts(connection, slide_id, [(BUNDLE, finding.bundle_sha256, 1)])
+                self._note_objective(connection, slide_id, field_id, circumstances.objective)
         except BaseException:
             self._photographs.remove(image)
             raise
+        self._objectives = {slide_id: circumstances.objective}
         if instead_of is not None:
             self._removal.remove_photographs()
         return field_id
+
+    def _note_objective(self, connection: sqlite3.Connection, slide_id: int, field_id: int, now: str | None) -> None:
+        """Add an event to the audit trail where a field is the first one under another objective."""
+        if slide_id in self._objectives:
+            before = self._objectives[slide_id]
+        else:
+            events = connection.execute(_OBJECTIVES, (slide_id, Action.OBJECTIVE))
+            before = next((row["new"] for row in events), None)
+        if now != before:
+            record_event(connection, self._clock.wall_s(), "", Action.OBJECTIVE, slide_id, field_id=field_id,
+                         old=before, new=now)  # fmt: skip
 
 
 def _insert(

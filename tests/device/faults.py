@@ -10,6 +10,7 @@ import numpy as np
 
 from device.cameras.base import Camera
 from device.cameras.calibration import Corrector
+from device.commands.recording import circumstances
 from device.screen.display import Display
 from device.screen.live_screen import LiveScreen
 from device.screen.no_display import NoDisplay
@@ -126,7 +127,9 @@ class Bench:
         self._changed = threading.Condition()
         self.store = self.store or Store.record(self.folder, busy_timeout_s=0.05)
         tracker = FieldTracker if self.count_once else None
-        self.recorder = Recorder(self.store, make_tracker=tracker, start_over=self.start_over)
+        self.recorder = Recorder(
+            self.store, lambda: circumstances(False, self.processors.corrector), tracker, start_over=self.start_over
+        )
         self.feed = CameraWorker(self.camera.name, self.camera.open, self.timeout_s, self.faults)
         self.guard = InvokeDeadline(self.deadlines)
         self.processors = ProcessorSlot(lambda _: self.models, Corrector())

@@ -42,6 +42,7 @@ class Action(StrEnum):
     FORGET = "forget"  # fields past the allowed age; `old`: how many
     SIGN = "sign"  # `new`: the version that was signed
     AMEND = "amend"  # `new`: the version that begins
+    OBJECTIVE = "objective"  # in the light path from this field on; the device notes it by itself
     QC = "qc"  # the slide was read for the quality control; `new`: what it measured
 
 

@@ -16,6 +16,7 @@ from device.control.handlers import ControlHandlers
 from device.control.protocol import FALLBACK, REQUEST_BYTES, ControlError
 from device.control.server import ControlServer
 from device.session.supervisor import Part, Turn
+from device.store.review.audit_trail import Action
 from device.system.clock import SystemClock
 from smear.output_files import printable
 from tests.device.faults import DEADLINE_S, Bench
@@ -103,6 +104,23 @@ def test_the_objective_that_is_in_the_light_path_chooses_the_calibration(bench):
     assert any("is not applied" in text for text in shown["warnings"])
     assert "is not applied" in smearscope(bench, "status").stdout
     assert "is not applied" in smearscope(bench, "capture", "--out", str(bench.folder / "out")).stderr
+
+
+def test_a_switched_objective_is_marked_at_the_first_field_under_it_and_each_record_carries_its_profile(bench):
+    smearscope(bench, "calibrate", "scale", "--pixel-size-um", "0.25", "--objective", "40x")
+    bench.until(lambda: bench.seen[-1].frame.pixel_size_um == 0.25 and bench.seen[-1].recorded.field_id)
+    assert smearscope(bench, "calibrate", "use", "100x").exit_code == 0
+    bench.until(lambda: bench.seen[-1].frame.pixel_size_um is None and bench.seen[-1].recorded.field_id)
+    bench.fields(3)
+    slide = bench.recorder.slide_id
+    events = [each for each in bench.store.events(slide) if each.action == Action.OBJECTIVE]
+    assert [(each.old, each.new) for each in events] == [(None, "40x"), ("40x", "100x")]
+    (known,), _ = ProfileStore(bench.folder).read()
+    first, second = (each.field_id for each in events)
+    for field in bench.store.all_fields(slide):
+        assert field.calibration_id == (known.id if first <= field.id < second else None)
+    shown = smearscope(bench, "slides", "history", str(slide)).stdout
+    assert f"objective  field {second}: 40x -> 100x" in shown
 
 
 def test_a_deleted_calibration_is_not_applied_to_the_next_field(bench):

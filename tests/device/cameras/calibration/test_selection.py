@@ -9,9 +9,10 @@ from click.testing import CliRunner
 
 from device.cameras.base import CameraIdentity, Grant
 from device.cameras.calibration import OpticalSetup, ProfileStore
-from device.cameras.calibration.selection import open_calibrated
+from device.cameras.calibration.selection import corrector_for, open_calibrated
 from device.cli import cli
 from device.store import Store
+from smear.findings import Frame
 from smear.images import write_image
 from smear.synthetic import render
 
@@ -23,9 +24,9 @@ class Toy:
 
     simulated = False
 
-    def __init__(self, size: tuple[int, int], name: str = "picamera2:0") -> None:
+    def __init__(self, size: tuple[int, int], name: str = "picamera2:0", pixel_format: str = "BGR888") -> None:
         self.name = name
-        self.granted = Grant(size, "BGR888", ("not what was asked for",))
+        self.granted = Grant(size, pixel_format, ("not what was asked for",))
         self.closed = False
 
     def close(self) -> None:
@@ -72,6 +73,37 @@ def test_a_camera_that_grants_another_size_is_opened_again_without_the_settings_
     assert controls == [{"ExposureTime": 9}, {}]
     assert corrector.applied_id is None
     assert "is not applied, it is for 640x480, not 1280x960" in said[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, None),
+        ({"name": "picamera2:1"}, "camera picamera2:0, not picamera2:1"),
+        ({"size": (1280, 960)}, "640x480, not 1280x960"),
+        ({"pixel_format": "RGB888"}, "pixel format BGR888, not RGB888"),
+        ({"objective": "100x"}, "objective 40x, not 100x"),
+    ],
+)
+def test_the_profile_of_an_objective_is_refused_under_any_other_setup_and_changes_no_pixel(tmp_path, change, said):
+    store, about = ProfileStore(tmp_path), {"name": "picamera2:0", "size": (640, 480), "objective": "40x"} | change
+    white = {"white": (2.0, 1.0, 1.0), "pixel_size_um": 0.25}
+    setup = OpticalSetup("picamera2:0", "", (640, 480), "BGR888", "40x")
+    store.update(setup, lambda known: known.model_copy(update=white), NOW_S)
+    camera = Toy(about["size"], about["name"], about.get("pixel_format", "BGR888"))
+    corrector, _ = corrector_for(camera, store, about["objective"], NOW_S)
+    frame = Frame(np.full((*about["size"][::-1], 3), 100, np.uint8), camera.name)
+    corrected = corrector.correct(frame)
+    assert (corrected is frame) == (said is not None)
+    assert (corrector.applied_id is None) == (said is not None)
+    assert any(f"is not applied, it is for {said}:" in note for note in corrector.notes) == (said is not None)
+
+
+def test_the_objective_of_a_run_is_marked_at_its_first_field(tmp_path):
+    data = ["--data", str(tmp_path)]
+    run = ["run", "--camera", "simulated:", "--fields", "1", "--display", "none", "--objective", "40x", *data]
+    assert CliRunner().invoke(cli, run).exit_code == 0
+    assert "objective  field 1: nothing -> 40x" in CliRunner().invoke(cli, ["slides", "history", "1", *data]).stdout
 
 
 def test_a_calibration_of_pictures_from_one_folder_is_not_applied_to_another_camera(tmp_path):
