@@ -6,12 +6,22 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from device.screen.layout import ScreenState
 from device.screen.navigation.composition import compose
+from device.screen.navigation.page import Page
 from device.screen.pages.live import LivePage
+from device.screen.pages.menu import MenuPage
+from device.screen.pages.new_slide import FIELDS, NewSlidePage
+from device.screen.pages.slide import OpenSlidePage, asked_to_end
+from device.screen.pages.summary import SummaryPage
+from device.store import Store
+from tests.device.screen.page_states import SUMMARY
+from tests.device.screen.states import NORMAL
 
 PROGRAMS = {"Xvfb": "xvfb", "xdotool": "xdotool", "openbox": "openbox"}
 WATCH = """
@@ -55,9 +65,9 @@ def x_server() -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def watched(environment: dict[str, str]) -> Iterator[Iterator[str]]:
+def watched(environment: dict[str, str], *program_words: str) -> Iterator[Iterator[str]]:
     """Open the window, and give what it says line by line; Ctrl-Q closes it."""
-    command = ["timeout", "60", sys.executable, "-c", WATCH]  # else a size that never comes is waited for
+    command = ["timeout", "60", sys.executable, *(program_words or ("-c", WATCH))]  # else a line may never come
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         lines = (line.strip() for line in program.stdout)
@@ -109,3 +119,54 @@ def test_the_window_goes_full_screen_and_back_and_follows_its_size(x_server: dic
                     assert f"size {size}" in lines
         finally:
             manager.terminate()
+
+
+def touch(environment: dict[str, str], page: Page, name: str, value: object = None) -> None:
+    controls = compose(page, replace(NORMAL, slide=""), (1280, 720)).controls
+    box = next(each.box for each in controls if each.name == name and value in (None, each.value))
+    act(environment, "mousemove", str(box.x + box.width // 2), str(box.y + box.height // 2), "click", "1")
+
+
+def test_slides_are_named_and_ended_and_looked_at_by_keys_by_a_scanner_and_by_touch(
+    x_server: dict[str, str], tmp_path: Path
+) -> None:
+    with watched(x_server, "-m", "tests.device.screen.day", str(tmp_path)) as lines:
+        assert "LivePage None" in lines
+        for keys, line in (
+            (("key", "s"), "NewSlidePage None"),
+            (("type", "S-1"), ""),
+            (("key", "Tab", "Tab"), ""),  # over the operator to the specimen
+            (("type", "blood"), ""),
+            (("key", "Return"), "LivePage S-1"),
+            (("key", "s"), "OpenSlidePage S-1"),
+            (("key", "n"), "NewSlidePage S-1"),
+            (("type", "--delay", "0", "--args", "1", "LAB-0815", "key", "Return"), "LivePage LAB-0815"),  # a scanner
+            (("key", "s"), "OpenSlidePage LAB-0815"),
+            (("key", "e"), "ConfirmPage LAB-0815"),
+            (("key", "y"), "SummaryPage None"),
+            (("key", "u"), "LivePage LAB-0815"),
+            (("key", "m"), "MenuPage LAB-0815"),
+            (("key", "l"), "HistoryPage LAB-0815"),
+            (("key", "Tab", "Return"), "SummaryPage LAB-0815"),
+            (("key", "Escape", "Escape", "Escape"), "LivePage LAB-0815"),
+        ):
+            act(x_server, *keys)
+            assert not line or line in lines
+        new = NewSlidePage(dict.fromkeys(FIELDS, "S"))
+        for page, name, value, line in (
+            (LivePage(), "slide", None, "OpenSlidePage LAB-0815"),
+            (OpenSlidePage(), "new", None, "NewSlidePage LAB-0815"),
+            *((new, "key", character, "") for character in "S-3"),
+            (new, "start", None, "LivePage S-3"),
+            (LivePage(), "slide", None, "OpenSlidePage S-3"),
+            (OpenSlidePage(), "end", None, "ConfirmPage S-3"),
+            (asked_to_end(NORMAL), "yes", None, "SummaryPage None"),
+            (SummaryPage(SUMMARY, ended_now=True), "live", None, "LivePage None"),
+            (LivePage(), "menu", None, "MenuPage None"),
+            (MenuPage(), "history", None, "HistoryPage None"),
+        ):
+            touch(x_server, page, name, value)
+            assert not line or line in lines
+    with Store.read(tmp_path) as store:
+        found = [(slide.name, slide.specimen, slide.tally.total > 0) for slide in store.slides()]
+    assert found == [("S-3", "blood", True), ("LAB-0815", "blood", True), ("S-1", "blood", True)]
