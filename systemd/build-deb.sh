@@ -54,6 +54,7 @@ install -D -m 644 -t "$root/usr/lib/systemd/system" "$here"/smearscope.service "
 install -D -m 644 "$here/smearscope.sysusers" "$root/usr/lib/sysusers.d/smearscope.conf"
 install -D -m 644 "$here/smearscope.tmpfiles" "$root/usr/lib/tmpfiles.d/smearscope.conf"
 install -D -m 644 "$here/70-smearscope.rules" "$root/usr/lib/udev/rules.d/70-smearscope.rules"
+install -D -m 644 -t "$root/usr/share/polkit-1/rules.d" "$here/50-smearscope-power.rules"
 ln -s /opt/smearscope/current/bin/smearscope "$root/usr/bin/smearscope"
 for script in preinst postinst prerm postrm; do
   install -m 755 "$here/debian/$script" "$root/DEBIAN/$script"

@@ -10,6 +10,7 @@ if [ -e /etc/systemd/system/smearscope.service ]; then
 fi
 rm -f /etc/systemd/system/smearscope.service /etc/systemd/system/smearscope-fault.service \
   /etc/systemd/system/smearscope-retry.timer /etc/udev/rules.d/70-smearscope.rules \
+  /etc/polkit-1/rules.d/50-smearscope-power.rules \
   /etc/sysusers.d/smearscope.conf /etc/tmpfiles.d/smearscope.conf
 rm -rf /opt/smearscope
 if [ -L /usr/local/bin/smearscope ]; then

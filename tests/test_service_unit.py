@@ -55,8 +55,8 @@ def test_the_drop_in_for_a_network_camera_opens_what_the_unit_closes() -> None:
 
 
 def test_all_unit_files_are_installed_and_removed_by_both_ways() -> None:
-    names = [path.name for path in SYSTEMD.iterdir() if path.suffix in {".service", ".timer"}]
-    assert len(names) == 3
+    names = [path.name for path in SYSTEMD.iterdir() if path.suffix in {".service", ".timer", ".rules"}]
+    assert len(names) == 5
     for script in ("install.sh", "build-deb.sh", "uninstall.sh"):
         text = (SYSTEMD / script).read_text()
         assert [name for name in names if name not in text] == [], script
