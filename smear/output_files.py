@@ -47,10 +47,8 @@ class OutputFolder:
                 path.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(path, _FOLDER)
         except (OSError, ValueError) as error:
-            doing, advice = ("make", "") if create else ("write into", "free some space or ")
-            raise StoreError(
-                f"cannot {doing} {printable(path)}: {_reason(error)}; {advice}choose another folder"
-            ) from error
+            doing = "make" if create else "write into"
+            raise StoreError(f"cannot {doing} {printable(path)}: {_reason(error)}; {_advice(error)}") from error
 
     def __enter__(self) -> "OutputFolder":
         return self
@@ -196,7 +194,7 @@ class OutputFolder:
         where = printable(self.path / name)
         if error.errno in {errno.ELOOP, errno.ENOTDIR}:
             return StoreError(f"cannot write {where}: a folder on the way is a symbolic link or a file; choose another")
-        return StoreError(f"cannot write {where}: {_reason(error)}; free some space or choose another folder")
+        return StoreError(f"cannot write {where}: {_reason(error)}; {_advice(error)}")
 
 
 def write_atomic(path: Path, data: bytes, mode: int = _MODE) -> None:
@@ -252,6 +250,14 @@ def _remove(parent: int, name: str) -> None:
     except OSError as error:
         if error.errno not in {errno.ENOENT, errno.EROFS}:
             raise
+
+
+def _advice(error: OSError | ValueError) -> str:
+    """Return what to do about `error`: only a full disk is helped by free space."""
+    full, missing = {errno.ENOSPC, errno.EDQUOT}, {errno.ENOENT}
+    code = error.errno if isinstance(error, OSError) else None
+    first = "free some space or " if code in full else "make it or " if code in missing else ""
+    return f"{first}choose another folder"
 
 
 def _reason(error: OSError | ValueError) -> str:

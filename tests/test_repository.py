@@ -1,5 +1,6 @@
 """The repository keeps its promises: pins for every extra, a light device, small files, no paths of a machine."""
 
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -116,6 +117,18 @@ def test_every_extra_is_pinned_to_the_versions_that_the_tests_run_with(extra):
     tested = pins("dev")
     other = {name: found for name, found in pins(extra).items() if name in tested and not found <= tested[name]}
     assert other == {}
+
+
+def test_every_package_of_an_extra_is_used_by_a_room():
+    source = "\n".join(text for path, text in texts().items() if path.endswith(".py") and "tests/" not in path)
+    modules: dict[str, set[str]] = {}
+    for module, owners in importlib.metadata.packages_distributions().items():
+        for owner in owners:
+            modules.setdefault(normalized(owner), set()).add(module)
+    libraries = {"openslide-bin"}  # of openslide-python
+    asked = {name for extra in EXTRAS.keys() - {"dev", "docs", "tflite"} for name in wanted(extra)} - libraries
+    used = {name for name in asked for module in modules.get(name, ()) if re.search(rf"\b{module}\b", source)}
+    assert (asked & modules.keys()) - used == set()
 
 
 def test_both_training_extras_differ_in_tensorflow_alone():

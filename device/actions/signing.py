@@ -70,7 +70,7 @@ def count(context: Context, request: Count) -> tuple[SlideRecord, Counted, Agree
                 )
         pairs = store.both_classified(slide.id, *names) if request.compare else None
     chosen = replace(found, counts={name: found.counts[name] for name in names})
-    return slide, chosen, None if pairs is None else agreement(pairs)
+    return slide, chosen, None if pairs is None else agreement(pairs, [each.name for each in cells.classes])
 
 
 def count_json(slide: SlideRecord, found: Counted, compared: Agreement | None) -> dict[str, Any]:

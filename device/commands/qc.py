@@ -152,7 +152,8 @@ def chart(store: Store, settings: Settings, measure: str, lot: str | None, last:
     last = last if out else min(last, MAX_POINTS)
     drawn = qc.chart(Context(store, settings), qc.ChartOf.model_construct(measure=measure, lot=lot, last=last))
     if out is None:
-        Console().print(terminal_chart(drawn))
+        console = Console()
+        console.print(terminal_chart(drawn, console.width))
         return
     writer = _WRITERS.get(out.suffix.lower())
     if writer is None:

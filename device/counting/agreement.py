@@ -1,7 +1,7 @@
 """How far two operators agree on the same cells: per cent agreement, Cohen's kappa, and who called what what."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,10 +28,14 @@ class Agreement:
         return asdict(self)
 
 
-def agreement(pairs: Iterable[tuple[str, str]]) -> Agreement:
-    """Return the agreement over `pairs`, of each cell the class that the first and the second operator gave it."""
+def agreement(pairs: Iterable[tuple[str, str]], order: Sequence[str] = ()) -> Agreement:
+    """Return the agreement over `pairs`, of each cell the class that the first and the second operator gave it.
+
+    `order` is that of the classes in the matrix; one that is not in it comes last.
+    """
     found = list(pairs)
-    names = tuple(sorted({name for pair in found for name in pair}))
+    rank = {name: number for number, name in enumerate(order)}
+    names = tuple(sorted({name for pair in found for name in pair}, key=lambda name: (rank.get(name, len(rank)), name)))
     index = {name: number for number, name in enumerate(names)}
     first, second = (np.array([index[pair[side]] for pair in found], np.int64) for side in (0, 1))
     matrix = confusion_matrix(first, second, len(names))

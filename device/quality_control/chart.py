@@ -1,4 +1,4 @@
-"""A Levey-Jennings chart as a picture: for a terminal of 80 columns, as SVG, and as a page."""
+"""A Levey-Jennings chart as a picture: for a terminal, as SVG, and as a page."""
 
 from collections.abc import Sequence
 
@@ -14,20 +14,25 @@ from device.reporting.tables import local_time
 from smear.output_files import printable
 from smear.templating import render
 
-LABEL_COLUMNS, PLOT_COLUMNS, ROWS = 12, 66, 17
-MAX_POINTS = PLOT_COLUMNS
+LABEL_COLUMNS, ROWS = 12, 17
+MIN_PLOT_COLUMNS, MAX_POINTS = 20, 66  # of a plot in a terminal: MAX_POINTS fit into one of 80 columns
 _MARKS = {"passed": ("●", "green"), "warning": ("▲", "yellow"), "failed": ("✖", "bold red")}
 _WIDTH, _HEIGHT = 900, 420  # of the SVG, and the room around its plot
 _LEFT, _RIGHT, _TOP, _BOTTOM = 96, 16, 64, 56
 _DATES = 8  # at most below the plot
 
 
-def terminal_chart(chart: Chart) -> Group:
-    """Return the chart for a terminal, with a line for every measurement that broke a rule or failed."""
+def terminal_chart(chart: Chart, columns: int = 80) -> Group:
+    """Return the chart for a terminal, with a line for every measurement that broke a rule or failed.
+
+    In fewer columns than measurements it shows the newest.
+    """
+    wide = max(MIN_PLOT_COLUMNS, columns - LABEL_COLUMNS - 2)
+    points = chart.points[-wide:]
     step = (chart.high - chart.low) / (ROWS - 1)
-    rows = [Text("─" * PLOT_COLUMNS if _label(chart, row, step) else " " * PLOT_COLUMNS, "dim") for row in range(ROWS)]
-    pitch = max(1, min(4, PLOT_COLUMNS // max(1, len(chart.points))))
-    for number, point in enumerate(chart.points):
+    rows = [Text("─" * wide if _label(chart, row, step) else " " * wide, "dim") for row in range(ROWS)]
+    pitch = max(1, min(4, wide // max(1, len(points))))
+    for number, point in enumerate(points):
         mark, style = _MARKS[point.kind]
         row, column = round((chart.high - point.y) / step), number * pitch
         rows[row] = Text.assemble(rows[row][:column], (mark, style), rows[row][column + 1 :])

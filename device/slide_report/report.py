@@ -114,7 +114,7 @@ def slide_report(
             facts=slide_facts(slide, fields, store.store_id()),
             signatures=[(each, conceded(each), store.verify(each).faults) for each in counted.signatures],
             counts=counts,
-            agreements=list(_agreements(store, slide_id, list(counts))),
+            agreements=list(_agreements(store, slide_id, list(counts), [each.name for each in settings.cells.classes])),
             marks=marks,
             titles=TITLES,
             min_fields=MIN_FIELDS,
@@ -138,11 +138,11 @@ def slide_report(
 
 
 def _agreements(
-    store: Store, slide_id: int, operators: Sequence[str]
+    store: Store, slide_id: int, operators: Sequence[str], order: Sequence[str]
 ) -> Iterator[tuple[str, str, Agreement, list[tuple[str, str, int]]]]:
     """Yield each two operators with their agreement, and what they called differently, the most frequent first."""
     for one, other in combinations(operators, 2):
-        found = agreement(store.both_classified(slide_id, one, other))
+        found = agreement(store.both_classified(slide_id, one, other), order)
         if found.agreed.total:
             apart = [
                 (a, b, n)

@@ -96,3 +96,7 @@ def _export_folder(store: Store, slide: SlideRecord | None, kind: FolderFormat, 
     with OutputFolder(path, create=True) as folder, step_bar("exporting", None) as step:
         written = kind.write(store, folder, slide_id, step)
     click.echo(f"{printable(path)}: " + ", ".join(f"{n} {name}" for name, n in written.items()))
+    if not any(written.values()):
+        click.echo(
+            "no field has a person's answer and a photograph; 'smearscope slides review' asks for answers", err=True
+        )

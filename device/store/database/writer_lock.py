@@ -108,9 +108,12 @@ def not_ours(path: Path) -> str | None:
         return None
     if os.access(path, os.R_OK | os.W_OK):
         return None
+    owner, home = _owner(found.st_uid), _owner(path.parent.stat().st_uid)
+    if owner == home:
+        return f"{path.name} and its folder belong to {owner}; run it as {owner}, or give another folder with --data"
     return (
-        f"{path.name} belongs to {_owner(found.st_uid)}, perhaps since a command was run with sudo once; "
-        f"give it back with: sudo chown -R {_owner(path.parent.stat().st_uid)}: {printable(path.parent)}"
+        f"{path.name} belongs to {owner}, perhaps since a command was run with sudo once; "
+        f"give it back with: sudo chown -R {home}: {printable(path.parent)}"
     )
 
 

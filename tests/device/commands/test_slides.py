@@ -97,6 +97,11 @@ def test_a_zip_carries_the_photographs_and_the_checksum_of_every_file(data, tmp_
         assert len(list(csv.DictReader(io.TextIOWrapper(bundle.open("cells.csv"))))) == 6
 
 
+def test_a_training_folder_of_a_slide_without_answers_says_where_they_come_from(data, tmp_path):
+    shown = slides(data, "export", "1", "--format", "training", "--out", str(tmp_path / "reviewed"))
+    assert "no field has a person's answer" in shown.stderr
+
+
 def test_reviewed_fields_become_a_training_folder(data, tmp_path):
     assert UNCERTAIN.advice in slides(data, "review").output
     slides(data, "review", "3", "--label", "Early")

@@ -31,6 +31,7 @@ def test_operators_who_never_agree_have_a_kappa_below_zero():
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("abcd")), max_size=50))
 def test_agreement_does_not_depend_on_who_comes_first(pairs):
+    assert agreement([("a", "z"), ("z", "b")], ("z", "a")).classes == ("z", "a", "b")
     one, other = agreement(pairs), agreement([(b, a) for a, b in pairs])
     assert one.agreed == other.agreed
     assert (one.kappa, one.kappa_low, one.kappa_high) == pytest.approx((other.kappa, other.kappa_low, other.kappa_high))

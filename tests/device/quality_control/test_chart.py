@@ -25,8 +25,8 @@ def history(*scores: float, lot: str = "L1", operator: str = "anna") -> list[QcM
     return found
 
 
-def printed(renderable) -> str:
-    console = Console(width=80, record=True, file=None, force_terminal=False)
+def printed(renderable, width: int = 80) -> str:
+    console = Console(width=width, record=True, file=None, force_terminal=False)
     with console.capture() as capture:
         console.print(renderable)
     return capture.get()
@@ -48,6 +48,14 @@ def test_a_chart_of_more_measurements_than_columns_shows_the_newest():
     drawn = chart_of("slide.focus", "L1", history(*[0.1] * 8, *[-0.1] * 70), 66)
     assert len(drawn.points) == 66
     assert max(map(len, printed(terminal_chart(drawn)).splitlines())) <= 80
+
+
+@pytest.mark.parametrize("columns", [40, 80, 160])
+def test_the_chart_is_as_wide_as_the_terminal_and_ends_with_the_newest(columns):
+    drawn = chart_of("slide.focus", "L1", history(*[0.1] * 60, 5.0), 66)
+    lines = [line for line in printed(terminal_chart(drawn, columns), 200).splitlines() if "✖" in line or "─" in line]
+    assert columns - 14 <= max(map(len, lines)) <= columns
+    assert "✖" in lines[0]
 
 
 def test_a_test_with_a_limit_has_one_line():
