@@ -69,12 +69,18 @@ def test_it_rests_after_five_starts_and_is_tried_again_when_the_limit_has_passed
     assert "\nOnActiveSec=5min\n" in (units / RETRY).read_text(encoding="utf-8")  # longer than the limit's four
 
 
-def test_of_usb_and_input_it_may_open_the_edge_tpu_and_what_a_person_at_the_screen_uses(device: Path, unit: str) -> None:
+def test_of_usb_and_input_it_may_open_the_edge_tpu_cameras_and_what_a_person_at_the_screen_uses(
+    device: Path, unit: str
+) -> None:
     assert re.findall(r"^SupplementaryGroups=(.*)$", unit, re.MULTILINE) == ["video render"]
     rules = (device / "usr/lib/udev/rules.d/70-smearscope.rules").read_text(encoding="utf-8").splitlines()
     usb = [line for line in rules if line.startswith('SUBSYSTEM=="usb"')]
-    assert len(usb) == 2  # before and after its firmware is loaded
-    assert all('ATTR{idProduct}=="' in line and 'GROUP="smearscope"' in line for line in usb)
+    assert all('GROUP="smearscope"' in line for line in usb)
+    named = [line for line in usb if 'ATTR{idProduct}=="' in line]
+    assert len(named) == 2  # the Edge TPU before and after its firmware is loaded
+    assert ['ENV{ID_USB_INTERFACES}=="*:ef05??:*"' in line for line in usb if line not in named] == [
+        True
+    ]  # USB3 Vision
     pointers = [re.findall(r'ENV\{ID_INPUT_(\w+)\}=="1"', line) for line in rules if 'SUBSYSTEM=="input"' in line]
     assert pointers == [["TOUCHSCREEN"], ["TABLET"], ["MOUSE"], ["KEYBOARD"]]
 

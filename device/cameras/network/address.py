@@ -120,13 +120,17 @@ def drop_in(name: CameraName) -> str:
     Raises:
         CameraError: the address has a name in place of numbers, which the service could ask nobody for.
     """
-    address = address_of(name)
+    return numeric_drop_in(name, address_of(name).host)
+
+
+def numeric_drop_in(name: CameraName, host: str) -> str:
+    """Return the same for the camera at `host`."""
     try:
-        number = ip_address(address.host)
+        number = ip_address(host)
     except ValueError:
         raise CameraError(
-            f"camera {name.text}: the service may ask no name server; write the numeric address in place of "
-            f"{address.host} (`getent hosts {address.host}`)"
+            f"camera {name.text}: the service may ask no name server; write a numeric address, not "
+            f"{host or 'none'} (`getent hosts NAME`)"
         ) from None
     return (
         "[Service]\n"

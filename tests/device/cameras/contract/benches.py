@@ -1,25 +1,37 @@
 """The cameras of the contract: software or fake hardware of others that can be lost, stopped and slowed."""
 
+import fcntl
 import functools
+import importlib
+import importlib.util
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from device.cameras.registry import camera_identity
 from tests.device.cameras.contract.card import SIZE, assert_card, card
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[3]
 SYSTEM_PYTHON = "/usr/bin/python3"
+DEBIAN_PYTHON = Path("/usr/lib/python3/dist-packages")
+FAKE_GENICAM, SERIAL = "arv-fake-gv-camera-0.8", "CONTRACT1"
+ARAVIS = """
+import gi
+gi.require_version("Aravis", "0.8")
+"""
 RTSP_SERVER = """
 import gi
 gi.require_version("GstRtspServer", "1.0")
@@ -36,6 +48,7 @@ class Bench:
 
     name = ""  # as it is opened
     asks_size = True  # the size can be asked for, and another one be delivered
+    refused_size = ((1920, 1080), SIZE)  # one that is asked for, and what is granted
     hangs = True  # it can stop without going away
     repeats = False  # its pictures do not differ, so that a frame cannot be told from the one before
     losable = True
@@ -51,6 +64,8 @@ class Bench:
     def hang(self) -> None: ...
 
     def go_on(self) -> None: ...
+
+    def close(self) -> None: ...
 
     def assert_picture(self, image: np.ndarray) -> None:
         assert_card(image)
@@ -132,6 +147,39 @@ class SnapshotBench(MotionJpegBench):
         return f"http://127.0.0.1:{self.port}/snapshot.jpg"
 
 
+class GenicamBench(ServerBench):
+    """Aravis's own fake camera of GigE Vision on the loopback interface; one on a machine, as its port is fixed."""
+
+    name = f"aravis:Aravis-Fake-{SERIAL}"
+    refused_size = ((4000, 64), (2048, 64))
+    packages = "python3-gi gir1.2-aravis-0.8 aravis-tools"
+    _alone: IO[str] | None = None
+
+    @property
+    def missing(self) -> str:  # type: ignore[override]
+        if not shutil.which(FAKE_GENICAM):
+            return f"needs Debian's packages {self.packages}"
+        return import_gi(self.folder) or refusal_of_system_python(ARAVIS, self.packages)
+
+    def start(self, size: tuple[int, int] = SIZE, fps: int = 20) -> None:
+        if self._alone is None:
+            self._alone = (Path(tempfile.gettempdir()) / "fake-genicam.lock").open("w")
+            fcntl.flock(self._alone, fcntl.LOCK_EX)
+        self.lose()
+        self._process = subprocess.Popen([FAKE_GENICAM, "-i", "127.0.0.1", "-s", SERIAL])
+        while self._process.poll() is None and not camera_identity(self.name).serial:
+            pass  # looking for it takes its time
+        assert self._process.poll() is None, "the fake camera did not start"
+
+    def assert_picture(self, image: np.ndarray) -> None:
+        """Jet's colours from dark blue to dark red, along the diagonals."""
+        assert image.std() > 20
+
+    def close(self) -> None:
+        if self._alone is not None:
+            self._alone.close()
+
+
 class FilesBench(Bench):
     """A folder of pictures; lost when it is emptied."""
 
@@ -186,6 +234,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def import_gi(folder: Path) -> str:
+    """Let this Python import PyGObject of Debian's packages; return why it cannot."""
+    if importlib.util.find_spec("gi") is None and (DEBIAN_PYTHON / "gi").exists():
+        (folder / "debian").mkdir(exist_ok=True)
+        (folder / "debian/gi").symlink_to(DEBIAN_PYTHON / "gi")  # alone: its NumPy is not ours
+        sys.path.append(str(folder / "debian"))
+        importlib.invalidate_caches()
+    try:
+        import gi  # noqa: F401
+    except ImportError as error:
+        return f"needs PyGObject of Debian's package python3-gi for this Python: {error}"
+    return ""
+
+
 @functools.cache
 def refusal_of_system_python(code: str, packages: str) -> str:
     """Return what Debian's packages the system's Python needs to run `code`; empty where it does."""
@@ -194,7 +256,7 @@ def refusal_of_system_python(code: str, packages: str) -> str:
     return f"needs Debian's packages {packages}"
 
 
-BENCHES = (FilesBench, SimulatedBench, VideoBench, MotionJpegBench, SnapshotBench, RtspBench)
+BENCHES = (FilesBench, SimulatedBench, VideoBench, MotionJpegBench, SnapshotBench, RtspBench, GenicamBench)
 
 
 @pytest.fixture(params=BENCHES, ids=lambda kind: kind.__name__.removesuffix("Bench"))
@@ -206,3 +268,4 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path):
     yield made
     made.go_on()
     made.lose()
+    made.close()

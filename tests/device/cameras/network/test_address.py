@@ -105,7 +105,7 @@ def test_the_drop_in_opens_one_address(host: str, family: str) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("http://scope.local/video", "write the numeric address in place of scope.local"),
+        ("http://scope.local/video", "write a numeric address, not scope.local"),
         ("simulated:", "needs nothing"),
     ],
 )

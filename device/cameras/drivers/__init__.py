@@ -1,0 +1,1 @@
+"""Cameras through a library of their makers: GenICam, cameras with a lens mount, and microscopes of Micro-Manager."""
