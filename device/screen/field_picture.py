@@ -130,7 +130,7 @@ def draw_legend(canvas: Canvas, area: Box, px: int, finding: Finding | None, um_
         """The scale bar and every entry; a class's letter stands for its name where that finds no room."""
         wide = [bar_px + gap + width_of(scale_text, px)]
         for name, _, _, mark in entries:
-            written = width_of(name, px) + gap if names or not mark else 0
+            written = width_of(canvas.translated(name), px) + gap if names or not mark else 0
             wide.append(round(1.8 * px) + (row if mark else 0) + written)
         return flow(room, wide, row, gap * 2)
 

@@ -11,6 +11,7 @@ from device.screen.arrangement import SIZE
 from device.screen.display import Display
 from device.screen.displays import open_display
 from device.screen.drawing.themes import DARK, THEMES, Theme
+from device.screen.drawing.translation import ENGLISH
 from device.screen.navigation.inputs import Input
 from device.session.active_faults import ActiveFaults
 from device.session.supervisor import Policy
@@ -41,8 +42,9 @@ class PatientDisplay:
         policy: Policy | None = None,
         closable: bool = True,
         theme: Theme = DARK,
+        language: str = ENGLISH,
     ) -> None:
-        self.theme = theme
+        self.theme, self.language = theme, language
         self._open_display = open_display
         self._faults = faults
         self._clock = clock

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from device.screen.drawing.boxes import Box, Colour
 from device.screen.drawing.text import clean, draw_line, fit_sentences, least_px, line_height, measure, shorten
 from device.screen.drawing.themes import Theme
+from device.screen.drawing.translation import ENGLISH, JOINT, translated
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,12 @@ class Written:
 
 
 class Canvas:
-    """A picture of `size` width and height, drawn on in the colours of `theme`."""
+    """A picture of `size` width and height, drawn on in the colours of `theme`; what is written is in `language`."""
 
-    def __init__(self, size: tuple[int, int], theme: Theme) -> None:
+    def __init__(self, size: tuple[int, int], theme: Theme, language: str = ENGLISH) -> None:
         self.pixels: NDArray[np.uint8] = np.empty((size[1], size[0], 3), np.uint8)
         self.theme = theme
+        self.language = language
         self.written: list[Written] = []
         self.fill(Box(0, 0, *size), theme.background)
 
@@ -37,6 +39,10 @@ class Canvas:
         if box.width > 0 and box.height > 0:  # NumPy took 18 of 28 ms at 1920x1080
             end = (box.x + box.width - 1, box.y + box.height - 1)
             cv2.rectangle(self.pixels, (box.x, box.y), end, colour, cv2.FILLED)
+
+    def translated(self, text: str) -> str:
+        """Return an English `text` in the language of the screen."""
+        return translated(text, self.language)
 
     def cover(self, box: Box, colour: Colour) -> None:
         """Fill a rectangle over what was written there."""
@@ -60,19 +66,22 @@ class Canvas:
         align: str = "left",
         top: bool = False,
         underlined: str = "",
+        verbatim: bool = False,
     ) -> None:
         """Write in `box`, on the panel's colour if no other `ground` is given; wrapped, and smaller if need be.
 
         Of several sentences those that do not fit are counted; only a text that does not fit in the smallest letters
         ends in an ellipsis. It stands in the middle of the height, or at the `top`. The first letter that is
-        `underlined`, in either case, has a line below it.
+        `underlined`, in either case, has a line below it. It is translated, unless it is `verbatim`, as what a
+        person typed.
         """
-        sentences = tuple(filter(None, map(clean, [text] if isinstance(text, str) else text)))
+        given = [text] if isinstance(text, str) else text
+        sentences = tuple(filter(None, map(clean, given if verbatim else map(self.translated, given))))
         if not sentences or box.width <= 0:
             return
         found = fit_sentences(sentences, px, box.width, box.height)
         least = least_px(px)
-        size, lines, whole = found or (least, (shorten(" · ".join(sentences), least, box.width),), False)
+        size, lines, whole = found or (least, (shorten(JOINT.join(sentences), least, box.width),), False)
         step = line_height(size)
         y = box.y if top else box.y + max(0, (box.height - step * len(lines)) // 2)
         boxes = []
@@ -86,4 +95,4 @@ class Canvas:
                 underlined = ""
             boxes.append(Box(x, y, width, step))
             y += step
-        self.written.append(Written(" · ".join(sentences), size, tuple(boxes), box, whole))
+        self.written.append(Written(JOINT.join(sentences), size, tuple(boxes), box, whole))

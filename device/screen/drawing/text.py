@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from device.screen.drawing.boxes import Colour
+from device.screen.drawing.translation import JOINT
 
 FONT = Path(__file__).parent / "fonts" / "DejaVuSansCondensed.ttf"
 SYSTEM_FONTS = Path("/usr/share/fonts")
@@ -127,7 +128,7 @@ def fit_sentences(
     """Return size and lines of as many whole sentences as fit, then how many more there are; True: all are there."""
     for count in range(len(sentences), 0, -1):
         rest = len(sentences) - count
-        text = " · ".join(sentences[:count]) + (f" (+{rest} more)" if rest else "")
+        text = JOINT.join(sentences[:count]) + (f" (+{rest} more)" if rest else "")
         if found := fit(text, px, width, height):
             return *found, not rest
     return None

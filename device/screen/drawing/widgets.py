@@ -28,7 +28,10 @@ def button(canvas: Canvas, box: Box, text: str, px: int, *, usable: bool, key: s
         canvas.frame(box, canvas.theme.quiet)
     ink = canvas.theme.text if usable else canvas.theme.quiet
     inner = box.inset(4 if align == "centre" else px // 2, 2)
-    canvas.text(text, inner, px, ink, ground, align=align, underlined=key if len(key) == 1 else "")
+    shown, letter_key = canvas.translated(text), key if len(key) == 1 else ""
+    if shown != text and letter_key and letter_key.lower() not in shown.lower():
+        shown = f"{shown} ({letter_key.upper()})"
+    canvas.text(shown, inner, px, ink, ground, align=align, underlined=letter_key, verbatim=True)
 
 
 def bar(canvas: Canvas, box: Box, share: float, colour: Colour, marks: Iterable[float] = ()) -> None:
@@ -46,7 +49,8 @@ def bar(canvas: Canvas, box: Box, share: float, colour: Colour, marks: Iterable[
 def lines(canvas: Canvas, box: Box, texts: Sequence[tuple[str, Colour]], px: int, ground: Colour | None = None) -> None:
     """A list: one text under another, each in its colour, all of the size that the longest needs."""
     rows = box.rows([1] * len(texts)) if texts else []
-    sizes = [fit(clean(text), px, row.width, row.height) for (text, _), row in zip(texts, rows, strict=True)]
+    shown = [clean(canvas.translated(text)) for text, _ in texts]
+    sizes = [fit(text, px, row.width, row.height) for text, row in zip(shown, rows, strict=True)]
     common = min((found[0] if found else least_px(px) for found in sizes), default=px)
     for (text, ink), row in zip(texts, rows, strict=True):
         canvas.text(text, row, common, ink, ground)

@@ -6,6 +6,7 @@ from device.quality_control.measurements import NOT_CLEARED_TODAY
 from device.screen.arrangement import SIZE, Places, arrange
 from device.screen.drawing.canvas import Canvas
 from device.screen.drawing.themes import DARK, Theme
+from device.screen.drawing.translation import ENGLISH
 from device.screen.layout import ScreenState
 from device.screen.navigation.page import Control, Page
 from smear import RESEARCH_USE_ONLY
@@ -35,9 +36,10 @@ def compose(
     theme: Theme = DARK,
     dots_per_inch: float | None = None,
     overlay: Overlay = Overlay(),
+    language: str = ENGLISH,
 ) -> Composed:
     """Return the screen as RGB uint8 (height, width, 3) of `size` (width, height), with its controls."""
-    places, canvas = arrange(size, dots_per_inch), Canvas(size, theme)
+    places, canvas = arrange(size, dots_per_inch), Canvas(size, theme, language)
     _draw_header(canvas, places, live)
     if page.title and not overlay.notice:
         _draw_title(canvas, places, page.title, live)

@@ -52,6 +52,6 @@ def text_field(canvas: Canvas, box: Box, px: int, label: str, text: str, hint: s
     while len(shown) > 1 and measure(shown, px) > below.width:
         shown = ELLIPSIS + shown.removeprefix(ELLIPSIS)[1:]
     if shown.strip(CURSOR):
-        canvas.text(shown, below, px, theme.text)
+        canvas.text(shown, below, px, theme.text, verbatim=True)
     else:
         canvas.text(hint or shown, below, px, theme.quiet)

@@ -91,7 +91,7 @@ class Navigator:
         self._composed_s = self._clock.monotonic_s()
         try:
             with memory_for("the picture on the screen"):
-                self._composed = compose(self.page, self.live, size, theme, density, overlay)
+                self._composed = compose(self.page, self.live, size, theme, density, overlay, self._display.language)
         except ImageError as error:
             self._faults.report(DISPLAY, str(error))
             return
