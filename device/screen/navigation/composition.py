@@ -10,6 +10,7 @@ from device.screen.drawing.translation import ENGLISH
 from device.screen.layout import ScreenState
 from device.screen.navigation.page import Control, Page
 from smear import RESEARCH_USE_ONLY
+from smear.classes import by_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,9 @@ def _seen(live: ScreenState) -> str:
         return "live: no picture"
     if live.finding is None:
         return "live: not examined yet"
-    return f"live: {live.finding.label or ('refused' if live.finding.refusals else 'no white cell')}"
+    if live.finding.label is not None:
+        return f"live: {by_name(live.finding.label).title}"
+    return "live: refused" if live.finding.refusals else "live: no white cell"
 
 
 def _draw_notice(canvas: Canvas, places: Places, overlay: Overlay, over_live: bool) -> None:

@@ -10,6 +10,7 @@ from device.screen.navigation.inputs import Input, Key, Tap, Text
 from device.screen.navigation.page import Back, Control, Home, Notice, Open, Outcome, Page, Perform, Stay
 from device.screen.pages.help import help_of
 from device.screen.pages.live import LivePage
+from device.screen.pages.new_slide import new_slide
 from device.screen.patient_display import DISPLAY, PatientDisplay
 from device.screen.reduction import reduced
 from device.session.active_faults import ActiveFaults
@@ -21,6 +22,7 @@ from smear.memory import memory_for
 NOTICE_S = 2.5  # long enough to be read, short enough to be gone when the next thing is done
 READING_S = 0.06  # for each character of a longer one: 17 characters a second, as subtitles have
 AT_ONCE_S = 0.1  # an action that takes no longer is done before the next picture; of others it is said that they go on
+BURST_S, SCANNED = 0.08, 3  # so many characters without a longer pause come from a barcode scanner, not from a hand
 WORKING = "One moment …"
 REFRESH_S = 0.5  # of a page that does not show the live picture
 _STEPS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
@@ -43,6 +45,7 @@ class Navigator:
         self._composed_s = 0.0
         self._focus: int | None = None
         self._notice, self._notice_until_s = "", 0.0
+        self._typed, self._typed_s = "", 0.0  # characters that may be the beginning of a code
         self._worker = ThreadPoolExecutor(1, "screen action")  # its thread starts with the first action
         self._doing: tuple[Perform, Future[Any]] | None = None
 
@@ -60,7 +63,7 @@ class Navigator:
         except ImageError as error:
             self._faults.report(DISPLAY, str(error))
             return
-        self._pages = [each.fed(live) for each in self._pages]
+        self._pages = [each.fed(self.live) for each in self._pages]
         moving = self.page.shows_live or self.page is not before
         if moving or self._clock.monotonic_s() - self._composed_s >= REFRESH_S:
             self._compose()
@@ -69,10 +72,15 @@ class Navigator:
     def turn(self) -> None:
         """Do what was touched and typed since the last turn, and what an action that is done leads to."""
         changed = False
+        now = self._clock.monotonic_s()
         for each in self._display.inputs():
-            if self._doing is None:  # else it is for a page that is about to go
+            changed = True
+            if isinstance(each, Text) and not self.page.takes_text:
+                self._typed, self._typed_s = self._typed + each.characters, now
+            elif not self._type() or each != Key("return"):
                 self._take(each)
-                self._finish(AT_ONCE_S)
+        if self._typed and now - self._typed_s >= BURST_S:
+            self._type()
             changed = True
         changed = self._finish(0.0) or changed
         if self._notice and self._clock.monotonic_s() >= self._notice_until_s and self._doing is None:
@@ -103,24 +111,36 @@ class Navigator:
             self._compose()
         return self._composed.controls if self._composed is not None else ()
 
+    def _type(self) -> bool:
+        """Take the characters typed on a page without fields: keys, or a scanned code; tell whether it was a code."""
+        typed, self._typed = self._typed, ""
+        if len(typed) >= SCANNED:
+            self._follow(new_slide(typed))
+            self._finish(AT_ONCE_S)
+            return True
+        for character in typed:
+            self._take(Key("f1" if character == "?" else character.lower()))
+        return False
+
     def _take(self, given: Input) -> None:
+        if self._doing is not None:
+            return  # it is for a page that is about to go
         match given:
-            case Text() if self.page.takes_text:
+            case Text():
                 self._press(given)
-            case Text(characters):
-                for character in characters:
-                    self._key(Key("f1" if character == "?" else character.lower()))
             case Tap(x, y):
                 self._focus = None
                 for each in self._controls():
                     if each.box.holds(x, y) and each.usable:
-                        return self._press(each)
+                        self._press(each)
+                        break
             case Key("tab" | "shift tab" | "left" | "right" | "up" | "down" as name):
                 self._focus = moved(controls := self._controls(), self._focus, name)
                 if self._focus is not None and controls[self._focus].field:
                     self._press(controls[self._focus])
             case Key():
                 self._key(given)
+        self._finish(AT_ONCE_S)
 
     def _key(self, key: Key) -> None:
         controls = self._controls()

@@ -18,7 +18,7 @@ class Control:
 
     name: str
     box: Box
-    label: str = ""  # what the help calls it
+    help: str = ""  # what it does, for the help; "": it is not listed
     key: str = ""  # a character, or a key's name as in `Key`; "": none of its own
     usable: bool = True
     value: Any = None  # handed to `press`

@@ -25,6 +25,7 @@ class Item:
     key: str = ""
     usable: bool = True
     value: Any = None
+    help: str = ""  # what it does; "": what it is called says it
     below: str = ""  # a second line, in a list
     picture: NDArray[np.uint8] | None = None  # RGB (H, W, 3) at the left, in a list
 
@@ -40,7 +41,7 @@ def button_row(
     for item, each in zip(items, boxes, strict=True):
         button(canvas, each, item.label, round(1.2 * px), usable=item.usable, key=item.key)
     return tuple(
-        Control(item.name, each, item.label, item.key, item.usable, item.value)
+        Control(item.name, each, item.help or item.label, item.key, item.usable, item.value)
         for item, each in zip(items, boxes, strict=True)
     )
 
@@ -75,7 +76,7 @@ def list_rows(
     for number, item in enumerate(items[first : first + fits]):
         row = Box(box.x, box.y + number * (high + gap), box.width, high)
         _draw_row(canvas, row, px, item)
-        controls.append(Control(item.name, row, item.label, item.key, item.usable, item.value))
+        controls.append(Control(item.name, row, item.help or item.label, item.key, item.usable, item.value))
     if fits < len(items):
         earlier = Item("rows", "▲", "page up", first > 0, max(0, first - fits))
         later = Item("rows", "▼", "page down", first + fits < len(items), first + fits)

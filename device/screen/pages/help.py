@@ -44,7 +44,7 @@ class HelpPage(Page):
             begin = self.first + column * fits
             for number, (key, does) in enumerate(every[begin : begin + fits]):
                 row = type(box)(box.x, box.y + number * height, box.width, height)
-                name, text = row.columns((6.5, 15), px // 2)
+                name, text = row.columns((6.5, box.width / px - 6.5), px // 2)
                 canvas.text(key, name, px, theme.warning)
                 canvas.text(does, text, px, theme.text)
         after = self.first + columns * fits
@@ -64,7 +64,7 @@ class HelpPage(Page):
 
 def help_of(page: Page, controls: tuple[Control, ...]) -> HelpPage:
     """Return the help for `page` with its `controls`."""
-    keys = [(key_name(each.key), each.label) for each in controls if each.key and each.label and each.focusable]
+    keys = [(key_name(each.key), each.help) for each in controls if each.key and each.help]
     return HelpPage(page.title, tuple(dict.fromkeys(pair for pair in keys if pair[0] != "Escape")))
 
 

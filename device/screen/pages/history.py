@@ -13,6 +13,7 @@ from device.screen.navigation.page import Back, Control, Notice, Open, Outcome, 
 from device.screen.navigation.parts import BACK, Item, button_row, list_rows
 from device.screen.pages.export import open_export
 from device.screen.pages.summary import open_summary
+from smear.classes import by_name
 
 _STATES = {"open": "not counted", "counted": "count complete", "signed": "signed"}
 LOADED = 24  # slides at a time: a photograph of each is read
@@ -60,7 +61,8 @@ class HistoryPage(Page):
 def _row(slide: Mapping[str, Any]) -> Item:
     work = "being recorded" if slide["ended_s"] is None else _STATES[slide["state"]]
     labelled = plural(slide["fields_accepted"], "{n} field with a label", "{n} fields with a label")
-    below = f"{slide['when']} · {labelled} · {slide['leading'] or 'no class named'} · {work}"
+    leading = by_name(slide["leading"]).title if slide["leading"] else "no class named"
+    below = f"{slide['when']} · {labelled} · {leading} · {work}"
     return Item("slide", slide["name"], value=slide, below=below, picture=slide["picture"])
 
 

@@ -45,11 +45,15 @@ class LivePage(Page):
         shown, frozen = self.held or live, self.held is not None
         recorded = shown.field_id is not None
         return (
-            Item("menu", "Menu", "m"),
-            Item("mark", "Mark", "a", recorded) if frozen else Item("slide", "Slide", "s"),
-            Item("freeze", "Go on" if frozen else "Freeze", "g" if frozen else "f", frozen or live.frame is not None),
-            Item("keep", "Keep", "k", recorded),
-            Item("outlines", "Outlines", "o"),
+            Item("menu", "Menu", "m", help="all other pages"),
+            Item("mark", "Mark", "a", recorded, help="put this field into the review queue")
+            if frozen
+            else Item("slide", "Slide", "s", help="start or end a slide; or scan its code"),
+            Item("freeze", "Go on", "g", help="show the live picture again")
+            if frozen
+            else Item("freeze", "Freeze", "f", live.frame is not None, help="hold this picture still"),
+            Item("keep", "Keep", "k", recorded, help="never remove this photograph"),
+            Item("outlines", "Outlines", "o", help="show or hide the outlines"),
         )
 
     def press(self, pressed: Control | Key | Text, live: ScreenState) -> Outcome:

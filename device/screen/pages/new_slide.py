@@ -68,10 +68,11 @@ class NewSlidePage(Page):
         return Stay(replace(self, typed={**self.typed, self.at: text}))
 
 
-def new_slide() -> Outcome:
-    """Open the page that names a slide, with what was typed for the one before."""
+def new_slide(name: str = "") -> Outcome:
+    """Open the page that names a slide, with what was typed for the one before; with a `name` that was scanned."""
 
     def opened(answer: Mapping[str, Any]) -> Outcome:
-        return Open(NewSlidePage({each: str(answer.get(each, "")) for each in FIELDS}))
+        page = NewSlidePage({each: str(answer.get(each, "")) for each in FIELDS} | {"name": name})
+        return Home(page, "Press Return or Start slide to start it.") if name else Open(page)
 
     return Perform("slide details", {}, opened)

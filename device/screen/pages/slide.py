@@ -12,6 +12,7 @@ from device.screen.navigation.parts import BACK, Item, button_row
 from device.screen.pages.confirm import ConfirmPage
 from device.screen.pages.new_slide import new_slide
 from device.screen.pages.summary import open_summary
+from device.store.slide_summary import MIN_FIELDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class OpenSlidePage(Page):
         rows = [
             (f"Slide {live.slide} is open.", theme.text),
             (f"{live.accepted} fields carry a label, {live.refused} were refused.", theme.text),
+            (f"A class is named only from {MIN_FIELDS} fields with a label on.", theme.quiet),
             ("Every new field is recorded until the slide is ended.", theme.quiet),
         ]
         paragraphs(canvas, places.body.inset(px, px), rows, round(1.3 * px))

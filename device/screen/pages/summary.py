@@ -33,7 +33,8 @@ class SummaryPage(Page):
     @property
     def title(self) -> str:
         """Name the slide."""
-        return f"Summary of slide {self.slide['name']}"
+        said = ", ".join(filter(None, (self.slide["operator"], self.slide["specimen"])))
+        return f"Summary of slide {self.slide['name']}" + (f" ({said})" if said else "")
 
     def draw(self, canvas: Canvas, places: Places, live: ScreenState) -> tuple[Control, ...]:
         """Draw the panels, in two columns where there is room beside each other."""
@@ -119,7 +120,7 @@ class SummaryPage(Page):
             said = ("Quality control was not cleared for {n} field.", "Quality control was not cleared for {n} fields.")
             yield plural(slide["fields_qc_not_cleared"], *said), theme.warning
         else:
-            yield "Quality control: cleared, or not asked for.", theme.text
+            yield "No field lacks a quality control that is asked for.", theme.text
         if unchecked := slide["fields_accepted"] - slide["fields_site_checked"]:
             yield (
                 plural(unchecked, "{n} label is not checked at this site.", "{n} labels are not checked at this site."),

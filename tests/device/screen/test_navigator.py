@@ -10,7 +10,7 @@ import pytest
 
 from device.screen.navigation.composition import compose
 from device.screen.navigation.inputs import Input, Key, Tap, Text
-from device.screen.navigation.navigator import NOTICE_S, WORKING, Navigator
+from device.screen.navigation.navigator import BURST_S, NOTICE_S, WORKING, Navigator
 from device.screen.navigation.page import Page
 from device.screen.no_display import NoDisplay
 from device.screen.pages.confirm import ConfirmPage
@@ -64,6 +64,13 @@ class Session:
         self.hand.waiting.extend(inputs)
         self.navigator.turn()
 
+    def type(self, characters: str) -> None:
+        """Type as a hand does."""
+        for character in characters:
+            self.do(Text(character))
+            self.clock.advance(2 * BURST_S)
+            self.do()
+
     def touch(self, name: str, value: object = None) -> None:
         controls = compose(self.page, self.navigator.live).controls
         box = next(each.box for each in controls if each.name == name and value in (None, each.value))
@@ -87,7 +94,7 @@ def test_a_page_is_opened_and_left_by_touch_and_by_keys() -> None:
     assert isinstance(session.page, MenuPage)
     session.do(Key("escape"))
     assert isinstance(session.page, LivePage)
-    session.do(Text("M"))
+    session.type("M")
     assert isinstance(session.page, MenuPage)
     session.touch("back")
     session.do(*keys("escape", "escape"))
@@ -98,15 +105,15 @@ def test_a_page_is_opened_and_left_by_touch_and_by_keys() -> None:
 
 def test_the_help_of_a_page_lists_its_keys() -> None:
     session = Session()
-    session.do(Text("?"))
+    session.type("?")
     assert isinstance(session.page, HelpPage)
-    assert {("F", "Freeze"), ("O", "Outlines")} <= set(session.page.keys)
+    assert {("F", "hold this picture still"), ("O", "show or hide the outlines")} <= set(session.page.keys)
 
 
 @pytest.mark.parametrize("way", ["scanner", "touch", "keys"])
 def test_a_slide_is_named_by_a_scanner_by_touch_and_by_keys(way: str) -> None:
     session = Session(lambda action, request: {"operator": "Anna"})
-    session.do(Text("s"), Text("n"))  # the page of the open slide, and from there the next one
+    session.type("sn")  # the page of the open slide, and from there the next one
     assert isinstance(session.page, NewSlidePage)
     if way == "touch":
         for character in "S-43":
@@ -120,20 +127,33 @@ def test_a_slide_is_named_by_a_scanner_by_touch_and_by_keys(way: str) -> None:
     assert isinstance(session.page, LivePage)
 
 
+def test_a_code_that_is_scanned_on_any_page_names_a_slide_and_presses_no_keys() -> None:
+    session = Session()
+    session.type("m")
+    session.do(Text("d"), Text("y"))
+    session.clock.advance(BURST_S / 2)
+    session.do(*(Text(character) for character in "k-17"), Key("return"))
+    assert session.page == NewSlidePage({"name": "dyk-17", "operator": "", "specimen": ""})
+    session.do(Key("return"))
+    assert [action for action, _ in session.done] == ["slide details", "slide start"]
+
+
 def test_a_slide_without_a_name_is_not_started() -> None:
     session = Session()
-    session.do(Text("s"), Text("n"), Text("x"), *keys("backspace", "return"))
+    session.type("snx")
+    session.do(*keys("backspace", "return"))
     assert isinstance(session.page, NewSlidePage)
     assert [action for action, _ in session.done] == ["slide details"]
 
 
 def test_a_slide_is_ended_after_a_question_and_summed_up_and_that_can_be_undone() -> None:
     session = Session(lambda action, request: SUMMARY if action == "slide summary" else {"slide": 42})
-    session.do(Text("s"), Text("e"))
+    session.type("se")
     assert isinstance(session.page, ConfirmPage)
-    session.do(Key("escape"), Text("e"), Text("y"))
+    session.do(Key("escape"))
+    session.type("ey")
     assert session.page == SummaryPage(SUMMARY, ended_now=True)
-    session.do(Text("u"))
+    session.type("u")
     assert isinstance(session.page, LivePage)
     assert session.done == [
         ("slide end", {}), ("slide summary", {"slide": 42}), ("slide resume", {"slide": 42}),
@@ -142,10 +162,10 @@ def test_a_slide_is_ended_after_a_question_and_summed_up_and_that_can_be_undone(
 
 def test_a_frozen_field_is_kept_and_marked_whatever_the_device_sees_meanwhile() -> None:
     session = Session()
-    session.do(Text("f"))
+    session.type("f")
     session.navigator.show(NORMAL)
     session.navigator.show(replace(NORMAL, field_id=39))
-    session.do(Text("k"), Text("a"))
+    session.type("ka")
     assert session.done == [("field keep", {"field": 38}), ("slides review", {"field": 38, "ask": True})]
 
 
@@ -158,7 +178,7 @@ def test_an_action_gives_a_sign_that_goes_away_again(outcome: object) -> None:
 
     session = Session(act)
     before = session.hand.last
-    session.do(Text("k"))
+    session.type("k")
     assert not np.array_equal(session.hand.last, before)  # type: ignore[arg-type]
     assert ("store" in session.faults.current) == isinstance(outcome, StoreError)
     session.clock.advance(2 * NOTICE_S)
@@ -169,7 +189,7 @@ def test_an_action_gives_a_sign_that_goes_away_again(outcome: object) -> None:
 def test_a_long_action_holds_nothing_up_and_takes_no_keys_for_the_page_that_goes() -> None:
     go_on = threading.Event()
     session = Session(lambda action, request: go_on.wait(30) and {"slide": 42, **SUMMARY})
-    session.do(Text("s"), Text("e"), Text("y"), Text("m"))
+    session.type("seym")
     assert isinstance(session.page, ConfirmPage)
     assert WORKING in {each.text for each in compose_of(session).written}
     session.navigator.show(NORMAL)
@@ -186,8 +206,8 @@ def compose_of(session: Session) -> Any:
 
 def test_a_frozen_picture_stands_still_until_a_person_goes_on() -> None:
     session = Session()
-    session.do(Text("f"))
+    session.type("f")
     session.navigator.show(NORMAL)
     assert session.page == LivePage(held=NORMAL)
-    session.do(Text("o"), Text("g"))
+    session.type("og")
     assert session.page == LivePage(outlines=False)
