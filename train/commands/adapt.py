@@ -25,18 +25,19 @@ NOT_BETTER = 3  # exit code: all was measured, and the bundle would be no better
 )
 @click.option("--out", type=PATH, default=Path("adapted"), show_default=True, help="Folder of the bundle to write.")
 @click.option("--level", type=click.Choice(LEVELS), default="int8", show_default=True, help="To measure with.")
-@click.option("--seed", default=0, show_default=True, help="Of the part that is held out.")
+@click.option("--seed", default=0, show_default=True, help="Of the parts that are measured on in turn.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @options.quiet
 def command(bundle: Path, fields: Path, out: Path, level: Level, seed: int, as_json: bool, quiet: bool) -> None:
     """Fit the last layer of a bundle's classifier to fields that people reviewed at another site.
 
-    A hundred fields are enough. The segmenter and all other weights stay. About a third of the fields, whole slides
-    at a time, is held out: the bundle is measured on them before and after. Where it is not better, none is written,
-    and the exit code is 3.
+    A hundred fields are enough. The segmenter and all other weights stay. The layer is fitted to all fields; whether it
+    is better is measured on each third of them, whole slides at a time, by a layer that was fitted to the other two.
+    Where it is not, no bundle is written, and the exit code is 3.
     """
     from train.data.reviewed_fields import read_reviewed
-    from train.fitting.adaptation.adaptation_run import LEAST_FIELDS, adapt, lines_of
+    from train.fitting.adaptation.adaptation_run import LEAST_FIELDS, adapt
+    from train.fitting.adaptation.outcome import lines_of
 
     found = adapt(bundle, read_reviewed(fields, LEAST_FIELDS), out, level, seed, quiet)
     if as_json:

@@ -14,6 +14,7 @@ from smear.images import write_image
 from smear.inference.verification import verify
 from smear.synthetic import render
 from tests.train import cells_bundle
+from train.networks.tflite_head import read_head
 
 LOOKS = ((2, 1.0), (2, 0.92), (14, 1.0), (14, 0.92))  # cells, and blue light, in the fields of each class
 
@@ -45,13 +46,16 @@ def adapt(bundle: Path, reviewed: Path, out: Path) -> Result:
 @pytest.fixture
 def few_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
     import train.fitting.adaptation.adaptation_run
+    import train.fitting.adaptation.outcome
     import train.fitting.adaptation.site_adaptation
     import train.fitting.adaptation.site_statistics
 
     monkeypatch.setattr(train.fitting.adaptation.site_statistics, "RENDERED", 4)
     # The first bundle knows nothing to keep.
     monkeypatch.setattr(train.fitting.adaptation.site_adaptation, "REPLAY", 0.0)
-    monkeypatch.setattr(train.fitting.adaptation.adaptation_run, "MAX_LOST", 1.0)
+    for module in (train.fitting.adaptation.adaptation_run, train.fitting.adaptation.outcome):
+        monkeypatch.setattr(module, "MAX_LOST", 1.0)
+    monkeypatch.setattr(train.fitting.adaptation.outcome, "FEWER_RIGHT", 0.1)  # drawn classes overlap much
     for module in ("site_adaptation", "adaptation_run"):
         monkeypatch.setattr(f"train.fitting.adaptation.{module}.STRENGTHS", (0.003, 0.1))
 
@@ -67,6 +71,7 @@ def test_reviewed_fields_make_a_better_bundle_with_the_same_segmenter(
     assert made.manifest.segmenter.levels == old.manifest.segmenter.levels
     assert made.manifest.classifier.levels["float32"].sha256 != old.manifest.classifier.levels["float32"].sha256
     assert made.manifest.classifier.levels["float32"].figures["macro_f1"].n == told["gain"]["n"]
+    assert told["gain"]["n"] == told["fitted"] >= 50  # every field is fitted, and measured by a layer that was not
 
 
 def test_a_bundle_that_would_be_no_better_is_not_written(
@@ -93,3 +98,21 @@ def test_an_adapted_bundle_is_never_surer_than_the_one_it_began_from(
     made, old = (load_bundle(folder).manifest.classifier for folder in (tmp_path / "out", bundle))
     assert made.temperature >= old.temperature
     assert made.abstain_below >= old.abstain_below
+
+
+def test_a_level_whose_features_are_off_gives_the_logits_of_float32(
+    bundle: Path, reviewed: Path, tmp_path: Path, few_rendered: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import train.fitting.adaptation.adaptation_run
+
+    assert adapt(bundle, reviewed, tmp_path / "exact").exit_code == 0
+    shift = np.linspace(0.0, 0.02, 6)  # of features that quantization moves
+    monkeypatch.setattr(train.fitting.adaptation.adaptation_run, "feature_shift", lambda *_: shift)
+    assert adapt(bundle, reviewed, tmp_path / "off").exit_code == 0
+    old, exact, off = (
+        read_head((folder / "classifier.float32.tflite").read_bytes())
+        for folder in (bundle, tmp_path / "exact", tmp_path / "off")
+    )
+    features = np.random.default_rng(0).uniform(0, 1, (20, 6))
+    unshifted = off.logits(features + shift) - (old.logits(features + shift) - old.logits(features))
+    assert np.allclose(unshifted, exact.logits(features), atol=1e-4)

@@ -1,7 +1,7 @@
-"""One adaptation of a bundle to a site: fields read, the last layer fitted, and measured on held-out fields."""
+"""One adaptation of a bundle to a site: fields read, the last layer fitted, and its gain cross-validated."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,22 +12,22 @@ from numpy.typing import NDArray
 from smear.bundle.derivation import derive
 from smear.bundle.folder import Bundle, load_bundle
 from smear.bundle.levels import Level, level_spec
-from smear.bundle.manifest import Figure
+from smear.bundle.manifest import ModelFile
 from smear.classes import LABELS
 from smear.images import read_image
-from smear.inference.evaluator import Answers, Evaluator, LabelledPicture, collect_answers
+from smear.inference.evaluator import Answer, Answers, Evaluator, LabelledPicture, collect_answers
 from smear.inference.verification import GOLDEN, verify
-from smear.metrics import bootstrap_interval, macro_f1
 from smear.progress import progress
 from train.data.reviewed_fields import ReviewedField, require_enough
-from train.evaluation.features.field_features import LEVEL, FeatureReader, SeenField
+from train.evaluation.features.field_features import LEVEL, FeatureReader, SeenField, feature_shift
 from train.fitting.adaptation.golden_file import renewed_golden
+from train.fitting.adaptation.outcome import MAX_LOST, Adaptation, card_section, compare
 from train.fitting.adaptation.site_adaptation import (
     STRENGTHS,
     Statistics,
     choose_strength,
     fit_head,
-    held_out_part,
+    folds_of,
     lost_answers,
     out_of_fold,
 )
@@ -35,39 +35,10 @@ from train.fitting.adaptation.site_statistics import features_of, rendered_stati
 from train.fitting.calibration import abstention_threshold, fit_temperature
 from train.networks.tflite_head import Head, read_head, with_head
 
-LEAST_FIELDS = 6  # of each class that the site has: two or three of them are held out
-HELD_OUT = 0.35  # of each class
-MAX_LOST = 0.02  # share of the right answers on features drawn from the old site; see decision 19
-FEWER_RIGHT = 0.02  # of the fields may get no right label any more
-LESS_LOSS = 0.005  # of the log loss: what counts as better where macro F1 stays the same
-ROUNDING = 1e-9
-SPLIT = "held-out fields of the site"
+LEAST_FIELDS = 6  # of each class that the site has: each of the parts needs some
+PARTS = 3  # of the fields: what each answers is measured on is fitted to the others
+SHIFT_FIELDS = 16  # at most, on which the features of the levels are compared: int16x8 takes seconds a field
 CARD = "MODEL_CARD.md"
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """What a bundle answers to the held-out fields, before or after."""
-
-    macro_f1: Figure  # of the best class, whether or not it was refused
-    agreement: Figure  # of the labels that were given
-    labelled: Figure  # share of fields that get one
-    rightly_labelled: Figure  # share of fields that get the right one
-    log_loss: float  # mean, of fields with cells
-
-
-@dataclass(frozen=True, slots=True)
-class Adaptation:
-    """What came of it."""
-
-    before: Side
-    after: Side
-    gain: Figure  # macro F1 after, less that before, over the same fields
-    lost: float  # share of the right answers to the old site's features; below 0: there are more
-    fitted: int  # fields
-    strength: float
-    replayed: str  # where the statistics of the old site came from
-    faults: tuple[str, ...]  # why it is no improvement; empty: the bundle was written
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +48,19 @@ class _Site:
     truth: NDArray[np.int64]
     groups: list[str]
     places: NDArray[np.float32]  # (n, d), features of all places of all fields
+    shifts: dict[Level, NDArray[np.float64]]  # (d,), of the features at each level against float32
+
+    def rows(self, which: NDArray[np.bool_]) -> "_Site":
+        """Return some of the fields; places and shifts stay those of all, since they say nothing of any class."""
+        rows = np.flatnonzero(which).tolist()
+        fields, groups = [self.fields[row] for row in rows], [self.groups[row] for row in rows]
+        return replace(self, fields=fields, features=self.features[rows], truth=self.truth[rows], groups=groups)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layer:
+    strength: float  # of the penalty
+    head: Head
 
 
 def adapt(
@@ -84,9 +68,10 @@ def adapt(
 ) -> Adaptation:
     """Fit the last layer of the bundle at `path` to `reviewed` fields, and write it to `out` where that is better.
 
-    Fields of one slide are either fitted or held out. Temperature and the threshold of certainty are fitted to answers
-    of models that had not seen the field; the out-of-distribution threshold stays, since reviewed fields do not show
-    what it must keep out.
+    All fields are fitted. Whether that is better is measured on the same fields, each by a bundle whose layer, penalty
+    and thresholds were fitted without its slide's third of them. Temperature and the threshold of certainty are fitted
+    to answers of layers that had not seen the field; the out-of-distribution threshold stays, since reviewed fields do
+    not show what it must keep out.
 
     Raises:
         BundleError: the bundle is damaged, or lacks float32 or `level`.
@@ -96,71 +81,82 @@ def adapt(
     bundle = load_bundle(path)
     head = read_head(bundle.model("classifier", LEVEL).read_bytes())
     with FeatureReader(bundle) as reader:
-        site = _read(reader, reviewed, quiet)
+        site = _read(bundle, reader, reviewed, quiet)
         stored = stored_statistics(bundle, head.weights.shape[1])
         old = stored or rendered_statistics(reader, quiet)
-    held_out = held_out_part(site.truth, site.groups, HELD_OUT, seed)
-    features, truth = site.features[~held_out], site.truth[~held_out]
-    groups = [group for group, out_ in zip(site.groups, held_out, strict=True) if not out_]
-    least = choose_strength(head, features, truth, groups, old, seed)
-    strength, fitted = _holding_on(head, features, truth, old, least, seed)
-    unseen = out_of_fold(head, features, truth, groups, old, strength, seed)
-    pictures = [_picture(field) for field, taken in zip(site.fields, held_out, strict=True) if taken]
+    parts = folds_of(site.truth, site.groups, PARTS, seed)
     with tempfile.TemporaryDirectory(prefix="smearscope-") as scratch:
-        made = _write(bundle, Path(scratch, "bundle"), fitted, site.places, unseen, truth)
-        before, after = (_answers(folder, level, pictures, text, quiet)
-                         for folder, text in ((path, "Before"), (made.path, "After")))  # fmt: skip
-        found = _compared(before, after, lost_answers(head, fitted, old), len(truth), strength, stored is not None)
+        before = _answers(
+            path, level, [site.fields[row] for part in parts for row in np.flatnonzero(part).tolist()], quiet
+        )
+        after: list[Answer] = []
+        for number, part in enumerate(parts):
+            made, _ = _fit(bundle, head, site.rows(~part), old, Path(scratch, str(number)), seed)
+            after.extend(_answers(made.path, level, site.rows(part).fields, quiet).rows)
+        made, layer = _fit(bundle, head, site, old, Path(scratch, "bundle"), seed)
+        lost = lost_answers(head, layer.head, old)
+        found = compare(before, Answers(tuple(after)), lost, len(site.truth), layer.strength, stored is not None)
         if not found.faults:
             _finish(made, out, level, found)
     return found
 
 
+def _fit(bundle: Bundle, head: Head, site: _Site, old: Statistics, folder: Path, seed: int) -> tuple[Bundle, _Layer]:
+    """Write `bundle` to `folder` with a last layer fitted to `site`; return it, and the layer."""
+    least = choose_strength(head, site.features, site.truth, site.groups, old, seed)
+    layer = _holding_on(head, site.features, site.truth, old, least, seed)
+    unseen = out_of_fold(head, site.features, site.truth, site.groups, old, layer.strength, seed)
+    change = Head(layer.head.weights - head.weights, layer.head.bias - head.bias)
+    return _write(bundle, folder, change, site, unseen), layer
+
+
 def _holding_on(
     head: Head, features: NDArray[Any], truth: NDArray[Any], old: Statistics, least: float, seed: int
-) -> tuple[float, Head]:
-    """Return the weakest penalty from `least` on under which the old site keeps its answers, and the layer."""
+) -> _Layer:
+    """Return the layer of the weakest penalty from `least` on under which the old site keeps its answers."""
     for strength in (each for each in STRENGTHS if each >= least):
         fitted = fit_head(head, features, truth, old, strength, seed)
         if lost_answers(head, fitted, old) <= MAX_LOST:
             break
-    return strength, fitted
+    return _Layer(strength, fitted)
 
 
-def _read(reader: FeatureReader, reviewed: Sequence[ReviewedField], quiet: bool) -> _Site:
+def _read(bundle: Bundle, reader: FeatureReader, reviewed: Sequence[ReviewedField], quiet: bool) -> _Site:
     seen: list[tuple[ReviewedField, SeenField]] = []
     for field in progress(reviewed, "Reading fields", quiet):
         found = reader.read(read_image(field.path), field.path.name)
         if found.features is not None:
             seen.append((field, found))
     require_enough([field for field, _ in seen], LEAST_FIELDS, "with cells")
+    shown = [each.shown for _, each in seen[:: len(seen) // SHIFT_FIELDS + 1] if each.shown is not None]
     return _Site(
         [field for field, _ in seen],
         features_of([each for _, each in seen]),
         np.array([LABELS.index(field.label) for field, _ in seen]),
         [field.slide for field, _ in seen],
         np.concatenate([each.places for _, each in seen]),
+        {level: feature_shift(bundle, level, shown) for level in _own_levels(bundle)},
     )
 
 
-def _picture(field: ReviewedField) -> LabelledPicture:
-    return LabelledPicture(field.path.name, read_image(field.path), field.label, field.slide)
+def _write(bundle: Bundle, folder: Path, change: Head, site: _Site, unseen: NDArray[Any]) -> Bundle:
+    """Write `bundle` with `change` added to the last layer of every level, and temperature and threshold fitted.
 
-
-def _write(
-    bundle: Bundle, folder: Path, head: Head, places: NDArray[Any], unseen: NDArray[Any], truth: NDArray[Any]
-) -> Bundle:
-    """Write `bundle` with `head` in every level, and with temperature and threshold fitted to `unseen` answers."""
-    facts, logits = bundle.manifest.classifier, head.logits(places)
-    levels = {name: entry for name, entry in facts.levels.items() if not level_spec(name).needs_delegate}
-    changed = {
-        entry.file: with_head((bundle.path / entry.file).read_bytes(), head, float(logits.min()), float(logits.max()))
-        for entry in levels.values()
-    }
+    They are fitted to `unseen` answers. A level keeps what its own layer differs by, which int8 was fine-tuned with;
+    and its biases are reduced by what the change makes of the shift of its features (bias correction).
+    """
+    facts, levels = bundle.manifest.classifier, _own_levels(bundle)
+    changed = {}
+    for level, entry in levels.items():
+        data = (bundle.path / entry.file).read_bytes()
+        own = read_head(data)
+        head = Head(own.weights + change.weights, own.bias + change.bias - change.weights @ site.shifts[level])
+        logits = head.logits(site.places + site.shifts[level])
+        changed[entry.file] = with_head(data, head, float(logits.min()), float(logits.max()))
     # Never surer than before: a few dozen fields that are all right would be fitted by a temperature near 0.
-    temperature = max(facts.temperature, fit_temperature(unseen, truth))
+    temperature = max(facts.temperature, fit_temperature(unseen, site.truth))
     scaled = np.exp(unseen / temperature)
-    sure = max(facts.abstain_below, abstention_threshold(scaled / scaled.sum(axis=1, keepdims=True), truth))
+    sure = max(facts.abstain_below, abstention_threshold(scaled / scaled.sum(axis=1, keepdims=True), site.truth))
     bare = {name: entry.model_copy(update={"figures": {}}) for name, entry in levels.items()}  # measured elsewhere
     few = tuple(max(each, temperature) for each in facts.few_cells_temperature)  # never less doubt than of more cells
     update = {"temperature": temperature, "abstain_below": sure, "levels": bare, "figures": {}}
@@ -178,63 +174,16 @@ def _write(
     return derive(replace(bundle, manifest=manifest), folder, files | {GOLDEN: golden}, manifest)
 
 
-def _answers(folder: Path, level: Level, pictures: Sequence[LabelledPicture], text: str, quiet: bool) -> Answers:
+def _own_levels(bundle: Bundle) -> dict[Level, ModelFile]:
+    """Return the classifier's files by level, without those that are compiled for an accelerator."""
+    levels = bundle.manifest.classifier.levels
+    return {level: entry for level, entry in levels.items() if not level_spec(level).needs_delegate}
+
+
+def _answers(folder: Path, level: Level, fields: Sequence[ReviewedField], quiet: bool) -> Answers:
+    pictures = (LabelledPicture(each.path.name, read_image(each.path), each.label, each.slide) for each in fields)
     with Evaluator(folder, level) as evaluator:
-        return collect_answers(evaluator, pictures, text, quiet, len(pictures))
-
-
-def _compared(before: Answers, after: Answers, lost: float, fitted: int, strength: float, stored: bool) -> Adaptation:
-    sides = _side(before), _side(after)
-    gain = _paired(before, after)
-    faults = []
-    if not sides[1].macro_f1.value >= sides[0].macro_f1.value - ROUNDING:
-        faults.append(f"macro F1 falls from {sides[0].macro_f1.value:.3f} to {sides[1].macro_f1.value:.3f}")
-    elif not (gain.value > ROUNDING or sides[1].log_loss <= sides[0].log_loss - LESS_LOSS):
-        faults.append("neither macro F1 nor log loss is better")
-    fewer = sides[0].rightly_labelled.value - sides[1].rightly_labelled.value
-    if not fewer <= FEWER_RIGHT:
-        faults.append(f"{fewer:.1%} of the fields get no right label any more")
-    if not lost <= MAX_LOST:
-        faults.append(f"{lost:.1%} of the right answers to the old site's features are lost ({MAX_LOST:.0%} allowed)")
-    source = "stored statistics of the old site" if stored else "rendered fields"
-    return Adaptation(*sides, gain, lost, fitted, strength, source, tuple(faults))
-
-
-def _side(answers: Answers) -> Side:
-    truth, top, labelled = answers.truth, answers.top, answers.labelled
-    right = truth == top
-
-    def agreement(of: NDArray[Any]) -> float:
-        return float(right[of][labelled[of]].mean()) if labelled[of].any() else 0.0
-
-    with_cells = answers.with_cells()
-    chances = with_cells.probabilities()
-    return Side(
-        macro_f1=_figure(answers.groups, lambda of: _macro_f1(truth[of], top[of])),
-        agreement=_figure(answers.groups, agreement),
-        labelled=_figure(answers.groups, lambda of: float(labelled[of].mean())),
-        rightly_labelled=_figure(answers.groups, lambda of: float((right & labelled)[of].mean())),
-        log_loss=-float(np.log(chances[np.arange(len(chances)), with_cells.truth]).mean()),
-    )
-
-
-def _paired(before: Answers, after: Answers) -> Figure:
-    truth = before.truth
-
-    def gain(of: NDArray[Any]) -> float:
-        return _macro_f1(truth[of], after.top[of]) - _macro_f1(truth[of], before.top[of])
-
-    return _figure(before.groups, gain)
-
-
-def _macro_f1(truth: NDArray[Any], top: NDArray[Any]) -> float:
-    return macro_f1(truth, top, len(LABELS) + 1, of_truth=True)  # one more: no cell was found
-
-
-def _figure(groups: Sequence[str], statistic: Callable[[NDArray[Any]], float]) -> Figure:
-    everything = np.arange(len(groups))
-    low, high = bootstrap_interval(everything, groups, statistic, 0)
-    return Figure(value=statistic(everything), split=SPLIT, n=len(groups), low=low, high=high)
+        return collect_answers(evaluator, pictures, "Examining fields", quiet, len(fields))
 
 
 def _finish(made: Bundle, out: Path, level: Level, found: Adaptation) -> None:
@@ -248,27 +197,3 @@ def _finish(made: Bundle, out: Path, level: Level, found: Adaptation) -> None:
         changed[CARD] = made.read(CARD).rstrip() + f"\n\n{card_section(found, level)}\n".encode()
     derive(made, out, changed, manifest)
     verify(out)
-
-
-def card_section(found: Adaptation, level: Level) -> str:
-    """Return the section of the model card of an adapted bundle, as Markdown."""
-    return "\n".join(["## Adapted to a site", "", *(f"- {line}" for line in lines_of(found, level)), "",
-                      "The figures above are of the bundle before; none of them was measured again."])  # fmt: skip
-
-
-def lines_of(found: Adaptation, level: Level) -> list[str]:
-    """Return what came of an adaptation, a sentence each."""
-    sides = (("before", found.before), ("after", found.after))
-    return [
-        f"Last layer fitted to {found.fitted} reviewed fields (penalty {found.strength:g}), replay of "
-        f"{found.replayed}; "
-        f"measured at {level} on {found.gain.n} held-out fields",
-        *(f"{name}: macro F1 {_shown(side.macro_f1)}, right among labelled {_shown(side.agreement)}, "
-          f"labelled {_shown(side.labelled)}, log loss {side.log_loss:.3f}" for name, side in sides),
-        f"gain in macro F1: {_shown(found.gain)}",
-        f"the old site loses {max(0.0, found.lost):.1%} of its right answers",
-    ]  # fmt: skip
-
-
-def _shown(figure: Figure) -> str:
-    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"

@@ -5,6 +5,7 @@ the weights that ship. Two terms hold it there: a quadratic penalty in the white
 replay, the divergence from the old answers on features drawn from the statistics of the old site.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax
+from sklearn.model_selection import StratifiedGroupKFold
 
 from smear.classes import LABELS
 from train.networks.tflite_head import Head
@@ -95,7 +97,7 @@ def choose_strength(
     head: Head, features: NDArray[Any], truth: NDArray[Any], groups: Sequence[object], old: Statistics, seed: int = 0
 ) -> float:
     """Return the strength of the penalty with the least cross-validated loss; no group is on both sides."""
-    folds = _folds(truth, groups, seed)
+    folds = folds_of(truth, groups, FOLDS, seed)
     losses = []
     for strength in STRENGTHS:
         total = 0.0
@@ -117,7 +119,7 @@ def out_of_fold(
 ) -> NDArray[np.float64]:
     """Return float (n, 4): the log-probabilities of each field by a layer that was not fitted to its group."""
     found = class_log_probabilities(head, features)
-    for test in _folds(truth, groups, seed):
+    for test in folds_of(truth, groups, FOLDS, seed):
         fitted = fit_head(head, features[~test], truth[~test], old, strength, seed)
         found[test] = class_log_probabilities(fitted, features[test])
     return found
@@ -134,33 +136,21 @@ def lost_answers(head: Head, fitted: Head, old: Statistics, seed: int = 1) -> fl
     return float(right[0] - right[1])
 
 
-def held_out_part(truth: NDArray[Any], groups: Sequence[object], share: float, seed: int) -> NDArray[np.bool_]:
-    """Return bool (n,): which fields are held out, about `share` of each class, whole groups at a time.
+def folds_of(truth: NDArray[Any], groups: Sequence[object], count: int, seed: int) -> list[NDArray[np.bool_]]:
+    """Return at most `count` parts of the fields, bool (n,) each: whole groups, each class spread over all parts.
 
-    A class of a single group is divided field by field: what was held out of it says little of another slide.
+    A class of a single group is divided field by field: what one part says of another is little about another slide.
     """
-    rng = np.random.default_rng(seed)
     names = np.array([str(group) for group in groups], object)
     for label in np.unique(truth):
         rows = np.flatnonzero(truth == label)
         if len(set(names[rows])) == 1:
             names[rows] = [f"{names[row]} {row}" for row in rows]
-    taken = np.zeros(len(truth), bool)
-    for label in np.unique(truth):
-        rows = truth == label
-        for name in rng.permutation(np.unique(names[rows].astype(str))):
-            more = (names == name) & rows & ~taken
-            if not taken[rows].any() or taken[rows].sum() + more.sum() / 2 <= share * rows.sum():
-                taken |= names == name
-    return taken
-
-
-def _folds(truth: NDArray[Any], groups: Sequence[object], seed: int) -> list[NDArray[np.bool_]]:
-    rng = np.random.default_rng(seed)
-    names = np.array([str(group) for group in groups])
-    fold_of = {name: number % FOLDS for number, name in enumerate(rng.permutation(np.unique(names)))}
-    folds = [np.array([fold_of[name] == number for name in names]) for number in range(FOLDS)]
-    return [fold for fold in folds if fold.any() and not fold.all()]
+    folds = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a class with fewer fields than parts
+        found = [np.isin(np.arange(len(truth)), test) for _, test in folds.split(names, truth, names.astype(str))]
+    return [fold for fold in found if fold.any() and not fold.all()]
 
 
 def _whitened(features: NDArray[Any], centre: NDArray[Any], root: NDArray[Any]) -> NDArray[np.float64]:

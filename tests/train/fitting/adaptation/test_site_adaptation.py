@@ -6,7 +6,7 @@ from train.fitting.adaptation import site_adaptation
 from train.fitting.adaptation.site_adaptation import (
     class_log_probabilities,
     fit_head,
-    held_out_part,
+    folds_of,
     lost_answers,
     statistics_of,
 )
@@ -63,15 +63,22 @@ def test_a_strong_penalty_leaves_the_layer_as_it_was_and_other_is_never_changed(
     assert loose.bias[4] == HEAD.bias[4]
 
 
-def test_whole_slides_are_held_out() -> None:
-    slides = [f"{label}-{number // 5}" for label in range(4) for number in range(40)]
-    taken = held_out_part(TRUTH, slides, 0.35, 0)
-    assert {slide for slide, out in zip(slides, taken, strict=True) if out}.isdisjoint(
-        slide for slide, out in zip(slides, taken, strict=True) if not out
-    )
-    assert all(0.25 <= taken[label == TRUTH].mean() <= 0.45 for label in range(4))
+def test_whole_slides_are_held_out_and_each_field_once() -> None:
+    slides = np.array([f"{label}-{number // 5}" for label in range(4) for number in range(40)])
+    parts = folds_of(TRUTH, slides.tolist(), 3, 0)
+    assert (np.sum(parts, axis=0) == 1).all()
+    for part in parts:
+        assert set(slides[part]).isdisjoint(slides[~part])
+        assert all(0.2 <= part[label == TRUTH].mean() <= 0.45 for label in range(4))
 
 
 def test_a_class_of_one_slide_is_divided_by_field() -> None:
-    taken = held_out_part(TRUTH, ["a"] * 40 + [f"{number}" for number in range(120)], 0.35, 0)
-    assert 0.3 <= taken[:40].mean() <= 0.4
+    parts = folds_of(TRUTH, ["a"] * 40 + [f"{number}" for number in range(120)], 3, 0)
+    assert all(0.3 <= part[:40].mean() <= 0.4 for part in parts)
+
+
+def test_a_slide_that_holds_nearly_all_fields_of_a_class_still_leaves_parts() -> None:
+    truth = np.repeat([0, 1], 6)
+    parts = folds_of(truth, ["a"] * 5 + ["b", "c", "c", "c", "d", "d", "d"], 3, 0)
+    assert (np.sum(parts, axis=0) == 1).all()
+    assert len(parts) >= 2
