@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from benchmarks import schema
 from benchmarks.interleaved import Effort
 from benchmarks.suites.invoke_timer import InvokeTimer, Span
+from device.system.memory import share_one_heap
 from smear.bundle.folder import Bundle
 from smear.bundle.manifest import Role
 from smear.findings import Frame
+from smear.imaging.pixel_size import SteadyScale
 from smear.inference.frame_processor import FrameProcessor
 from smear.inference.pipeline import Pipeline
 from smear.synthetic import render
@@ -28,17 +30,23 @@ class TimedProcessor:
 
     def __init__(self, bundle: Bundle, level: str, effort: Effort) -> None:
         self.timer, self.effort = InvokeTimer(bundle, level), effort
+        share_one_heap()  # as the device does: otherwise each large picture is paid for with page faults
         self.processor = FrameProcessor(Pipeline(bundle, level, wrap=self.timer.wrap))
+        self.live = FrameProcessor(self.processor.pipeline, estimate_scale=SteadyScale().estimate)
 
-    def stages(self, name: str, frame: Frame) -> schema.Stages:
-        """Process `frame` again and again; return the medians of each stage and of the bare invokes."""
-        finding = self.processor.process(frame).finding
+    def stages(self, name: str, frame: Frame, live: bool = False) -> schema.Stages:
+        """Process `frame` again and again; return the medians of each stage and of the bare invokes.
+
+        With `live` it is the same view of a camera at rest, whose scale is checked once.
+        """
+        processor = self.live if live else self.processor
+        finding = processor.process(frame).finding
         timings, cpu_ms, invokes = list[dict[str, float]](), list[float](), list[dict[Role, list[Span]]]()
         self.timer.take()
         until = time.perf_counter() + self.effort.seconds
         for turn in range(self.effort.repeats):
             cpu_before = time.process_time()
-            finding = self.processor.process(frame).finding
+            finding = processor.process(frame).finding
             cpu_ms.append((time.process_time() - cpu_before) * 1e3)
             timings.append(finding.timing_ms)
             invokes.append(self.timer.take())
@@ -87,7 +95,9 @@ def stage_rows(processor: TimedProcessor, field: NDArray[np.uint8]) -> list[sche
     """Measure the stages of the whole field `field`, RGB uint8 (H, W, 3), and of a camera frame of known scale."""
     return [
         processor.stages("field of the data set", Frame(field, "bench")),
+        processor.stages("field of the data set, live", Frame(field, "bench"), live=True),
         processor.stages(f"camera frame, {CELLS} cells drawn", drawn_frame()),
+        processor.stages(f"camera frame, {CELLS} cells drawn, live", drawn_frame(), live=True),
     ]
 
 

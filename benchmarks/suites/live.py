@@ -26,6 +26,7 @@ from device.system.clock import SystemClock
 from device.system.systemd import Journal
 from smear.findings import Frame
 from smear.images import write_image
+from smear.imaging.pixel_size import SteadyScale
 from smear.inference.frame_processor import FrameProcessor
 
 TIMEOUT_S = 60.0  # a camera that gives no frame for so long is broken
@@ -49,7 +50,7 @@ def live_rows(processor: TimedProcessor, frame: Frame, scratch: Path, on_progres
 
 def _measure(models: FrameProcessor, camera: Camera, kind: str, repeats: int, folder: Path) -> schema.Live:
     hysteresis, clock, faults = LabelHysteresis(), SystemClock(), ActiveFaults(Journal())
-    processor = FrameProcessor(models.pipeline, hysteresis=hysteresis)
+    processor = FrameProcessor(models.pipeline, hysteresis=hysteresis, estimate_scale=SteadyScale().estimate)
     source = _Source(kind)
     display = PatientDisplay(lambda: open_display("none"), faults, clock)
     screen = LiveScreen(display, clock, faults, source, lambda action, request: None, TIMEOUT_S)

@@ -201,7 +201,9 @@ def open_processor(
     """
     # Here, so that commands which only look into the store start without an inference runtime.
     from device.site.watch import SiteWatch
+    from device.system.memory import share_one_heap
     from smear.bundle.signing import load_signed_bundle
+    from smear.imaging.pixel_size import SteadyScale, estimate_pixel_size
     from smear.inference.frame_processor import FrameProcessor
     from smear.inference.pipeline import Pipeline
 
@@ -219,7 +221,10 @@ def open_processor(
             settings.model.delegate if level_spec(level).needs_delegate else None,
         )
     limits = replace(settings.gate.limits(), require_site=settings.site.required)
-    return FrameProcessor(pipeline, limits, hysteresis=hysteresis, site=site or SiteWatch(data, pipeline.bundle.sha256))
+    share_one_heap()
+    site = site or SiteWatch(data, pipeline.bundle.sha256)
+    estimate_scale = estimate_pixel_size if hysteresis is None else SteadyScale().estimate
+    return FrameProcessor(pipeline, limits, hysteresis=hysteresis, site=site, estimate_scale=estimate_scale)
 
 
 def use_of(settings: Settings, choice: ModelChoice = NO_CHOICE) -> "Use":

@@ -79,7 +79,7 @@ def find_cells(probabilities: NDArray[np.float32], frame: ModelFrame, pixel_size
         height, width = frame.pixels.shape[:2]
         pixels = _refine(contours, grid_labels, stride).within(height, width)
         labels = np.zeros((height, width), np.uint16)
-        labels[pixels.rows, pixels.columns] = pixels.labels
+        labels.reshape(-1)[pixels.rows * width + pixels.columns] = pixels.labels
     boxes, cells = _measure(labels, pixels, frame, pixel_size_um)
     return Detection(labels > 0, labels, cells, boxes, contours)
 
@@ -101,18 +101,20 @@ def without_cells(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CellPixels:
-    """All pixels of cells at model scale."""
+    """All pixels of cells at model scale, cell by cell."""
 
     columns: NDArray[np.intp]  # (n,)
     rows: NDArray[np.intp]  # (n,)
-    labels: NDArray[np.uint16]  # (n,): the label of each pixel
+    labels: NDArray[np.uint16]  # (n,): the label of each pixel, in ascending order
     nucleus: NDArray[np.bool_]  # (n,)
 
     @staticmethod
     def of(labels: NDArray[np.uint16], nucleus: NDArray[np.bool_]) -> "CellPixels":
         """Return those of a label map (h, w); `nucleus` is bool (h, w)."""
-        rows, columns = np.nonzero(labels)
-        return CellPixels(columns, rows, labels[rows, columns], nucleus[rows, columns])
+        at = np.flatnonzero(labels)
+        at = at[np.argsort(np.take(labels, at), kind="stable")]  # one sort instead of one scan per label
+        rows, columns = np.divmod(at, labels.shape[1])
+        return CellPixels(columns, rows, np.take(labels, at), np.take(nucleus, at))
 
     def within(self, height: int, width: int) -> "CellPixels":
         """Return those inside a picture of this size, beyond which a coarse grid may extend."""
@@ -128,12 +130,15 @@ def _refine(contours: CellContours, grid_labels: NDArray[np.uint16], stride: int
     nearest = np.take(grid_labels, near)
     neighbouring = np.asarray(cv2.dilate(grid_labels, NEIGHBOURS), np.uint16)
     nearest = np.where(nearest > 0, nearest, np.take(neighbouring, near))
-    inside = np.flatnonzero((contours.finer(stride) < 0) & (nearest > 0)[:, np.newaxis])
+    order = np.argsort(nearest, kind="stable")[np.count_nonzero(nearest == 0) :]
+    near, nearest = near[order], nearest[order]
+    inside = np.flatnonzero(contours.finer(near, stride) < 0)
     point, pixel = np.divmod(inside, stride**2)
-    rows, columns = np.divmod(np.take(near, point), grid_labels.shape[1])
+    rows, columns = np.divmod(near, grid_labels.shape[1])
     y, x = np.divmod(pixel, stride)
     nucleus = np.take(contours.nucleus, near) >= 0
-    return CellPixels(columns * stride + x, rows * stride + y, np.take(nearest, point), np.take(nucleus, point))
+    columns, rows = np.take(columns * stride, point) + x, np.take(rows * stride, point) + y
+    return CellPixels(columns, rows, np.take(nearest, point), np.take(nucleus, point))
 
 
 def measure(
@@ -174,16 +179,12 @@ def _measure(
 
 def _sums_by_label(pixels: CellPixels) -> tuple[NDArray[Any], ...]:
     """Return the labels present, and of each its box, area, sums of x and y, and nucleus area."""
-    order = np.argsort(pixels.labels, kind="stable")  # one sort instead of one scan per label
-    labels = pixels.labels[order]
-    starts = np.flatnonzero(np.diff(labels, prepend=np.zeros(1, labels.dtype)))
-    x, y = pixels.columns[order], pixels.rows[order]
-    ends = np.append(starts[1:], len(labels))
-    low = np.stack([np.minimum.reduceat(each, starts) for each in (x, y)], axis=1)
-    high = np.stack([np.maximum.reduceat(each, starts) for each in (x, y)], axis=1)
-    sums = np.stack([np.add.reduceat(each, starts, dtype=np.int64) for each in (x, y)], axis=1)
-    nucleus_areas = np.add.reduceat(pixels.nucleus[order], starts, dtype=np.int64)
-    return labels[starts], np.concatenate([low, high - low + 1], axis=1), ends - starts, sums, nucleus_areas
+    ends = np.append(np.flatnonzero(pixels.labels[1:] != pixels.labels[:-1]) + 1, len(pixels.labels))
+    starts = np.append(0, ends[:-1])
+    places = np.stack([pixels.columns, pixels.rows])
+    low, high, sums = (each.reduceat(places, starts, axis=1) for each in (np.minimum, np.maximum, np.add))
+    nucleus_areas = np.add.reduceat(pixels.nucleus, starts, dtype=np.int64)
+    return pixels.labels[starts], np.concatenate([low, high - low + 1]).T, ends - starts, sums.T, nucleus_areas
 
 
 def _outline(labels: NDArray[np.uint16], label: int, box: list[int]) -> NDArray[np.int32]:

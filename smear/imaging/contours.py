@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from smear.findings import CYTOPLASM, NUCLEUS, CellMask
 from smear.imaging.resampling import ModelFrame, grid_positions, stride_of, to_frame_scale
-from smear.imaging.stain_normalization import nonzero_indices
 
 MAX_LOG_ODDS = 9.0  # log-odds are clipped here, at a probability of 0.9999: beyond it one is as certain as another
 MIN_SUM = 1e-9  # smallest sum of probabilities to divide by
@@ -57,8 +56,7 @@ class CellContours:
 
         With `between`, the grid points around cells are included, for contours finer than the grid.
         """
-        area = cell.view(np.uint8)
-        near = nonzero_indices(np.asarray(cv2.dilate(area, NEIGHBOURS), np.uint8) if between else area)
+        near = np.flatnonzero(cv2.dilate(cell.view(np.uint8), NEIGHBOURS).view(bool) if between else cell)
         background, nucleus = np.full(cell.shape, MAX_LOG_ODDS, np.float32), np.zeros(cell.shape, np.float32)
         if not len(near):
             return CellContours(background, nucleus, near)
@@ -70,9 +68,12 @@ class CellContours:
         background.reshape(-1)[near], nucleus.reshape(-1)[near] = log_odds(p_background), near_nucleus
         return CellContours(background, nucleus, near)
 
-    def finer(self, stride: int) -> NDArray[np.float32]:
-        """Return float32 (n, stride * stride): background log-odds at each pixel of `near_cells`, row by row."""
-        rows, columns = np.divmod(self.near_cells, self.background.shape[1])
+    def finer(self, points: NDArray[np.intp], stride: int) -> NDArray[np.float32]:
+        """Return float32 (n, stride * stride): background log-odds at each pixel of n grid `points`, row by row.
+
+        int (n,) `points` are flat indices.
+        """
+        rows, columns = np.divmod(points, self.background.shape[1])
         padded = np.asarray(cv2.copyMakeBorder(self.background, 1, 1, 1, 1, cv2.BORDER_REPLICATE), np.float32)
         width = padded.shape[1]
         middle = (rows + 1) * width + columns + 1

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from smear.findings import Quality
-from smear.imaging.masking import FIELD_SAMPLES
+from smear.imaging.masking import FIELD_SAMPLES, as_items
 from smear.imaging.resampling import ModelFrame, content_of
 from smear.imaging.stain_normalization import (
     colour_distance,
@@ -91,15 +91,15 @@ def focus_and_clipping(pixels: np.ndarray, cell: np.ndarray, step: int) -> tuple
     """
     window = _around(cell)
     near_cells, inside = pixels[window], np.ascontiguousarray(cell.view(np.uint8)[window])
-    clipped = _clipped(pixels, np.ascontiguousarray(near_cells), inside)
+    clipped = _clipped(pixels, as_items(near_cells)[inside.view(bool)])
     near, beside = cv2.dilate(inside, _RIM), np.ones(cell.shape, np.uint8)
     beside[window] -= near.view(np.uint8)
-    core = np.asarray(cv2.erode(inside, _RIM), np.uint8)
-    green = cv2.extractChannel(near_cells, GREEN)
-    of_cells = histogram(green, core)
-    of_background = histogram(cv2.extractChannel(subsampled(pixels, step), GREEN), subsampled(beside, step))
+    core = cv2.erode(inside, _RIM)
+    green = np.asarray(cv2.extractChannel(pixels, GREEN), np.uint8)
+    of_cells = np.bincount(green[window][core.view(bool)], minlength=256)
+    of_background = histogram(subsampled(green, step), subsampled(beside, step))
     rim = cv2.subtract(near, core).view(bool)
-    across, down = (each[rim].astype(np.float32) for each in cv2.spatialGradient(green))
+    across, down = (each[rim].astype(np.float32) for each in cv2.spatialGradient(np.ascontiguousarray(green[window])))
     if not (len(across) and of_cells.any() and of_background.any()):
         return 0.0, clipped
     gradient = float(np.dot(across, across) + np.dot(down, down)) / len(across)
@@ -114,13 +114,12 @@ def _around(cell: np.ndarray) -> tuple[slice, slice]:
     return slice(max(0, y - room), y + height + room), slice(max(0, x - room), x + width + room)
 
 
-def _clipped(pixels: np.ndarray, near: np.ndarray, inside: np.ndarray) -> float:
-    """Share of the cells' pixels at 0 or 255 in any channel; without a cell, of all pixels in all three.
+def _clipped(pixels: np.ndarray, of_cells: np.ndarray) -> float:
+    """Share of the cells' pixels, `as_items` (n,), at 0 or 255 in any channel; without a cell, of all in all three.
 
-    `near` is the part of `pixels` around the cells, uint8 `inside` not 0 where there they are. Clean glass may be
-    white, so only what should hold detail counts.
+    Clean glass may be white, so only what should hold detail counts.
     """
-    of_cells = cv2.countNonZero(inside)
-    if not of_cells:
+    if not len(of_cells):
         return float(((pixels == 0) | (pixels == 255)).all(axis=-1).mean())
-    return 1 - cv2.countNonZero(cv2.bitwise_and(cv2.inRange(near, *_DETAIL), inside)) / of_cells
+    shown = of_cells.view(np.uint8).reshape(1, -1, 3)
+    return 1 - cv2.countNonZero(cv2.inRange(shown, *_DETAIL)) / len(of_cells)

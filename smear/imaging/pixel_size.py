@@ -25,6 +25,9 @@ SCALES = (0.5, 2.0, 0.25, 4.0, 0.125, 8.0, 16.0)  # of what was assumed, looked 
 FINEST = 1.5  # pixels looked at for one of the picture: beyond, a picture shows no more
 LOOKS_CLOSER = 3  # times that a look is repeated at the scale it gave
 MIN_EVENNESS = 0.6
+# Mean difference, in grey levels, of a view at rest. On 20 fields: noise of 4 levels 0.9 to 1.3, 1 % more light 0.9 to
+# 1.4; a shift by one pixel 2.6 to 6.3, a zoom by 2 % 3.6 to 8.2, another field 22 to 73.
+SAME_VIEW_GREY = 2.0
 # Standard error of the logarithm: between people, and of the measurement, on fields of known scale. It grows with the
 # weight of circles of other sizes: 0.06 in the best quarter of fields, 0.12 in the worst tenth.
 DOUBT, PURE, IMPURE = (0.06, 0.03), 0.75, 0.35
@@ -80,6 +83,47 @@ def estimate_pixel_size(
     return None if best is None else _size_of(best, view.scale, model_pixel_size_um)
 
 
+class SteadyScale:
+    """Estimates the pixel size in a live stream: once for each view, as the same red cells have the same size.
+
+    Only an estimate that is sure and agrees is remembered. What refuses a field, or says nothing, is looked for anew in
+    every frame: it may come from a picture that is not yet in focus.
+    """
+
+    def __init__(self) -> None:
+        self._found: RedCellScale | None = None
+        self._scale = 0.0
+        self._looked_at = np.zeros((0, 0), np.uint8)
+
+    def estimate(
+        self, image: np.ndarray, view: ModelFrame, excluded: np.ndarray, model_pixel_size_um: float
+    ) -> RedCellScale | None:
+        """Return `estimate_pixel_size` of the same, or of the earlier frame that showed the same."""
+        looked_at = _small(content_of(view.pixels, view))
+        if self._found is None or self._scale != view.scale or not _alike(looked_at, self._looked_at):
+            self._found = found = estimate_pixel_size(image, view, excluded, model_pixel_size_um)
+            self._scale, self._looked_at = view.scale, looked_at
+            if found is None or not found.sure or not _holds(found, model_pixel_size_um * view.scale):
+                self._found = None
+            return found
+        return self._found
+
+
+def _holds(found: RedCellScale, used_um: float) -> bool:
+    low, high = found.interval_um
+    return low <= used_um <= high
+
+
+def _small(pixels: np.ndarray) -> np.ndarray:
+    """Return the green channel of what is looked at, uint8, a quarter as large each way."""
+    rows, columns = (_middle(side, WINDOW_PX) for side in pixels.shape[:2])
+    return np.asarray(cv2.resize(pixels[rows, columns, 1], None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA))
+
+
+def _alike(first: np.ndarray, second: np.ndarray) -> bool:
+    return first.shape == second.shape and cv2.norm(first, second, cv2.NORM_L1) <= SAME_VIEW_GREY * first.size
+
+
 def _size_of(look: _Look, scale: float, model_pixel_size_um: float) -> RedCellScale:
     um = model_pixel_size_um * look.scale * math.exp(-look.size)
     sure = look.covered >= MIN_COVERED and look.cells >= MIN_CELLS
@@ -106,6 +150,15 @@ def _look(image: np.ndarray, hidden: np.ndarray, scale: float, scaled: np.ndarra
         covered = np.asarray(cv2.resize(covered.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)).view(bool)
     area = covered.size - cv2.countNonZero(covered.view(np.uint8))
     return _mode(find_circles(np.asarray(green, np.uint8), covered), scale, float(area))
+
+
+def _quantile(values: np.ndarray, share: float) -> float:
+    """Return `np.quantile` of float32 (n,), in a tenth of its time."""
+    ordered, place = np.sort(values), share * (len(values) - 1)
+    low, high = ordered[int(place)], ordered[math.ceil(place)]
+    beyond = place - int(place)
+    between = high - (high - low) * (1 - beyond) if beyond >= 0.5 else low + (high - low) * beyond
+    return float(between)
 
 
 def _middle(side: int, length: float) -> slice:
@@ -141,7 +194,7 @@ def _mode(circles: Circles, scale: float, area: float) -> _Look | None:
     at = math.log(RED_CELL_PX) if abs(size) < NEAR else mode
     free = diameters[(votes > FREE_VOTES) & (evenness > FREE_EVENNESS) & (np.abs(logs - at) < FREE_WITHIN)]
     if len(free) >= MANY_FREE and abs(size) < NEAR:
-        size = math.log(float(np.quantile(free, FREE_QUANTILE)) / RED_CELL_PX)
+        size = math.log(_quantile(free, FREE_QUANTILE) / RED_CELL_PX)
     return _Look(
         scale=scale,
         size=size,

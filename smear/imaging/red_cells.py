@@ -22,6 +22,8 @@ WHITE_CELL_PX = 3  # around leukocytes no edge is looked at
 RAYS = 12
 MOST_OF_A_RAY = 1.5  # one ray says no more than this many times the mean ray: a neighbour's dark rim
 _REACH = np.geomspace(0.7, 1.42, 11).astype(np.float32)  # along a ray, of the radius that was voted for
+_ANGLES = np.arange(RAYS)[:, np.newaxis] * (2 * np.pi / RAYS)
+_RAY_X, _RAY_Y = np.cos(_ANGLES).astype(np.float32), np.sin(_ANGLES).astype(np.float32)
 _MARGIN = 3  # places around the field that take the votes for middles outside it
 _HALF_VOTE = 128  # full circle of votes in a byte, so that twice as many still fit
 _ROW, _COLUMN = np.ones((1, 3), np.uint8), np.ones((3, 1), np.uint8)
@@ -70,20 +72,23 @@ def _edges(smooth: np.ndarray, excluded: np.ndarray) -> _Edges | None:
     across, down = cv2.convertScaleAbs(dx, alpha=0.5), cv2.convertScaleAbs(dy, alpha=0.5)
     # length within 8 %, in bytes: as exact as this needs, at a tenth of the time
     steep = cv2.addWeighted(cv2.max(across, down), 1, cv2.min(across, down), 0.4, 0)
-    free = cv2.erode((~excluded).view(np.uint8), _AROUND)
+    free = np.asarray(cv2.erode((~excluded).view(np.uint8), _AROUND))
     free *= 255
     free[:2], free[-2:], free[:, :2], free[:, -2:] = 0, 0, 0, 0
-    reached = np.cumsum(cv2.calcHist([steep], [0], free, [256], [0, 256]).ravel())
+    counts = cv2.calcHist([cv2.bitwise_and(steep, free)], [0], None, [256], [0, 256]).ravel()
+    counts[0] -= free.size - cv2.countNonZero(free)
+    reached = np.cumsum(counts)
     strong = float(np.searchsorted(reached, 0.93 * reached[-1]))
     _, crest = cv2.threshold(steep, max(WEAKEST_EDGE * strong, LEAST_EDGE / 2), 255, cv2.THRESH_BINARY)
     level = cv2.compare(across, down, cv2.CMP_GE)
     in_row, in_column = (cv2.compare(steep, cv2.dilate(steep, way), cv2.CMP_GE) for way in (_ROW, _COLUMN))
     highest = cv2.bitwise_or(cv2.bitwise_and(in_row, level), cv2.bitwise_and(in_column, cv2.bitwise_not(level)))
     crest = cv2.bitwise_and(cv2.bitwise_and(crest, highest), free)
-    if cv2.countNonZero(crest) < 2 * math.pi * RADII_PX[0]:
+    at = np.flatnonzero(crest != 0)
+    if len(at) < 2 * math.pi * RADII_PX[0]:
         return None
-    x, y = np.ascontiguousarray(cv2.findNonZero(crest).reshape(-1, 2).T)
-    at = y * np.intp(smooth.shape[1]) + x
+    y = at // smooth.shape[1]
+    x = at - y * smooth.shape[1]
     ux, uy = (np.take(each, at).astype(np.float32) for each in (dx, dy))
     length = np.sqrt(ux * ux + uy * uy)
     return _Edges(x.astype(np.float32), y.astype(np.float32), ux / length, uy / length)
@@ -103,8 +108,8 @@ def _votes(edges: _Edges, shape: tuple[int, ...]) -> np.ndarray:
         place += places.astype(np.int32)
     place += (np.arange(len(RADII_PX), dtype=np.int32) * (height * width))[:, np.newaxis]
     # no more than 2 pi 13.6 edge pixels, and their neighbours on a ring, can vote for one place: a byte holds them
-    counted = np.bincount(place.ravel(), minlength=len(RADII_PX) * height * width)
-    single = counted.astype(np.uint8).reshape(-1, width)
+    single = np.zeros((len(RADII_PX) * height, width), np.uint8)
+    np.add.at(single.reshape(-1), place.ravel(), np.uint8(1))
     pairs, fours = np.zeros_like(single), np.zeros_like(single)
     cv2.add(single[:, 1:], single[:, :-1], pairs[:, 1:])
     cv2.add(pairs[1:], pairs[:-1], fours[1:])
@@ -120,9 +125,10 @@ def _middles(votes: np.ndarray) -> tuple[np.ndarray, ...] | None:
     best[:_MARGIN], best[-_MARGIN:], best[:, :_MARGIN], best[:, -_MARGIN:] = 0, 0, 0, 0
     highest = np.maximum(cv2.dilate(best, _APART), np.uint8(MIN_VOTES * _HALF_VOTE))
     found = cv2.compare(best, highest, cv2.CMP_GE)
-    if not cv2.hasNonZero(found):
+    at = np.flatnonzero(found != 0)
+    if not len(at):
         return None
-    x, y = cv2.findNonZero(found).reshape(-1, 2).T
+    y, x = np.divmod(at, found.shape[1])
     share = best[y, x]
     if len(x) > MAX_CIRCLES:
         first = np.argpartition(-share.astype(np.int16), MAX_CIRCLES)[:MAX_CIRCLES]
@@ -140,10 +146,8 @@ def _measured(
 
     The diameter is where, over all rays, it brightens most from one step outwards to the next.
     """
-    angles = np.arange(RAYS) * (2 * np.pi / RAYS)
     along = np.multiply.outer(_REACH, radii)[:, np.newaxis]  # reach, ray, circle: sums go over the first two
-    map_x = np.cos(angles).astype(np.float32)[:, np.newaxis] * along + x
-    map_y = np.sin(angles).astype(np.float32)[:, np.newaxis] * along + y
+    map_x, map_y = _RAY_X * along + x, _RAY_Y * along + y
     flat = len(_REACH) * RAYS, len(x)
     grey = cv2.remap(smooth, map_x.reshape(flat), map_y.reshape(flat), cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
     grey = grey.astype(np.float32).reshape(map_x.shape)
@@ -153,7 +157,7 @@ def _measured(
     np.minimum(rises, most, out=rises)
     profile = rises.mean(axis=1)
     top = profile.argmax(axis=0)
-    middle, circle = np.clip(top, 1, len(profile) - 2), np.arange(len(x))
+    middle, circle = np.minimum(np.maximum(top, 1), len(profile) - 2), np.arange(len(x))
     before, at, after = (profile[middle + step, circle] for step in (-1, 0, 1))
     between = np.clip(0.5 * (before - after) / np.minimum(before - 2 * at + after, -1e-6), -0.5, 0.5)  # of a parabola
     step = math.log(_REACH[-1] / _REACH[0]) / (len(_REACH) - 1)

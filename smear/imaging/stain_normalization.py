@@ -44,7 +44,7 @@ def background_colour(
     first = math.ceil((cumulative[-1] - 1) * GLASS_PERCENTILE / 100)  # rank of the darkest pixel of that tenth
     # Rounded grey is within 1 of the luminance, so the brightest tenth is among these.
     threshold = int(np.searchsorted(cumulative, first, side="right")) - 1
-    candidates = nonzero_indices(((grey >= threshold) & background).view(np.uint8))
+    candidates = np.flatnonzero((grey >= threshold) & background.view(bool))
     bright = np.take(sample.reshape(-1, 3), candidates, axis=0)
     luminance = bright.astype(np.float32) @ _LUMINANCE_1000
     rank = len(bright) - (int(cumulative[-1]) - first)
@@ -78,14 +78,6 @@ def histogram_median(counts: NDArray[Any]) -> float:
     middle = (cumulative[-1] - 1) // 2, cumulative[-1] // 2
     low, high = np.searchsorted(cumulative, middle, side="right")
     return (int(low) + int(high)) / 2
-
-
-def nonzero_indices(mask: NDArray[np.uint8]) -> NDArray[np.intp]:
-    """Return the flat indices of what is not 0 in uint8 (h, w): `np.flatnonzero`, five times as fast."""
-    if not cv2.hasNonZero(mask):
-        return np.zeros(0, np.intp)
-    x, y = cv2.findNonZero(mask).reshape(-1, 2).T
-    return np.asarray(y * np.intp(mask.shape[1]) + x)
 
 
 def normalization_table(

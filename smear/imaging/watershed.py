@@ -54,9 +54,9 @@ def split_touching_cells(
     inside = np.zeros(shape, np.uint8)
     log_odds = np.full(shape, MAX_LOG_ODDS, np.float32)
     owners = np.full(shape, -1, np.int32)
-    np.put(inside, packed, 1)
-    np.put(log_odds, packed, np.take(background_log_odds, indices))
-    np.put(owners, packed, components)
+    inside.reshape(-1)[packed] = 1
+    log_odds.reshape(-1)[packed] = np.take(background_log_odds, indices)
+    owners.reshape(-1)[packed] = components
     height = _height_map(log_odds, inside, stride)
     peaks = _separate_peaks(height, owners, np.bincount(components) >= min_area, stride)
     flooded = np.take(_flood_from_peaks(height, owners, peaks, stride), packed).astype(np.intp)
@@ -69,7 +69,7 @@ def split_touching_cells(
         raise ImageError(
             f"more than {_UINT16_MAX:,} cells in one picture: check its pixel size, and that it is a smear"
         )
-    np.put(labels, indices, np.take(np.where(kept, np.cumsum(kept), 0), piece))
+    labels.reshape(-1)[indices] = np.take(np.where(kept, np.cumsum(kept), 0), piece)
     return labels
 
 
@@ -141,12 +141,20 @@ def _height_map(log_odds: NDArray[np.float32], inside: NDArray[np.uint8], stride
 
 def _fill_pinholes(inside: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return uint8 (h, w), 0 or 1, with enclosed regions below `GAP_PX` filled: specks, not gaps between cells."""
-    count, regions = cv2.connectedComponents(1 - inside, connectivity=4, ltype=cv2.CV_32S)
-    if count <= 2:  # the cells, and one background around them
+    contours, links = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)  # a fifth of the time of labels
+    holes = [each for each, link in zip(contours, links[0], strict=True) if link[3] >= 0] if contours else []
+    if not holes:
         return inside
+    # No hole reaches the edge of the window around all of them, as the contours run through what encloses each.
+    x, y, width, height = cv2.boundingRect(np.concatenate(holes))
+    window = inside[y : y + height, x : x + width]
+    _, regions = cv2.connectedComponents(1 - window, connectivity=4, ltype=cv2.CV_32S)
     small = np.bincount(regions.ravel()) < GAP_PX
-    small[0] = False
-    return np.asarray(inside | small[regions].view(np.uint8))
+    for edge in (regions[0], regions[-1], regions[:, 0], regions[:, -1]):
+        small[edge] = False
+    filled = inside.copy()
+    filled[y : y + height, x : x + width] |= small[regions].view(np.uint8)
+    return filled
 
 
 def _separate_peaks(
@@ -208,9 +216,10 @@ def _from_the_middle(count: int) -> list[float]:
 
 def _flood_from_peaks(
     height: NDArray[np.float32], owners: NDArray[np.int32], peaks: list[list[Peak]], stride: int
-) -> NDArray[np.uint16]:
-    """Return uint16 (h, w): each component with peaks grown from them, 1 to n in their order; 0 elsewhere."""
-    labels = np.zeros(height.shape, np.uint16)
+) -> NDArray[np.unsignedinteger]:
+    """Return uint8 or uint16 (h, w): each component with peaks grown from them, 1 to n in their order; 0 elsewhere."""
+    few = max(map(len, peaks), default=0) <= 255
+    labels = np.zeros(height.shape, np.uint8 if few else np.uint16)
     clumps = [component for component, each in enumerate(peaks) if each]
     if not clumps:
         return labels
@@ -220,17 +229,22 @@ def _flood_from_peaks(
         for label, (_, x, y) in enumerate(peaks[component], start=1):
             labels[y, x] = label
     tops = np.take(highest, owners.ravel(), mode="wrap").reshape(height.shape)
-    depth = np.maximum(tops - height, 0) / (LEVEL_STEP_PX * stride)
-    _flood(np.where(tops >= 0, depth.astype(np.uint16), np.uint16(_UINT16_MAX)), labels)
+    x, y, width, rows = cv2.boundingRect((tops >= 0).view(np.uint8))
+    window = slice(y, y + rows), slice(x, x + width)  # most cells touch none
+    depth = np.maximum(tops[window] - height[window], 0) / (LEVEL_STEP_PX * stride)
+    steps = np.where(tops[window] >= 0, depth.astype(np.uint16), np.uint16(_UINT16_MAX))
+    grown = labels[window].copy()
+    _flood(steps, grown)
+    labels[window] = grown
     return labels
 
 
-def _flood(steps: NDArray[np.uint16], labels: NDArray[np.uint16]) -> None:
+def _flood(steps: NDArray[np.uint16], labels: NDArray[np.unsignedinteger]) -> None:
     """Grow `labels` in place until they meet; a pixel is free from its step in `steps` on, `_UINT16_MAX`: never."""
     for step in range(int(steps[steps < _UINT16_MAX].max()) + 1):
-        free = ((steps <= step) & (labels == 0)).astype(np.uint16)
+        free = ((steps <= step) & (labels == 0)).astype(labels.dtype)
         while cv2.hasNonZero(free):
-            new = cv2.multiply(cv2.dilate(labels, CROSS), free)
+            new = cv2.dilate(labels, CROSS) * free
             if not cv2.hasNonZero(new):
                 break
             cv2.add(labels, new, labels)

@@ -8,7 +8,8 @@ from typing import Protocol
 from smear.classes import LABELS
 from smear.findings import Finding, Frame
 from smear.imaging.field_quality import Reference
-from smear.inference.pipeline import Observation, Pipeline
+from smear.imaging.pixel_size import estimate_pixel_size
+from smear.inference.pipeline import EstimateScale, Observation, Pipeline
 from smear.inference.quality_gate import Decision, Limits, QualityGate
 from smear.inference.stopwatch import Stopwatch
 from smear.memory import memory_for
@@ -63,8 +64,9 @@ class FrameProcessor:
         hysteresis: Hysteresis | None = None,
         clock: Callable[[], float] = time.perf_counter,
         site: SiteCheck | None = None,
+        estimate_scale: EstimateScale = estimate_pixel_size,
     ) -> None:
-        """`correction` and `hysteresis` are for a camera; a picture from a file needs neither.
+        """`correction` and `hysteresis` are for a camera, and so is `SteadyScale`; a picture from a file needs none.
 
         `clock` gives the seconds by which `Finding.timing_ms` is measured. `site` is asked at every frame, as a
         certificate may be made, revoked or expire meanwhile; None: the answers belong to no site.
@@ -74,6 +76,7 @@ class FrameProcessor:
         self._hysteresis = hysteresis
         self._clock = clock
         self._site = site
+        self._estimate_scale = estimate_scale
         self.use(correction)
 
     def use(self, correction: Correction | None) -> None:
@@ -96,7 +99,7 @@ class FrameProcessor:
         with stopwatch.stage("correct"):
             corrected = frame if correction is None else correction.correct(frame)
             reference = Reference() if correction is None else correction.reference
-        seen = self.pipeline.observe(corrected, stopwatch)
+        seen = self.pipeline.observe(corrected, stopwatch, self._estimate_scale)
         with stopwatch.stage("gate"):
             reference = self._with_site(reference)
             finding = self._finding(seen, self._gate_for(reference).decide(seen), reference.site)

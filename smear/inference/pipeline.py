@@ -10,7 +10,7 @@ from smear.bundle.folder import Bundle
 from smear.bundle.levels import level_spec
 from smear.bundle.manifest import InputScale, Role
 from smear.errors import BundleError, ImageError
-from smear.findings import Cell, CellMask, Frame, Scale
+from smear.findings import Cell, CellMask, Frame, RedCellScale, Scale
 from smear.imaging.cell_detection import DetectedCell, Detection, clear_of_scale_bar, find_cells, without_cells
 from smear.imaging.field_of_view import hide_outside, without_rim
 from smear.imaging.masking import background_of
@@ -24,6 +24,9 @@ from smear.inference.segmentation import segment
 from smear.inference.stopwatch import Stopwatch
 from smear.inference.tflite import choose_runtime
 from smear.inference.verification import GOLDEN, answer_fault, answer_stride, read_golden
+
+EstimateScale = Callable[[NDArray[np.uint8], ModelFrame, NDArray[np.bool_], float], RedCellScale | None]
+"""`estimate_pixel_size`, or what stands in for it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +86,9 @@ class Pipeline:
                     f"bundle {self.bundle.path}: {fault}; choose another runtime or level, or install the bundle again"
                 )
 
-    def observe(self, frame: Frame, stopwatch: Stopwatch) -> Observation:
+    def observe(
+        self, frame: Frame, stopwatch: Stopwatch, estimate_scale: EstimateScale = estimate_pixel_size
+    ) -> Observation:
         """Return what both models see in `frame`; each stage is timed by `stopwatch`.
 
         Raises:
@@ -108,7 +113,7 @@ class Pipeline:
         with stopwatch.stage("scale"):
             model_um = manifest.input.pixel_size_um
             no_red_cell = found.cell if view.outside is None else found.cell | view.outside
-            red_cells = estimate_pixel_size(frame.image, view, no_red_cell, model_um)
+            red_cells = estimate_scale(frame.image, view, no_red_cell, model_um)
         opinion = None if opinion is None else self._with_familiarity(opinion)
         finite = self.segmenter.valid and self.classifier.valid and (opinion is None or opinion.finite)
         return Observation(

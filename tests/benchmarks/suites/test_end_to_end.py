@@ -34,6 +34,12 @@ def test_the_stages_are_those_of_the_frame_processor_without_their_total(
     assert stages.total_ms == pytest.approx(sum(stages.stage_ms.values()), rel=0.5)
 
 
+def test_a_live_view_at_rest_costs_no_scale_check(processor: TimedProcessor) -> None:
+    frame = Frame(render("Pre", 1, pixel_size_um=0.5, cells=3).image, "drawn", 0.5)
+    once, live = processor.stages("field", frame), processor.stages("field", frame, live=True)
+    assert live.stage_ms["scale"] < once.stage_ms["scale"] / 2
+
+
 def test_bare_invokes_are_timed_apart_from_their_stages(processor: TimedProcessor) -> None:
     stages = processor.stages("field", FRAME)
     assert stages.segmenter_invokes == 1

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smear.findings import RedCellScale
-from smear.imaging.pixel_size import estimate_pixel_size
+from smear.imaging import pixel_size
+from smear.imaging.pixel_size import SteadyScale, estimate_pixel_size
 from smear.imaging.resampling import MODEL_PIXEL_SIZE_UM, to_model_scale
 from smear.synthetic import blank, red_cells_only, render
 
@@ -71,3 +72,41 @@ def test_any_picture_of_any_shape_gives_a_number_or_nothing(
     if said is not None:
         assert math.isfinite(said.pixel_size_um)
         assert 0 < said.interval_um[0] < said.pixel_size_um < said.interval_um[1]
+
+
+@pytest.fixture
+def estimates(monkeypatch: pytest.MonkeyPatch) -> list[RedCellScale | None]:
+    made: list[RedCellScale | None] = []
+
+    def count(*given: object) -> RedCellScale | None:
+        made.append(estimate_pixel_size(*given))  # type: ignore[arg-type]
+        return made[-1]
+
+    monkeypatch.setattr(pixel_size, "estimate_pixel_size", count)
+    return made
+
+
+def watch(pictures: list[np.ndarray], assumed_um: float) -> list[RedCellScale | None]:
+    steady, views = SteadyScale(), [to_model_scale(picture, assumed_um) for picture in pictures]
+    return [
+        steady.estimate(picture, view, np.zeros(view.pixels.shape[:2], bool), MODEL_PIXEL_SIZE_UM)
+        for picture, view in zip(pictures, views, strict=True)
+    ]
+
+
+def test_a_view_at_rest_is_estimated_once_and_another_view_anew(estimates: list[RedCellScale | None]) -> None:
+    first, other, rng = smear(0.25), smear(0.25, seed=4), np.random.default_rng(0)
+    noisy = np.clip(first + rng.normal(0, 4, first.shape), 0, 255).astype(np.uint8)
+    moved = np.roll(first, 4, axis=1)
+    seen = watch([first, noisy, first, moved, moved, other, first], 0.25)
+    assert len(estimates) == 4
+    assert seen[0] is seen[1] is seen[2]
+    assert seen[3] is seen[4] is not seen[0]
+
+
+@pytest.mark.parametrize(("picture", "assumed"), [(smear(0.25), 0.5), (blank(1, (400, 400), 0.25).image, 0.25)])
+def test_an_estimate_that_refuses_or_says_nothing_is_made_anew(
+    picture: np.ndarray, assumed: float, estimates: list[RedCellScale | None]
+) -> None:
+    watch([picture] * 3, assumed)
+    assert len(estimates) == 3
