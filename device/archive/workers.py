@@ -40,6 +40,7 @@ class Sent(Generic[T]):
 
     tasks: list[T]
     future: Any
+    by: Any = None  # what it was sent through
 
 
 class Workers(Protocol):
@@ -117,9 +118,7 @@ class ProcessPool:
         try:
             return Sent(tasks, self._pool.submit(_work, work, tasks))
         except BrokenProcessPool as error:  # one died since; `take` goes on from here
-            future: Future[Any] = Future()
-            future.set_exception(error)
-            return Sent(tasks, future)
+            return Sent(tasks, failed(error))
 
     def take(self, work: Work[T, R], sent: deque[Sent[T]]) -> Iterator[tuple[T, R | Lost]]:
         """See `Workers`; a killed process takes every batch with it, and which task it was nobody knows."""
@@ -155,6 +154,13 @@ class ProcessPool:
         # Not forked: the runtime and OpenCV have threads, which a fork leaves behind with their locks.
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(self._count, context, _begin, (self._job,))
+
+
+def failed(error: Exception) -> Future[Any]:
+    """Return in place of a future what could not be sent because of `error`."""
+    future: Future[Any] = Future()
+    future.set_exception(error)
+    return future
 
 
 def usable_workers() -> int:

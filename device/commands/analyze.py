@@ -21,6 +21,7 @@ from device.data_folder import find_data_folder
 from device.settings import load_settings
 from smear import RESEARCH_USE_ONLY
 from smear.errors import SmearscopeError
+from smear.images.urls import is_url
 from smear.output_files import printable
 from smear.progress import progress
 from smear.site import NOT_CHECKED
@@ -66,6 +67,7 @@ class Tally:
     help="Edge of one pixel on the slide.  [default: an OME-TIFF's own; else unknown, each picture is one whole field]",
 )
 @click.option("--workers", type=WorkersType(), default=1, help="Processes that examine.  [default: 1]")
+@click.option("--scheduler", metavar="URL", help="Dask scheduler whose workers examine, such as tcp://host:8786.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -79,6 +81,7 @@ def command(
     paths: tuple[str, ...],
     as_json: bool,
     workers: int,
+    scheduler: str | None,
     out: Path | None,
     resume: bool,
     data_path: Path | None,
@@ -94,12 +97,15 @@ def command(
     the exit code is 1. No file is replaced but masks, overlays and results of an earlier run.
     """
     _require_sense(out, as_json, resume)
+    if scheduler is not None:
+        _require_cluster_sense(workers, **wanted)
+        paths = tuple(path if is_url(path) else str(Path(path).absolute()) for path in paths)
     settings = load_settings(config_path)
     data = find_data_folder(settings, data_path)  # only its models are used, and it may be missing
     job = Job(settings, data, digests=out is not None, **wanted)
     inputs, tally = Inputs(paths), Tally()
     inputs.require_pictures()
-    _examine(inputs, job, workers, tally, as_json, out, resume)
+    _examine(inputs, job, scheduler or workers, tally, as_json, out, resume)
     if out is None and not as_json:
         click.echo(RESEARCH_USE_ONLY)
     _sum_up(inputs, tally)
@@ -114,7 +120,16 @@ def _require_sense(out: Path | None, as_json: bool, resume: bool) -> None:
         raise click.UsageError(f"--out {out.name}: give a name that ends with {', '.join(WRITERS)}")
 
 
-def _examine(inputs: Inputs, job: Job, count: int, tally: Tally, as_json: bool, out: Path | None, resume: bool) -> None:
+def _require_cluster_sense(workers: int, masks: Path | None, overlays: Path | None, **others: Any) -> None:
+    if workers != 1:
+        raise click.UsageError("--scheduler has workers of its own; leave out --workers")
+    if masks or overlays:
+        raise click.UsageError("--masks and --overlays are written where pictures are examined; leave out --scheduler")
+
+
+def _examine(
+    inputs: Inputs, job: Job, where: str | int, tally: Tally, as_json: bool, out: Path | None, resume: bool
+) -> None:
     """Examine picture after picture; print each result, or put it into the table `out`."""
     with ExitStack() as opened:
         table = None
@@ -122,7 +137,7 @@ def _examine(inputs: Inputs, job: Job, count: int, tally: Tally, as_json: bool, 
             table = opened.enter_context(ResultTable(out, result_settings(job), resume))
         wanted = job.masks or job.overlays
         tasks = inputs.tasks_with_outputs(job.masks, job.overlays) if wanted else inputs.tasks()
-        workers: Workers = opened.enter_context(closing(ThisProcess(job) if count == 1 else ProcessPool(job, count)))
+        workers = opened.enter_context(closing(_workers(job, where)))
         todo = _shown(tasks, inputs, printed=table is None)
         if table is not None:
             todo = table.missing(workers, todo, tally.reuse)
@@ -135,6 +150,15 @@ def _examine(inputs: Inputs, job: Job, count: int, tally: Tally, as_json: bool, 
                 table.manifest.add(task, done)
             else:
                 click.echo(done.json if as_json else _line(json.loads(done.json)))
+
+
+def _workers(job: Job, where: str | int) -> Workers:
+    """Return the workers of a scheduler's address, or so many processes of this machine."""
+    if isinstance(where, str):
+        from device.archive.cluster import Cluster  # here: an extra of its own
+
+        return Cluster(job, where)
+    return ThisProcess(job) if where == 1 else ProcessPool(job, where)
 
 
 def _shown(tasks: Iterator[PictureTask], inputs: Inputs, printed: bool) -> Iterator[PictureTask]:

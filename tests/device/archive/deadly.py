@@ -23,3 +23,14 @@ def end_once(examiner: Examiner, tasks: Sequence[str]) -> list[str]:
             continue
         os.kill(os.getpid(), signal.SIGKILL)
     return list(tasks)
+
+
+def stop_once(examiner: Examiner, tasks: Sequence[str]) -> list[str]:
+    """Return what was given, folders with a pipe `never`; the first process that meets one waits there for ever."""
+    for path in tasks:
+        try:
+            os.close(os.open(f"{path}/met", os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            continue
+        os.close(os.open(f"{path}/never", os.O_RDONLY))
+    return list(tasks)

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from device.backup import targets
 from device.backup.backup import LAST
 from device.backup.manifest import backup_ids, read_manifest
-from device.backup.targets import Target, open_target
+from device.backup.targets import Target
 from device.cli import cli
 from device.diagnostics import State, check_backup
 from device.store import Store
@@ -48,21 +48,6 @@ def data(tmp_path, monkeypatch):
 def dest(tmp_path):
     (tmp_path / "dest").mkdir()
     return tmp_path / "dest"
-
-
-@pytest.fixture
-def bucket(monkeypatch):
-    """An address of S3, served on this machine."""
-    server = pytest.importorskip("moto.server", reason="moto is not installed: pip install 'smearscope[dev]'")
-    running = server.ThreadedMotoServer(port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    for name, value in (("ENDPOINT_URL", f"http://{host}:{port}"), ("ACCESS_KEY_ID", "k"), ("SECRET_ACCESS_KEY", "s"),
-                        ("DEFAULT_REGION", "us-east-1")):  # fmt: skip
-        monkeypatch.setenv(f"AWS_{name}", value)
-    open_target("s3://laboratory/scope")._files.makedirs("laboratory", exist_ok=True)
-    yield "s3://laboratory/scope"
-    running.stop()
 
 
 def run(*words: object, code: int = 0) -> str:
