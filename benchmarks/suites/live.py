@@ -90,7 +90,7 @@ def _measure(models: FrameProcessor, camera: Camera, kind: str, repeats: int, fo
 class _Source:
     """What the screen shows as its camera."""
 
-    simulated = True
+    simulated = stepped = True
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -173,6 +173,7 @@ def command(
             camera_worker,
             OwnActions(answers, recorder, settings, data, details.operator),
             settings.camera.timeout_s,
+            lambda: processors.corrector.calibration,
         )
         parts = other_parts(
             answers, BundleWatch(loader, processors, faults), RetentionWorker(recorder, faults, date_is_known), data

@@ -21,7 +21,7 @@ class Display(Protocol):
     def size(self) -> tuple[int, int]:
         """Width and height in pixels of the screens to be shown; may change while it is open.
 
-        A display that knows how fine it is has `dots_per_inch` too.
+        A display that knows how fine it is has `dots_per_inch` too; one that shows thirty pictures a second is `fluid`.
         """
         ...
 

@@ -1,5 +1,8 @@
 """The field on the screen: as large as it fits, with cells and nuclei outlined, and the legend with its scale bar."""
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +11,7 @@ from device.screen.drawing.boxes import Box, Colour
 from device.screen.drawing.canvas import Canvas
 from device.screen.drawing.text import LEAST_PX
 from device.screen.drawing.widgets import LINE_STYLES, STEPS, flow, letter, sample, width_of
+from device.screen.stage_tracker import UNMOVED, Shift
 from smear.classes import FIELD_CLASSES
 from smear.findings import NUCLEUS, Cell, Finding, Frame
 from smear.inference.overlay import UNCLASSIFIED
@@ -16,25 +20,56 @@ HALO: Colour = (24, 20, 28)  # under each outline, as glass is nearly white
 NUCLEUS_COLOUR: Colour = (255, 255, 0)
 SCALE_UM = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 MAX_LETTERS = 60  # with more cells than this the letters would hide them; the line styles remain
+LETTERS_ABOVE = 0.5  # opacity: a letter is not drawn pale
 _HALO_LABEL, _NUCLEUS_LABEL, _PLAIN_LABEL = 255, 254, 253  # beside 1 to 4, which are the classes
 
 
-def draw_field(canvas: Canvas, area: Box, px: int, frame: Frame, finding: Finding | None) -> float:
-    """Show `frame` in `area` with what `finding` says of it; return the screen's pixels in one of the frame's."""
-    height, width = frame.image.shape[:2]
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How the outlines of the examined field are drawn on a later picture of it."""
+
+    shift: Shift = UNMOVED
+    opacity: float = 1.0  # 0 to 1: pale where they are old, or may not lie on their cells
+
+
+HERE = Placement()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Outlines:
+    pixels: NDArray[np.uint8]  # RGB (H, W, 3), as large as the field on the screen
+    covered: NDArray[np.uint8]  # (H, W), not 0 where something is drawn
+
+
+def fitted(area: Box, width: int, height: int) -> Box:
+    """Return the box in the middle of `area` in which a field of `width` and `height` is drawn."""
     scale = min(area.width / width, area.height / height)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    picture = _resize(frame.image, size)
-    x, y = area.x + (area.width - size[0]) // 2, area.y + (area.height - size[1]) // 2
+    across, down = max(1, round(width * scale)), max(1, round(height * scale))
+    return Box(area.x + (area.width - across) // 2, area.y + (area.height - down) // 2, across, down)
+
+
+def draw_field(
+    canvas: Canvas, area: Box, px: int, frame: Frame, finding: Finding | None, placement: Placement = HERE
+) -> float:
+    """Show `frame` in `area` with what `finding` says of it; return the screen's pixels in one of the frame's.
+
+    `placement` tells where its outlines are now, if it was made of an earlier picture.
+    """
+    height, width = frame.image.shape[:2]
+    box = fitted(area, width, height)
+    picture = resize(frame.image, (box.width, box.height))
+    x, y = round(placement.shift.x * box.width), round(placement.shift.y * box.height)
     if finding is not None:
-        _draw_outlines(picture, finding, (size[0] / width, size[1] / height))
-    canvas.pixels[y : y + size[1], x : x + size[0]] = picture
-    if finding is not None and finding.label is not None and len(finding.cells) <= MAX_LETTERS:
-        _draw_letters(canvas, Box(x, y, *size), px, finding.cells, scale)
-    return float(scale)
+        _lay_over(picture, _outlines(finding, (box.width, box.height)), (x, y), placement.opacity)
+    canvas.pixels[box.y : box.y + box.height, box.x : box.x + box.width] = picture
+    lettered = finding is not None and finding.label is not None and len(finding.cells) <= MAX_LETTERS
+    if finding is not None and lettered and placement.opacity > LETTERS_ABOVE:
+        examined = finding.mask.values.shape
+        _draw_letters(canvas, box, px, finding.cells, min(area.width / examined[1], area.height / examined[0]), (x, y))
+    return float(min(area.width / width, area.height / height))
 
 
-def _resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Return a resized copy; it is halved first, as OpenCV averages 2x2 blocks ten times faster than other areas."""
     while image.shape[1] >= 2 * size[0] and image.shape[0] >= 2 * size[1]:
         half = (image.shape[1] // 2, image.shape[0] // 2)
@@ -42,13 +77,30 @@ def _resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def _draw_outlines(image: NDArray[np.uint8], finding: Finding, scale: tuple[float, float]) -> None:
-    """Draw every cell in colour and line style of its class on a dark halo, thin lines around the nuclei inside.
+def _lay_over(picture: NDArray[np.uint8], outlines: _Outlines, move: tuple[int, int], opacity: float) -> None:
+    """Draw the outlines into `picture`, moved by x, y."""
+    (height, width), (x, y) = picture.shape[:2], move
+    if abs(x) >= width or abs(y) >= height or opacity <= 0:
+        return
+    target = picture[max(y, 0) : height + min(y, 0), max(x, 0) : width + min(x, 0)]
+    part = (slice(max(-y, 0), height - max(y, 0)), slice(max(-x, 0), width - max(x, 0)))
+    drawn = outlines.pixels[part]
+    if opacity < 1:
+        drawn = np.asarray(cv2.addWeighted(target, 1 - opacity, drawn, opacity, 0), np.uint8)
+    cv2.copyTo(drawn, outlines.covered[part], target)
 
-    A refused field has no label, and so its cells no class. Thin lines are drawn, then all dilated at once: drawing
+
+@lru_cache(maxsize=2)  # of a frozen field and the newest: thirty pictures a second show the same outlines
+def _outlines(finding: Finding, size: tuple[int, int]) -> _Outlines:
+    """Return the outlines for a field of `size` (width, height) on the screen.
+
+    Every cell has colour and line style of its class on a dark halo, thin lines are around the nuclei inside. A
+    refused field has no label, and so its cells no class. Thin lines are drawn, then all dilated at once: drawing
     thick lines one by one took 7 ms for 300 cells.
     """
-    labels = np.zeros(image.shape[:2], np.uint8)
+    height, width = finding.mask.values.shape
+    scale = (size[0] / width, size[1] / height)
+    labels = np.zeros(size[::-1], np.uint8)
     palette = np.zeros((256, 1, 3), np.uint8)
     palette[[_HALO_LABEL, _NUCLEUS_LABEL, _PLAIN_LABEL], 0] = HALO, NUCLEUS_COLOUR, UNCLASSIFIED
     palette[1 : len(FIELD_CLASSES) + 1, 0] = [each.colour for each in FIELD_CLASSES]
@@ -58,7 +110,7 @@ def _draw_outlines(image: NDArray[np.uint8], finding: Finding, scale: tuple[floa
             lines = _in_style(points[classes == each], int(each) % len(LINE_STYLES) if each >= 0 else 0)
             label = int(each) + 1 if each >= 0 else _PLAIN_LABEL
             cv2.polylines(labels, lines, False, label, 1, cv2.LINE_8)
-    thick = max(2, round(min(image.shape[:2]) / 160))
+    thick = max(2, round(min(size) / 160))
     labels = np.asarray(cv2.dilate(labels, np.ones((thick, thick), np.uint8)))
     touched = np.asarray(cv2.dilate(labels, np.ones((3, 3), np.uint8)))
     labels[(labels == 0) & (touched > 0)] = _HALO_LABEL
@@ -67,7 +119,7 @@ def _draw_outlines(image: NDArray[np.uint8], finding: Finding, scale: tuple[floa
     )
     rim = nuclei - np.asarray(cv2.erode(nuclei, np.ones((thick + 1, thick + 1), np.uint8)))
     labels[(rim > 0) & (labels == 0)] = _NUCLEUS_LABEL
-    cv2.copyTo(cv2.LUT(cv2.merge([labels] * 3), palette), labels, image)
+    return _Outlines(np.asarray(cv2.LUT(cv2.merge([labels] * 3), palette), np.uint8), labels)
 
 
 def _points(cells: tuple[Cell, ...], scale: tuple[float, float]) -> NDArray[np.int32]:
@@ -97,7 +149,9 @@ def _in_style(points: NDArray[np.int32], style: int) -> list[NDArray[np.int32]]:
     return pieces
 
 
-def _draw_letters(canvas: Canvas, picture: Box, px: int, cells: tuple[Cell, ...], scale: float) -> None:
+def _draw_letters(
+    canvas: Canvas, picture: Box, px: int, cells: tuple[Cell, ...], scale: float, move: tuple[int, int]
+) -> None:
     """Put the letter of its class at the upper right of each cell, where the picture has room for it."""
     side = max(LEAST_PX, round(0.8 * px))
     high = round(1.25 * side)
@@ -106,8 +160,10 @@ def _draw_letters(canvas: Canvas, picture: Box, px: int, cells: tuple[Cell, ...]
             continue
         each = FIELD_CLASSES[int(np.argmax(cell.probabilities))]
         left, top, wide, _ = (round(part * scale) for part in cell.bbox)
-        x, y = min(picture.width - high, left + wide), max(0, top - high // 2)
-        if x >= 0 and y + high <= picture.height:
+        x, y = left + wide + move[0], top - high // 2 + move[1]
+        if move == (0, 0):
+            x, y = min(picture.width - high, x), max(0, y)
+        if 0 <= x <= picture.width - high and 0 <= y <= picture.height - high:
             letter(canvas, Box(picture.x + x, picture.y + y, high, high), each.letter, side, each.colour)
 
 

@@ -11,8 +11,9 @@ from device.screen.arrangement import Places
 from device.screen.drawing.boxes import Box, Colour
 from device.screen.drawing.canvas import Canvas
 from device.screen.drawing.widgets import bar, letter, lines
-from device.screen.field_picture import draw_field, draw_legend
+from device.screen.field_picture import HERE, Placement, draw_field, draw_legend
 from device.screen.meters import LEAST_BRIGHTNESS, FocusTrend, light_advice
+from device.screen.stage_tracker import HALF_MOVED
 from smear.classes import FIELD_CLASSES, by_name
 from smear.findings import Finding, Frame
 from smear.site import NOT_CHECKED
@@ -23,7 +24,8 @@ class ScreenState:
     """Everything that the screen shows."""
 
     frame: Frame | None = None  # None: no picture yet, or the camera is lost
-    finding: Finding | None = None  # of `frame`; None: not examined yet
+    finding: Finding | None = None  # the last one; None: not examined yet
+    placement: Placement | None = HERE  # of the finding in `frame`; None: that shows another place
     focus: FocusTrend = field(default_factory=FocusTrend)
     fields_per_s: float = 0.0
     camera: str = ""
@@ -38,10 +40,17 @@ class ScreenState:
     not_cleared: bool = False  # the quality control of the day is asked for and not done
     qc: str = ""  # what it says where it is done; "": not asked for
 
+    @property
+    def moved_on(self) -> bool:
+        """Whether the finding is of a field that is not, or less than half, in the picture."""
+        placed = self.placement
+        return self.finding is not None and (placed is None or placed.shift.overlap < HALF_MOVED)
+
 
 def draw_live(canvas: Canvas, places: Places, state: ScreenState, *, outlines: bool = True) -> None:
     """Draw everything of the live page but its buttons; without `outlines` the picture is bare."""
-    _draw_picture(canvas, places, state, outlines)
+    um_per_px = draw_picture(canvas, places, state, outlines)
+    draw_legend(canvas, places.legend, places.text_px, state.finding if outlines else None, um_per_px)
     _draw_notices(canvas, places, state)
     _draw_verdict(canvas, places, state)
     _draw_classes(canvas, places, state)
@@ -50,17 +59,17 @@ def draw_live(canvas: Canvas, places: Places, state: ScreenState, *, outlines: b
     _draw_state(canvas, places, state)
 
 
-def _draw_picture(canvas: Canvas, places: Places, state: ScreenState, outlines: bool) -> None:
-    theme, px, finding = canvas.theme, places.text_px, state.finding if outlines else None
-    canvas.fill(places.picture, theme.track)
-    um_per_px = None
-    if state.frame is None:
+def draw_picture(canvas: Canvas, places: Places, state: ScreenState, outlines: bool) -> float | None:
+    """Draw the field alone; return the micrometres in a pixel of the screen."""
+    theme, px, frame = canvas.theme, places.text_px, state.frame
+    canvas.cover(places.picture, theme.track)
+    if frame is None:
         box = places.picture.inset(px, px)
         canvas.text("No picture from the camera", box, round(1.4 * px), theme.text, theme.track, align="centre")
-    else:
-        scale = draw_field(canvas, places.picture, px, state.frame, finding)
-        um_per_px = state.frame.pixel_size_um / scale if state.frame.pixel_size_um else None
-    draw_legend(canvas, places.legend, px, finding, um_per_px)
+        return None
+    finding = state.finding if outlines and state.placement is not None else None
+    scale = draw_field(canvas, places.picture, px, frame, finding, state.placement or HERE)
+    return frame.pixel_size_um / scale if frame.pixel_size_um else None
 
 
 def _draw_notices(canvas: Canvas, places: Places, state: ScreenState) -> None:
@@ -75,6 +84,8 @@ def _draw_verdict(canvas: Canvas, places: Places, state: ScreenState) -> None:
     canvas.fill(area, theme.panel)
     edge, inner = Box(area.x, area.y, px // 3, area.height), area.inset(px * 2 // 3, px // 3)
     heading, large, below = inner.rows((1.3, 2.6, 1.7))
+    before = state.moved_on
+    strong, warning = (theme.quiet, theme.quiet) if before else (theme.text, theme.warning)
     if finding is None:
         canvas.text("This field", heading, px, theme.quiet)
         canvas.text("Not examined yet", large, round(1.6 * px), theme.quiet)
@@ -83,19 +94,21 @@ def _draw_verdict(canvas: Canvas, places: Places, state: ScreenState) -> None:
         share = _percent(finding.probabilities.get(finding.label, 0.0))
         unchecked = finding.site is not None and not finding.site.checked
         mark = f" · {NOT_CHECKED}" if unchecked else ""
-        canvas.fill(edge, found.colour)
-        canvas.text(f"This field resembles{mark}", heading, px, theme.warning if unchecked else theme.quiet)
-        canvas.text(found.title, large, 2 * px, theme.text)
-        canvas.text(f"probability {share}, for this field alone", below, px, theme.quiet)
+        title = "The field before" if before else "This field resembles"
+        canvas.fill(edge, theme.track if before else found.colour)
+        canvas.text(f"{title}{mark}", heading, px, warning if unchecked else theme.quiet)
+        canvas.text(found.title, large, 2 * px, strong)
+        canvas.text(f"probability {share}, for {'that' if before else 'this'} field alone", below, px, theme.quiet)
     elif finding.refusals:
-        canvas.fill(edge, theme.warning)
+        canvas.fill(edge, theme.track if before else theme.warning)
         heading, below = inner.rows((1.2, 5.0))
-        canvas.text("Refused: no label for this field", heading, px, theme.quiet)
-        canvas.text([str(each) for each in finding.refusals], below, round(1.2 * px), theme.warning)
+        title = "The field before was refused" if before else "Refused: no label for this field"
+        canvas.text(title, heading, px, theme.quiet)
+        canvas.text([str(each) for each in finding.refusals], below, round(1.2 * px), warning)
     else:
-        canvas.text("Nothing found", heading, px, theme.quiet)
-        canvas.text("No white cell", large, round(1.6 * px), theme.text)
-        canvas.text("move to another field", below, px, theme.quiet)
+        canvas.text("In the field before" if before else "Nothing found", heading, px, theme.quiet)
+        canvas.text("No white cell", large, round(1.6 * px), strong)
+        canvas.text("" if before else "move to another field", below, px, theme.quiet)
 
 
 def _draw_classes(canvas: Canvas, places: Places, state: ScreenState) -> None:
@@ -106,7 +119,10 @@ def _draw_classes(canvas: Canvas, places: Places, state: ScreenState) -> None:
     head, *rows = places.classes.inset(px // 2, px // 4).rows((1.1, 1.5, 1.5, 1.5, 1.5))
     cells = head.columns(columns, px // 3)
     canvas.text(
-        "this field", Box(cells[2].x, head.y, cells[3].x + cells[3].width - cells[2].x, head.height), px, theme.quiet
+        "field before" if state.moved_on else "this field",
+        Box(cells[2].x, head.y, cells[3].x + cells[3].width - cells[2].x, head.height),
+        px,
+        theme.quiet,
     )
     canvas.text("slide, 95 %", cells[4], px, theme.quiet, align="right")
     for each, row in zip(FIELD_CLASSES, rows, strict=True):
@@ -114,7 +130,7 @@ def _draw_classes(canvas: Canvas, places: Places, state: ScreenState) -> None:
         letter(canvas, mark.inset(0, row.height // 8), each.letter, px, each.colour)
         canvas.text(each.title.partition(" (")[0], title, px, theme.text)
         share = finding.probabilities.get(each.name) if finding else None
-        labelled = finding is not None and finding.label is not None
+        labelled = finding is not None and finding.label is not None and not state.moved_on
         colour = each.colour if labelled else _mixed(each.colour, theme.track)
         bar(canvas, length.inset(0, row.height // 4), share or 0.0, colour)
         if share is not None:

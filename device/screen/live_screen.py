@@ -1,19 +1,28 @@
 """The attached screen during a session: makes of each result what the pages show."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
+from device.cameras.calibration.profile import NONE, Calibration
+from device.screen.arrangement import arrange
+from device.screen.drawing.boxes import Box
+from device.screen.field_picture import HERE
 from device.screen.layout import ScreenState
+from device.screen.live_picture import LivePicture, opacity_at
 from device.screen.navigation.navigator import Act, Navigator
-from device.screen.patient_display import PatientDisplay
+from device.screen.patient_display import DISPLAY, PatientDisplay
 from device.session.active_faults import ActiveFaults
 from device.session.results import Examined
 from device.session.session import Rate
 from device.store.recorder import SeenAgain
 from device.system.clock import Clock
+from smear.errors import ImageError
 from smear.findings import Finding, Frame
+from smear.memory import memory_for
 
-_REFRESH_S = 0.5  # of the live picture while nothing is examined
+_REFRESH_S = 0.5  # of the live picture where it does not follow the camera, or another page is open
+_PICTURE_S = 1 / 45  # at least, between two pictures: all of a camera with 30 a second, every other of one with 60
 
 
 class Source(Protocol):
@@ -21,6 +30,7 @@ class Source(Protocol):
 
     name: str
     simulated: bool
+    stepped: bool  # every frame is another field: the examined one is shown, and none between
 
 
 class LiveScreen:
@@ -34,7 +44,12 @@ class LiveScreen:
         source: "Source",
         act: Act,
         lost_after_s: float,
+        calibration: Callable[[], Calibration] = lambda: NONE,
     ) -> None:
+        """`calibration` is asked for what corrects the camera's frames now."""
+        self._display = display
+        self._picture = LivePicture(calibration)
+        self._due = False  # a result came that is not on the screen yet
         self._clock = clock
         self._faults = faults
         self._source = source
@@ -50,8 +65,13 @@ class LiveScreen:
         """What is shown of the session."""
         return self._navigator.live
 
+    @property
+    def follows(self) -> bool:
+        """Whether the picture follows the camera; else each result is shown with the frame it was made of."""
+        return self._display.fluid and not self._source.stepped
+
     def show(self, examined: Examined) -> None:
-        """Show one result."""
+        """Show one result; where the picture follows the camera, `idle` does."""
         now = self._quiet_since_s = self._clock.monotonic_s()
         self._rate.add(examined.number, now)
         recorded, found = examined.recorded, examined.finding
@@ -60,6 +80,7 @@ class LiveScreen:
                 self.state,
                 frame=examined.frame,
                 finding=found,
+                placement=HERE,
                 focus=self.state.focus.add(found.quality.focus) if found.cells else self.state.focus,
                 fields_per_s=self._rate.per_s,
                 model=model_line(found),
@@ -78,33 +99,65 @@ class LiveScreen:
         """Do what was touched and typed; show a lost camera or a pause, so that no old result passes for a live one."""
         quiet_s = self._clock.monotonic_s() - self._quiet_since_s
         sentences = tuple(self._faults.current.values())
+        late = f"no field examined for {quiet_s:.0f} s" if quiet_s > self._lost_after_s else "examining the first field"
         if lost:
             shown = sentences or ("no picture from the camera: check its cable",)
             if self.shows is not None or self.state.warnings != shown:
                 self._clear(None, shown)
+        elif self.follows:
+            self._follow(newest, quiet_s, sentences or (late,))
         elif not self._has_result or quiet_s > self._lost_after_s:
-            # A live picture to focus by until a result comes; a result that is too old is removed.
-            late = (
-                f"no field examined for {quiet_s:.0f} s"
-                if quiet_s > self._lost_after_s
-                else "examining the first field"
-            )
-            if _key(newest) != self.shows and self._clock.monotonic_s() - self._shown_at_s >= _REFRESH_S:
-                self._clear(newest, sentences or (late,))
+            self._refresh(newest, sentences or (late,))
         self._navigator.turn()
 
     def close(self) -> None:
         """Release the display; safe to call twice."""
         self._navigator.close()
 
+    def _follow(self, newest: Frame | None, quiet_s: float, warnings: tuple[str, ...]) -> None:
+        """Show the camera's newest frame with what was concluded last; without a result, or a late one, `warnings`."""
+        now, before = self._clock.monotonic_s(), self.state
+        every_s = _PICTURE_S if self._navigator.page.shows_live else _REFRESH_S
+        if newest is None or not (self._due or (_key(newest) != self.shows and now - self._shown_at_s >= every_s)):
+            return
+        live = before
+        if quiet_s > self._lost_after_s or before.finding is None:
+            live = replace(before, finding=None, field_id=None, fields_per_s=0.0, warnings=warnings)
+            self._rate.forget()
+        try:
+            with memory_for("the picture on the screen"):
+                opacity = opacity_at(quiet_s, live.fields_per_s, self._lost_after_s)
+                frame, placement = self._picture.of(newest, self._area, opacity)
+        except ImageError as error:
+            self._faults.report(DISPLAY, str(error))
+            return
+        live = replace(live, frame=frame, placement=placement, camera=self._source.name)
+        same = not self._due and live.finding is before.finding and live.warnings == before.warnings
+        self.shows, self._shown_at_s, self._due = _key(newest), now, False
+        self._navigator.follow(live, same and live.moved_on == before.moved_on)
+
+    @property
+    def _area(self) -> Box:
+        return arrange(self._display.size, self._display.dots_per_inch).picture
+
+    def _refresh(self, newest: Frame | None, warnings: tuple[str, ...]) -> None:
+        """Show a live picture to focus by until a result comes; a result that is too old is removed."""
+        if _key(newest) != self.shows and self._clock.monotonic_s() - self._shown_at_s >= _REFRESH_S:
+            self._clear(newest, warnings)
+
     def _clear(self, frame: Frame | None, warnings: tuple[str, ...]) -> None:
         self._rate.forget()
-        self._put(replace(self.state, frame=frame, finding=None, field_id=None, fields_per_s=0.0, warnings=warnings))
+        nothing = replace(self.state, finding=None, placement=HERE, field_id=None, fields_per_s=0.0)
+        self._put(replace(nothing, frame=frame, warnings=warnings))
 
     def _put(self, state: ScreenState) -> None:
-        self.shows, self._has_result = _key(state.frame), state.finding is not None
-        self._shown_at_s = self._clock.monotonic_s()
         state = replace(state, camera=self._source.name, simulated=self._source.simulated)
+        self._has_result = state.finding is not None
+        if self.follows and state.frame is not None:
+            self._picture.examined(state.frame, self._area)
+            self._due = self._navigator.feed(state)
+            return
+        self.shows, self._shown_at_s = _key(state.frame), self._clock.monotonic_s()
         self._navigator.show(state)
 
 

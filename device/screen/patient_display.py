@@ -74,6 +74,11 @@ class PatientDisplay:
         """How fine the screen is; None: not known."""
         return getattr(self._display, "dots_per_inch", None)
 
+    @property
+    def fluid(self) -> bool:
+        """Whether it can show thirty pictures a second."""
+        return getattr(self._display, "fluid", False)
+
     def show(self, screen: NDArray[np.uint8]) -> None:
         """Show RGB uint8 (height, width, 3) `screen`, if there is a display."""
         display = self._opened()

@@ -18,6 +18,8 @@ _EDID_BYTES, _EDID_WIDTH_CM = 128, 21  # VESA E-EDID 1.4, section 3.6: the scree
 class PygameDisplay:
     """One screen of SDL, which `device.system.process` has configured."""
 
+    fluid = True
+
     def __init__(self, kind: DisplayKind, size: tuple[int, int] | None = DEFAULT_SIZE) -> None:
         """Open a window of `size`, or the whole screen where `size` is None.
 

@@ -7,6 +7,7 @@ a pixel, and says how alike the two are.
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -131,7 +132,7 @@ def _matched(field: Grey, grey: Grey, guess: NDArray[np.float64]) -> _Match:
     return _Match(np.array((x, y)) - (at - _SEARCH), float(surface[row, column]))
 
 
-def _vertex(values: NDArray[np.float32], at: int) -> float:
+def _vertex(values: NDArray[Any], at: int) -> float:
     """Return how far the vertex of the parabola through the peak and its neighbours lies from it, -0.5 to 0.5."""
     before, peak, after = (float(value) for value in values[at - 1 : at + 2])
     bend = before - 2 * peak + after

@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from device.session.camera_worker import CAMERA, CameraWorker
@@ -23,12 +24,17 @@ _START_STEP_S = 30.0  # more time to start, asked for again while a camera is wa
 class Screen(Protocol):
     """Shows results; `device.screen.live_screen.LiveScreen`, or a stand-in."""
 
+    @property
+    def follows(self) -> bool:
+        """Whether it wants to be called for every frame of the camera."""
+        ...
+
     def show(self, examined: Examined) -> None:
         """Show one result."""
         ...
 
     def idle(self, newest: Frame | None, lost: bool) -> None:
-        """Handle taps, and show whether the camera works or is lost, while there is no result."""
+        """Handle taps, and show the newest frame, or that the camera is lost; called after each result too."""
         ...
 
     def close(self) -> None:
@@ -137,17 +143,22 @@ def run_session(
         supervisor.start(Part(MODEL, inference_worker.work, supervisor.policy, replaceable=False))
         for part in parts:
             supervisor.start(part)
+        newest: Frame | None = None
         while not stop.is_set():
             examined = None
             try:
-                examined = inference_worker.results.take(POLL_S)
+                if screen.follows:
+                    with suppress(TimeoutError):
+                        newest = camera_worker.next(newest, POLL_S)
+                examined = inference_worker.results.take(0.0 if screen.follows else POLL_S)
             except TimeoutError:
-                screen.idle(camera_worker.newest, camera_worker.lost)
+                pass
             except EndOfFramesError:
                 return
-            else:
+            if examined is not None:
                 screen.show(examined)
                 on_examined(examined)
+            screen.idle(camera_worker.newest, camera_worker.lost)
             supervisor.tick()
             heartbeat.beat(examined, supervisor.looks_after(CAMERA))
     finally:

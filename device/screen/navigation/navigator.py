@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
+from device.screen.arrangement import arrange
 from device.screen.layout import ScreenState
 from device.screen.navigation.composition import Composed, Overlay, compose
 from device.screen.navigation.inputs import Input, Key, Tap, Text
@@ -57,17 +58,33 @@ class Navigator:
     def show(self, live: ScreenState) -> None:
         """Show a new result or picture, and do what was touched meanwhile."""
         before = self.page
+        if not self.feed(live):
+            return
+        moving = self.page.shows_live or self.page is not before
+        if moving or self._clock.monotonic_s() - self._composed_s >= REFRESH_S:
+            self._compose()
+        self.turn()
+
+    def feed(self, live: ScreenState) -> bool:
+        """Hand a new result to the pages, and show nothing yet; False: there is no memory for it."""
         try:
             with memory_for("the picture on the screen"):
                 self.live = reduced(live, self._display.size)
         except ImageError as error:
             self._faults.report(DISPLAY, str(error))
-            return
+            return False
         self._pages = [each.fed(self.live) for each in self._pages]
-        moving = self.page.shows_live or self.page is not before
-        if moving or self._clock.monotonic_s() - self._composed_s >= REFRESH_S:
+        return True
+
+    def follow(self, live: ScreenState, picture_alone: bool) -> None:
+        """Show the camera's next picture; `picture_alone`: all that `live` says beside it is on the screen already."""
+        self.live = live
+        drawn, size, density = self._composed, self._display.size, self._display.dots_per_inch
+        kept = picture_alone and drawn is not None and drawn.canvas.pixels.shape[1::-1] == size
+        if drawn is not None and kept and self.page.redraw(drawn.canvas, arrange(size, density), live):
+            self._display.show(drawn.canvas.pixels)
+        else:
             self._compose()
-        self.turn()
 
     def turn(self) -> None:
         """Do what was touched and typed since the last turn, and what an action that is done leads to."""

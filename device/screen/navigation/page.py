@@ -96,6 +96,10 @@ class Page(ABC):
     def press(self, pressed: Control | Key | Text, live: ScreenState) -> Outcome:
         """Return what comes of pressing a control, or of a key or characters that no control takes."""
 
+    def redraw(self, canvas: Canvas, places: Places, live: ScreenState) -> bool:
+        """Draw what the camera's next picture changes over a page that was drawn; False: that is not told apart."""
+        return False
+
     def fed(self, live: ScreenState) -> "Page":
         """Return the page after a new result."""
         return self

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from device.screen.arrangement import Places
 from device.screen.drawing.canvas import Canvas
-from device.screen.layout import ScreenState, draw_live
+from device.screen.layout import ScreenState, draw_live, draw_picture
 from device.screen.navigation.inputs import Key, Text
 from device.screen.navigation.page import Control, Notice, Open, Outcome, Page, Perform, Stay
 from device.screen.navigation.parts import Item, button_row
@@ -40,6 +40,12 @@ class LivePage(Page):
             canvas.cover(places.notices, canvas.theme.background)
             canvas.text(FROZEN, places.notices, places.text_px, canvas.theme.warning, canvas.theme.background)
         return button_row(canvas, places.buttons, places.text_px, self._buttons(live))
+
+    def redraw(self, canvas: Canvas, places: Places, live: ScreenState) -> bool:
+        """Draw the picture alone; a frozen one stays."""
+        if self.held is None:
+            draw_picture(canvas, places, live, self.outlines)
+        return True
 
     def _buttons(self, live: ScreenState) -> tuple[Item, ...]:
         shown, frozen = self.held or live, self.held is not None

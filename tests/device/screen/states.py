@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 
 from device.counting.share import share_of
+from device.screen.field_picture import Placement
 from device.screen.layout import ScreenState
 from device.screen.meters import FocusTrend
+from device.screen.stage_tracker import Shift
 from smear.classes import LABELS
 from smear.findings import CYTOPLASM, NUCLEUS, Cell, CellMask, Finding, Frame, Quality, Refusal, RefusalCode
 from smear.site import SiteStatus
@@ -95,6 +97,12 @@ OTHER_REFUSALS = (
     "and give or calibrate its pixel size",
 )
 COUNTS = {"Benign": 2, "Early": 4, "Pre": 30, "Pro": 2}
+
+
+def moved(x: int, y: int) -> Frame:
+    return Frame(np.roll(make_frame().image, (y, x), (0, 1)), "drawn", 0.25)
+
+
 NORMAL = ScreenState(
     frame=make_frame(),
     finding=make_finding(),
@@ -124,6 +132,11 @@ STATES = {
             "cannot store the field: no space left on the device; delete records, or set store.folder to another disk",
         ),
     ),
+    "stage-moved": replace(NORMAL, frame=moved(128, 48), placement=Placement(Shift(0.2, 0.1, 0.9))),
+    "outlines-faded": replace(NORMAL, frame=moved(32, 0), placement=Placement(Shift(0.05, 0, 0.5), 0.4)),
+    "field-before": replace(NORMAL, placement=None, finding=replace(make_finding(), site=SiteStatus())),
+    "refused-before": replace(NORMAL, placement=None, finding=make_finding(None, (Refusal(*REFUSALS["scale"]),))),
+    "nothing-before": replace(NORMAL, placement=None, finding=make_finding(None, (), cells=0)),
     "simulated": replace(NORMAL, simulated=True, camera="simulated:7", slide=None),
     "not-cleared": replace(
         NORMAL,

@@ -66,8 +66,8 @@ def has(screen: np.ndarray, colour: tuple[int, int, int]) -> int:
 def test_the_screen_is_as_it_was_looked_at(name: str, tmp_path: Path) -> None:
     state, size, theme = PICTURES[name]
     screen = compose(state, size, THEMES[theme])
-    if os.environ.get("SMEARSCOPE_WRITE_GOLDEN"):  # then look at them before they are committed
-        few = Image.fromarray(screen).quantize(256, dither=Image.Dither.NONE)  # a third of the bytes
+    if os.environ.get("SMEARSCOPE_WRITE_GOLDEN"):  # then look at them; 256 colours are a third of the bytes
+        few = Image.fromarray(screen).quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         few.save(GOLDEN / f"screen-{name}.png", optimize=True)
     write_image(tmp_path / f"screen-{name}.png", screen)
     difference = largest_local_difference(screen, read_image(GOLDEN / f"screen-{name}.png"))

@@ -15,7 +15,7 @@ from tests.device.findings import finding, frame
 
 
 class Source:
-    name, simulated = "test:", False
+    name, simulated, stepped = "test:", False, False
 
 
 def screen(display: NoDisplay, clock: ManualClock) -> LiveScreen:

@@ -49,6 +49,8 @@ class Labels:
 class Wall:
     """A screen that keeps what it was asked to show."""
 
+    follows = False
+
     def __init__(self) -> None:
         self.shown: list[Examined] = []
         self.closed = False
