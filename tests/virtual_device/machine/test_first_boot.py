@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
 from device.screen.layout import ScreenState
 from device.screen.navigation.composition import compose
-from device.screen.navigation.page import Back, Page
-from device.screen.pages.confirm import ConfirmPage
+from device.screen.navigation.page import Page
 from device.screen.pages.live import LivePage
 from device.screen.pages.new_slide import FIELDS, NewSlidePage
-from device.screen.pages.slide import OpenSlidePage
+from device.screen.pages.slide import OpenSlidePage, asked_to_end
+from device.screen.pages.summary import SummaryPage
+from tests.device.screen.page_states import SUMMARY
+from tests.golden import LOCAL_DIFFERENCE, largest_local_difference
 from tests.virtual_device import container, image
 from tests.virtual_device.machine.conftest import SETTLE_S, status
 from tests.virtual_device.qemu import SCREEN, Machine
@@ -23,9 +27,13 @@ def slides(machine: Machine) -> int:
 
 
 def tap(machine: Machine, page: Page, control: str, value: object = None) -> None:
-    """Touch the middle of a control of `page`, which the screen shows."""
-    found = compose(page, ScreenState(slide=""), SCREEN).controls
-    box = next(each.box for each in found if each.name == control and value in (None, each.value))
+    """Touch the middle of a control of `page` as soon as it is on the screen."""
+    composed = compose(page, ScreenState(slide=""), SCREEN)
+    box = next(each.box for each in composed.controls if each.name == control and value in (None, each.value))
+    area = np.s_[box.y : box.y + box.height, box.x : box.x + box.width]
+    drawn = composed.canvas.pixels[area]
+    is_there = lambda: largest_local_difference(machine.screen()[area], drawn) <= LOCAL_DIFFERENCE  # noqa: E731
+    container.until(is_there, SETTLE_S, machine.journal)
     machine.tap(box.x + box.width // 2, box.y + box.height // 2)
 
 
@@ -62,7 +70,8 @@ def test_a_slide_is_named_and_started_by_touch(first: Machine, shows: Shows) -> 
 def test_a_slide_that_was_ended_is_not_on_the_screen(first: Machine, shows: Shows) -> None:
     tap(first, LivePage(), "slide")
     tap(first, OpenSlidePage(), "end")
-    tap(first, ConfirmPage("", "", "", Back()), "yes")
+    tap(first, asked_to_end(ScreenState()), "yes")
+    tap(first, SummaryPage(SUMMARY, ended_now=True), "live")
     shows(first, "no-slide")
     start_slide(first, another=False)
     shows(first, "examined")
