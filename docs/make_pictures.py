@@ -51,6 +51,8 @@ def main() -> None:
             _keep(work / made, PICTURES / f"{name}.png")
     (PICTURES / "levey-jennings.svg").write_text(_levey_jennings(), encoding="utf-8")
     _contact_sheet(sorted(SCREENS.glob("*.png"))).save(PICTURES / "screens.png", optimize=True)
+    pages = sorted(SCREENS.glob("pages/*-800x480-dark.png"))
+    _contact_sheet(pages).save(PICTURES / "screens-pages.png", optimize=True)
 
 
 def _contact_sheet(files: list[Path]) -> Image.Image:

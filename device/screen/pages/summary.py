@@ -41,16 +41,16 @@ class SummaryPage(Page):
         px, gap, body = places.text_px, places.gap, places.body
         if body.width > body.height:
             left, right = body.columns((1, 1), gap)
-            boxes = [*left.rows((3.4, 7.4, 8), gap), *right.rows((7.2, 6, 5.6), gap)]
+            boxes = [*left.rows((3.4, 7.4, 8), gap), *right.rows((7.2, 5.6, 6), gap)]
         else:
-            boxes = body.rows((3, 7.4, 8, 8, 6.4, 5), gap)
-        lead, shares, steps, fields, checks, count = boxes
+            boxes = body.rows((3, 7.4, 7, 8, 5, 6), gap)
+        lead, shares, checks, fields, count, steps = boxes
         self._draw_lead(canvas, lead, px)
         self._draw_shares(canvas, shares, px)
-        panel(canvas, steps, px, "What to do next", [(each, canvas.theme.text) for each in self._steps()])
-        panel(canvas, fields, px, "Fields", list(self._fields(canvas)))
         panel(canvas, checks, px, "Can it be trusted?", list(self._checks(canvas)))
+        panel(canvas, fields, px, "Fields", list(self._fields(canvas)))
         panel(canvas, count, px, "Cells counted by people", list(self._counts(canvas)))
+        panel(canvas, steps, px, "What to do next", [(each, canvas.theme.text) for each in self._steps()])
         signed = self.slide["state"] == "signed"
         first = Item("undo", "Undo: go on", "u", not signed) if self.ended_now else BACK
         more = (Item("live", "Live picture", "l"), Item("export", "Export", "x"), Item("new", "Next slide", "n"))
@@ -102,9 +102,13 @@ class SummaryPage(Page):
     def _fields(self, canvas: Canvas) -> Iterator[Row]:
         slide, theme = self.slide, canvas.theme
         labelled, refused, empty = (slide[f"fields_{each}"] for each in ("accepted", "refused", "empty"))
-        yield plural(labelled, "{n} field carries a label.", "{n} fields carry a label."), theme.text
-        yield plural(slide["cells"], "{n} white cell is in them.", "{n} white cells are in them."), theme.text
-        yield plural(empty, "{n} field has no white cell.", "{n} fields have no white cell."), theme.text
+        said = (
+            "{n} field carries a label; white cells: {{cells}}.",
+            "{n} fields carry a label; white cells: {{cells}}.",
+        )
+        yield plural(labelled, *said).format(cells=slide["cells"]), theme.text
+        if empty:
+            yield plural(empty, "{n} field has no white cell.", "{n} fields have no white cell."), theme.text
         if refused:
             said = plural(refused, "{n} field is refused: {{reasons}}.", "{n} fields are refused: {{reasons}}.")
             ranked = sorted(slide["refusals"].items(), key=lambda item: -item[1])
