@@ -33,7 +33,7 @@ from smear.inference import verification
 from smear.inference.aggregation import MAP_STRIDE
 from smear.inference.runtime import Runtime
 from smear.inference.tflite import open_runtime
-from smear.inference.verification import answer_stride
+from smear.inference.verification import answer_stride, golden_bytes
 
 CORRECTABLE: tuple[tuple[Level, ...], ...] = (("int8",), ("dynamic", "int16x8"))
 """Levels that are corrected and measured again when they lose too much; those of one tuple in the same way."""
@@ -260,7 +260,7 @@ class _Steps:
         """Write a bundle of `levels` into the scratch folder."""
         files = {role: {level: self.files[role][level] for level in levels} for role in ROLES}
         arrays = golden_outputs.golden_arrays(files, self.golden, self.options.runtimes[0])
-        golden = golden_outputs.to_bytes(arrays)
+        golden = golden_bytes(arrays)
         return write_bundle(self.run, self.work / "bundles" / folder, folder, files, golden, self.other, results)
 
     def add_features(self, levels: Sequence[Level], results: LevelResults) -> None:

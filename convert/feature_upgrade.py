@@ -12,7 +12,7 @@ from smear.bundle.manifest import SCHEMA_VERSION
 from smear.errors import ConversionError
 from smear.inference import verification
 from smear.inference.tflite import AI_EDGE_LITERT
-from smear.inference.verification import GOLDEN, INPUTS, read_golden
+from smear.inference.verification import GOLDEN, INPUTS, golden_bytes, read_golden
 
 
 def add_features(path: Path, out: Path) -> Bundle:
@@ -49,4 +49,4 @@ def _golden(bundle: Bundle, changed: dict[Level, bytes]) -> bytes:
             files[level].write_bytes(data)
         inputs = known[INPUTS["classifier"]]
         new = golden_outputs.golden_arrays({"classifier": files}, {"classifier": inputs}, AI_EDGE_LITERT.name)
-    return golden_outputs.to_bytes({**known, **new})
+    return golden_bytes({**known, **new})

@@ -1,6 +1,5 @@
 """Golden inputs and outputs of a bundle: the outputs each file must reproduce, and the tolerance on other machines."""
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,10 +37,3 @@ def golden_arrays(
             arrays[f"{role}.{level}"] = outputs.astype(np.float16)
             arrays[f"tolerance.{role}.{level}"] = np.array(TOLERANCE[level] * max(float(np.ptp(outputs)), 0.01))
     return arrays
-
-
-def to_bytes(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
-    """Return `arrays` as the bytes of a compressed .npz file."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # its stub takes the keys for its own options
-    return buffer.getvalue()

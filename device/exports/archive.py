@@ -15,7 +15,7 @@ from device.counting.class_colours import class_colours
 from device.exports.base import FileFormat, SlideSource
 from device.exports.documents import head_json
 from device.exports.outlines import BOX, CellPixels, cell_pixels
-from device.exports.tables import write_cells, write_fields
+from device.exports.tables import write_cells, write_fields, write_qc
 from device.store.records import CellRecord, FieldRecord
 from smear.errors import ImageError
 from smear.images.jpeg import decode_strictly
@@ -113,6 +113,8 @@ def write_zip(source: SlideSource, out: IO[bytes]) -> None:
             write_fields(source, text, lambda field: _photograph(source, field) if field.id in archive.there else None)
         with archive.text("cells.csv") as text:
             archive.boxes += write_cells(source, text)
+        with archive.text("qc.csv") as text:
+            write_qc(source, text)
         for each in source.counted.signatures:
             archive.add(f"signed/version_{each.version}.json", each.statement.encode())  # whose sha256 was signed
 

@@ -3,11 +3,13 @@
 import csv
 import dataclasses
 import json
+import math
 from collections.abc import Callable
 from typing import IO, Any
 
 from device.exports.base import FileFormat, SlideSource, iso_time, text_stream
 from device.exports.outlines import BOX, CONTOUR
+from device.quality_control.state import run_before
 from device.store.records import CellRecord, FieldRecord
 from smear.classes import LABELS
 
@@ -26,6 +28,10 @@ _FIELD_COLUMNS = (
     *_ORIGIN_COLUMNS,
     *(name for each in dataclasses.fields(FieldRecord) for name in _COLUMNS_OF.get(each.name, (each.name,))),
 )
+_QC_COLUMNS = (
+    "device", "run", "id", "time", "operator", "measure", "lot", "value", "mean", "sd", "passed", "rules", "details",
+    "slide_id", "reason",
+)  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A text that begins so is a formula to a spreadsheet, which may run programs."""
 
@@ -60,6 +66,17 @@ def write_cells(source: SlideSource, out: IO[str]) -> int:
         boxes += sum(cell.contour is None for cell in cells)
         writer.writerows(without_formulas(_origin(source) | _cell_values(cell)) for cell in cells)
     return boxes
+
+
+def write_qc(source: SlideSource, out: IO[str]) -> None:
+    """Write the quality control that was in force at the end of the slide, a line for each measurement."""
+    writer = csv.DictWriter(out, _QC_COLUMNS, extrasaction="ignore")
+    writer.writeheader()
+    run = run_before(source.store, math.inf if source.slide.ended_s is None else source.slide.ended_s)
+    for each in run.measurements if run else ():
+        texts = {"time": iso_time(each.at.wall_s), "rules": " ".join(each.rules)}
+        details = json.dumps(each.details, allow_nan=False)
+        writer.writerow(without_formulas(each.to_json() | texts | {"device": source.device, "details": details}))
 
 
 def without_formulas(values: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from device.store.records import QC_CLEARED, QC_NOT_CLEARED
 from device.store.store import Store
 from device.system.clock import Moment, moment
 
+_MAX_RUNS = 400  # looked through, back from the newest: a year of days
 DAY_S = 24 * 3600.0  # stands for "until midnight" where the date is not known
 
 
@@ -77,6 +78,11 @@ def in_force(begun: Moment, settings: QcSettings, now: Moment) -> bool:
     if settings.valid_hours is not None:
         return age_s < settings.valid_hours * 3600
     return _date(now.wall_s - age_s) == _date(now.wall_s) if now.synced else age_s < DAY_S
+
+
+def run_before(store: Store, last_s: float) -> QcRun | None:
+    """Return the newest quality control that was begun before `last_s`, Unix time; None: there is none."""
+    return next((each for each in store.qc_runs(_MAX_RUNS) if each.at.wall_s <= last_s), None)
 
 
 class QcWatch:

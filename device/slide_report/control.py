@@ -8,9 +8,9 @@ from markupsafe import Markup
 from device.quality_control.chart import svg
 from device.quality_control.levey_jennings import chart_of, kind_of
 from device.quality_control.measurements import QcMeasurement, QcRun, QcTest
+from device.quality_control.state import run_before
 from device.store import Store
 
-MAX_RUNS = 400  # looked through, back from the newest: a year of days
 MAX_POINTS = 30  # of a chart
 MAX_CHARTS = 3  # those that failed or warn first
 _FIRST = ("failed", "warning", "passed")
@@ -28,9 +28,7 @@ class Control:
 
 def control_of(store: Store, last_s: float | None) -> Control | None:
     """Return the newest quality control that was begun before `last_s`, Unix time; None: there is none."""
-    if last_s is None:
-        return None
-    run = next((each for each in store.qc_runs(MAX_RUNS) if each.at.wall_s <= last_s), None)
+    run = None if last_s is None else run_before(store, last_s)
     if run is None:
         return None
     results = run.latest()

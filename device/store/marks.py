@@ -3,6 +3,7 @@
 import sqlite3
 
 from device.store.database import Database
+from device.store.names import not_there
 from device.store.review.audit_trail import Action, Event, record_event
 from device.store.review.sign_off import require_editable, require_never_signed
 from device.store.rows import NONE_OF_THEM
@@ -83,5 +84,5 @@ def _field(connection: sqlite3.Connection, field_id: int) -> sqlite3.Row:
         "SELECT slide_id, review, reviewed_label FROM fields WHERE id = ?", (field_id,)
     ).fetchone()
     if row is None:
-        raise StoreError(f"no field {field_id}; 'smearscope slides show' lists a slide's fields")
+        raise not_there("field", field_id)
     return row

@@ -39,6 +39,16 @@ def checked_text(what: str, text: str, longest: int = MAX_CHARACTERS, shortest: 
     return found
 
 
+def not_there(what: str, name: object, where: str = "") -> StoreError:
+    """Return the error that there is no such slide, field or cell (`what`); `where` is " in ..."."""
+    return StoreError(f"no {what} {name}{where}; {_LISTED_BY[what]}")
+
+
+_LISTED_BY = {
+    "slide": "'smearscope slides list' shows what there is",
+    "field": "'smearscope slides show' lists a slide's fields",
+    "cell": "'smearscope cells list SLIDE' shows the cells of a slide",
+}
 DETAILS: Mapping[str, Callable[[str], str]] = {
     "operator": lambda text: checked_text("an operator's name", text, MAX_OPERATOR, 0),
     "stain": lambda text: checked_text("a stain", text, shortest=0),

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from device.store.database import Database
-from device.store.names import DETAILS
+from device.store.names import DETAILS, not_there
 from device.store.records import CellRecord, FieldRecord, SlideRecord
 from device.store.rows import cell_of, field_of, slide_of
 from smear.errors import StoreError
@@ -54,7 +54,7 @@ class Queries:
         """
         rows = self._rows("SELECT * FROM slides WHERE id = ?", slide_id)
         if not rows:
-            raise StoreError(f"no slide {slide_id} in {self._where}; 'smearscope slides list' shows what there is")
+            raise not_there("slide", slide_id, f" in {self._where}")
         return self._slide(rows[0])
 
     def slide_called(self, name: str) -> SlideRecord:
@@ -72,7 +72,7 @@ class Queries:
             raise StoreError(f"several slides are called {printable(name)!r}: {numbers}; give the number of one")
         if not rows:
             called = name if name.isdecimal() else repr(printable(name))
-            raise StoreError(f"no slide {called} in {self._where}; 'smearscope slides list' shows what there is")
+            raise not_there("slide", called, f" in {self._where}")
         return self.slide(rows[0]["id"])
 
     def open_slide(self) -> SlideRecord | None:
@@ -107,7 +107,7 @@ class Queries:
         """
         rows = self._rows("SELECT * FROM fields WHERE id = ?", field_id)
         if not rows:
-            raise StoreError(f"no field {field_id} in {self._where}; 'smearscope slides show' lists a slide's fields")
+            raise not_there("field", field_id, f" in {self._where}")
         return field_of(rows[0])
 
     def cells(self, field_id: int) -> list[CellRecord]:

@@ -1,10 +1,12 @@
 """Golden inputs of a bundle: known pictures whose outputs every runtime must reproduce before it is trusted."""
 
+import io
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smear.bundle.arrays import read_arrays
 from smear.bundle.folder import Bundle, find_faults, open_manifest
@@ -32,6 +34,13 @@ def answer(role: Role, model: Runtime, inputs: np.ndarray) -> np.ndarray:
     """Return the golden form of `model`'s outputs for uint8 (n, h, w, 3) `inputs`: float32, subsampled maps."""
     outputs = np.concatenate([model.invoke(to_tensor(picture)) for picture in inputs]).astype(np.float32)
     return outputs[:, ::STRIDE, ::STRIDE] if role == "segmenter" else outputs
+
+
+def golden_bytes(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
+    """Return `arrays` as the content of a golden file."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # its stub takes the keys for its own options
+    return buffer.getvalue()
 
 
 def golden_faults(bundle: Bundle, runtime: str | None = None, skip: Collection[str] = ()) -> list[str]:

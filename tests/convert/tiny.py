@@ -118,8 +118,9 @@ def make_bundle(
     from convert.bundle_writer import write_bundle
     from convert.export.tflite import convert_levels
     from convert.results import LevelResults
-    from convert.verification.golden_outputs import golden_arrays, to_bytes
+    from convert.verification.golden_outputs import golden_arrays
     from smear.bundle.training_run import read_run
+    from smear.inference.verification import golden_bytes
 
     run = read_run(run_folder)
     rng = np.random.default_rng(5)
@@ -136,5 +137,5 @@ def make_bundle(
         "segmenter": rng.integers(0, 255, (2, 224, 224, 3), np.uint8),
         "classifier": rng.integers(0, 255, (2, CROP, CROP, 3), np.uint8),
     }
-    golden = to_bytes(golden_arrays(files, inputs, "ai-edge-litert"))
+    golden = golden_bytes(golden_arrays(files, inputs, "ai-edge-litert"))
     return write_bundle(run, folder, name, files, golden, other, LevelResults())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from device.counting.cell_classes import MAX_NAME
 from device.store.database import Database
-from device.store.names import checked_operator, checked_text
+from device.store.names import checked_operator, checked_text, not_there
 from device.store.review.audit_trail import OF_SLIDE, Action, Event, event_of, record_event
 from device.store.review.sign_off import require_editable
 from device.system.clock import Clock
@@ -105,7 +105,7 @@ def _found(connection: sqlite3.Connection, operator: str, place: tuple[int, int]
     row: sqlite3.Row | None = connection.execute(_CELL, (operator, *place)).fetchone()
     name = f"{place[0]}.{place[1]}"
     if row is None:
-        raise StoreError(f"no cell {name}; 'smearscope cells list SLIDE' shows the cells of a slide")
+        raise not_there("cell", name)
     if not row["accepted"]:
         raise StoreError(f"cell {name} is in a field without a label, whose cells are not counted; choose another one")
     return row

@@ -7,6 +7,7 @@ from types import NoneType
 from typing import Any, Literal
 
 from device.store.database import Database
+from device.store.names import not_there
 from device.store.records import CellRecord
 from device.store.rows import cell_of
 from smear.errors import StoreError
@@ -60,7 +61,7 @@ class Gallery:
         """
         rows = self._rows("SELECT * FROM cells WHERE field_id = ? AND number = ?", field_id, number)
         if not rows:
-            raise StoreError(f"no cell {field_id}.{number}; 'smearscope cells list SLIDE' shows the cells of a slide")
+            raise not_there("cell", f"{field_id}.{number}")
         return cell_of(rows[0])
 
     def browse(

@@ -8,7 +8,7 @@ from typing import Any
 from device.counting.cell_classes import CellClass, Role
 from device.counting.differential import DifferentialCount, SlideState, state_of
 from device.store.database import Database
-from device.store.names import checked_operator, checked_text
+from device.store.names import checked_operator, checked_text, not_there
 from device.store.queries import Queries
 from device.store.records import SlideRecord
 from device.store.review.audit_trail import Action, record_event, time_of
@@ -80,7 +80,7 @@ def require_editable(connection: sqlite3.Connection, slide_id: int) -> None:
         (slide_id,),
     ).fetchone()
     if row is None:
-        raise StoreError(f"no slide {slide_id}; 'smearscope slides list' shows what there is")
+        raise not_there("slide", slide_id)
     if row["signed"] is not None:
         raise is_signed(slide_id)
 

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from device.cli import cli
 from device.exports.base import FileFormat
 from device.exports.registry import EXPORTS, export_slide
+from device.quality_control.measurements import QcMeasurement
 from device.store import Store
 from device.system.clock import SystemClock
 from smear.errors import StoreError
@@ -52,6 +53,20 @@ def test_no_name_in_a_zip_comes_from_a_person_and_every_file_has_its_checksum(ex
         for inner in (each for each in packed.namelist() if each.endswith(".zip")):
             with zipfile.ZipFile(packed.open(inner)) as rois:
                 assert all(re.fullmatch(r"[0-9.]+ [A-Za-z0-9-]+\.roi", each) for each in rois.namelist())
+
+
+def test_a_zip_holds_the_quality_control_that_was_in_force(tmp_path):
+    with Store.record(tmp_path) as store:
+        slide = store.start_slide("A")
+        for value in (0.5, 1.0):  # of two controls
+            found = QcMeasurement("slide.focus", value, True, "=L1", details={"limit": 0.3}, slide_id=slide)
+            store.add_qc("ann", [found], begin=True)
+        out = io.BytesIO()
+        export_slide(store, slide, "zip", out)
+    with zipfile.ZipFile(out) as packed:
+        (row,) = csv.DictReader(io.StringIO(packed.read("qc.csv").decode()))
+    assert (row["measure"], row["value"], row["passed"], row["lot"]) == ("slide.focus", "1.0", "True", "'=L1")
+    assert (json.loads(row["details"]), row["operator"], row["run"]) == ({"limit": 0.3}, "ann", "2")
 
 
 @pytest.mark.parametrize("name", FILES)
