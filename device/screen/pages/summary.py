@@ -102,11 +102,11 @@ class SummaryPage(Page):
     def _fields(self, canvas: Canvas) -> Iterator[Row]:
         slide, theme = self.slide, canvas.theme
         labelled, refused, empty = (slide[f"fields_{each}"] for each in ("accepted", "refused", "empty"))
-        said = (
+        forms = (
             "{n} field carries a label; white cells: {{cells}}.",
             "{n} fields carry a label; white cells: {{cells}}.",
         )
-        yield plural(labelled, *said).format(cells=slide["cells"]), theme.text
+        yield plural(labelled, *forms).format(cells=slide["cells"]), theme.text
         if empty:
             yield plural(empty, "{n} field has no white cell.", "{n} fields have no white cell."), theme.text
         if refused:
