@@ -48,7 +48,7 @@ def open_camera(
 
     `pixel_size_um` is the edge of one pixel on the slide where it is known. `size` (width, height) is a request, and
     files keep their own. `controls` are fixed settings in the camera's own words, such as libcamera's "ExposureTime"
-    or OpenCV's "EXPOSURE", or a function that returns those of the camera that `auto` found; a kind that takes none
+    or V4L2's "gain", or a function that returns those of the camera that `auto` found; a kind that takes none
     ignores them.
 
     Raises:

@@ -1,5 +1,6 @@
 """USB microscopes and cameras through OpenCV; also any video file that OpenCV can read."""
 
+import contextlib
 import os
 import re
 import threading
@@ -21,7 +22,7 @@ from device.cameras.base import (
 from device.cameras.opencv_capture import open_capture
 from device.cameras.threaded_camera import LiveCamera
 from device.cameras.uri import CameraName
-from device.cameras.v4l2_device import inspect_device, query_capability
+from device.cameras.v4l2_device import CONTROLS, inspect_device, query_capability, set_control, settled_controls
 from smear.errors import CameraError
 
 FAILED_READS = 5  # one after another; USB loses a single MJPG picture now and then, an unplugged camera gives none
@@ -45,6 +46,7 @@ class V4l2Source:
         self._name = name
         target = name.target or "/dev/video0"
         device = _find_device(target)
+        self._node = f"/dev/video{device}" if device is not None else ""
         self._capture = open_capture(target, device)
         if not self._capture.isOpened():
             self._capture.release()
@@ -86,6 +88,10 @@ class V4l2Source:
             )
         return cv2.cvtColor(raw, cv2.COLOR_BGR2RGB)
 
+    def settled_controls(self) -> dict[str, Any]:
+        """Return the controls that switch the automatics off and keep exposure, gain, white balance and focus."""
+        return dict(settled_controls(self._node)) if self._node else {}
+
     def release(self) -> None:
         """Close the device."""
         self._capture.release()
@@ -107,6 +113,10 @@ class V4l2Source:
         self._capture.set(prop, value)  # may be refused: the size of the frames shows what was granted
 
     def _require(self, control: str, value: Any) -> None:
+        if self._node and control in CONTROLS:
+            with contextlib.suppress(OSError):
+                set_control(self._node, control, int(value))
+                return
         prop = getattr(cv2, f"CAP_PROP_{control.upper()}", None)
         if prop is None or not self._capture.set(prop, float(value)):
             self._capture.release()

@@ -16,7 +16,7 @@ _QUERYCAP = 0x80685600
 _ENUM_FMT = 0xC0405602
 _ENUM_FRAMESIZES = 0xC02C564A
 _QUERYCTRL = 0xC0445624
-_G_CTRL = 0xC008561B
+_G_CTRL, _S_CTRL = 0xC008561B, 0xC008561C
 
 _CAPABILITY = struct.Struct("16s32s32sIII12x")  # driver, card, bus, version, capabilities, device_caps
 _FORMAT = struct.Struct("III32sI16x")  # index, type, flags, description, pixelformat
@@ -30,6 +30,22 @@ _DISCRETE = 1  # V4L2_FRMSIZE_TYPE_DISCRETE
 _NEXT = 0x80000000  # V4L2_CTRL_FLAG_NEXT_CTRL
 _DISABLED, _WRITE_ONLY = 0x0001, 0x0040
 _SIMPLE_TYPES = (1, 2, 3, 8, 9)  # integer, boolean, menu, bit mask, integer menu
+# Called as v4l2-ctl calls them. What switches an automatic off comes before the value that it would change.
+_AUTOMATICS = {
+    "auto_exposure": (0x009A0901, 1),  # V4L2_EXPOSURE_MANUAL
+    "gain_automatic": (0x00980912, 0),
+    "white_balance_automatic": (0x0098090C, 0),
+    "focus_automatic_continuous": (0x009A090C, 0),
+}
+_FIXED = {
+    "exposure_time_absolute": 0x009A0902,
+    "gain": 0x00980913,
+    "white_balance_temperature": 0x0098091A,
+    "red_balance": 0x0098090E,
+    "blue_balance": 0x0098090F,
+    "focus_absolute": 0x009A090A,
+}
+CONTROLS = {name: number for name, (number, _) in _AUTOMATICS.items()} | _FIXED
 _MOST = 500  # entries of a list: a driver that never says that it ends must not hang us
 
 Ioctl = Callable[[int, int, bytearray], object]
@@ -67,6 +83,34 @@ def inspect_device(path: str, ioctl: Ioctl = fcntl.ioctl) -> CameraDetails:
         card = query_capability(handle, ioctl).card
         formats = tuple(_formats(handle, ioctl))
         return CameraDetails(card, formats, tuple(_controls(handle, ioctl)))
+
+
+def settled_controls(path: str, ioctl: Ioctl = fcntl.ioctl) -> dict[str, int]:
+    """Fix exposure, gain, white balance and focus as they are now; return what the device at `path` took of it.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    kept = {}
+    with _opened(path) as handle:
+        now = {name: _value_of(handle, number, ioctl) for name, number in CONTROLS.items()}
+        for name, value in now.items():
+            wanted = _AUTOMATICS[name][1] if name in _AUTOMATICS else value
+            if value is None or wanted is None:
+                continue
+            if _answered(ioctl, handle, _S_CTRL, bytearray(_VALUE.pack(CONTROLS[name], wanted))):
+                kept[name] = wanted
+    return kept
+
+
+def set_control(path: str, name: str, value: int, ioctl: Ioctl = fcntl.ioctl) -> None:
+    """Set one of `CONTROLS`.
+
+    Raises:
+        OSError: the device at `path` does not have it, or not with this value.
+    """
+    with _opened(path) as handle:
+        ioctl(handle, _S_CTRL, bytearray(_VALUE.pack(CONTROLS[name], value)))
 
 
 @contextmanager
@@ -118,9 +162,14 @@ def _controls(handle: int, ioctl: Ioctl) -> Iterator[Control]:
         number = found
         if kind not in _SIMPLE_TYPES or flags & (_DISABLED | _WRITE_ONLY):
             continue
-        value = bytearray(_VALUE.pack(number, 0))
-        if _answered(ioctl, handle, _G_CTRL, value):
-            yield Control(_text(name), _VALUE.unpack(value)[1], low, high, step, default)
+        value = _value_of(handle, number, ioctl)
+        if value is not None:
+            yield Control(_text(name), value, low, high, step, default)
+
+
+def _value_of(handle: int, number: int, ioctl: Ioctl) -> int | None:
+    value = bytearray(_VALUE.pack(number, 0))
+    return int(_VALUE.unpack(value)[1]) if _answered(ioctl, handle, _G_CTRL, value) else None
 
 
 def _answered(ioctl: Ioctl, handle: int, request: int, reply: bytearray) -> bool:

@@ -1,10 +1,9 @@
 """Motion JPEG: the parts of a `multipart/x-mixed-replace` stream, within bounds, from servers that count badly."""
 
-from typing import Protocol
+import http.client
+import io
 
 MAX_BYTES = 32_000_000  # of one picture: 50 megapixels in 5 bits each
-_LINE = 4096
-_HEADERS = 32
 _CHUNK = 65_536
 
 
@@ -12,22 +11,10 @@ class StreamFault(Exception):
     """The stream is not what it must be; the text goes on after "camera NAME "."""
 
 
-class Readable(Protocol):
-    """What `http.client` returns, and any file."""
-
-    def readline(self, limit: int = -1, /) -> bytes:
-        """Return a line with its end, or `limit` bytes of it."""
-        ...
-
-    def read(self, amount: int = -1, /) -> bytes:
-        """Return so many bytes, fewer at the end."""
-        ...
-
-
 class Parts:
     """One stream, of which `boundary` is what its header says; empty: the first line that may be one."""
 
-    def __init__(self, stream: Readable, boundary: str) -> None:
+    def __init__(self, stream: io.BufferedIOBase, boundary: str) -> None:
         self._stream = stream
         bare = boundary.encode("ascii", "replace")
         self._marks = {b"--" + bare, bare} if bare else set[bytes]()  # many a server writes the dashes into its header
@@ -37,11 +24,12 @@ class Parts:
         """Return the next picture; what lies between two parts, as after a wrong length, is passed over.
 
         Raises:
-            StreamFault: a part without end, or headers without end, or the stream is at its end.
+            StreamFault: a part without end, or the stream is at its end.
+        HTTPException: headers without end.
         """
         passed = 0
         while not self._at_part:
-            line = self._line(_CHUNK)
+            line = self._line()
             passed += len(line)
             self._at_part = self._is_mark(line)
             if passed > MAX_BYTES:
@@ -57,26 +45,19 @@ class Parts:
 
     def _length(self) -> int | None:
         """Read the headers of a part; return what they say of its length."""
-        length = None
-        for _ in range(_HEADERS):
-            line = self._line(_LINE)
-            key, _, value = line.strip().partition(b":")
-            if not key:
-                return length
-            if not line.endswith(b"\n"):
-                break
-            if key.lower() == b"content-length" and value.strip().isdigit():
-                length = int(value)
-                if not 0 < length <= MAX_BYTES:
-                    raise StreamFault(f"announces a picture of {min(length, 10**12)} bytes")
-        raise StreamFault("sends headers without end")
+        told = http.client.parse_headers(self._stream).get("Content-Length", "").strip()
+        if not told.isdecimal():
+            return None
+        if not 0 < int(told) <= MAX_BYTES:
+            raise StreamFault("announces a picture of a size that none has")
+        return int(told)
 
     def _until_mark(self) -> bytes:
         """Return what comes before the next boundary, which arrives with the next picture: one picture late."""
         picture = bytearray()
         begins = True  # of a line
         while len(picture) <= MAX_BYTES:
-            line = self._line(_CHUNK)
+            line = self._line()
             if begins and self._is_mark(line):
                 self._at_part = True
                 return bytes(picture.removesuffix(b"\r\n"))
@@ -90,8 +71,8 @@ class Parts:
             self._marks = {bare}
         return bare in self._marks
 
-    def _line(self, limit: int) -> bytes:
-        line = self._stream.readline(limit)
+    def _line(self) -> bytes:
+        line = self._stream.readline(_CHUNK)
         if not line:
             raise StreamFault("ended its stream")
         return line

@@ -1,5 +1,6 @@
 """`rtsp:`: IP cameras, through PyAV, whose FFmpeg says by which matrix and range a camera's colours are coded."""
 
+import math
 import socket
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import numpy as np
 
 from device.cameras.base import CameraKind, Grant, size_difference
 from device.cameras.network.address import Address, Credentials, address_of, credentials_for, drop_in, no_credentials
-from device.cameras.network.wire import CONNECT_S, Received, no_answer
+from device.cameras.network.wire import CONNECT_S, Wire, no_answer
 from device.cameras.threaded_camera import LiveCamera
 from device.cameras.uri import CameraName
 from smear.errors import CameraError
@@ -19,8 +20,7 @@ from smear.images import MAX_PIXELS
 OPEN_S = 8.0  # until the first key frame, of which some cameras send one in four seconds
 READ_S = 2.0  # between two packets; it cannot be interrupted, so it is as long as closing waits
 BEHIND_S = 3.0  # of pictures that are decoded more slowly than they come
-# The clock of a camera drifts by less than a thousandth: in this time by less than a tenth of a second.
-_WINDOW_S = 60.0
+_DRIFT = 0.001
 _HD_LINES = 720  # from here on a stream that does not say is taken to be coded by BT.709, as players do
 _BT601, _BT709, _NOT_SAID = 5, 1, 2  # AVColorSpace
 _OPTIONS = {
@@ -71,8 +71,9 @@ class RtspSource:
         return np.asarray(raw.to_ndarray(format="rgb24", src_colorspace=matrix))
 
     def release(self) -> None:
-        """Close the connection."""
+        """Close the connection, and end the threads of the decoder, which live as long as anybody holds it."""
         self._container.close()
+        del self._container, self._pictures
 
     def _decoded(self) -> Iterator[Any]:
         """Return the pictures, without damaged ones and repetitions, which keep their time stamp."""
@@ -97,22 +98,19 @@ class RtspSource:
 
 
 class _Lag:
-    """How late a picture is, against the fastest one of the last minute."""
+    """How late a picture is, against the fastest one so far; the clock of a camera drifts by less than a thousandth."""
 
     def __init__(self) -> None:
-        self._least_s: list[tuple[float, float]] = []  # each: when, and the difference of the two clocks
+        self._least_s = math.inf
+        self._at_s = 0.0
 
     def seconds(self, sent_s: float | None, now_s: float) -> float:
         """Return the lag of a picture of the stream's time `sent_s`; None counts as none."""
         if sent_s is None:
             return 0.0
-        difference_s = now_s - sent_s
-        kept = [(at_s, least_s) for at_s, least_s in self._least_s if now_s - at_s < _WINDOW_S]
-        while kept and kept[-1][1] >= difference_s:
-            kept.pop()
-        kept.append((now_s, difference_s))
-        self._least_s = kept
-        return difference_s - kept[0][1]
+        self._least_s = min(self._least_s + (now_s - self._at_s) * _DRIFT, now_s - sent_s)
+        self._at_s = now_s
+        return now_s - sent_s - self._least_s
 
 
 def _answer_of(address: Address, method: str) -> int:
@@ -125,10 +123,8 @@ def _answer_of(address: Address, method: str) -> int:
     request = f"{method} {url} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\nUser-Agent: smearscope\r\n\r\n"
     try:
         with socket.create_connection((address.host, address.port), CONNECT_S) as connection:
-            received = Received(connection)
-            received.until_s = time.monotonic() + CONNECT_S
             connection.sendall(request.encode("ascii"))
-            line = received.first_line(_ANSWER_BYTES)
+            line = Wire(connection, CONNECT_S).makefile().readline(_ANSWER_BYTES)
     except OSError as error:
         raise CameraError(f"camera {address.name} {no_answer(address, error)}") from None
     version, _, rest = line.partition(b" ")

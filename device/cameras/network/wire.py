@@ -22,13 +22,18 @@ CONNECT_S = 5.0  # in the same building; also for the headers of the answer
 _SHOWN = 60  # characters of what a server says, in a message
 
 
-class Received(io.RawIOBase):
-    """What a socket receives until a point in time, however slowly it drips."""
+class Wire(io.RawIOBase):
+    """A socket as `http.client` uses it; what it receives must come before a point in time, however slowly it drips."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
         super().__init__()
+        self.sendall = connection.sendall
         self._connection = connection
-        self.until_s = 0.0
+        self.allow(seconds)
+
+    def allow(self, seconds: float) -> None:
+        """Let all that is read from now on take `seconds`."""
+        self._until_s = time.monotonic() + seconds
 
     def readable(self) -> bool:
         """Tell `io.BufferedReader` that it may."""
@@ -36,26 +41,15 @@ class Received(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Wait for some bytes; raises TimeoutError."""
-        left_s = self.until_s - time.monotonic()
+        left_s = self._until_s - time.monotonic()
         if left_s <= 0:
             raise TimeoutError
         self._connection.settimeout(left_s)
         return self._connection.recv_into(buffer)
 
-    def first_line(self, limit: int) -> bytes:
-        """Return the first line, or `limit` bytes of it."""
-        return io.BufferedReader(self).readline(limit)
-
-
-class _Wire:
-    """The part of a socket that `http.client` uses."""
-
-    def __init__(self, connection: socket.socket, received: Received) -> None:
-        self.sendall = connection.sendall
-        self._received = received
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self._received)
+    def makefile(self, mode: str = "rb") -> io.BufferedReader:
+        """Return what is received as a file."""
+        return io.BufferedReader(self)
 
     def close(self) -> None:
         """Leave it open: the answer is still being read."""
@@ -75,7 +69,7 @@ class Exchange:
         self._path = address.requested(self._credentials)
         self._authorization: Callable[[], str] | None = None
         self._socket: socket.socket | None = None
-        self._received: Received | None = None
+        self._wire: Wire | None = None
         self._interrupted = False
 
     def get(self) -> http.client.HTTPResponse:
@@ -100,8 +94,8 @@ class Exchange:
 
     def allow(self, seconds: float) -> None:
         """Let what is read from now on take `seconds` in all; then it raises TimeoutError."""
-        if self._received is not None:
-            self._received.until_s = time.monotonic() + seconds
+        if self._wire is not None:
+            self._wire.allow(seconds)
 
     def interrupt(self) -> None:
         """End the reading that another thread waits in."""
@@ -125,11 +119,10 @@ class Exchange:
         try:
             connection.connect()
             self._socket = connection.sock
-            self._received = Received(self._socket)
-            connection.sock = _Wire(self._socket, self._received)
+            self._wire = Wire(self._socket, CONNECT_S)
+            connection.sock = self._wire
             if self._interrupted:
                 raise CameraError(f"camera {self._address.name} was closed")
-            self.allow(CONNECT_S)
             connection.request("GET", self._path, headers=self._headers())
             return connection.getresponse()
         except (OSError, http.client.HTTPException, ValueError) as error:

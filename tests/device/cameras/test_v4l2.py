@@ -115,6 +115,18 @@ def test_what_was_asked_for_and_not_granted_is_known(stubborn: None) -> None:
     assert "delivers YUYV, not the MJPG asked for" in fourcc
 
 
+def test_the_controls_of_a_calibration_are_set_in_the_kernel_s_words(
+    stubborn: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str, int]] = []
+    monkeypatch.setattr("device.cameras.v4l2.set_control", lambda *words: asked.append(words))
+    monkeypatch.setattr("device.cameras.v4l2.settled_controls", lambda node: {"gain": 3})
+    camera = open_camera("v4l2:/dev/video0", controls={"auto_exposure": 1, "exposure_time_absolute": 156})
+    assert asked == [("/dev/video0", "auto_exposure", 1), ("/dev/video0", "exposure_time_absolute", 156)]
+    assert camera.settled_controls() == {"gain": 3}  # type: ignore[attr-defined]
+    camera.close()
+
+
 @pytest.mark.parametrize(("asked", "scale"), [((1920, 1080), None), ((640, 480), 0.1), (None, 0.1)])
 def test_the_pixel_size_of_the_size_asked_for_is_not_that_of_another(
     stubborn: None, asked: tuple[int, int] | None, scale: float | None

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from device.cameras.base import CameraDetails, Control, PixelFormat
-from device.cameras.v4l2_device import inspect_device, query_capability
+from device.cameras.v4l2_device import Ioctl, inspect_device, query_capability, set_control, settled_controls
 from device.cli import cli
 
 MJPG, YUYV = (int.from_bytes(name, "little") for name in (b"MJPG", b"YUYV"))
@@ -49,6 +49,45 @@ def test_formats_sizes_and_controls_are_what_the_kernel_tells() -> None:
         ),
         (Control("Brightness", -7, -64, 64, 1, 0),),
     )
+
+
+def with_controls(values: dict[int, int]) -> Ioctl:
+    """Answer as a camera with these controls, which takes no exposure by hand while its automatic is on."""
+
+    def answer(handle: int, request: int, reply: bytearray) -> None:
+        number, value = struct.unpack("Ii", reply)
+        if number not in values:
+            raise OSError(errno.EINVAL, "no such control")
+        if request == 0xC008561C:  # VIDIOC_S_CTRL
+            if number == 0x009A0902 and values[0x009A0901] != 1:
+                raise OSError(errno.EACCES, "the automatic is on")
+            values[number] = value
+        struct.pack_into("i", reply, 4, values[number])
+
+    return answer
+
+
+def test_a_calibration_keeps_exposure_white_balance_and_focus_and_switches_their_automatics_off() -> None:
+    # auto_exposure, exposure_time_absolute, white_balance_automatic, white_balance_temperature, focus_...
+    values = {0x009A0901: 3, 0x009A0902: 156, 0x0098090C: 1, 0x0098091A: 4600, 0x009A090C: 1, 0x009A090A: 40}
+    kept = settled_controls("/dev/null", with_controls(values))
+    assert kept == {
+        "auto_exposure": 1,
+        "white_balance_automatic": 0,
+        "focus_automatic_continuous": 0,
+        "exposure_time_absolute": 156,
+        "white_balance_temperature": 4600,
+        "focus_absolute": 40,
+    }
+    values |= {0x009A0901: 3, 0x009A0902: 999, 0x0098091A: 6500}  # plugged out and in: the automatics are on again
+    for name, value in kept.items():
+        set_control("/dev/null", name, value, with_controls(values))
+    assert list(values.values()) == [1, 156, 0, 4600, 0, 40]
+
+
+def test_a_control_that_the_camera_does_not_have_is_an_error() -> None:
+    with pytest.raises(OSError, match="no such control"):
+        set_control("/dev/null", "gain", 3, with_controls({}))
 
 
 def test_a_size_in_steps_is_offered_inside_its_range_and_on_its_grid() -> None:
