@@ -1,14 +1,15 @@
 """`smearscope backup` and `smearscope restore`: the whole data folder, to another disk or to S3, and back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
 
 from device.backup.backup import SETTINGS, back_up
-from device.backup.manifest import backup_ids, chosen_backup, read_manifest
+from device.backup.manifest import Manifest, backup_ids, chosen_backup, read_manifest
 from device.backup.restore import restore as restore_backup
-from device.backup.restore import verify as verify_backup
+from device.backup.restore import verify
 from device.backup.targets import open_target
 from device.commands.options import config_option, data_option, settings_and_data
 from device.settings import settings_file
@@ -38,18 +39,14 @@ def command(
     DEST is a folder on another disk, or s3://BUCKET/PATH. What is there already is not copied again, so that backups,
     also those of several devices, share it. One that was interrupted goes on when it is called again.
     """
-    target = open_target(dest)
     if listing:
-        for each in backup_ids(target):
+        for each in backup_ids(open_target(dest)):
             click.echo(each)
     elif verifying:
-        chosen = chosen_backup(target, start)
-        manifest = read_manifest(target, chosen)
-        with step_bar("verifying", len(manifest.files)) as step:
-            faults = verify_backup(target, manifest, step)
-        _refuse_faulty(chosen, faults)
+        chosen, manifest = _whole(dest, start, "verifying", verify)
         click.echo(f"backup {chosen} is complete: {len(manifest.files)} files match their checksums")
     else:
+        target = open_target(dest)
         _, data = settings_and_data(config_path, data_path)
         with step_bar("copying", None) as step:
             done = back_up(data, target, settings_file(config_path), SystemClock(), step)
@@ -69,20 +66,25 @@ def command(
 @id_option
 def restore(source: str, to: Path, start: str | None) -> None:
     """Make a data folder of a backup in SOURCE, the DEST of 'smearscope backup'; all of it is verified."""
-    target = open_target(source)
+    chosen, manifest = _whole(source, start, "restoring", partial(restore_backup, to=to))
+    click.echo(f"restored {chosen} to {printable(to)}: {len(manifest.files)} files match their checksums")
+    if SETTINGS in manifest.files:
+        click.echo(f"the settings of then are in {printable(to / SETTINGS)}")
+
+
+def _whole(where: str, start: str | None, doing: str, read: Callable[..., list[str]]) -> tuple[str, Manifest]:
+    """Choose a backup and `read` all of it; return its id and what it holds.
+
+    Raises:
+        StoreError: something of it is damaged or missing; each file was named.
+    """
+    target = open_target(where)
     chosen = chosen_backup(target, start)
     manifest = read_manifest(target, chosen)
-    with step_bar("restoring", len(manifest.files)) as step:
-        faults = restore_backup(target, manifest, to, step)
-    _refuse_faulty(chosen, faults)
-    where = printable(to)
-    click.echo(f"restored {chosen} to {where}: {len(manifest.files)} files match their checksums")
-    if SETTINGS in manifest.files:
-        click.echo(f"the settings of then are in {where}/{SETTINGS}")
-
-
-def _refuse_faulty(backup: str, faults: Sequence[str]) -> None:
+    with step_bar(doing, len(manifest.files)) as step:
+        faults = read(target, manifest, step=step)
     for fault in faults:
         click.echo(f"smearscope: {fault}", err=True)
     if faults:
-        raise StoreError(f"backup {backup}: {len(faults)} files are damaged or missing; take another with --backup")
+        raise StoreError(f"backup {chosen}: {len(faults)} files are damaged or missing; take another with --backup")
+    return chosen, manifest

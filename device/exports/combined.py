@@ -42,7 +42,7 @@ class CombinedTable:
         conflicts = []
         for new in sorted(map(self._read_head, paths), key=lambda each: each.exported):
             old = chosen.get(new.slide)
-            if old is not None and (reason := _conflict(old, new)):
+            if old is not None and (reason := self._conflict(old, new)):
                 conflicts.append(f"{printable(old.path)} and {printable(new.path)}: {reason}")
             chosen[new.slide] = new
         if conflicts:
@@ -68,22 +68,32 @@ class CombinedTable:
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise _no_export(path) from error
 
-    def _lines(self, path: Path) -> Iterator[list[str]]:
+    def _conflict(self, old: _Export, new: _Export) -> str:
+        """Return why neither of two exports of one slide replaces the other, "" where one does."""
+        slide = f"slide {new.slide[1]} of device {new.slide[0]}"
+        if old.exported == new.exported and old.sha256 != new.sha256:
+            return f"{slide} differs, and neither is the newer"
+        before, after = self._taken(old.path), self._taken(new.path)
+        if old.started_s != new.started_s or any(before[each] != after[each] for each in before.keys() & after.keys()):
+            return f"{slide} is two slides, as where a device and its restored backup both went on"
+        return ""
+
+    def _taken(self, path: Path) -> dict[str, str]:
+        """Return when each field was taken, by its number, which is given once in a device."""
+        lines = self._lines(path, "fields.csv")
+        header = next(lines, [])
         try:
-            with zipfile.ZipFile(path) as packed, packed.open(self._file) as raw:
+            number, time = header.index("id"), header.index("wall_time_s")
+            return {line[number]: line[time] for line in lines}
+        except (ValueError, IndexError) as error:
+            raise _no_export(path) from error
+
+    def _lines(self, path: Path, file: str | None = None) -> Iterator[list[str]]:
+        try:
+            with zipfile.ZipFile(path) as packed, packed.open(file or self._file) as raw:
                 yield from csv.reader(io.TextIOWrapper(raw, "utf-8", newline=""))
         except (OSError, ValueError, KeyError, csv.Error, zipfile.BadZipFile) as error:
             raise _no_export(path) from error
-
-
-def _conflict(old: _Export, new: _Export) -> str:
-    """Return why neither of two exports of one slide replaces the other, "" where one does."""
-    slide = f"slide {new.slide[1]} of device {new.slide[0]}"
-    if old.started_s != new.started_s:
-        return f"{slide} is two slides, as where a device and its restored backup both went on"
-    if old.exported == new.exported and old.sha256 != new.sha256:
-        return f"{slide} differs, and neither is the newer"
-    return ""
 
 
 def _typed(name: str, value: str) -> Any:

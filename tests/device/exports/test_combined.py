@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import zipfile
 
 import pytest
@@ -19,13 +20,13 @@ from tests.device.findings import finding, frame
 def export(tmp_path, monkeypatch):
     """Add a field to the slide of a device and export it at a time."""
 
-    def made(device: str, at_s: float, out: str) -> str:
+    def made(device: str, at_s: float, out: str, seed: int = 0) -> str:
         monkeypatch.setattr(SystemClock, "wall_s", lambda _: at_s)
         with Store.record(tmp_path / device) as store:
             slide = store.open_slide()
             number = slide.id if slide else store.start_slide(f"of {device}")
             with_fields = sum(1 for _ in store.all_fields(number))
-            store.add_field(number, frame(with_fields), finding())
+            store.add_field(number, frame(with_fields + seed), finding())
             with (tmp_path / out).open("wb") as file:
                 export_slide(store, number, "zip", file)
         return str(tmp_path / out)
@@ -60,6 +61,14 @@ def test_json_has_the_values_of_the_csv_with_their_types(export, tmp_path):
     row = found[0]
     assert (row["width"], row["keep"], row["pixel_size_um"], row["label"]) == (64, False, None, "Pre")
     assert isinstance(row["device"], str)
+
+
+def test_a_restored_device_that_went_on_beside_the_first_is_a_conflict(export, tmp_path):
+    export("a", 10, "1.zip")
+    shutil.copytree(tmp_path / "a", tmp_path / "restored")
+    first = export("a", 20, "2.zip", seed=2)
+    second = export("restored", 30, "3.zip", seed=3)
+    assert "is two slides" in combine(first, second, code=1)[1]
 
 
 def altered(path: str, out: str, **head: object) -> str:
