@@ -21,7 +21,10 @@ STEPS = 72  # of the way around a cell
 
 
 def button(canvas: Canvas, box: Box, text: str, px: int, *, usable: bool, key: str = "", align: str = "centre") -> None:
-    """A button; one that does nothing now is flat and has no edge. The letter of its `key` is underlined in `text`."""
+    """A button; one that does nothing now is flat and has no edge.
+
+    The letter of its `key` is underlined in `text`, or follows it.
+    """
     ground = canvas.theme.track if usable else canvas.theme.panel
     canvas.fill(box, ground)
     if usable:
@@ -29,7 +32,7 @@ def button(canvas: Canvas, box: Box, text: str, px: int, *, usable: bool, key: s
     ink = canvas.theme.text if usable else canvas.theme.quiet
     inner = box.inset(4 if align == "centre" else px // 2, 2)
     shown, letter_key = canvas.translated(text), key if len(key) == 1 else ""
-    if shown != text and letter_key and letter_key.lower() not in shown.lower():
+    if shown and letter_key and letter_key.lower() not in shown.lower():
         shown = f"{shown} ({letter_key.upper()})"
     canvas.text(shown, inner, px, ink, ground, align=align, underlined=letter_key, verbatim=True)
 

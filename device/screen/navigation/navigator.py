@@ -106,8 +106,8 @@ class Navigator:
             self._compose()
 
     def close(self) -> None:
-        """Wait for an action that goes on, and release the display; safe to call twice."""
-        self._worker.shutdown(cancel_futures=True)
+        """Release the display, and let an action that goes on end by itself; safe to call twice."""
+        self._worker.shutdown(wait=False, cancel_futures=True)
         self._display.close()
 
     def _compose(self) -> None:

@@ -28,10 +28,7 @@ class LivePage(Page):
     freezing: bool = False  # the next result stays
     held: ScreenState | None = None  # what stays on the screen; None: it is live
 
-    @property
-    def title(self) -> str:
-        """It has none: the picture takes the room."""
-        return ""
+    title = ""
 
     def draw(self, canvas: Canvas, places: Places, live: ScreenState) -> tuple[Control, ...]:
         """Draw the live or the frozen state."""
@@ -54,7 +51,7 @@ class LivePage(Page):
             Item("menu", "Menu", "m", help="all other pages"),
             Item("mark", "Mark", "a", recorded, help="put this field into the review queue")
             if frozen
-            else Item("slide", "Slide", "s", help="start or end a slide; or scan its code"),
+            else Item("slide", "Slide", "s", help="start or end a slide"),
             Item("freeze", "Go on", "g", help="show the live picture again")
             if frozen
             else Item("freeze", "Freeze", "f", live.frame is not None, help="hold this picture still"),

@@ -28,10 +28,7 @@ ENTRIES: tuple[tuple[Item, Callable[[ScreenState], Outcome]], ...] = (
 class MenuPage(Page):
     """All pages."""
 
-    @property
-    def title(self) -> str:
-        """Name the page."""
-        return "Menu"
+    title = "Menu"
 
     def draw(self, canvas: Canvas, places: Places, live: ScreenState) -> tuple[Control, ...]:
         """Draw a button for each page."""

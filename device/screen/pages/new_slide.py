@@ -31,10 +31,7 @@ class NewSlidePage(Page):
     at: str = "name"  # the field that takes what is typed
     capitals: bool = True
 
-    @property
-    def title(self) -> str:
-        """Name the page."""
-        return "New slide: type or scan its number, no patient's name"
+    title = "New slide: type or scan its number, no patient's name"
 
     def draw(self, canvas: Canvas, places: Places, live: ScreenState) -> tuple[Control, ...]:
         """Draw the fields and the keyboard."""

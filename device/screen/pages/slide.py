@@ -19,10 +19,7 @@ from device.store.slide_summary import MIN_FIELDS
 class OpenSlidePage(Page):
     """What is known of the open slide, and how it ends."""
 
-    @property
-    def title(self) -> str:
-        """Name the page."""
-        return "Slide"
+    title = "Slide"
 
     def draw(self, canvas: Canvas, places: Places, live: ScreenState) -> tuple[Control, ...]:
         """Draw the counts so far."""
@@ -30,7 +27,7 @@ class OpenSlidePage(Page):
         canvas.fill(places.body, theme.panel)
         rows = [
             (f"Slide {live.slide} is open.", theme.text),
-            (f"{live.accepted} fields carry a label, {live.refused} were refused.", theme.text),
+            (f"Fields with a label: {live.accepted}; refused: {live.refused}.", theme.text),
             (f"A class is named only from {MIN_FIELDS} fields with a label on.", theme.quiet),
             ("Every new field is recorded until the slide is ended.", theme.quiet),
         ]
@@ -54,8 +51,8 @@ def asked_to_end(live: ScreenState) -> Page:
     """Return the question before a slide is ended."""
     return ConfirmPage(
         f"End slide {live.slide}?",
-        f"{live.accepted} fields carry a label, {live.refused} were refused. Fields are shown, but not recorded, until "
-        "the next slide is started. You can undo this.",
+        f"Fields with a label: {live.accepted}; refused: {live.refused}. Fields are shown, but not recorded, until the "
+        "next slide is started. You can undo this.",
         "End slide",
         Perform("slide end", {}, lambda answer: open_summary(answer["slide"], ended_now=True)),
     )
