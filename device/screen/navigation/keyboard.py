@@ -5,7 +5,7 @@ from device.screen.drawing.canvas import Canvas
 from device.screen.drawing.text import ELLIPSIS, measure
 from device.screen.drawing.widgets import button
 from device.screen.navigation.inputs import Key, Text
-from device.screen.navigation.page import Control
+from device.screen.navigation.page import Control, Pressed
 
 ROWS = ("1234567890", "qwertyuiop", "asdfghjkl-", "zxcvbnm._/")
 _LAST = ((("shift", "Shift"), 2), (("key", " "), 5), (("backspace", "Delete"), 3))
@@ -29,7 +29,7 @@ def keyboard(canvas: Canvas, box: Box, px: int, capitals: bool) -> tuple[Control
     return tuple(controls)
 
 
-def edited(text: str, pressed: Control | Key | Text) -> str:
+def edited(text: str, pressed: Pressed) -> str:
     """Return `text` after a key; another control leaves it as it is."""
     match pressed:
         case Text(characters):

@@ -8,7 +8,7 @@ from device.screen.arrangement import arrange
 from device.screen.layout import ScreenState
 from device.screen.navigation.composition import Composed, Overlay, compose
 from device.screen.navigation.inputs import Input, Key, Tap, Text
-from device.screen.navigation.page import Back, Control, Home, Notice, Open, Outcome, Page, Perform, Stay
+from device.screen.navigation.page import Back, Control, Home, Notice, Open, Outcome, Page, Perform, Pressed, Stay
 from device.screen.pages.help import help_of
 from device.screen.pages.live import LivePage
 from device.screen.pages.new_slide import new_slide
@@ -88,8 +88,7 @@ class Navigator:
 
     def turn(self) -> None:
         """Do what was touched and typed since the last turn, and what an action that is done leads to."""
-        changed = False
-        now = self._clock.monotonic_s()
+        changed, now = self._resized(), self._clock.monotonic_s()
         for each in self._display.inputs():
             changed = True
             if isinstance(each, Text) and not self.page.takes_text:
@@ -121,6 +120,9 @@ class Navigator:
             self._faults.report(DISPLAY, str(error))
             return
         self._display.show(self._composed.canvas.pixels)
+
+    def _resized(self) -> bool:
+        return self._composed is not None and self._composed.canvas.pixels.shape[1::-1] != self._display.size
 
     def _controls(self) -> tuple[Control, ...]:
         """Return what can be pressed now; after a page was left it is composed, so that the next key finds its own."""
@@ -174,7 +176,7 @@ class Navigator:
         else:
             self._press(key)
 
-    def _press(self, pressed: Control | Key | Text) -> None:
+    def _press(self, pressed: Pressed) -> None:
         self._follow(self.page.press(pressed, self.live))
 
     def _follow(self, outcome: Outcome) -> None:

@@ -74,6 +74,8 @@ class Perform:
     then: "Callable[[Any], Outcome]" = lambda answer: Notice()
 
 
+Pressed = Control | Key | Text
+"""A control, or a key or characters that no control takes."""
 Outcome = Notice | Stay | Open | Back | Home | Perform
 
 
@@ -93,8 +95,8 @@ class Page(ABC):
         """Draw the page between header and footer, and return what can be pressed, in the order of Tab."""
 
     @abstractmethod
-    def press(self, pressed: Control | Key | Text, live: ScreenState) -> Outcome:
-        """Return what comes of pressing a control, or of a key or characters that no control takes."""
+    def press(self, pressed: Pressed, live: ScreenState) -> Outcome:
+        """Return what comes of it."""
 
     def redraw(self, canvas: Canvas, places: Places, live: ScreenState) -> bool:
         """Draw what the camera's next picture changes over a page that was drawn; False: that is not told apart."""

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from device.screen.arrangement import Places
 from device.screen.drawing.canvas import Canvas
 from device.screen.layout import ScreenState
-from device.screen.navigation.inputs import Key, Text
-from device.screen.navigation.page import Back, Control, Notice, Outcome, Page
+from device.screen.navigation.page import Back, Control, Notice, Outcome, Page, Pressed
 from device.screen.navigation.parts import Item, button_row
 
 
@@ -31,7 +30,7 @@ class ConfirmPage(Page):
         canvas.text(self.consequence, room, round(1.4 * px), canvas.theme.text)
         return button_row(canvas, places.row, px, (Item("no", "No, go back", "escape"), Item("yes", self.yes, "y")))
 
-    def press(self, pressed: Control | Key | Text, live: ScreenState) -> Outcome:
+    def press(self, pressed: Pressed, live: ScreenState) -> Outcome:
         """Do it, or go back."""
         match pressed:
             case Control("yes"):

@@ -8,8 +8,7 @@ from device.screen.arrangement import Places
 from device.screen.drawing.boxes import Box
 from device.screen.drawing.canvas import Canvas
 from device.screen.layout import ScreenState
-from device.screen.navigation.inputs import Key, Text
-from device.screen.navigation.page import Back, Control, Notice, Open, Outcome, Page, Perform, Stay
+from device.screen.navigation.page import Back, Control, Notice, Open, Outcome, Page, Perform, Pressed, Stay
 from device.screen.navigation.parts import BACK, Item, button_row, list_rows
 
 NO_DRIVE = "No USB stick is there: plug one in, wait a few seconds, and press Look again."
@@ -48,7 +47,7 @@ class ExportPage(Page):
         controls = list_rows(canvas, places, rest, rows, self.first)
         return controls + button_row(canvas, places.row, px, (BACK, other, again))
 
-    def press(self, pressed: Control | Key | Text, live: ScreenState) -> Outcome:
+    def press(self, pressed: Pressed, live: ScreenState) -> Outcome:
         """Write the slide, or choose the stick."""
         match pressed:
             case Control("back"):

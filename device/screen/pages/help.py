@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from device.screen.arrangement import Places
 from device.screen.drawing.canvas import Canvas
 from device.screen.layout import ScreenState
-from device.screen.navigation.inputs import Key, Text
-from device.screen.navigation.page import Back, Control, Notice, Outcome, Page, Stay
+from device.screen.navigation.page import Back, Control, Notice, Outcome, Page, Pressed, Stay
 from device.screen.navigation.parts import BACK, Item, button_row
 
 EVERYWHERE = (
@@ -52,7 +51,7 @@ class HelpPage(Page):
         items = (BACK, Item("more", "More", "page down", more or self.first > 0, after if more else 0))
         return button_row(canvas, places.row, px, items)
 
-    def press(self, pressed: Control | Key | Text, live: ScreenState) -> Outcome:
+    def press(self, pressed: Pressed, live: ScreenState) -> Outcome:
         """Go on, or back."""
         match pressed:
             case Control("more", value=first):

@@ -8,8 +8,7 @@ from device.screen.arrangement import Places
 from device.screen.drawing.canvas import Canvas
 from device.screen.drawing.text import plural
 from device.screen.layout import ScreenState
-from device.screen.navigation.inputs import Key, Text
-from device.screen.navigation.page import Back, Control, Notice, Open, Outcome, Page, Perform, Stay
+from device.screen.navigation.page import Back, Control, Notice, Open, Outcome, Page, Perform, Pressed, Stay
 from device.screen.navigation.parts import BACK, Item, button_row, list_rows
 from device.screen.pages.export import open_export
 from device.screen.pages.summary import open_summary
@@ -44,7 +43,7 @@ class HistoryPage(Page):
         controls = list_rows(canvas, places, places.body, rows, self.first, height=4.4)
         return controls + button_row(canvas, places.row, px, (BACK, older))
 
-    def press(self, pressed: Control | Key | Text, live: ScreenState) -> Outcome:
+    def press(self, pressed: Pressed, live: ScreenState) -> Outcome:
         """Open a slide, or go through the list."""
         match pressed:
             case Control("back"):

@@ -6,8 +6,7 @@ from typing import ClassVar
 from device.screen.arrangement import Places
 from device.screen.drawing.canvas import Canvas
 from device.screen.layout import ScreenState, draw_live, draw_picture
-from device.screen.navigation.inputs import Key, Text
-from device.screen.navigation.page import Control, Notice, Open, Outcome, Page, Perform, Stay
+from device.screen.navigation.page import Control, Notice, Open, Outcome, Page, Perform, Pressed, Stay
 from device.screen.navigation.parts import Item, button_row
 from device.screen.pages.menu import MenuPage
 from device.screen.pages.slide import open_slide
@@ -59,7 +58,7 @@ class LivePage(Page):
             Item("outlines", "Outlines", "o", help="show or hide the outlines"),
         )
 
-    def press(self, pressed: Control | Key | Text, live: ScreenState) -> Outcome:
+    def press(self, pressed: Pressed, live: ScreenState) -> Outcome:
         """Act on the field, or open another page."""
         match pressed:
             case Control("menu"):

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from device.screen.arrangement import Places
 from device.screen.drawing.canvas import Canvas
 from device.screen.layout import ScreenState
-from device.screen.navigation.inputs import Key, Text
-from device.screen.navigation.page import Back, Control, Notice, Outcome, Page
+from device.screen.navigation.page import Back, Control, Notice, Outcome, Page, Pressed
 from device.screen.navigation.parts import BACK, Item, button_grid, button_row
 from device.screen.pages.history import open_history
 from device.screen.pages.shutdown import open_shutdown
@@ -36,7 +35,7 @@ class MenuPage(Page):
         entries = button_grid(canvas, places.body, places.text_px, [item for item, _ in ENTRIES], columns)
         return entries + button_row(canvas, places.row, places.text_px, (BACK, Item("help", "Help: all keys", "f1")))
 
-    def press(self, pressed: Control | Key | Text, live: ScreenState) -> Outcome:
+    def press(self, pressed: Pressed, live: ScreenState) -> Outcome:
         """Open a page."""
         match pressed:
             case Control("back"):

@@ -8,9 +8,9 @@ from device.screen.arrangement import Places
 from device.screen.drawing.boxes import Box
 from device.screen.drawing.canvas import Canvas
 from device.screen.layout import ScreenState
-from device.screen.navigation.inputs import Key, Text
+from device.screen.navigation.inputs import Key
 from device.screen.navigation.keyboard import edited, keyboard, text_field
-from device.screen.navigation.page import Back, Control, Home, Notice, Open, Outcome, Page, Perform, Stay
+from device.screen.navigation.page import Back, Control, Home, Notice, Open, Outcome, Page, Perform, Pressed, Stay
 from device.screen.navigation.parts import BACK, Item, button_row
 
 FIELDS = {
@@ -47,7 +47,7 @@ class NewSlidePage(Page):
         controls += button_row(canvas, places.row, px, (BACK, start))
         return (*controls, *keyboard(canvas, below, px, self.capitals))
 
-    def press(self, pressed: Control | Key | Text, live: ScreenState) -> Outcome:
+    def press(self, pressed: Pressed, live: ScreenState) -> Outcome:
         """Type, choose a field, or start the slide."""
         match pressed:
             case Control("back"):

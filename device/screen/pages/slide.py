@@ -6,8 +6,7 @@ from device.screen.arrangement import Places
 from device.screen.drawing.canvas import Canvas
 from device.screen.drawing.widgets import paragraphs
 from device.screen.layout import ScreenState
-from device.screen.navigation.inputs import Key, Text
-from device.screen.navigation.page import Back, Control, Notice, Open, Outcome, Page, Perform
+from device.screen.navigation.page import Back, Control, Notice, Open, Outcome, Page, Perform, Pressed
 from device.screen.navigation.parts import BACK, Item, button_row
 from device.screen.pages.confirm import ConfirmPage
 from device.screen.pages.new_slide import new_slide
@@ -35,7 +34,7 @@ class OpenSlidePage(Page):
         items = (BACK, Item("end", "End slide", "e", live.slide is not None), Item("new", "Next slide", "n"))
         return button_row(canvas, places.row, px, items)
 
-    def press(self, pressed: Control | Key | Text, live: ScreenState) -> Outcome:
+    def press(self, pressed: Pressed, live: ScreenState) -> Outcome:
         """End the slide, or name the next one."""
         match pressed:
             case Control("back"):

@@ -11,8 +11,7 @@ from device.screen.drawing.canvas import Canvas
 from device.screen.drawing.text import plural
 from device.screen.drawing.widgets import bar, letter
 from device.screen.layout import ScreenState, with_interval
-from device.screen.navigation.inputs import Key, Text
-from device.screen.navigation.page import Back, Control, Home, Notice, Open, Outcome, Page, Perform
+from device.screen.navigation.page import Back, Control, Home, Notice, Open, Outcome, Page, Perform, Pressed
 from device.screen.navigation.parts import BACK, Item, button_row, panel
 from device.screen.pages.export import open_export
 from device.screen.pages.new_slide import new_slide
@@ -56,7 +55,7 @@ class SummaryPage(Page):
         more = (Item("live", "Live picture", "l"), Item("export", "Export", "x"), Item("new", "Next slide", "n"))
         return button_row(canvas, places.row, px, (first, *more))
 
-    def press(self, pressed: Control | Key | Text, live: ScreenState) -> Outcome:
+    def press(self, pressed: Pressed, live: ScreenState) -> Outcome:
         """Go on with the slide, export it, or leave it."""
         match pressed:
             case Control("back"):

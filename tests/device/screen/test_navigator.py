@@ -204,6 +204,14 @@ def compose_of(session: Session) -> Any:
     return composed.canvas
 
 
+def test_a_window_of_another_size_is_drawn_anew_although_nothing_is_examined() -> None:
+    session = Session()
+    session.hand.size = (480, 320)
+    session.do()
+    assert session.hand.last is not None
+    assert session.hand.last.shape == (320, 480, 3)
+
+
 def test_a_frozen_picture_stands_still_until_a_person_goes_on() -> None:
     session = Session()
     session.type("f")
