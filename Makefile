@@ -38,7 +38,7 @@ PYTORCH := .venv-torch
 DEVICE := .venv-device
 SBOM := .venv-sbom
 BIN := $(VENV)/bin
-EXTRAS := device screen sign hl7 network s3 parquet cluster slides train train-gpu convert bench docs tflite dev
+EXTRAS := device screen sign web hl7 network s3 parquet cluster slides train train-gpu convert bench docs tflite dev
 
 run: $(VENV)/.device
 	$(BIN)/smearscope run --camera $(CAMERA) --display $(SCREEN) --fields $(FIELDS)
@@ -96,7 +96,7 @@ $(PYTORCH)/.done: requirements/torch.txt | $(VENV)/.dev
 	@touch $@
 
 # What a device installs, alone in an environment, described by a tool that lives in another one.
-$(DEVICE)/.done: requirements/build.txt requirements/device.txt requirements/screen.txt requirements/sign.txt pyproject.toml
+$(DEVICE)/.done: requirements/build.txt requirements/device.txt requirements/screen.txt requirements/sign.txt requirements/web.txt pyproject.toml
 	@bash requirements/venv.sh $(DEVICE) $(PYTHON)
 	@bash requirements/install.sh $(DEVICE) $(filter %.txt,$^)
 	@touch $@

@@ -21,7 +21,7 @@ OTHER_EXTRAS = {  # of packages in no command's own extra
     "cryptography": "sign", "distributed": "cluster", "fsspec": "cluster", "hl7apy": "hl7", "openslide": "slides",
     "pyarrow": "parquet", "pygame": "screen", "s3fs": "s3",
 }  # fmt: skip
-OWN_PACKAGES = frozenset({"smear", "device", "train", "convert", "benchmarks"})
+OWN_PACKAGES = frozenset({"smear", "device", "web", "train", "convert", "benchmarks"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "model": LazyCommand("device.commands.model:command", "device", "Show, install or roll back the model bundle."),
     "config": LazyCommand("device.commands.config:command", "device", "Check, show or describe the settings."),
     "doctor": LazyCommand("device.commands.doctor:command", "device", "Check this machine and say what to fix."),
+    "web": LazyCommand("web.cli:command", "web", "Serve pages and an API in a browser; off until enabled."),
     "train": LazyCommand("train.cli:command", "train", "Audit data, train, evaluate, report (desktop)."),
     "convert": LazyCommand("convert.cli:command", "convert", "Turn trained models into a bundle (desktop)."),
     "bench": LazyCommand("benchmarks.cli:command", "bench", "Measure speed, memory and accuracy by level."),

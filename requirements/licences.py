@@ -8,7 +8,7 @@ import sys
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
-PINS = [Path(__file__).parent / f"{extra}.txt" for extra in ("device", "screen", "sign")]
+PINS = [Path(__file__).parent / f"{extra}.txt" for extra in ("device", "screen", "sign", "web")]
 HEAD = """# Licences
 
 Smearscope is under the Apache License 2.0. A device's install (`smearscope[device,screen,sign]`) brings these packages,

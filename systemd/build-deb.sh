@@ -40,7 +40,7 @@ fi
 version=$(basename "$share"/wheels/smearscope-*.whl | cut -d- -f2)
 
 install -m 755 "$here/make-venv.sh" "$here/activate.sh" "$lib/"
-for set in build device screen sign; do
+for set in build device screen sign web; do
   install -m 644 "$project/requirements/$set.txt" "$share/requirements/"
 done
 cat > "$root/usr/share/doc/smearscope/copyright" <<COPYRIGHT
@@ -50,7 +50,7 @@ License: Apache-2.0
 COPYRIGHT
 install -m 644 "$here/README.md" "$root/usr/share/doc/smearscope/README.md"
 install -D -m 644 -t "$root/usr/lib/systemd/system" "$here"/smearscope.service "$here"/smearscope-fault.service \
-  "$here"/smearscope-retry.timer
+  "$here"/smearscope-retry.timer "$here"/smearscope-web.service
 install -D -m 644 "$here/smearscope.sysusers" "$root/usr/lib/sysusers.d/smearscope.conf"
 install -D -m 644 "$here/smearscope.tmpfiles" "$root/usr/lib/tmpfiles.d/smearscope.conf"
 install -D -m 644 "$here/70-smearscope.rules" "$root/usr/lib/udev/rules.d/70-smearscope.rules"

@@ -35,7 +35,8 @@ install -D -m 644 "$here/smearscope.sysusers" /etc/sysusers.d/smearscope.conf
 install -D -m 644 "$here/smearscope.tmpfiles" /etc/tmpfiles.d/smearscope.conf
 install -D -m 644 "$here/70-smearscope.rules" /etc/udev/rules.d/70-smearscope.rules
 install -D -m 644 -t /etc/polkit-1/rules.d "$here/50-smearscope-power.rules"
-install -D -m 644 -t /etc/systemd/system "$here"/smearscope.service "$here"/smearscope-fault.service "$here"/smearscope-retry.timer
+install -D -m 644 -t /etc/systemd/system "$here"/smearscope.service "$here"/smearscope-fault.service "$here"/smearscope-retry.timer \
+  "$here"/smearscope-web.service
 bash "$here/activate.sh" /etc "$start"
 
 python3 -c 'import picamera2' 2>/dev/null ||

@@ -31,7 +31,7 @@ chmod 755 "$new"
 python3 -m venv --system-site-packages "$new"
 install=("$new/bin/python" -m pip --disable-pip-version-check install --quiet --no-cache-dir "${offline[@]}")
 # Compiled now, since the service may not write here: otherwise every start would compile everything again.
-for set in build device screen sign; do
+for set in build device screen sign web; do
   "${install[@]}" --require-hashes --requirement "$pins/$set.txt"
 done
 "${install[@]}" --no-deps --no-build-isolation "$source"

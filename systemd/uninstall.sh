@@ -3,16 +3,16 @@
 set -euo pipefail
 [ "$(id -u)" = 0 ] || { echo "uninstall: must be root; run: sudo $0" >&2; exit 1; }
 if [ -d /run/systemd/system ]; then
-  systemctl stop smearscope-retry.timer smearscope-fault.service smearscope.service 2>/dev/null || true
+  systemctl stop smearscope-retry.timer smearscope-fault.service smearscope-web.service smearscope.service 2>/dev/null || true
 fi
-if [ -e /etc/systemd/system/smearscope.service ]; then
-  systemctl --quiet disable smearscope.service
-fi
+for unit in smearscope.service smearscope-web.service; do
+  [ ! -e "/etc/systemd/system/$unit" ] || systemctl --quiet disable "$unit"
+done
 rm -f /etc/systemd/system/smearscope.service /etc/systemd/system/smearscope-fault.service \
-  /etc/systemd/system/smearscope-retry.timer /etc/udev/rules.d/70-smearscope.rules \
+  /etc/systemd/system/smearscope-retry.timer /etc/systemd/system/smearscope-web.service /etc/udev/rules.d/70-smearscope.rules \
   /etc/polkit-1/rules.d/50-smearscope-power.rules \
   /etc/sysusers.d/smearscope.conf /etc/tmpfiles.d/smearscope.conf
-rm -rf /opt/smearscope
+rm -rf /opt/smearscope /etc/systemd/system/smearscope-web.service.d
 if [ -L /usr/local/bin/smearscope ]; then
   rm -f /usr/local/bin/smearscope
 fi
@@ -20,4 +20,4 @@ if [ -d /run/systemd/system ]; then
   systemctl daemon-reload
 fi
 # The user stays as well: it owns the records, and its number must not go to someone else.
-echo "removed. Kept: /var/lib/smearscope (records), /etc/smearscope (settings), user smearscope."
+echo "removed. Kept: /var/lib/smearscope (records), /var/lib/smearscope-web (accounts), /etc/smearscope (settings), their users."

@@ -18,7 +18,7 @@ platforms=()
 for glibc in manylinux_2_28 manylinux_2_27 manylinux_2_26 manylinux_2_17 manylinux2014; do
   platforms+=(--platform "${glibc}_${machine}")
 done
-sets=(build device screen sign)
+sets=(build device screen sign web)
 fetched=$(cd "$project/requirements" && cat "${sets[@]/%/.txt}" | sha256sum; echo "$python $machine")
 if [ "$fetched" != "$(cat "$out/.fetched" 2>/dev/null)" ]; then
   for set in "${sets[@]}"; do

@@ -10,7 +10,7 @@ OF_ONE_PYTHON = {"typing-extensions", "backports-strenum"}
 
 def pins() -> dict[str, str]:
     found = {}
-    for name in ("device", "screen", "sign"):
+    for name in ("device", "screen", "sign", "web"):
         text = (ROOT / f"requirements/{name}.txt").read_text(encoding="utf-8")
         found |= dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)", text, re.MULTILINE))
     return {name: version for name, version in found.items() if name not in NOT_ON_LINUX}

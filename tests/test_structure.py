@@ -7,7 +7,7 @@ from pathlib import Path
 import grimp
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("smear", "device", "train", "convert", "benchmarks")
+ROOMS = ("smear", "device", "web", "train", "convert", "benchmarks")
 MAX_MODULES = 16  # of a folder, its __init__ included
 MAX_LINES = 300
 

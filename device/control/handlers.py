@@ -19,6 +19,7 @@ from device.cameras.calibration.procedures import (
 )
 from device.cameras.calibration.profile import OBJECTIVE_PATTERN
 from device.cameras.calibration.selection import corrector_for, setup_of
+from device.control.live_picture import live_picture
 from device.control.protocol import ANSWER_S, ControlError
 from device.control.server import Answer
 from device.session.active_faults import ActiveFaults
@@ -36,6 +37,7 @@ from smear.inference.overlay import draw_overlay, finding_json, refusal_json, si
 from smear.output_files import printable
 
 JPEG_QUALITY = 95  # of a photograph, where the request names none
+_LIVE_S = 1.0  # without a result: then the state alone is told, with its faults
 _PATIENCE_S = ANSWER_S - 5.0  # for a field or a frame: the client still gets its answer
 
 
@@ -65,6 +67,7 @@ class ControlHandlers:
             "status": lambda _: self.status(),
             "slide start": self.start_slide,
             "slide end": lambda _: self.end_slide(),
+            "live": lambda _: self.live(),
             "capture": self.capture,
             "calibrate": self.calibrate,
         }
@@ -97,6 +100,19 @@ class ControlHandlers:
             "qc": self._recorder.qc_state().to_json(),
             "data": printable(self._data),
         }
+
+    def live(self) -> dict[str, Any]:
+        """Return the state, and as soon as there is one the next result with its picture.
+
+        Asked again and again by who shows it to others; where nobody asks, nothing is drawn.
+        """
+        try:
+            examined = self._inference.results.next(_LIVE_S)
+        except TimeoutError:
+            return self.status()
+        about = {"number": examined.number, "exposed_s": examined.frame.wall_time_s}
+        result = finding_json("", examined.finding) | about
+        return self.status() | {"result": result, "picture": live_picture(examined)}
 
     def start_slide(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Start a slide, ending the open one."""

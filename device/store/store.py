@@ -125,8 +125,8 @@ class Store:
             raise
 
     @classmethod
-    def read(cls, folder: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Self:
-        """Open `folder` to read it and, where this user may, to mark records; also while another process records.
+    def read(cls, folder: Path, busy_timeout_s: float = BUSY_TIMEOUT_S, writable: bool = True) -> Self:
+        """Open `folder` to read it and, where `writable` and this user may, to mark records; also while one records.
 
         Raises:
             StoreError: nothing was recorded there yet, or it may not be read.
@@ -134,7 +134,7 @@ class Store:
         if not (folder / DATABASE).is_file():
             where = printable(folder)
             raise StoreError(f"no store in {where}; 'smearscope run' makes one, or give its folder with --data")
-        return cls(open_for_reading(folder, busy_timeout_s))
+        return cls(open_for_reading(folder, busy_timeout_s, writable))
 
     def image_path(self, record: FieldRecord) -> Path | None:
         """Return where a field's photograph is; None once it was removed."""

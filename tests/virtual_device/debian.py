@@ -69,7 +69,7 @@ def system_root(*, screen: bool = False) -> Path:
 def wheels(python: str = PYTHON, machine: str = "") -> Path:
     """Return the project's pins as wheels for this Python and machine, with the project's own of this work tree."""
     script = PROJECT / "systemd" / "wheels.sh"
-    pins = [PROJECT / "requirements" / f"{name}.txt" for name in ("build", "device", "screen", "sign")]
+    pins = [PROJECT / "requirements" / f"{name}.txt" for name in ("build", "device", "screen", "sign", "web")]
     machine = machine or os.uname().machine
     name = "wheels" if machine == os.uname().machine else f"{machine}-{python}-wheels"
 

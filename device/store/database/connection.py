@@ -131,13 +131,13 @@ def open_database(folder: Path, busy_timeout_s: float) -> Database:
     return reserve.spent_on(lambda: Database(_connect(folder, busy_timeout_s), folder, reserve), DiskFullError)
 
 
-def open_for_reading(folder: Path, busy_timeout_s: float) -> Database:
-    """Open the database of `folder`; where this user may not write there, only to read it.
+def open_for_reading(folder: Path, busy_timeout_s: float, writable: bool = True) -> Database:
+    """Open the database of `folder`; where this user may not write there, or not `writable`, only to read it.
 
     Raises:
         StoreError: see `explained`.
     """
-    if os.access(folder, os.W_OK) and os.access(folder / DATABASE, os.W_OK):
+    if writable and os.access(folder, os.W_OK) and os.access(folder / DATABASE, os.W_OK):
         return open_database(folder, busy_timeout_s)
     # Reading needs the log's index (-shm), which this user cannot make. Without a log nobody writes, and the file is
     # complete by itself: "immutable" reads it so.

@@ -1,0 +1,246 @@
+"""Who gets in, with what, and what nobody gets: each route, role, token, and what browsers are told."""
+
+import re
+
+import pytest
+from starlette.routing import Route
+
+from device.actions.base import Role
+from device.store import Store
+from tests.web.clients import PASSWORD
+from web.app import OPEN
+from web.guard import local_path
+from web.sessions import FREE_TRIES, IDLE_S, LONGEST_S, MOST
+
+
+def paths(app):
+    """Every path with its method, and the numbers in it filled in."""
+    for route in app.routes:
+        assert isinstance(route, Route)  # nothing is mounted: a mount would be a way around the guard
+        for method in sorted(route.methods):
+            yield method, re.sub(r"\{\w+:int\}", "1", route.path), route.path
+
+
+def test_every_route_but_the_login_and_the_styles_wants_a_session(served):
+    with served.browser() as client:
+        for method, path, pattern in paths(served.app):
+            answer = client.request(method, path)
+            if pattern in OPEN:
+                continue
+            if path.startswith("/api/"):
+                assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer"), path
+            else:
+                assert answer.status_code == 303, path
+                assert answer.headers["location"].startswith("/login?next="), path
+            assert "A-17" not in answer.text
+
+
+def test_what_needs_a_role_is_refused_to_those_below_it(served):
+    refused = 0
+    with served.browser("vera") as viewer, served.browser("olga") as operator:
+        for method, path, pattern in paths(served.app):
+            if method == "POST" and pattern not in OPEN | {"/logout"}:
+                assert viewer.post(path, json={}).status_code == 403, path
+                refused += operator.post(path, json={}).status_code == 403
+        assert refused == 2  # deleting a slide, by the API and by a form
+        assert viewer.get("/api/v1/slides/list").status_code == 200
+
+
+def test_a_change_is_in_the_audit_trail_with_the_name_of_who_made_it(served):
+    secret = served.accounts.add_token("lims", Role.OPERATOR, 1)
+    with served.browser("olga") as client, served.browser() as program:
+        assert client.post("/api/v1/slides/rename", json={"slide": "B-2", "name": "B-3"}).status_code == 200
+        answer = program.post("/api/v1/slides/edit", json={"slide": "B-3", "note": "n"},
+                              headers={"authorization": f"Bearer {secret}"})  # fmt: skip
+        assert answer.status_code == 200
+        form = {"slide": "B-3", "name": "B-4", "csrf_token": client.headers.pop("x-csrf-token"), "next": "/?search=B"}
+        assert client.post("/do/slides/rename", data=form).headers["location"] == "/?search=B"
+    with Store.read(served.data) as store:
+        assert [each.operator for each in store.events(2)[-3:]] == ["olga", "lims (token)", "olga"]
+
+
+def test_a_token_ends(served):
+    secret = served.accounts.add_token("lims", Role.VIEWER, 1)
+    with served.browser() as client:
+        client.headers["authorization"] = f"Bearer {secret}"
+        assert client.get("/api/v1/slides/list").status_code == 200
+        served.clock.advance(24 * 3600 + 1)
+        assert client.get("/api/v1/slides/list").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-csrf-token": ""},
+        {"x-csrf-token": "ä".encode().decode("latin-1")},
+        {"x-csrf-token": "x" * 43},
+        {"origin": "https://other.example"},
+        {"origin": "null"},
+        {"origin": "https://testserver.other.example"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+)
+def test_a_change_that_another_site_asks_for_is_refused(served, headers):
+    with served.browser("olga") as client:
+        asked = {"slide": "B-2", "name": "X"}
+        headers = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
+        assert client.post("/api/v1/slides/rename", json=asked, headers=headers).status_code == 403
+        del client.headers["x-csrf-token"]
+        assert client.post("/do/slides/rename", data=asked).status_code == 403
+        assert client.post("/logout").status_code == 403
+        assert client.post("/login", data={}, headers={"origin": "https://other.example"}).status_code == 403
+
+
+def test_the_cookie_is_for_this_host_over_tls_and_not_for_scripts(served):
+    with served.browser() as client:
+        said = client.post("/login", data={"name": "ada", "password": PASSWORD}).headers["set-cookie"]
+    assert said.startswith("__Host-smearscope=")
+    assert {part.strip().lower() for part in said.split(";")[1:]} == {"httponly", "path=/", "samesite=strict", "secure"}
+
+
+def test_a_login_takes_no_cookie_that_the_browser_came_with(served):
+    name = served.site.cookie
+    with served.browser() as client:
+        client.cookies.set(name, "fixed-by-somebody-else")
+        client.post("/login", data={"name": "ada", "password": PASSWORD})
+        first = client.cookies.get(name, domain="testserver.local")
+        client.post("/login", data={"name": "ada", "password": PASSWORD})
+        second = client.cookies.get(name, domain="testserver.local")
+    assert len({first, second, "fixed-by-somebody-else"}) == 3
+    users = served.accounts.users()
+    assert served.site.sessions.find("fixed-by-somebody-else", users) is None
+    assert served.site.sessions.find(first, users) is None  # the one before has ended
+    assert served.site.sessions.find(second, users) is not None
+
+
+def end_of_logout(served, client):
+    assert client.post("/logout").status_code == 303
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        end_of_logout,
+        lambda served, client: served.accounts.change_user("olga", role=Role.VIEWER),
+        lambda served, client: served.accounts.change_user("olga", password="another long password"),
+        lambda served, client: served.accounts.remove_user("olga"),
+        lambda served, client: served.clock.advance(IDLE_S + 1),
+        lambda served, client: [
+            (served.clock.advance(IDLE_S - 1), client.get("/")) for _ in range(int(LONGEST_S / IDLE_S) + 1)
+        ],
+        lambda served, client: [served.site.sessions.begin(served.accounts.users()[0]) for _ in range(MOST + 1)],
+    ],
+    ids=["logout", "role", "password", "removed", "idle", "long", "crowd"],
+)
+def test_a_session_ends(served, end):
+    with served.browser("olga") as client:
+        cookie = client.cookies[served.site.cookie]
+        assert client.get("/").status_code == 200
+        end(served, client)
+        client.cookies.clear()
+        client.cookies.set(served.site.cookie, cookie)  # as kept by somebody who copied it
+        assert client.get("/").headers.get("location") == "/login?next=%2F"
+
+
+def test_wrong_passwords_lock_the_name_and_the_address_for_longer_and_longer(served):
+    with served.browser() as client:
+
+        def tried(name, password="wrong" * 4):
+            return client.post("/login", data={"name": name, "password": password}).status_code
+
+        assert [tried("ada") for _ in range(FREE_TRIES)] == [401] * FREE_TRIES
+        assert tried("ada", PASSWORD) == 429
+        assert tried("nobody") == 429  # from this address
+        served.clock.advance(31)
+        assert tried("ada") == 401
+        served.clock.advance(31)
+        assert tried("ada", PASSWORD) == 429
+        served.clock.advance(31)
+        assert tried("ada", PASSWORD) == 303
+        assert tried("ada", "x" * 16_000) == 401
+        assert tried("ada", "x" * 17_000) == 413
+
+
+def test_browsers_are_told_to_load_nothing_from_elsewhere_and_run_nothing_inline(served):
+    with served.browser("vera") as client:
+        for path in ("/", "/login", "/nowhere", "/api/v1/slides/list", "/static/style.css", "/api/v1/slides/9/report"):
+            headers = client.get(path).headers
+            assert "default-src 'none'" in headers["content-security-policy"]
+            assert "unsafe" not in headers["content-security-policy"]
+            assert headers["x-content-type-options"] == "nosniff"
+            assert headers["x-frame-options"] == "DENY"
+            assert headers["referrer-policy"] == "same-origin"
+            assert headers["cache-control"] == ("public, max-age=3600" if "static" in path else "no-store")
+            assert "server" not in headers
+        for path in ("/", "/login"):
+            text = client.get(path).text
+            assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=|javascript:|https?://", text)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../accounts.json", "/static/%2e%2e/app.py", "/static/..%2f..%2fetc%2fpasswd", "/static/",
+        "/photographs/", "/api/v1/fields/..%2f1/photograph",
+        "/api/v1/fields/-1/photograph", f"/api/v1/fields/{2**63}/photograph",
+        f"/api/v1/cells/1/{10**30}/picture", "/api/v1/slides/1%00/report", "/api/v1/fields/1/", "/api/v1/",
+    ],
+)  # fmt: skip
+def test_no_path_leads_anywhere_but_to_a_route(served, path):
+    with served.browser("ada") as client:
+        answer = client.get(path)
+        assert answer.status_code == 404
+        assert "root:" not in answer.text
+
+
+def test_what_is_behind_a_number_is_served_and_a_missing_one_is_said(served):
+    with served.browser("vera") as client:
+        assert client.get("/api/v1/fields/1/photograph").content[:2] == b"\xff\xd8"
+        assert client.get("/api/v1/cells/1/0/picture").content[:2] == b"\xff\xd8"
+        report = client.get("/api/v1/slides/1/report")
+        assert "A-17" in report.text
+        assert report.headers["content-security-policy"].endswith("; frame-ancestors 'none'; sandbox")
+        with Store.record(served.data) as store:
+            (served.data / store.field(1).image).unlink()
+        assert client.get("/api/v1/fields/1/photograph").status_code == 404
+        assert client.get("/api/v1/cells/1/0/picture").status_code == 404
+        assert client.get("/api/v1/fields/99/photograph").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({"host": "evil.example"}, 400), ({"host": ""}, 400), ({"host": "192.168.1.7:8443"}, 303),
+     ({"host": "[::1]:8443"}, 303), ({"host": "LOCALHOST"}, 303), ({"x-forwarded-host": "evil.example"}, 303)],
+)  # fmt: skip
+def test_a_name_that_a_stranger_made_lead_here_is_not_answered(served, headers, status):
+    with served.browser() as client:
+        answer = client.get("/", headers=headers)
+        assert answer.status_code == status
+        assert "evil" not in str(answer.headers)
+
+
+@pytest.mark.parametrize("text", ["//evil.example", "https://evil.example", "/\\evil", "/a\r\nset-cookie: x=1", "x", "",
+                                  "javascript:alert(1)", "/é"])  # fmt: skip
+def test_a_login_leads_to_no_other_site_and_its_header_holds_one_line(served, text):
+    assert local_path(text) == "/"
+    with served.browser() as client:
+        answer = client.post("/login", data={"name": "ada", "password": PASSWORD, "next": text})
+        assert answer.headers["location"] == "/"
+        assert [name for name in answer.headers if name == "set-cookie"] == ["set-cookie"]
+
+
+def test_what_is_too_long_or_no_request_is_refused_in_one_line(served):
+    with served.browser("olga") as client:
+        asked = client.post("/api/v1/slides/rename", content=b"x" * 20_000)
+        assert asked.status_code == 413
+        chunked = client.post("/api/v1/slides/rename", content=(b"x" * 1000 for _ in range(30)))
+        assert chunked.status_code == 413
+        for content in (b"{", b"[]", b"[" * 5000, b"\xff", b'{"a": NaN}', b""):
+            answer = client.post("/api/v1/slides/rename", content=content, headers={"content-type": "application/json"})
+            assert answer.status_code == 400, content
+            assert answer.json()["error"].isprintable()
+        assert client.post("/api/v1/slides/rename", content=b"a=1").status_code == 415
+        assert client.get("/api/v1/slides/list?limit=1&limit=2").status_code == 400
+        assert client.post("/do/slides/rename", data={str(n): "1" for n in range(600)}).status_code == 400
+        assert "<script>" not in client.get("/?search=<script>").text

@@ -1,0 +1,275 @@
+"""`smearscope web`: the viewer in a browser, off until it is enabled, and who may use it."""
+
+import functools
+import ipaddress
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from device.actions.base import Role
+from device.commands.options import config_option, data_option, settings_and_data
+from device.data_folder import SERVICE_DATA
+from device.system.memory import share_one_heap
+from smear.errors import SettingsError
+from smear.output_files import OutputFolder, printable
+from web.accounts import MIN_PASSWORD, Accounts, first_password
+from web.certificate import CERTIFICATE, fingerprint, own_certificate
+
+UNIT = "smearscope-web.service"
+SERVICE_STATE = Path(f"{SERVICE_DATA}-web")
+DROP_IN = Path(f"/etc/systemd/system/{UNIT}.d")
+PORT = 8443
+# What a unit that listens beyond this machine may talk to: addresses that no router passes on to the internet.
+_LOCAL = "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 169.254.0.0/16 fc00::/7 fe80::/10"
+
+
+def _state_folder(given: Path | None) -> Path:
+    """Return where accounts and certificate are: --state, the unit's, or the user's own."""
+    if given is not None:
+        return given
+    if named := os.environ.get("STATE_DIRECTORY"):
+        return Path(named.split(":", 1)[0])
+    if SERVICE_STATE.is_dir():
+        return SERVICE_STATE
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "smearscope-web"
+
+
+state_option = click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    callback=lambda ctx, param, given: _state_folder(given),
+    help=f"Folder of accounts and certificate.  [default: {SERVICE_STATE}, or ~/.local/share/smearscope-web]",
+)
+listen_option = click.option(
+    "--listen", metavar="ADDRESS", default="127.0.0.1", envvar="SMEARSCOPE_WEB_LISTEN", show_default=True,
+    help="Address to listen on; 0.0.0.0 or :: for the local network.",
+)  # fmt: skip
+port_option = click.option(
+    "--port", type=click.IntRange(1, 65535), default=PORT, envvar="SMEARSCOPE_WEB_PORT", show_default=True
+)
+role_option = click.option(
+    "--role",
+    type=click.Choice([str(each) for each in Role]),
+    default=Role.VIEWER,
+    show_default=True,
+    help="What it may do.",
+)
+
+
+def _accounts(function: Callable[..., None]) -> Callable[..., Any]:
+    """Give a command the accounts in --state."""
+
+    @functools.wraps(function)
+    def opened(*, state: Path, **values: Any) -> None:
+        function(Accounts(state), **values)
+
+    return state_option(opened)
+
+
+@click.group()
+def command() -> None:
+    """Serve the device's pages and its API in a browser; closed by default."""
+
+
+@command.command()
+@listen_option
+@port_option
+@click.option("--tls", type=click.Choice(("own", "proxy", "off")), default="own", show_default=True,
+              help="Own certificate; a proxy on this machine ends TLS; or none, for this machine alone.")  # fmt: skip
+@click.option("--host", "hosts", multiple=True, metavar="NAME", help="Another name that browsers may call this by.")
+@state_option
+@data_option
+@config_option
+def serve(
+    listen: str, port: int, tls: str, hosts: tuple[str, ...], state: Path, data_path: Path | None,
+    config_path: Path | None,
+) -> None:  # fmt: skip
+    """Serve until Ctrl-C."""
+    share_one_heap()
+    from web.app import create_app  # here: the other commands need no server
+    from web.server import Listening, server_of
+    from web.site import Site
+
+    settings, data = settings_and_data(config_path, data_path)
+    if tls != "own" and not ipaddress.ip_address(listen).is_loopback:
+        raise SettingsError("without TLS of its own it listens on 127.0.0.1 alone: passwords would be read on the way")
+    accounts = Accounts(state)
+    _first_admin(accounts, printed="INVOCATION_ID" not in os.environ)
+    certificate = own_certificate(state) if tls == "own" else None
+    if certificate:
+        click.echo(f"SHA-256 of the certificate: {fingerprint(certificate[0])}")
+    click.echo(f"http{'s' if certificate else ''}://{_in_address(listen)}:{port}/   (Ctrl-C ends it)")
+    app = create_app(Site(data, settings, accounts, secure=tls != "off"), (*hosts, listen))
+    server_of(app, Listening(listen, port, certificate, proxied=tls == "proxy")).run()
+
+
+@command.command()
+@listen_option
+@port_option
+def enable(listen: str, port: int) -> None:
+    """Start the service now and at each boot; the first time, print the password of its first user."""
+    address = ipaddress.ip_address(listen)
+    _systemctl("is-enabled", "--quiet", "smearscope.service", advice="install the device first: systemd/install.sh")
+    if not SERVICE_STATE.is_dir():
+        raise SettingsError(f"{SERVICE_STATE} is missing; run systemd/install.sh again")
+    own_certificate(SERVICE_STATE)
+    _first_admin(Accounts(SERVICE_STATE), printed=True)
+    lines = ["[Service]", f"Environment=SMEARSCOPE_WEB_LISTEN={address} SMEARSCOPE_WEB_PORT={port}",
+             f"SocketBindAllow=tcp:{port}", *([] if address.is_loopback else [f"IPAddressAllow={_LOCAL}"])]  # fmt: skip
+    with OutputFolder(DROP_IN, create=True) as folder:
+        folder.write("listen.conf", "\n".join([*lines, ""]).encode(), mode=0o644)
+    _systemctl("daemon-reload")
+    _systemctl("enable", "--quiet", UNIT)
+    _systemctl("restart", UNIT)
+    _say_where(SERVICE_STATE, str(address), port)
+
+
+@command.command()
+def disable() -> None:
+    """Stop the service, now and at each boot; accounts and certificate stay."""
+    _systemctl("disable", "--quiet", "--now", UNIT)
+    click.echo("the web is off")
+
+
+@command.command()
+@listen_option
+@port_option
+@state_option
+def status(listen: str, port: int, state: Path) -> None:
+    """Say whether the service runs, where, and by which fingerprint a browser recognises it."""
+    shown = subprocess.run(
+        ["systemctl", "show", UNIT, "--property=ActiveState,UnitFileState,Environment"],
+        capture_output=True, text=True, check=False,
+    ).stdout if Path("/run/systemd/system").is_dir() else ""  # fmt: skip
+    about = dict(line.partition("=")[::2] for line in shown.splitlines())
+    settings = dict(each.partition("=")[::2] for each in about.get("Environment", "").split())
+    active = about.get("ActiveState", "inactive")
+    click.echo(f"service      {active}, {about.get('UnitFileState') or 'not installed'}")
+    _say_where(state, settings.get("SMEARSCOPE_WEB_LISTEN", listen), int(settings.get("SMEARSCOPE_WEB_PORT", port)))
+    click.echo(f"users        {', '.join(f'{each.name} ({each.role})' for each in Accounts(state).users()) or 'none'}")
+
+
+@command.group()
+def user() -> None:
+    """People who log in with a password."""
+
+
+@user.command(name="add")
+@click.argument("name")
+@role_option
+@_accounts
+def add_user(accounts: Accounts, name: str, role: str) -> None:
+    """Add the user NAME; the password is asked for, or read from standard input."""
+    accounts.add_user(name, Role(role), _password())
+    click.echo(f"{name} is {role}")
+
+
+@user.command(name="list")
+@_accounts
+def list_users(accounts: Accounts) -> None:
+    """List the users."""
+    for each in accounts.users():
+        click.echo(f"{each.name:32} {each.role}")
+
+
+@user.command(name="remove")
+@click.argument("name")
+@_accounts
+def remove_user(accounts: Accounts, name: str) -> None:
+    """Remove the user NAME; a session of theirs ends."""
+    accounts.remove_user(name)
+    click.echo(f"{name} is removed")
+
+
+@user.command()
+@click.argument("name")
+@_accounts
+def password(accounts: Accounts, name: str) -> None:
+    """Give the user NAME another password; sessions of theirs end."""
+    accounts.change_user(name, password=_password())
+    click.echo(f"{name} has another password")
+
+
+@user.command(name="role")
+@click.argument("name")
+@click.argument("role", type=click.Choice([str(each) for each in Role]))
+@_accounts
+def change_role(accounts: Accounts, name: str, role: str) -> None:
+    """Give the user NAME another role; sessions of theirs end."""
+    accounts.change_user(name, role=Role(role))
+    click.echo(f"{name} is {role}")
+
+
+@command.group()
+def token() -> None:
+    """Tokens for programs that use the API."""
+
+
+@token.command(name="add")
+@click.argument("name")
+@role_option
+@click.option("--days", type=click.IntRange(1, 366), default=90, show_default=True, help="When it ends.")
+@_accounts
+def add_token(accounts: Accounts, name: str, role: str, days: int) -> None:
+    """Add the token NAME and print it, once."""
+    click.echo(accounts.add_token(name, Role(role), days))
+
+
+@token.command(name="list")
+@_accounts
+def list_tokens(accounts: Accounts) -> None:
+    """List the tokens and when each ends."""
+    for each in accounts.tokens():
+        click.echo(f"{each.name:32} {each.role:9} until {datetime.fromtimestamp(each.ends_s, UTC):%Y-%m-%d %H:%M} UTC")
+
+
+@token.command(name="remove")
+@click.argument("name")
+@_accounts
+def remove_token(accounts: Accounts, name: str) -> None:
+    """Remove the token NAME."""
+    accounts.remove_token(name)
+    click.echo(f"{name} is removed")
+
+
+def _first_admin(accounts: Accounts, printed: bool) -> None:
+    """Make the first user where there is none, and print the password: it is kept nowhere."""
+    if accounts.users():
+        return
+    if not printed:  # it would stay in the journal
+        raise SettingsError("nobody may log in yet; run: sudo smearscope web enable")
+    made = first_password()
+    accounts.add_user("admin", Role.ADMIN, made)
+    click.echo(f"The first user is admin, with the password {made}   (shown this once)")
+
+
+def _password() -> str:
+    prompt = f"Password, at least {MIN_PASSWORD} characters"
+    given = click.prompt(prompt, hide_input=True, confirmation_prompt=sys.stdin.isatty(), err=True)
+    return str(given)
+
+
+def _say_where(state: Path, listen: str, port: int) -> None:
+    click.echo(f"address      https://{_in_address(listen)}:{port}/")
+    if (certificate := state / CERTIFICATE).is_file():
+        click.echo(f"certificate  SHA-256 {fingerprint(certificate)}")
+
+
+def _in_address(listen: str) -> str:
+    return f"[{listen}]" if ":" in listen else listen
+
+
+def _systemctl(*words: str, advice: str = "see 'journalctl -u smearscope-web'; run this with sudo") -> None:
+    try:
+        done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise SettingsError("there is no systemd here; on a desktop: smearscope web serve") from None
+    if done.returncode:
+        reason = printable(" ".join(done.stderr.split()))
+        raise SettingsError(f"systemctl {' '.join(words)}: {reason or 'failed'}; {advice}")

@@ -1,0 +1,56 @@
+"""Logging in and out."""
+
+import anyio
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from web.guard import form_of, local_path, require_same_site
+from web.rendering import page
+from web.site import Site, site_of
+
+_QUEUE = 5  # tries that may wait for the one that is being hashed
+
+
+async def show_login(request: Request) -> Response:
+    """Show the form."""
+    return page(request, "login.html", next=local_path(request.query_params.get("next", "/")), fault="")
+
+
+async def login(request: Request) -> Response:
+    """Begin a session, or say why not; which of name and password is wrong is not said."""
+    site = site_of(request)
+    require_same_site(request)
+    form = dict(await form_of(request))
+    name, onward = form.get("name", ""), local_path(form.get("next", "/"))
+    keys = f"name {name[:40]}", f"from {request.client.host if request.client else ''}"
+    if wait_s := site.attempts.wait_s(*keys):
+        fault = f"Too many wrong passwords. Try again in {wait_s:.0f} seconds."
+        return page(request, "login.html", 429, next=onward, fault=fault)
+    if site.hashing.statistics().tasks_waiting >= _QUEUE:
+        raise HTTPException(503, "too many logins at once; try again")
+    user = await anyio.to_thread.run_sync(site.accounts.login, name, form.get("password", ""), limiter=site.hashing)
+    if user is None:
+        site.attempts.failed(*keys)
+        return page(request, "login.html", 401, next=onward, fault="Name or password is wrong.")
+    site.attempts.succeeded(*keys)
+    site.sessions.end(request.cookies.get(site.cookie, ""))
+    answer = RedirectResponse(onward, 303)
+    set_cookie(site, answer, site.sessions.begin(user))
+    return answer
+
+
+async def logout(request: Request) -> Response:
+    """End the session."""
+    site = site_of(request)
+    site.sessions.end(request.cookies.get(site.cookie, ""))
+    answer = RedirectResponse("/login", 303)
+    set_cookie(site, answer, "")
+    return answer
+
+
+def set_cookie(site: Site, answer: Response, value: str) -> None:
+    """Set the session's cookie, or with "" remove it; scripts cannot read it, and no other site sends it."""
+    answer.set_cookie(
+        site.cookie, value, max_age=None if value else 0, httponly=True, secure=site.secure, samesite="strict"
+    )
