@@ -1,5 +1,6 @@
 """The pages that are open, one over the other: hands them what was touched and typed, and performs their actions."""
 
+import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
@@ -15,9 +16,8 @@ from device.screen.pages.new_slide import new_slide
 from device.screen.patient_display import DISPLAY, PatientDisplay
 from device.screen.reduction import reduced
 from device.session.active_faults import ActiveFaults
-from device.session.inference_worker import STORE
 from device.system.clock import Clock
-from smear.errors import ImageError, SmearscopeError, StoreError
+from smear.errors import ImageError, SmearscopeError
 from smear.memory import memory_for
 
 NOTICE_S = 2.5  # long enough to be read, short enough to be gone when the next thing is done
@@ -47,8 +47,9 @@ class Navigator:
         self._focus: int | None = None
         self._notice, self._notice_until_s = "", 0.0
         self._typed, self._typed_s = "", 0.0  # characters that may be the beginning of a code
-        self._worker = ThreadPoolExecutor(1, "screen action")  # its thread starts with the first action
+        self._worker = ThreadPoolExecutor(2, "screen action")  # its threads start with the first actions
         self._doing: tuple[Perform, Future[Any]] | None = None
+        self._long: tuple[Perform, Future[Any]] | None = None  # one that holds nothing up
 
     @property
     def page(self) -> Page:
@@ -144,6 +145,8 @@ class Navigator:
     def _take(self, given: Input) -> None:
         if self._doing is not None:
             return  # it is for a page that is about to go
+        if math.isinf(self._notice_until_s):
+            self._notice, self._notice_until_s = "", 0.0
         match given:
             case Text():
                 self._press(given)
@@ -182,9 +185,14 @@ class Navigator:
     def _follow(self, outcome: Outcome) -> None:
         before = type(self.page)
         match outcome:
-            case Perform(action, request):
-                self._doing = outcome, self._worker.submit(self._act, action, request)
+            case Perform(meanwhile="") as perform:
+                self._doing = perform, self._worker.submit(self._act, perform.action, perform.request)
                 return
+            case Perform() as perform if self._long is not None:
+                return self._say(self._long[0].meanwhile)
+            case Perform() as perform:
+                self._long = perform, self._worker.submit(self._act, perform.action, perform.request)
+                return self._say(perform.meanwhile)
             case Stay(page):
                 self._pages[-1] = page
             case Open(page):
@@ -206,22 +214,26 @@ class Navigator:
     def _finish(self, wait_s: float) -> bool:
         """Follow an action that is done within `wait_s`, and those that it leads to; tell whether there was one."""
         found = False
+        if self._long is not None and self._long[1].done():
+            done, self._long, found = self._long, None, True
+            self._follow(_outcome(*done))
+            self._notice_until_s = math.inf  # whoever started it may be doing something else
         while self._doing is not None:
-            perform, future = self._doing
-            if not wait((future,), wait_s).done:
+            if not wait((self._doing[1],), wait_s).done:
                 self._notice = WORKING
                 return found
-            self._doing, self._notice, found = None, "", True
-            try:
-                outcome = perform.then(future.result())
-            except SmearscopeError as error:
-                outcome = Notice(str(error))
-                if isinstance(error, StoreError):
-                    self._faults.report(STORE, str(error))
-            except Exception as error:  # noqa: BLE001 - the page's boundary: no button may end the session
-                outcome = Notice(f"{type(error).__name__}: {error}; please report this")
-            self._follow(outcome)
+            done, self._doing, self._notice, found = self._doing, None, "", True
+            self._follow(_outcome(*done))
         return found
+
+
+def _outcome(perform: Perform, done: "Future[Any]") -> Outcome:
+    try:
+        return perform.then(done.result())
+    except SmearscopeError as error:
+        return Notice(str(error))
+    except Exception as error:  # noqa: BLE001 - the page's boundary: no button may end the session
+        return Notice(f"{type(error).__name__}: {error}; please report this")
 
 
 def moved(controls: tuple[Control, ...], focus: int | None, key: str) -> int | None:

@@ -72,6 +72,7 @@ class Perform:
     action: str
     request: Mapping[str, Any] = field(default_factory=dict)
     then: "Callable[[Any], Outcome]" = lambda answer: Notice()
+    meanwhile: str = ""  # a notice: the action takes long, the pages go on without it, and `then` gives a notice
 
 
 Pressed = Control | Key | Text

@@ -11,6 +11,7 @@ from device.screen.layout import ScreenState
 from device.screen.navigation.page import Back, Control, Notice, Open, Outcome, Page, Perform, Pressed, Stay
 from device.screen.navigation.parts import BACK, Item, button_row, list_rows
 
+WRITING = "The slide is being written to the USB stick: leave it in until the screen says that it is done."
 NO_DRIVE = "No USB stick is there: plug one in, wait a few seconds, and press Look again."
 
 
@@ -60,7 +61,7 @@ class ExportPage(Page):
                 return Perform("usb drives", {}, lambda answer: Stay(replace(self, drives=answer["drives"], drive=0)))
             case Control("format", value=name):
                 request = {"slide": self.slide["id"], "format": name, "folder": self.drives[self.drive]["path"]}
-                return Perform("usb export", request, written)
+                return Perform("usb export", request, written, WRITING)
         return Notice()
 
 

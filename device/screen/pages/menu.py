@@ -17,7 +17,7 @@ _COLUMNS = 3
 ENTRIES: tuple[tuple[Item, Callable[[ScreenState], Outcome]], ...] = (
     (Item("slide", "Slide", "s"), open_slide),
     (Item("history", "Slides so far", "l"), lambda live: open_history()),
-    (Item("export", "USB stick", "u"), lambda live: open_history(to_export=True)),
+    (Item("export", "Export to USB", "u"), lambda live: open_history(to_export=True)),
     (Item("shutdown", "Shut down", "d"), lambda live: open_shutdown()),
 )
 """Each page with what opens it."""

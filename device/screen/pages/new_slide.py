@@ -70,6 +70,6 @@ def new_slide(name: str = "") -> Outcome:
 
     def opened(answer: Mapping[str, Any]) -> Outcome:
         page = NewSlidePage({each: str(answer.get(each, "")) for each in FIELDS} | {"name": name})
-        return Home(page, "Press Return or Start slide to start it.") if name else Open(page)
+        return Home(page, "Press Return or Start slide; a slide that is open is ended then.") if name else Open(page)
 
     return Perform("slide details", {}, opened)

@@ -31,7 +31,7 @@ class OpenSlidePage(Page):
             ("Every new field is recorded until the slide is ended.", theme.quiet),
         ]
         paragraphs(canvas, places.body.inset(px, px), rows, round(1.3 * px))
-        items = (BACK, Item("end", "End slide", "e", live.slide is not None), Item("new", "Next slide", "n"))
+        items = (BACK, Item("end", "End slide", "e", live.slide is not None), Item("new", "End, and next slide", "n"))
         return button_row(canvas, places.row, px, items)
 
     def press(self, pressed: Pressed, live: ScreenState) -> Outcome:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import wait
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from device.screen.navigation.composition import compose
 from device.screen.navigation.inputs import Input, Key, Tap, Text
 from device.screen.navigation.navigator import BURST_S, NOTICE_S, WORKING, Navigator
-from device.screen.navigation.page import Page
+from device.screen.navigation.page import Open, Page
 from device.screen.no_display import NoDisplay
 from device.screen.pages.confirm import ConfirmPage
 from device.screen.pages.help import HelpPage
@@ -24,7 +25,7 @@ from device.session.active_faults import ActiveFaults
 from device.system.clock import ManualClock
 from device.system.systemd import Journal
 from smear.errors import StoreError
-from tests.device.screen.page_states import SUMMARY
+from tests.device.screen.page_states import PAGES, SUMMARY
 from tests.device.screen.states import NORMAL
 
 
@@ -76,12 +77,11 @@ class Session:
         box = next(each.box for each in controls if each.name == name and value in (None, each.value))
         self.do(Tap(box.x + box.width // 2, box.y + box.height // 2))
 
-    def until(self, holds: Callable[[], bool]) -> None:
-        for _ in range(100):  # each turn waits a tenth of a second for the action
-            if holds():
-                return
-            self.do(Key("f12"))
-        raise AssertionError(self.page)
+    def settle(self) -> None:
+        """Wait for what is being done."""
+        going_on = (self.navigator._doing, self.navigator._long)
+        wait([each[1] for each in going_on if each is not None], 30)
+        self.do()
 
 
 def keys(*names: str) -> Iterable[Input]:
@@ -180,7 +180,6 @@ def test_an_action_gives_a_sign_that_goes_away_again(outcome: object) -> None:
     before = session.hand.last
     session.type("k")
     assert not np.array_equal(session.hand.last, before)  # type: ignore[arg-type]
-    assert ("store" in session.faults.current) == isinstance(outcome, StoreError)
     session.clock.advance(2 * NOTICE_S)
     session.do()
     np.testing.assert_array_equal(session.hand.last, before)  # type: ignore[arg-type]
@@ -194,8 +193,32 @@ def test_a_long_action_holds_nothing_up_and_takes_no_keys_for_the_page_that_goes
     assert WORKING in {each.text for each in compose_of(session).written}
     session.navigator.show(NORMAL)
     go_on.set()
-    session.until(lambda: isinstance(session.page, SummaryPage))
+    session.settle()
+    session.settle()  # what the first action led to
+    assert isinstance(session.page, SummaryPage)
     session.navigator.close()
+
+
+def test_an_export_holds_no_page_up_and_its_end_is_said_until_something_is_touched() -> None:
+    go_on = threading.Event()
+    session = Session(lambda action, request: go_on.wait(30) and {"file": "slide-42.zip"})
+    page = PAGES["export"][0]
+    session.navigator._follow(Open(page))
+    session.touch("format")
+    session.touch("format")  # a second one at a time is not begun
+    session.do(Key("escape"))
+    session.type("m")
+    assert isinstance(session.page, MenuPage)
+    go_on.set()
+    ended = "slide-42.zip is written. The stick can be pulled out."
+    session.settle()
+    assert ended in {each.text for each in compose_of(session).written}
+    session.clock.advance(60)
+    session.do()
+    assert ended in {each.text for each in compose_of(session).written}
+    session.do(Key("tab"))
+    assert ended not in {each.text for each in compose_of(session).written}
+    assert [action for action, _ in session.done] == ["usb export"]
 
 
 def compose_of(session: Session) -> Any:
