@@ -10,6 +10,7 @@ from device.screen.layout import ScreenState
 from device.screen.navigation.composition import Composed, Overlay, compose
 from device.screen.navigation.inputs import Input, Key, Tap, Text
 from device.screen.navigation.page import Back, Control, Home, Notice, Open, Outcome, Page, Perform, Pressed, Stay
+from device.screen.navigation.parts import BACK, HELP
 from device.screen.pages.help import help_of
 from device.screen.pages.live import LivePage
 from device.screen.pages.new_slide import new_slide
@@ -172,7 +173,7 @@ class Navigator:
         pressed = next((each for each in controls if each.key == key.name and each.usable), None)
         if pressed is not None:
             self._press(pressed)
-        elif key == Key("f1"):
+        elif key == Key(HELP.key):
             self._follow(Open(help_of(self.page, controls)))
         elif key == Key("escape"):
             self._follow(Back())
@@ -180,7 +181,13 @@ class Navigator:
             self._press(key)
 
     def _press(self, pressed: Pressed) -> None:
-        self._follow(self.page.press(pressed, self.live))
+        match pressed:
+            case Control(BACK.name):
+                self._follow(Back())
+            case Control(HELP.name):
+                self._follow(Open(help_of(self.page, self._controls())))
+            case _:
+                self._follow(self.page.press(pressed, self.live))
 
     def _follow(self, outcome: Outcome) -> None:
         before = type(self.page)

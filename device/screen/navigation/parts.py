@@ -31,6 +31,7 @@ class Item:
 
 
 BACK = Item("back", "Back", "escape")
+HELP = Item("help", "Help: all keys", "f1")
 
 
 def button_row(

@@ -3,8 +3,8 @@
 How to add a page: write a module with one frozen dataclass that extends `device.screen.navigation.page.Page`.
 
 - `title` names it; `draw(canvas, places, live)` draws into `places.body` and returns its `Control`s. `parts.button_row`
-  draws the buttons at the bottom ("Back" is the first) and `parts.list_rows` a list; each returns the controls of what
-  it drew. A control has a name for `press`, a box, a key, and a `value` that it hands to `press`.
+  draws the buttons at the bottom (the first is `BACK`, which the navigator follows) and `parts.list_rows` a list; each
+  returns the controls of what it drew. A control has a name, a box, a key, and a `value` that it hands to `press`.
 - `press(pressed, live)` returns an outcome: `Stay` with a changed state, `Open` another page, `Back`, `Home`, a
   `Notice`, or `Perform` an action by name; its `then` turns the action's answer into the next outcome, which is how a
   page gets its data. `then` is a pure function too. The navigator alone performs actions (`device.actions`, and those

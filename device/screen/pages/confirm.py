@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from device.screen.arrangement import Places
 from device.screen.drawing.canvas import Canvas
 from device.screen.layout import ScreenState
-from device.screen.navigation.page import Back, Control, Notice, Outcome, Page, Pressed
+from device.screen.navigation.page import Control, Notice, Outcome, Page, Pressed
 from device.screen.navigation.parts import Item, button_row
 
 
@@ -28,13 +28,11 @@ class ConfirmPage(Page):
         canvas.fill(places.body, canvas.theme.panel)
         room, px = places.body.inset(places.text_px, places.text_px), places.text_px
         canvas.text(self.consequence, room, round(1.4 * px), canvas.theme.text)
-        return button_row(canvas, places.row, px, (Item("no", "No, go back", "escape"), Item("yes", self.yes, "y")))
+        return button_row(canvas, places.row, px, (Item("back", "No, go back", "escape"), Item("yes", self.yes, "y")))
 
     def press(self, pressed: Pressed, live: ScreenState) -> Outcome:
         """Do it, or go back."""
         match pressed:
             case Control("yes"):
                 return self.outcome
-            case Control("no"):
-                return Back()
         return Notice()

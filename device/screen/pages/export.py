@@ -8,7 +8,7 @@ from device.screen.arrangement import Places
 from device.screen.drawing.boxes import Box
 from device.screen.drawing.canvas import Canvas
 from device.screen.layout import ScreenState
-from device.screen.navigation.page import Back, Control, Notice, Open, Outcome, Page, Perform, Pressed, Stay
+from device.screen.navigation.page import Control, Notice, Open, Outcome, Page, Perform, Pressed, Stay
 from device.screen.navigation.parts import BACK, Item, button_row, list_rows
 
 WRITING = "The slide is being written to the USB stick: leave it in until the screen says that it is done."
@@ -51,8 +51,6 @@ class ExportPage(Page):
     def press(self, pressed: Pressed, live: ScreenState) -> Outcome:
         """Write the slide, or choose the stick."""
         match pressed:
-            case Control("back"):
-                return Back()
             case Control("rows", value=first):
                 return Stay(replace(self, first=first))
             case Control("drive"):

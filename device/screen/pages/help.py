@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from device.screen.arrangement import Places
 from device.screen.drawing.canvas import Canvas
 from device.screen.layout import ScreenState
-from device.screen.navigation.page import Back, Control, Notice, Outcome, Page, Pressed, Stay
+from device.screen.navigation.page import Control, Notice, Outcome, Page, Pressed, Stay
 from device.screen.navigation.parts import BACK, Item, button_row
 
 EVERYWHERE = (
@@ -56,8 +56,6 @@ class HelpPage(Page):
         match pressed:
             case Control("more", value=first):
                 return Stay(replace(self, first=first))
-            case Control("back"):
-                return Back()
         return Notice()
 
 

@@ -8,7 +8,7 @@ from device.screen.arrangement import Places
 from device.screen.drawing.canvas import Canvas
 from device.screen.drawing.text import plural
 from device.screen.layout import ScreenState
-from device.screen.navigation.page import Back, Control, Notice, Open, Outcome, Page, Perform, Pressed, Stay
+from device.screen.navigation.page import Control, Notice, Open, Outcome, Page, Perform, Pressed, Stay
 from device.screen.navigation.parts import BACK, Item, button_row, list_rows
 from device.screen.pages.export import open_export
 from device.screen.pages.summary import open_summary
@@ -46,8 +46,6 @@ class HistoryPage(Page):
     def press(self, pressed: Pressed, live: ScreenState) -> Outcome:
         """Open a slide, or go through the list."""
         match pressed:
-            case Control("back"):
-                return Back()
             case Control("rows", value=first):
                 return Stay(replace(self, first=first))
             case Control("older"):

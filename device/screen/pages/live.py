@@ -45,7 +45,7 @@ class LivePage(Page):
 
     def _buttons(self, live: ScreenState) -> tuple[Item, ...]:
         shown, frozen = self.held or live, self.held is not None
-        recorded = shown.field_id is not None
+        recorded = shown.field_id is not None and not shown.moved_on
         return (
             Item("menu", "Menu", "m", help="all other pages"),
             Item("mark", "Mark", "a", recorded, help="put this field into the review queue")

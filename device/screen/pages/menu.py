@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from device.screen.arrangement import Places
 from device.screen.drawing.canvas import Canvas
 from device.screen.layout import ScreenState
-from device.screen.navigation.page import Back, Control, Notice, Outcome, Page, Pressed
-from device.screen.navigation.parts import BACK, Item, button_grid, button_row
+from device.screen.navigation.page import Control, Notice, Outcome, Page, Pressed
+from device.screen.navigation.parts import BACK, HELP, Item, button_grid, button_row
 from device.screen.pages.history import open_history
 from device.screen.pages.shutdown import open_shutdown
 from device.screen.pages.slide import open_slide
@@ -33,13 +33,9 @@ class MenuPage(Page):
         """Draw a button for each page."""
         columns = _COLUMNS if places.body.width >= places.body.height else _COLUMNS - 1
         entries = button_grid(canvas, places.body, places.text_px, [item for item, _ in ENTRIES], columns)
-        return entries + button_row(canvas, places.row, places.text_px, (BACK, Item("help", "Help: all keys", "f1")))
+        return entries + button_row(canvas, places.row, places.text_px, (BACK, HELP))
 
     def press(self, pressed: Pressed, live: ScreenState) -> Outcome:
         """Open a page."""
-        match pressed:
-            case Control("back"):
-                return Back()
-            case Control(name):
-                return next((opened(live) for item, opened in ENTRIES if item.name == name), Notice())
-        return Notice()
+        name = pressed.name if isinstance(pressed, Control) else ""
+        return next((opened(live) for item, opened in ENTRIES if item.name == name), Notice())

@@ -10,7 +10,7 @@ from device.screen.drawing.canvas import Canvas
 from device.screen.layout import ScreenState
 from device.screen.navigation.inputs import Key
 from device.screen.navigation.keyboard import edited, keyboard, text_field
-from device.screen.navigation.page import Back, Control, Home, Notice, Open, Outcome, Page, Perform, Pressed, Stay
+from device.screen.navigation.page import Control, Home, Notice, Open, Outcome, Page, Perform, Pressed, Stay
 from device.screen.navigation.parts import BACK, Item, button_row
 
 FIELDS = {
@@ -50,8 +50,6 @@ class NewSlidePage(Page):
     def press(self, pressed: Pressed, live: ScreenState) -> Outcome:
         """Type, choose a field, or start the slide."""
         match pressed:
-            case Control("back"):
-                return Back()
             case Control("field", value=name):
                 return Stay(replace(self, at=name))
             case Control("shift"):

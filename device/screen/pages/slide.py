@@ -6,7 +6,7 @@ from device.screen.arrangement import Places
 from device.screen.drawing.canvas import Canvas
 from device.screen.drawing.widgets import paragraphs
 from device.screen.layout import ScreenState
-from device.screen.navigation.page import Back, Control, Notice, Open, Outcome, Page, Perform, Pressed
+from device.screen.navigation.page import Control, Notice, Open, Outcome, Page, Perform, Pressed
 from device.screen.navigation.parts import BACK, Item, button_row
 from device.screen.pages.confirm import ConfirmPage
 from device.screen.pages.new_slide import new_slide
@@ -37,8 +37,6 @@ class OpenSlidePage(Page):
     def press(self, pressed: Pressed, live: ScreenState) -> Outcome:
         """End the slide, or name the next one."""
         match pressed:
-            case Control("back"):
-                return Back()
             case Control("end"):
                 return Open(asked_to_end(live))
             case Control("new"):

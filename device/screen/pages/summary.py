@@ -11,7 +11,7 @@ from device.screen.drawing.canvas import Canvas
 from device.screen.drawing.text import plural
 from device.screen.drawing.widgets import bar, letter
 from device.screen.layout import ScreenState, with_interval
-from device.screen.navigation.page import Back, Control, Home, Notice, Open, Outcome, Page, Perform, Pressed
+from device.screen.navigation.page import Control, Home, Notice, Open, Outcome, Page, Perform, Pressed
 from device.screen.navigation.parts import BACK, Item, button_row, panel
 from device.screen.pages.export import open_export
 from device.screen.pages.new_slide import new_slide
@@ -58,8 +58,6 @@ class SummaryPage(Page):
     def press(self, pressed: Pressed, live: ScreenState) -> Outcome:
         """Go on with the slide, export it, or leave it."""
         match pressed:
-            case Control("back"):
-                return Back()
             case Control("live"):
                 return Home()
             case Control("export"):

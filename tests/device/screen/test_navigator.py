@@ -105,6 +105,12 @@ def test_a_page_is_opened_and_left_by_touch_and_by_keys() -> None:
 
 def test_the_help_of_a_page_lists_its_keys() -> None:
     session = Session()
+    session.touch("menu")
+    session.touch("help")
+    assert isinstance(session.page, HelpPage)
+    session.do(*keys("escape", "f1"))
+    assert isinstance(session.page, HelpPage)
+    session.do(*keys("escape", "escape"))
     session.type("?")
     assert isinstance(session.page, HelpPage)
     assert {("F", "hold this picture still"), ("O", "show or hide the outlines")} <= set(session.page.keys)
