@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from device.commands.options import FiniteRange
+from device.commands.options import FiniteRange, bundle_path, config_option, data_option, settings_and_data
+from device.model_pick import AUTO, write_pick
 from smear.bundle.levels import LEVELS
 from smear.inference.tflite import AUTOMATIC
 from smear.output_files import write_atomic
@@ -157,6 +158,29 @@ def records(ctx: click.Context, most: int, folder: Path | None, out: Path | None
         write_atomic(out, json.dumps([asdict(timing) for timing in found], indent=1, allow_nan=False).encode())
     terminal.print_queries(found, table_console(FILE_WIDTH))
     _exit_with(too_slow(found), ctx)
+
+
+@command.command()
+@click.option("--bundle", type=PATH, help="Folder of a model bundle.  [default: the one in use]")
+@data_option
+@config_option
+def pick(bundle: Path | None, data_path: Path | None, config_path: Path | None) -> None:
+    """Find the fastest level and number of threads on this machine, for `model.level` and `model.threads` = "auto".
+
+    Takes half a minute, and only on a machine that does nothing else: a busy one is refused.
+    """
+    from benchmarks.pick import measure_pick
+    from benchmarks.progress import show_progress
+
+    settings, data = settings_and_data(config_path, data_path)
+    with show_progress() as progress:
+        found = measure_pick(bundle_path(settings, data, bundle), settings, progress)
+    for each in found.figures:
+        times = f"{each.ratio[1]:.2f} to {each.ratio[2]:.2f} times the first"
+        click.echo(f"{each.level}, {each.threads} threads: {each.ms:.1f} ms a field, {times}")
+    click.echo(f"picked: {found.level} with {found.threads} threads; kept in {write_pick(data, found)}")
+    if (settings.model.level, settings.model.threads) != (AUTO, AUTO):
+        click.echo('it is used where the settings say: model.level = "auto", model.threads = "auto"')
 
 
 def _exit_with(faults: list[str], ctx: click.Context) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.schema import Board, Environment
+from device.model_pick import processor
 from device.system.health import read_health, throttle_words
 from smear.bundle.folder import Bundle
 from smear.revision import git_revision
@@ -68,7 +69,7 @@ def environment(
     cpus = os.cpu_count() or 1
     return Environment(
         machine=_machine(),
-        cpu=_cpu(),
+        cpu=processor(),
         cpus=cpus,
         memory_mb=psutil.virtual_memory().total // 1_000_000,
         os=_os_name(),
@@ -121,11 +122,6 @@ def _machine() -> str:
         or _read(SYS / "class/dmi/id/product_name")
         or platform.machine()
     )
-
-
-def _cpu() -> str:
-    lines = _read(Path("/proc/cpuinfo")).splitlines()
-    return next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), platform.machine())
 
 
 def _os_name() -> str:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from smear.errors import SmearscopeError, first_fault
 
-SCHEMA_VERSION = 2  # results of version 1 can still be read
+SCHEMA_VERSION = 3  # results of earlier versions can still be read
 
 
 class BenchmarkError(SmearscopeError):
@@ -230,6 +230,14 @@ class Peak(_Strict):
     products: tuple[Product, ...] = ()
 
 
+class Instructions(_Strict):
+    """How many instructions one model executes a field on an emulated processor, whose time is no measure."""
+
+    key: str  # owner, role and level
+    processor: str
+    millions: float
+
+
 class Result(_Strict):
     """One benchmark run."""
 
@@ -243,6 +251,7 @@ class Result(_Strict):
     live: tuple[Live, ...] = ()
     growth: tuple[Growth, ...] = ()
     training: tuple[Step, ...] = ()
+    instructions: tuple[Instructions, ...] = ()
     start: Start | None = None
     peak: Peak | None = None
     left_out: tuple[str, ...] = ()  # what this mode measures only on demand

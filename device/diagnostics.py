@@ -17,6 +17,8 @@ from device.cameras.registry import AUTO as CAMERA_AUTO
 from device.cameras.registry import CAMERAS, camera_kind, open_camera
 from device.commands.options import use_of
 from device.exports.registry import EXPORTS
+from device.model_pick import AUTO as LEVEL_AUTO
+from device.model_pick import HOW, read_pick
 from device.screen.displays import AUTO as DISPLAY_AUTO
 from device.screen.displays import DISPLAYS, PNG, choose_display, display_kind
 from device.settings import Settings
@@ -169,8 +171,11 @@ def check_model(settings: Settings, data: Path) -> Check:
     bundle = load_signed_bundle(
         settings.model.bundle or current_bundle(data / MODELS), settings.model.require_signature
     )
-    prove(bundle, use_of(settings))
-    text = f"{bundle.manifest.name} {bundle.sha256[:12]} at {settings.model.level}: {bundle.path}"
+    use = use_of(settings, data, bundle.sha256)
+    prove(bundle, use)
+    text = f"{bundle.manifest.name} {bundle.sha256[:12]} at {use.level}: {bundle.path}"
+    if LEVEL_AUTO in (settings.model.level, settings.model.threads) and read_pick(data, bundle.sha256) is None:
+        return Check("model", State.WORKS_WITHOUT, f"{text}; which level is the fastest was not measured here: {HOW}")
     return Check("model", State.OK, text)
 
 

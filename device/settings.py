@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from device.cameras.registry import CAMERAS
 from device.cameras.uri import PlainName
 from device.counting.cell_classes import DEFAULT_CLASSES, DEFAULT_TARGET, CellClass, checked_classes
+from device.model_pick import CHOICES, LevelChoice, ThreadsChoice
 from device.quality_control.measurements import QcTest
 from device.screen.displays import DISPLAYS
 from device.settings_faults import Fault, faults_of
@@ -19,7 +20,6 @@ from device.site.agreement import Demands
 from device.store.retention import MEGABYTE, Retention
 from device.user_paths import UserPath, expand_given
 from smear.bundle.files import MISSING, FileFault, read_file
-from smear.bundle.levels import LEVELS, Level
 from smear.errors import RuntimeUnavailableError, SettingsError
 from smear.inference.quality_gate import Limits
 from smear.inference.tflite import RUNTIMES
@@ -104,11 +104,13 @@ class ModelSettings(_Section):
     require_signature: UserPath | None = Field(
         default=None, description="public key file; only bundles signed with its private key are used"
     )
-    level: Level = _choice("int8", "how the weights are stored", lambda: LEVELS, closed=True)
+    level: LevelChoice = _choice(
+        "int8", "how the weights are stored; auto is what 'smearscope bench pick' found", lambda: CHOICES, closed=True
+    )
     runtime: Annotated[str, AfterValidator(_known_runtime)] = _choice(
         "auto", "what runs the models", RUNTIMES.names, closed=True
     )
-    threads: int = Field(default=1, ge=1, le=64, description="threads of one inference; a Pi 4 or 5 has four cores")
+    threads: ThreadsChoice = Field(default=1, description="threads of one inference, or auto; a Pi has four cores")
     delegate: str = Field(default="libedgetpu.so.1", description="library of the accelerator, for level edgetpu")
     cpu_fallback: bool = Field(
         default=False,

@@ -100,6 +100,7 @@ def _costs(result: Result) -> dict[str, float]:
         found[f"{stages.name}, total ms"] = stages.total_ms
     for live in result.live:
         found[f"{live.camera} camera to screen, p50 ms"] = live.to_screen.p50_ms
+    found |= {f"{row.key} on {row.processor}, M instructions": row.millions for row in result.instructions}
     if result.start:
         found["start to first finding s"] = result.start.first_finding_s
         found["start to help s"] = result.start.help_s

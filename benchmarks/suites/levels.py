@@ -151,9 +151,10 @@ def measure_pairs(plan: Plan, effort: Effort, on_progress: OnProgress) -> list[s
     ]
     runtime, python = next(iter(plan.runtimes.items()))
     pairs += [
-        _naive(plan, owner, bundle, runtime, python)
+        _naive(plan, owner, bundle, level, runtime, python)
         for owner, bundle, levels in _owners(plan)
-        if "float32" in levels and (owner == "bundle" or not plan.brief)
+        for level in ("float32", "int8")
+        if level in levels and (owner == "bundle" or not plan.brief)
     ]
     found = measure([spec for spec, _ in pairs], effort, on_progress)
     to = f"bundle/pipeline/{base_level(plan.levels)}/{runtime}/1"
@@ -177,15 +178,17 @@ def _pipeline(
     return Spec(key, "pipeline", request, python), facts | {"figures": figures_of(bundle, level)}
 
 
-def _naive(plan: Plan, owner: Owner, bundle: Bundle, runtime: str, python: Path) -> tuple[Spec, dict[str, Any]]:
-    key = f"{owner}/naive/float32/{runtime}/1"
+def _naive(
+    plan: Plan, owner: Owner, bundle: Bundle, level: str, runtime: str, python: Path
+) -> tuple[Spec, dict[str, Any]]:
+    key = f"{owner}/naive/{level}/{runtime}/1"
     request = {
-        "paths": [str(bundle.model(role, "float32")) for role in ROLES], "module": RUNTIMES.find(runtime).module,
+        "paths": [str(bundle.model(role, level)) for role in ROLES], "module": RUNTIMES.find(runtime).module,
         "threads": 1, "frames": str(plan.frames),
     }  # fmt: skip
     name = f"naive loop, {_names(bundle)}"
     return Spec(key, "naive", request, python), {
-        "key": key, "name": name, "level": "float32", "runtime": runtime, "threads": 1,
+        "key": key, "name": name, "level": level, "runtime": runtime, "threads": 1,
     }  # fmt: skip
 
 

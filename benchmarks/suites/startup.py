@@ -41,8 +41,10 @@ def measure_start(bundle: Bundle, level: str, picture: Path, mode: str, on_progr
 def _process_s(command: list[str]) -> tuple[float, float]:
     """Return the seconds until the first line is printed, and the processor time of the whole process."""
     began, before = time.perf_counter(), os.times()
+    # As where it is installed: compiled modules are kept, whatever this shell says. The first turn writes them.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment
     ) as process:  # fmt: skip
         assert process.stdout is not None
         assert process.stderr is not None

@@ -9,7 +9,7 @@ from device.archive.examiner import Examiner, Job, PictureResult, PictureTask
 from device.archive.manifest import ENDING, Manifest
 from device.archive.result_file import WRITERS, require_writer, row_of
 from device.archive.workers import Lost, Workers, in_order
-from device.commands.options import bundle_path
+from device.commands.options import bundle_path, use_of
 from device.site.watch import SiteWatch
 from smear import __version__
 from smear.bundle.signing import load_signed_bundle
@@ -82,7 +82,7 @@ def result_settings(job: Job) -> dict[str, Any]:
     return {
         "version": __version__,
         "bundle": bundle.sha256,
-        "level": choice.level or settings.model.level,
+        "level": use_of(settings, job.data, bundle.sha256, choice).level,
         "runtime": choice.runtime or settings.model.runtime,
         "gate": settings.gate.model_dump(mode="json"),
         "site": [settings.site.required, site_json(SiteWatch(job.data, bundle.sha256).status(None))],

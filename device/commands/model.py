@@ -30,7 +30,8 @@ class Device:
         """Run every level of `bundle`, and the one that the settings ask for as this device would."""
         from smear.inference.proof import prove
 
-        prove(bundle, use_of(self.settings, ModelChoice(runtime=runtime)), every_level=True)
+        use = use_of(self.settings, self.folder.parent, bundle.sha256, ModelChoice(runtime=runtime))
+        prove(bundle, use, every_level=True)
 
 
 @click.group(help="Show, prove, install, switch or sign model bundles.")

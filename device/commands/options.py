@@ -16,6 +16,7 @@ from device.cameras.base import Camera
 from device.cameras.calibration.profile import DEFAULT_OBJECTIVE, OBJECTIVE_PATTERN
 from device.cameras.registry import CAMERAS, ControlsOf, camera_kind, open_camera
 from device.data_folder import DATA_VARIABLE, data_folder
+from device.model_pick import AUTO, read_pick, resolved
 from device.screen.displays import DISPLAYS
 from device.settings import CONFIG_VARIABLE, Settings, load_settings
 from device.store import Store
@@ -210,16 +211,9 @@ def open_processor(
     bundle = load_signed_bundle(path or bundle_path(settings, data, choice.bundle), settings.model.require_signature)
     if prove is not None:
         prove(bundle)
-    runtime, level = choice.runtime or settings.model.runtime, choice.level or settings.model.level
+    use = use_of(settings, data, bundle.sha256, choice)
     with quiet_native_stderr():
-        pipeline = Pipeline(
-            bundle,
-            level,
-            runtime,
-            choice.threads or settings.model.threads,
-            wrap,
-            settings.model.delegate if level_spec(level).needs_delegate else None,
-        )
+        pipeline = Pipeline(bundle, use.level, use.runtime, use.threads, wrap, use.delegate)
     limits = replace(settings.gate.limits(), require_site=settings.site.required)
     share_one_heap()
     site = site or SiteWatch(data, pipeline.bundle.sha256)
@@ -227,15 +221,16 @@ def open_processor(
     return FrameProcessor(pipeline, limits, hysteresis=hysteresis, site=site, estimate_scale=estimate_scale)
 
 
-def use_of(settings: Settings, choice: ModelChoice = NO_CHOICE) -> "Use":
-    """Return how this device runs a bundle, for `smear.inference.proof`."""
+def use_of(settings: Settings, data: Path | None, bundle_sha256: str, choice: ModelChoice = NO_CHOICE) -> "Use":
+    """Return how this device runs a bundle: as asked for, as set, or as it was picked."""
     from smear.inference.proof import Use
 
-    level = choice.level or settings.model.level
+    level, threads = choice.level or settings.model.level, choice.threads or settings.model.threads
+    level, threads = resolved(level, threads, read_pick(data, bundle_sha256) if AUTO in (level, threads) else None)
     return Use(
         level=level,
         runtime=choice.runtime or settings.model.runtime,
-        threads=choice.threads or settings.model.threads,
+        threads=threads,
         delegate=settings.model.delegate if level_spec(level).needs_delegate else None,
         cpu_fallback=settings.model.cpu_fallback,
     )

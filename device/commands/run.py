@@ -44,6 +44,7 @@ from device.control.handlers import ControlHandlers
 from device.control.protocol import socket_path
 from device.control.record_answers import record_answers
 from device.control.server import Answer, ControlServer
+from device.model_pick import resolved
 from device.quality_control.state import QcWatch
 from device.reporting.tables import SIMULATED
 from device.screen.live_screen import LiveScreen
@@ -115,9 +116,9 @@ def command(
             deadline.wrap,
             hysteresis,
             path,
-            (lambda bundle: prove(bundle, use_of(settings, choice))) if proven else None,
+            (lambda bundle: prove(bundle, use_of(settings, data, bundle.sha256, choice))) if proven else None,
         ),
-        choice.level or settings.model.level,
+        resolved(choice.level or settings.model.level, 1, None)[0],  # one that was picked needs no accelerator
         settings.model.cpu_fallback,
         faults,
     )
@@ -206,7 +207,8 @@ def guard_of(settings: Settings, data: Path, choice: ModelChoice, managed: bool,
     """Go back to the previous installed bundle where the service did not start with the present one, and say so."""
     own = managed and choice.bundle is None and settings.model.bundle is None
     guard = StartGuard(data / bundles.MODELS if own else None, boot_id())
-    if said := guard.begin(lambda bundle: prove(bundle, use_of(settings, choice)), settings.model.require_signature):
+    key = settings.model.require_signature
+    if said := guard.begin(lambda bundle: prove(bundle, use_of(settings, data, bundle.sha256, choice)), key):
         faults.report(BUNDLE, said)
     return guard
 

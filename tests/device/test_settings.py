@@ -40,10 +40,13 @@ def test_all_faults_are_reported_at_once_with_their_lines(tmp_path):
     assert "line 3: camera.nmae is not known; did you mean 'name'?" in message
     assert 'line 4: camera.timeout_s = "soon" is not allowed; allowed: a number more than 0 and at most 60' in message
     assert (
-        'line 7: model.level = "int4" is not allowed; allowed: float32, float16, dynamic, int8, int16x8, edgetpu'
+        'line 7: model.level = "int4" is not allowed; allowed: auto, float32, float16, dynamic, int8, int16x8, edgetpu'
         in message
     )
-    assert "line 8: model.threads = 0 is not allowed; allowed: a whole number at least 1 and at most 64" in message
+    assert (
+        "line 8: model.threads = 0 is not allowed; allowed: auto, or a whole number at least 1 and at most 64"
+        in message
+    )
     assert "line 9: stroe is not known; did you mean 'store'?" in message
 
 
@@ -215,7 +218,7 @@ def test_an_unknown_runtime_is_a_fault_that_lists_the_known_ones():
     assert faults == [
         Fault(2, "model.runtime = \"torch\" is not allowed; 'torch' is no runtime; write one of: "
               "auto, ai-edge-litert, tflite-runtime"),
-        Fault(3, "model.level = 3 is not allowed; allowed: float32, float16, dynamic, int8, int16x8, edgetpu"),
+        Fault(3, "model.level = 3 is not allowed; allowed: auto, float32, float16, dynamic, int8, int16x8, edgetpu"),
     ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from benchmarks.reporting.comparison import compare
-from benchmarks.schema import BenchmarkError, Result
+from benchmarks.schema import BenchmarkError, Instructions, Result
 from tests.benchmarks.results import environment, latency, make
 
 
@@ -55,3 +55,12 @@ def test_results_without_a_common_figure_cannot_be_compared() -> None:
     bare = Result(created="2026-01-01", mode="quick", environment=environment())
     with pytest.raises(BenchmarkError, match="no figure in common"):
         compare(make(), bare)
+
+
+def test_more_instructions_are_a_regression() -> None:
+    few, many = (
+        make(instructions=(Instructions(key="shipped/segmenter/int8", processor="cortex-a76", millions=millions),))
+        for millions in (45.0, 60.0)
+    )
+    assert worse(few, many) == {"shipped/segmenter/int8 on cortex-a76, M instructions"}
+    assert not worse(many, few)
