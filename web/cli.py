@@ -56,7 +56,7 @@ port_option = click.option(
 role_option = click.option(
     "--role",
     type=click.Choice([str(each) for each in Role]),
-    default=Role.VIEWER,
+    default="viewer",
     show_default=True,
     help="What it may do.",
 )

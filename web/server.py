@@ -1,6 +1,7 @@
 """Serving the application: own TLS, few connections, and none that is held open by saying nothing."""
 
 import asyncio
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,4 +77,7 @@ def server_of(app: Starlette, where: Listening) -> uvicorn.Server:
         access_log=False,
         log_level="warning",
     )
+    config.load()
+    if config.ssl is not None:
+        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3  # every browser of these years has it
     return uvicorn.Server(config)
