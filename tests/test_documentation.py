@@ -180,3 +180,21 @@ def test_the_site_fetches_nothing_from_elsewhere(site: Path) -> None:
 
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 200
+
+
+def test_the_readme_and_the_model_card_say_the_same_of_the_bundle_that_ships() -> None:
+    card, readme = ((ROOT / name).read_text(encoding="utf-8") for name in ("models/default/MODEL_CARD.md", "README.md"))
+    own = card.partition("*Our own test fields, with the detector*")[2]  # with all that refuses today
+    row = r"^\| {} \| ([0-9.]+)(?: \(([0-9.]+) to ([0-9.]+)\))? \| (\d+) \|$"
+    found = [re.search(row.format(name), own, re.MULTILINE) for name in (
+        "accuracy, refused or not", "labelled", "right, of the labelled")]  # fmt: skip
+    (accuracy, _, _, n), (labelled, low, high, _), (right, least, most, given) = (
+        each.groups() for each in found if each is not None
+    )
+    assert card.index("## Other laboratories") == card.index("## ")  # they lead
+    assert f"| accuracy of the class, int8, through the device's pipeline | {n} | {float(accuracy):.3f} |" in readme
+    refused, from_, to = (f"{1 - float(share):.3f}" for share in (labelled, high, low))
+    assert (
+        f"| {n}; {given} | {refused}; {float(right):.3f} | "
+        f"{from_} to {to}; {float(least):.3f} to {float(most):.3f} |" in readme
+    )
