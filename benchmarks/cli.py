@@ -140,6 +140,37 @@ def soak(ctx: click.Context, fields: int, camera: str, out: Path | None) -> None
 
 @command.command()
 @click.option(
+    "--display",
+    "displays",
+    default=("none",),
+    multiple=True,
+    show_default=True,
+    metavar="NAME",
+    help="Again for more; none composes pictures and shows them nowhere.",
+)
+@click.option(
+    "--rounds", default=6, show_default=True, type=click.IntRange(3), help="Of 12 fields, with pictures and without."
+)
+@click.pass_context
+def screen(ctx: click.Context, displays: tuple[str, ...], rounds: int) -> None:
+    """Move a stage: pictures a second, and whether inference is slower for them. Exits with code 3 over a limit."""
+    from benchmarks.progress import show_progress
+    from benchmarks.reporting import terminal
+    from benchmarks.suites.following import FIELDS, measure_following
+    from benchmarks.suites.levels import base_level, levels_of
+    from device.bundles import shipped_bundle
+    from smear.bundle.folder import load_bundle
+
+    bundle = load_bundle(shipped_bundle())
+    with tempfile.TemporaryDirectory(prefix="smearscope-screen-") as folder, show_progress() as progress:
+        level = base_level(levels_of(bundle))
+        found = measure_following(bundle, level, displays, rounds, FIELDS, Path(folder), progress)
+    terminal.print_following(found, table_console(FILE_WIDTH))
+    _exit_with([fault for each in found for fault in each.faults()], ctx)
+
+
+@command.command()
+@click.option(
     "--records", "most", default=1_000_000, show_default=True, type=click.IntRange(1_000),
     help="Size of the last store.",
 )  # fmt: skip

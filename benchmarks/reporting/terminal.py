@@ -8,6 +8,7 @@ from rich.table import Table
 from benchmarks.reporting.comparison import Change, Comparison
 from benchmarks.reporting.tables import pair_table
 from benchmarks.schema import Result
+from benchmarks.suites.following import Following
 from benchmarks.suites.soak import GROWTH_MB, RESIDENT_MB, Soak
 from benchmarks.suites.store_queries import Timing
 
@@ -61,6 +62,16 @@ def print_soak(soak: Soak, console: Console) -> None:
         f"{soak.peak_mb:.1f} MB resident (allowed {RESIDENT_MB:g})",
         highlight=False,
     )
+
+
+def print_following(found: Sequence[Following], console: Console) -> None:
+    """Print one line for each display, with inference held back and without a pause."""
+    table = Table("display", "fields", "pictures/s", "longest ms", "field ms without", "with", "times as long")
+    for each in found:
+        ratio = f"{each.ratio.value:.3f} ({each.ratio.low:.3f} to {each.ratio.high:.3f})" if each.ratio else ""
+        figures = (f"{value:.1f}" for value in (each.pictures_per_s, each.longest_ms, *each.inference_ms))
+        table.add_row(each.display, "3 a second" if each.held else "no pause", *figures, ratio)
+    console.print(table)
 
 
 def print_queries(timings: Sequence[Timing], console: Console) -> None:
