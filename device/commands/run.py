@@ -53,6 +53,7 @@ from device.screen.patient_display import display_of
 from device.session.active_faults import ActiveFaults
 from device.session.calibrated_camera import CalibratedCamera
 from device.session.camera_worker import CameraWorker
+from device.session.health_worker import HEALTH, HealthWorker
 from device.session.inference_worker import InferenceWorker, ProcessorSlot
 from device.session.invoke_deadline import Deadlines, InvokeDeadline
 from device.session.label_hysteresis import LabelHysteresis
@@ -61,7 +62,7 @@ from device.session.results import Examined
 from device.session.retention_worker import RETENTION, RetentionWorker
 from device.session.session import Heartbeat, run_session
 from device.session.start_guard import StartGuard
-from device.session.supervisor import Part, Supervisor
+from device.session.supervisor import Part, Supervisor, Turn
 from device.settings import Settings
 from device.store.duplicate_fields import FieldTracker
 from device.store.recorder import Recorder
@@ -167,6 +168,7 @@ def command(
             **record_answers(data, settings),
             **ControlHandlers(camera_worker, inference_worker, recorder, faults, data, clock).answers(),
         }
+        health = HealthWorker(data, settings.store.retention().min_free_bytes)
         screen = LiveScreen(
             shown,
             clock,
@@ -175,9 +177,7 @@ def command(
             OwnActions(answers, recorder, settings, data, details.operator),
             settings.camera.timeout_s,
             lambda: processors.corrector.calibration,
-        )
-        parts = other_parts(
-            answers, BundleWatch(loader, processors, faults), RetentionWorker(recorder, faults, date_is_known), data
+            lambda: health.newest,
         )
         with stopping(notifier) as (stop, hung_up), progress(console, fields) as on_examined:
             failure = end_of(
@@ -189,7 +189,15 @@ def command(
                     Heartbeat(notifier, clock, camera_worker, inference_worker),
                     stop,
                     guard.until_first(on_examined),
-                    parts,
+                    other_parts(
+                        answers,
+                        data,
+                        {
+                            "bundle": BundleWatch(loader, processors, faults).work,
+                            RETENTION: RetentionWorker(recorder, faults, date_is_known).work,
+                            HEALTH: health.work,
+                        },
+                    ),
                 ),
                 stop,
                 guard,
@@ -225,16 +233,10 @@ def end_of(session: Callable[[], None], stop: threading.Event, guard: StartGuard
     return None
 
 
-def other_parts(
-    answers: Mapping[str, Answer], watch: BundleWatch, retention: RetentionWorker, data: Path
-) -> list[Part]:
+def other_parts(answers: Mapping[str, Answer], data: Path, works: Mapping[str, Callable[[Turn], None]]) -> list[Part]:
     """Return what runs beside camera and inference; without it the fields go on, so its faults end nothing."""
     server = ControlServer(socket_path(data), answers)
-    return [
-        Part("control", server.work, patient=True),
-        Part("bundle", watch.work, patient=True),
-        Part(RETENTION, retention.work, patient=True),
-    ]
+    return [Part(name, work, patient=True) for name, work in {"control": server.work, **works}.items()]
 
 
 @contextmanager

@@ -16,7 +16,7 @@ _LANDSCAPE_ROOM = (47.0, 32.0)  # width and height that the page needs
 _PORTRAIT_ROOM = (30.0, 62.0)
 _HEADER, _FOOTER, _TITLE, _BUTTONS, _NOTICES = 1.8, 1.6, 2.5, 3.2, 3.4
 _LEGEND_ROW, _LEGEND_WIDTH = 1.4, 28.0  # in less width the legend takes two rows
-_PANELS = (7.0, 7.8, 3.6, 4.6, 3.2)  # verdict, classes, meters, slide, state
+_PANELS = (6.8, 7.4, 3.4, 4.2, 4.4)  # verdict, classes, meters, slide, state
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from device.screen.drawing.widgets import bar, letter, lines
 from device.screen.field_picture import HERE, Placement, draw_field, draw_legend
 from device.screen.meters import LEAST_BRIGHTNESS, FocusTrend, light_advice
 from device.screen.stage_tracker import HALF_MOVED
+from device.session.health_worker import BoardState
+from device.system.health import slowed
 from smear.classes import FIELD_CLASSES, by_name
 from smear.findings import Finding, Frame
 from smear.site import NOT_CHECKED
@@ -39,6 +41,7 @@ class ScreenState:
     warnings: tuple[str, ...] = ()  # most urgent first
     not_cleared: bool = False  # the quality control of the day is asked for and not done
     qc: str = ""  # what it says where it is done; "": not asked for
+    board: BoardState | None = None  # None: not read yet
 
     @property
     def moved_on(self) -> bool:
@@ -180,7 +183,7 @@ def _draw_slide(canvas: Canvas, places: Places, state: ScreenState) -> None:
 
 
 def _draw_state(canvas: Canvas, places: Places, state: ScreenState) -> None:
-    """Show cells and timing, camera and model."""
+    """Show cells and timing, camera, model and board."""
     theme, px, finding = canvas.theme, places.text_px, state.finding
     canvas.fill(places.state, theme.panel)
     facts = "no field examined"
@@ -188,8 +191,31 @@ def _draw_state(canvas: Canvas, places: Places, state: ScreenState) -> None:
         count = len(finding.cells)
         total_ms = finding.timing_ms.get("total", sum(finding.timing_ms.values()))
         facts = f"{count} white cell{'' if count == 1 else 's'}, {total_ms:.0f} ms"
-    rows = [f"{facts} · camera {state.camera or 'none'}", f"model {state.model or 'none'}"]
-    lines(canvas, places.state.inset(px // 2, px // 4), [(row, theme.quiet) for row in rows], px)
+    board, wrong = _board(state.board)
+    rows = [
+        (f"{facts} · camera {state.camera or 'none'}", theme.quiet),
+        (f"model {state.model or 'none'}", theme.quiet),
+        (board, theme.warning if wrong else theme.quiet),
+    ]
+    lines(canvas, places.state.inset(px // 2, px // 4), rows, px)
+
+
+def _board(board: BoardState | None) -> tuple[str, bool]:
+    """Return temperature, disk and clock in one line, what is wrong first, and whether anything is."""
+    if board is None:
+        return "board not read yet", False
+    degrees, free = board.health.temperature_c, board.free_bytes
+    wrong = [
+        slowed(board.health.throttled),
+        "disk nearly full" if board.nearly_full else "",
+        "clock not set" if board.clock_set is False else "",
+    ]
+    well = [
+        f"{degrees:.0f} °C" if degrees is not None else "",
+        f"{free / 1e9:.1f} GB free" if free is not None and not board.nearly_full else "",
+        "clock set" if board.clock_set else "",
+    ]
+    return " · ".join([*filter(None, wrong), *filter(None, well)][:3]), any(wrong)
 
 
 def _mixed(colour: Colour, other: Colour) -> Colour:

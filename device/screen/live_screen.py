@@ -13,6 +13,7 @@ from device.screen.live_picture import LivePicture, opacity_at
 from device.screen.navigation.navigator import Act, Navigator
 from device.screen.patient_display import DISPLAY, PatientDisplay
 from device.session.active_faults import ActiveFaults
+from device.session.health_worker import BoardState
 from device.session.results import Examined
 from device.session.session import Rate
 from device.store.recorder import SeenAgain
@@ -45,10 +46,12 @@ class LiveScreen:
         act: Act,
         lost_after_s: float,
         calibration: Callable[[], Calibration] = lambda: NONE,
+        board: Callable[[], BoardState | None] = lambda: None,
     ) -> None:
-        """`calibration` is asked for what corrects the camera's frames now."""
+        """`calibration` is asked for what corrects the camera's frames now, `board` for how that is."""
         self._display = display
         self._picture = LivePicture(calibration)
+        self._board = board
         self._due = False  # a result came that is not on the screen yet
         self._clock = clock
         self._faults = faults
@@ -131,8 +134,9 @@ class LiveScreen:
         except ImageError as error:
             self._faults.report(DISPLAY, str(error))
             return
-        live = replace(live, frame=frame, placement=placement, camera=self._source.name)
-        same = not self._due and live.finding is before.finding and live.warnings == before.warnings
+        live = replace(live, frame=frame, placement=placement, camera=self._source.name, board=self._board())
+        same = not self._due and live.finding is before.finding
+        same = same and (live.warnings, live.board) == (before.warnings, before.board)
         self.shows, self._shown_at_s, self._due = _key(newest), now, False
         self._navigator.follow(live, same and live.moved_on == before.moved_on)
 
@@ -151,7 +155,7 @@ class LiveScreen:
         self._put(replace(nothing, frame=frame, warnings=warnings))
 
     def _put(self, state: ScreenState) -> None:
-        state = replace(state, camera=self._source.name, simulated=self._source.simulated)
+        state = replace(state, camera=self._source.name, simulated=self._source.simulated, board=self._board())
         self._has_result = state.finding is not None
         if self.follows and state.frame is not None:
             self._picture.examined(state.frame, self._area)

@@ -7,6 +7,7 @@ _TEMPERATURE = "class/thermal/thermal_zone0/temp"
 _THROTTLED = "devices/platform/soc*/soc*:firmware/get_throttled"  # the Raspberry Pi kernel; soc@... on a Pi 5
 _UNDERVOLTAGE = "in0_lcrit_alarm"  # of the hwmon device "rpi_volt", on kernels without get_throttled
 _UNDERVOLTAGE_HAPPENED = 16
+_UNDERVOLTAGE_NOW, _THROTTLED_NOW = 0b0001, 0b1110
 _BITS = {
     0: "undervoltage now",
     1: "frequency capped now",
@@ -42,6 +43,13 @@ def _throttled(sys_folder: Path) -> int | None:
         if _read(name) == "rpi_volt" and (alarm := _read(name.with_name(_UNDERVOLTAGE))):
             return int(alarm) << _UNDERVOLTAGE_HAPPENED
     return None
+
+
+def slowed(bits: int | None) -> str:
+    """Return what slows the board down now, in one word; "": nothing, or it does not tell."""
+    if not bits:
+        return ""
+    return "undervoltage" if bits & _UNDERVOLTAGE_NOW else "throttled" if bits & _THROTTLED_NOW else ""
 
 
 def throttle_words(bits: int) -> list[str]:

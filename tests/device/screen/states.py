@@ -10,6 +10,8 @@ from device.screen.field_picture import Placement
 from device.screen.layout import ScreenState
 from device.screen.meters import FocusTrend
 from device.screen.stage_tracker import Shift
+from device.session.health_worker import BoardState
+from device.system.health import Health
 from smear.classes import LABELS
 from smear.findings import CYTOPLASM, NUCLEUS, Cell, CellMask, Finding, Frame, Quality, Refusal, RefusalCode
 from smear.site import SiteStatus
@@ -111,6 +113,7 @@ NORMAL = ScreenState(
     camera="picamera2:0",
     model="default · int8 · ai-edge-litert",
     slide="S-0042",
+    board=BoardState(Health(51.2, 0), 21_400_000_000, clock_set=True),
     field_id=38,
     accepted=38,
     refused=4,
@@ -137,6 +140,10 @@ STATES = {
     "field-before": replace(NORMAL, placement=None, finding=replace(make_finding(), site=SiteStatus())),
     "refused-before": replace(NORMAL, placement=None, finding=make_finding(None, (Refusal(*REFUSALS["scale"]),))),
     "nothing-before": replace(NORMAL, placement=None, finding=make_finding(None, (), cells=0)),
+    "throttled": replace(NORMAL, board=BoardState(Health(84.6, 0xE000E), 21_400_000_000, clock_set=True)),
+    "disk-nearly-full": replace(NORMAL, board=BoardState(Health(51.2, 0), 610_000_000, True, True)),
+    "clock-not-set": replace(NORMAL, board=BoardState(Health(51.2, 0), 21_400_000_000, False, False)),
+    "board-in-need": replace(NORMAL, board=BoardState(Health(84.6, 0x50005), 610_000_000, True, False)),
     "simulated": replace(NORMAL, simulated=True, camera="simulated:7", slide=None),
     "not-cleared": replace(
         NORMAL,
