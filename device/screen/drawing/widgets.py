@@ -61,7 +61,7 @@ def lines(canvas: Canvas, box: Box, texts: Sequence[tuple[str, Colour]], px: int
 
 def paragraphs(canvas: Canvas, box: Box, texts: Sequence[tuple[str, Colour]], px: int) -> None:
     """Sentences one under another from the top of `box`, wrapped, each in its colour and all of one size."""
-    words = [(clean(text), ink) for text, ink in texts]
+    words = [(clean(canvas.translated(text)), ink) for text, ink in texts]
     for size in range(px, least_px(px) - 1, -1):
         heights = [len(wrap(text, size, box.width)) * line_height(size) for text, _ in words]
         gap = size // 3

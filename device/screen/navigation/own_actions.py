@@ -12,8 +12,10 @@ from device.control.server import Answer
 from device.exports.base import FileFormat
 from device.exports.registry import EXPORTS, export_slide
 from device.reporting.tables import local_time
+from device.screen.navigation.picture_actions import PictureActions
 from device.settings import Settings
 from device.store import Store
+from device.store.names import checked_operator
 from device.store.recorder import Recorder
 from device.system.power import can_power_off, power_off
 from device.system.removable_drives import removable_drives
@@ -37,6 +39,8 @@ class OwnActions:
         self._said = {"operator": operator, "specimen": ""}
         self._own: dict[str, Callable[[Mapping[str, Any]], Any]] = {
             "slide details": lambda _: self._said,
+            "operator is": self._operator_is,
+            **PictureActions(settings, data).answers(),
             "slide start": self._start,
             "slide resume": lambda request: self._recorder.reopen_slide(request["slide"]),
             "slide summary": self._summary,
@@ -58,6 +62,9 @@ class OwnActions:
         if answer is None:
             raise SmearscopeError(f"there is no action {action!r}; please report this")
         return answer({"operator": self._said["operator"], **request})
+
+    def _operator_is(self, request: Mapping[str, Any]) -> None:
+        self._said["operator"] = checked_operator(request["operator"])
 
     def _start(self, request: Mapping[str, Any]) -> Any:
         started = self._answers["slide start"](request)

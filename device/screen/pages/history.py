@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from device.screen.arrangement import Places
 from device.screen.drawing.canvas import Canvas
@@ -10,11 +10,23 @@ from device.screen.drawing.text import plural
 from device.screen.layout import ScreenState
 from device.screen.navigation.page import Control, Notice, Open, Outcome, Page, Perform, Pressed, Stay
 from device.screen.navigation.parts import BACK, Item, button_row, list_rows
+from device.screen.pages.cells.gallery import open_gallery
 from device.screen.pages.export import open_export
 from device.screen.pages.summary import open_summary
 from smear.classes import by_name
 
 _STATES = {"open": "not counted", "counted": "count complete", "signed": "signed"}
+Purpose = Literal["show", "export", "cells"]
+_TITLES: dict[Purpose, str] = {
+    "show": "Slides, newest first",
+    "export": "Choose the slide to export",
+    "cells": "Choose the slide whose cells you classify",
+}
+_OPENED: dict[Purpose, Callable[[Mapping[str, Any]], Outcome]] = {
+    "show": lambda slide: open_summary(slide["id"]),
+    "export": open_export,
+    "cells": lambda slide: open_gallery(slide["id"]),
+}
 LOADED = 24  # slides at a time: a photograph of each is read
 
 
@@ -23,13 +35,13 @@ class HistoryPage(Page):
     """Slides to choose from."""
 
     slides: Sequence[Mapping[str, Any]]  # as `slides list` answers, with "when" as text and a "picture" or None
-    to_export: bool = False  # a slide that is chosen is exported, not shown
+    purpose: Purpose = "show"  # what is done with the slide that is chosen
     first: int = 0
 
     @property
     def title(self) -> str:
         """Say what choosing does."""
-        return "Choose the slide to export" if self.to_export else "Slides, newest first"
+        return _TITLES[self.purpose]
 
     def draw(self, canvas: Canvas, places: Places, live: ScreenState) -> tuple[Control, ...]:
         """Draw a row for each slide."""
@@ -51,7 +63,7 @@ class HistoryPage(Page):
             case Control("older"):
                 return _loaded(lambda slides: Open(replace(self, slides=slides, first=0)), self.slides[-1]["id"])
             case Control("slide", value=slide):
-                return open_export(slide) if self.to_export else open_summary(slide["id"])
+                return _OPENED[self.purpose](slide)
         return Notice()
 
 
@@ -63,9 +75,9 @@ def _row(slide: Mapping[str, Any]) -> Item:
     return Item("slide", slide["name"], value=slide, below=below, picture=slide["picture"])
 
 
-def open_history(*, to_export: bool = False) -> Outcome:
+def open_history(purpose: Purpose = "show") -> Outcome:
     """Open the list of slides."""
-    return _loaded(lambda slides: Open(HistoryPage(slides, to_export)))
+    return _loaded(lambda slides: Open(HistoryPage(slides, purpose)))
 
 
 def _loaded(then: Callable[[Sequence[Mapping[str, Any]]], Outcome], before: int | None = None) -> Outcome:

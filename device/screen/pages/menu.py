@@ -8,6 +8,7 @@ from device.screen.drawing.canvas import Canvas
 from device.screen.layout import ScreenState
 from device.screen.navigation.page import Control, Notice, Outcome, Page, Pressed
 from device.screen.navigation.parts import BACK, HELP, Item, button_grid, button_row
+from device.screen.pages.cells.review import open_review
 from device.screen.pages.history import open_history
 from device.screen.pages.shutdown import open_shutdown
 from device.screen.pages.slide import open_slide
@@ -17,7 +18,9 @@ _COLUMNS = 3
 ENTRIES: tuple[tuple[Item, Callable[[ScreenState], Outcome]], ...] = (
     (Item("slide", "Slide", "s"), open_slide),
     (Item("history", "Slides so far", "l"), lambda live: open_history()),
-    (Item("export", "Export to USB", "u"), lambda live: open_history(to_export=True)),
+    (Item("cells", "Cells", "c"), lambda live: open_history("cells")),
+    (Item("review", "Review", "r"), lambda live: open_review()),
+    (Item("export", "Export to USB", "u"), lambda live: open_history("export")),
     (Item("shutdown", "Shut down", "d"), lambda live: open_shutdown()),
 )
 """Each page with what opens it."""

@@ -152,7 +152,7 @@ class SummaryPage(Page):
         if slide["state"] == "signed":
             yield f"Version {slide['version']} is signed. Export it, or go on with the next slide."
         elif slide["state"] == "counted":
-            yield "The count is complete: sign it (menu, Sign)."
+            yield "The count is complete: sign it (menu, Cells)."
         elif slide["cells"]:
             yield "Classify and count the cells (menu, Cells)."
         else:

@@ -7,7 +7,11 @@ from device.exports.base import FileFormat
 from device.exports.registry import EXPORTS
 from device.screen.layout import ScreenState
 from device.screen.navigation.composition import compose
-from device.screen.navigation.page import Page
+from device.screen.navigation.page import Notice, Page
+from device.screen.pages.cells.cell import CellPage
+from device.screen.pages.cells.gallery import GalleryPage
+from device.screen.pages.cells.review import ReviewPage
+from device.screen.pages.cells.sign import CountPage
 from device.screen.pages.export import ExportPage
 from device.screen.pages.help import help_of
 from device.screen.pages.history import HistoryPage
@@ -17,6 +21,7 @@ from device.screen.pages.new_slide import NewSlidePage
 from device.screen.pages.shutdown import ASKED
 from device.screen.pages.slide import OpenSlidePage, asked_to_end
 from device.screen.pages.summary import SummaryPage
+from device.screen.pages.typed import TypedPage
 from device.settings import CellSettings
 from device.store.records import SlideRecord
 from device.store.slide_summary import SlideTally
@@ -48,6 +53,18 @@ SLIDES = [
     for number in range(42, 18, -1)
 ]
 SLIDES[1] |= {"picture": None, "leading": None, "ended_s": None}
+CLASSES = [(each.name, each.key) for each in CellSettings().classes]
+PICTURE = make_frame().image[40:200, 60:220]
+CELLS = [{"name": f"12.{number}", "picture": PICTURE if number != 3 else None} for number in range(11)]
+CELL = {
+    "name": "12.3", "picture": PICTURE, "area_um2": 96.4, "area_px": 1840.0, "nc_ratio": 0.83, "circularity": 0.91,
+    "touches_edge": True, "opinion": "Pre", "said": {"Anna Berger": "lymphocyte", "Jan Novák": "blast"},
+}  # fmt: skip
+ONE = {"id": 42, "name": "S-0042"}
+PARTIAL = differential({"lymphocyte": 31, "blast": 2, "smudge cell": 3, "artefact": 1, "unidentified": 2},
+                       CellSettings().classes, 100).to_json()  # fmt: skip
+FIELD = {"id": 612, "slide_name": "S-0042", "label": None, "picture": make_frame().image,
+         "refusals": [{"code": "uncertain", "advice": "not certain enough (47%, at least 52% needed)"}]}  # fmt: skip
 NO_SLIDE = replace(NORMAL, slide=None)
 PAGES: dict[str, tuple[Page, ScreenState]] = {
     "frozen": (LivePage(outlines=False, held=NORMAL), NORMAL),
@@ -58,14 +75,24 @@ PAGES: dict[str, tuple[Page, ScreenState]] = {
     "summary": (SummaryPage(SUMMARY), NO_SLIDE),
     "summary-doubtful": (SummaryPage(DOUBTFUL, ended_now=True), NO_SLIDE),
     "history": (HistoryPage(SLIDES), NORMAL),
+    "gallery": (GalleryPage(ONE, "Anna Berger", CELLS, CLASSES, PARTIAL, at=4), NORMAL),
+    "cell": (CellPage(CELL, zoom=2, centre=(0.5, 0.4)), NORMAL),
+    "count": (CountPage(ONE, "Anna Berger", PARTIAL), NO_SLIDE),
+    "review": (ReviewPage(FIELD), NORMAL),
     "shutdown": (ASKED, NORMAL),
     "export": (ExportPage(SUMMARY, [{"path": "/media/KINGSTON", "label": "KINGSTON (14.2 GB free)"}], FORMATS), NORMAL),
     "export-no-stick": (ExportPage(SUMMARY, [], FORMATS), NORMAL),
     "help": (help_of(LivePage(), compose(LivePage(), NORMAL).controls), NORMAL),
 }
 EMPTY: dict[str, tuple[Page, ScreenState]] = {
+    "gallery-empty": (GalleryPage(ONE, "Anna Berger", [], CLASSES), NORMAL),
+    "cell-gone": (CellPage({**CELL, "picture": None, "area_um2": None, "said": {}, "opinion": None}), NORMAL),
+    "count-complete": (CountPage(ONE, "Anna Berger", COUNT.to_json(), 2), NO_SLIDE),
+    "review-labelled": (ReviewPage({**FIELD, "label": "Pre", "picture": None}), NORMAL),
+    "review-empty": (ReviewPage(None), NORMAL),
+    "sign-why": (TypedPage("The count is not complete. Why is it signed all the same?", "Reason", Notice), NO_SLIDE),
     "history": (HistoryPage([]), NORMAL),
-    "history-end": (HistoryPage(SLIDES[:7], to_export=True, first=5), NORMAL),
+    "history-end": (HistoryPage(SLIDES[:7], "export", first=5), NORMAL),
     "new-slide": (NewSlidePage({"name": "", "operator": "", "specimen": ""}, capitals=False), NO_SLIDE),
     "new-slide-long": (NewSlidePage(dict.fromkeys(TYPED, "Müller-Großmann 17 / Łódź " * 3), at="operator"), NO_SLIDE),
 }
