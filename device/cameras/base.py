@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol
 
@@ -157,3 +158,17 @@ class CameraKind(Spec):
     def is_installed(self) -> bool:
         """Return whether its module can be found, without importing it."""
         return not self.module or find_spec(self.module) is not None
+
+    def load(self, name: CameraName) -> Any:
+        """Import its module.
+
+        Raises:
+            CameraError: it is not installed.
+        """
+        try:
+            return import_module(self.module)
+        except ImportError as error:
+            seen = " and make the venv with --system-site-packages" if self.install.startswith("sudo apt") else ""
+            raise CameraError(
+                f"camera {name.text}: Python cannot import {self.module} ({error}); `{self.install}`{seen}"
+            ) from error

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from device.cameras.base import AUTOMATICS_SETTLE_FRAMES, CameraIdentity, CameraKind, Grant, size_difference
-from device.cameras.threaded_camera import LiveCamera
+from device.cameras.threaded_camera import live
 from device.cameras.uri import CameraName
 from smear.errors import CameraError
 
@@ -105,20 +105,14 @@ def _open(name: CameraName) -> Any:
             f"camera {name.text}: {name.target!r} is not an index; write picamera2:0 for the first camera"
         )
     index = int(name.target or 0)
-    try:
-        from picamera2 import Picamera2
-    except ImportError as error:
-        raise CameraError(
-            f"camera {name.text}: Python cannot import picamera2 ({error}); `{KIND.install}` "
-            "and make the venv with --system-site-packages"
-        ) from error
-    found = len(Picamera2.global_camera_info())
+    driver = KIND.load(name).Picamera2
+    found = len(driver.global_camera_info())
     if index >= found:
         raise CameraError(
             f"camera {name.text}: libcamera finds {found} camera{'' if found == 1 else 's'}; check the ribbon cable, "
             "then `rpicam-hello --list-cameras`"
         )
-    camera = Picamera2.__new__(Picamera2)
+    camera = driver.__new__(driver)
     try:
         camera.__init__(index)
     except Exception:
@@ -177,12 +171,9 @@ def yuv_to_rgb(
 def _identify(name: CameraName) -> CameraIdentity:
     """Return the camera with libcamera's id, which names the sensor and its connector, in place of a serial."""
     index = int(name.target) if name.target.isdecimal() else 0
-    try:
-        from picamera2 import Picamera2
-
-        found = Picamera2.global_camera_info()
-    except ImportError:
-        found = []  # opening it says so
+    found: list[Any] = []
+    with contextlib.suppress(CameraError):  # without picamera2, opening it says so
+        found = KIND.load(name).Picamera2.global_camera_info()
     serial = str(found[index].get("Id", "")) if index < len(found) else ""
     return CameraIdentity(f"picamera2:{index}", serial)
 
@@ -191,12 +182,7 @@ KIND = CameraKind(
     name="picamera2",
     help="a camera module of the Raspberry Pi, through picamera2 from apt",
     usage="picamera2:[index]",
-    open=lambda name, request: LiveCamera(
-        name.text,
-        lambda: Picamera2Source(name, request.size, request.controls),
-        request.pixel_size_um,
-        size=request.size,
-    ),
+    open=live(lambda name, request: Picamera2Source(name, request.size, request.controls)),
     identify=_identify,
     settle_frames=AUTOMATICS_SETTLE_FRAMES,
     takes_controls=True,

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from device.cameras.base import Grant
+from device.cameras.base import Camera, CameraRequest, Grant
 from device.cameras.latest_slot import LatestSlot
+from device.cameras.uri import CameraName
 from smear.errors import CameraError, SmearscopeError
 from smear.findings import Frame
 
@@ -139,6 +140,15 @@ class LiveCamera:
                 source.release()
             except Exception as error:  # noqa: BLE001 - as above
                 self._slot.fail(_translated(self.name, "could not be released", error))
+
+
+def live(open_source: Callable[[CameraName, CameraRequest], Source]) -> Callable[[CameraName, CameraRequest], Camera]:
+    """Return what opens a camera for a `CameraKind` whose sources `open_source` opens."""
+
+    def opened(name: CameraName, request: CameraRequest) -> Camera:
+        return LiveCamera(name.text, lambda: open_source(name, request), request.pixel_size_um, size=request.size)
+
+    return opened
 
 
 def _size_of(shape: tuple[int, ...]) -> str:

@@ -20,7 +20,7 @@ from device.cameras.base import (
     size_difference,
 )
 from device.cameras.opencv_capture import open_capture
-from device.cameras.threaded_camera import LiveCamera
+from device.cameras.threaded_camera import live
 from device.cameras.uri import CameraName
 from device.cameras.v4l2_device import CONTROLS, inspect_device, query_capability, set_control, settled_controls
 from smear.errors import CameraError
@@ -210,9 +210,7 @@ KIND = CameraKind(
     help="a USB microscope or camera; also any video file that OpenCV can read",
     usage="v4l2:/dev/video0",
     options={"fourcc": "pixel format to ask for, such as MJPG"},
-    open=lambda name, request: LiveCamera(
-        name.text, lambda: V4l2Source(name, request.size, request.controls), request.pixel_size_um, size=request.size
-    ),
+    open=live(lambda name, request: V4l2Source(name, request.size, request.controls)),
     identify=_identify,
     inspect=_inspect,
     settle_frames=AUTOMATICS_SETTLE_FRAMES,

@@ -23,7 +23,7 @@ from device.cameras.base import (
     size_difference,
 )
 from device.cameras.network.address import numeric_drop_in
-from device.cameras.threaded_camera import LiveCamera
+from device.cameras.threaded_camera import live
 from device.cameras.uri import CameraName
 from smear.errors import CameraError
 
@@ -210,16 +210,13 @@ def _library(name: CameraName) -> tuple[Any, type[Exception]]:
     Raises:
         CameraError: it is not installed.
     """
+    gi = KIND.load(name)
     try:
-        import gi
-
         gi.require_version("Aravis", "0.8")
-        from gi.repository import Aravis, GLib
-    except (ImportError, ValueError) as error:  # ValueError: no typelib of Aravis
-        raise CameraError(
-            f"camera {name.text}: Python cannot import Aravis ({error}); `{KIND.install}` and make the venv with "
-            "--system-site-packages"
-        ) from error
+    except ValueError as error:
+        raise CameraError(f"camera {name.text}: {error}; `{KIND.install}`") from error
+    from gi.repository import Aravis, GLib
+
     return Aravis, GLib.Error
 
 
@@ -284,12 +281,7 @@ KIND = CameraKind(
     help="an industrial camera by GenICam: Basler, FLIR, IDS, Daheng, The Imaging Source, on USB 3 or the network",
     usage="aravis:[ID or address]",
     options={"format": "pixel format to ask for, such as BayerRG8"},
-    open=lambda name, request: LiveCamera(
-        name.text,
-        lambda: AravisSource(name, request.size, request.controls),
-        request.pixel_size_um,
-        size=request.size,
-    ),
+    open=live(lambda name, request: AravisSource(name, request.size, request.controls)),
     identify=_identify,
     inspect=_inspect,
     settle_frames=AUTOMATICS_SETTLE_FRAMES,

@@ -12,7 +12,7 @@ from device.cameras.base import CameraKind, Grant, size_difference
 from device.cameras.network.address import address_of, drop_in
 from device.cameras.network.multipart import MAX_BYTES, Parts, StreamFault
 from device.cameras.network.wire import Exchange, reason
-from device.cameras.threaded_camera import LiveCamera
+from device.cameras.threaded_camera import live
 from device.cameras.uri import CameraName
 from smear.errors import CameraError, ImageError
 from smear.images import read_jpeg
@@ -136,9 +136,7 @@ def _kind(scheme: str, help_text: str) -> CameraKind:
         name=scheme,
         help=help_text,
         usage=f"{scheme}://HOST/PATH",
-        open=lambda name, request: LiveCamera(
-            name.text, lambda: HttpSource(name, request.size), request.pixel_size_um, size=request.size
-        ),
+        open=live(lambda name, request: HttpSource(name, request.size)),
         drop_in=drop_in,
     )
 

@@ -12,7 +12,7 @@ import numpy as np
 from device.cameras.base import CameraKind, Grant, size_difference
 from device.cameras.network.address import Address, Credentials, address_of, credentials_for, drop_in, no_credentials
 from device.cameras.network.wire import CONNECT_S, Wire, no_answer
-from device.cameras.threaded_camera import LiveCamera
+from device.cameras.threaded_camera import live
 from device.cameras.uri import CameraName
 from smear.errors import CameraError
 from smear.images import MAX_PIXELS
@@ -44,10 +44,11 @@ class RtspSource:
             CameraError: PyAV is not installed, there is no answer, or no picture in it.
         """
         self._name = name.text
+        self._av = KIND.load(name)
         address = address_of(name)
         credentials = credentials_for(address)
         guarded = _answer_of(address, "OPTIONS" if credentials is None else "DESCRIBE") == _UNAUTHORIZED
-        self._container = _opened(address, credentials if guarded else None)
+        self._container = _opened(self._av, address, credentials if guarded else None)
         try:
             self._pictures = self._decoded()
             self._first = next(self._pictures)
@@ -77,8 +78,6 @@ class RtspSource:
 
     def _decoded(self) -> Iterator[Any]:
         """Return the pictures, without damaged ones and repetitions, which keep their time stamp."""
-        import av
-
         last, lag = None, _Lag()
         try:
             for picture in self._container.decode(video=0):
@@ -90,7 +89,7 @@ class RtspSource:
                         f"camera {self._name} sends more than this machine can decode; choose a smaller size or rate"
                     )
                 yield picture
-        except av.error.FFmpegError as error:
+        except self._av.error.FFmpegError as error:
             raise CameraError(
                 f"camera {self._name} stopped sending ({error.strerror}); check its power and the network"
             ) from None  # its text holds the password
@@ -138,11 +137,7 @@ def _answer_of(address: Address, method: str) -> int:
     return status
 
 
-def _opened(address: Address, credentials: Credentials | None) -> Any:
-    try:
-        import av
-    except ImportError as error:
-        raise CameraError(f"camera {address.name}: Python cannot import av ({error}); {KIND.install}") from error
+def _opened(av: Any, address: Address, credentials: Credentials | None) -> Any:
     user = f"{quote(credentials.user, safe='')}:{quote(credentials.password, safe='')}@" if credentials else ""
     url = f"rtsp://{user}{_authority(address)}{address.requested(credentials)}"
     level = av.logging.get_level()
@@ -175,9 +170,7 @@ KIND = CameraKind(
     name="rtsp",
     help="an IP camera in the network",
     usage="rtsp://HOST/PATH",
-    open=lambda name, request: LiveCamera(
-        name.text, lambda: RtspSource(name, request.size), request.pixel_size_um, size=request.size
-    ),
+    open=live(lambda name, request: RtspSource(name, request.size)),
     drop_in=drop_in,
     module="av",
     install="pip install 'smearscope[network]'",

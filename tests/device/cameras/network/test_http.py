@@ -1,6 +1,7 @@
 """Cameras over HTTP whose servers are slow, wrong or hostile: an error of one line, in time, in little memory."""
 
 import base64
+import functools
 import io
 import shutil
 import socket
@@ -35,6 +36,7 @@ def jpeg(count: int = 0, size: tuple[int, int] = (64, 48)) -> bytes:
     return file.getvalue()
 
 
+@functools.cache
 def bomb() -> bytes:
     """Return a JPEG of a few kilobytes that unpacks to 190 MB."""
     file = io.BytesIO()
@@ -50,7 +52,8 @@ def drip(connection: socket.socket, byte: bytes) -> None:
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "CONNECT_S", 0.5)
+    bomb()  # now, and not while the server should answer
+    monkeypatch.setattr(wire, "CONNECT_S", 1.0)
     monkeypatch.setattr(http, "PICTURE_S", 2.0)
     monkeypatch.setattr(http, "FROZEN_S", 0.5)
 
