@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from device.archive.slide import Tile, TileResult, has_tissue, open_slide, read_tile, tile_result
 from device.commands.options import ModelChoice, open_processor
 from device.reporting.analysis_outputs import AnalysisOutputs
 from device.settings import Settings
@@ -66,6 +67,7 @@ class Examiner:
         self.job = job
         self.processor: FrameProcessor = open_processor(job.settings, job.data, job.choice, path=bundle, site=site)
         self._outputs = AnalysisOutputs(job.masks, job.overlays)
+        self._slide: tuple[Path, Any] | None = None  # the one that is open
 
     def close(self) -> None:
         """Free the models."""
@@ -84,6 +86,23 @@ class Examiner:
             InferenceError: a model did not answer.
         """
         return [self._picture(task) for task in tasks]
+
+    def tiles(self, tiles: Sequence[Tile]) -> list[TileResult]:
+        """Examine tiles of whole slides, where there is tissue; see `pictures`."""
+        return [self._tile(tile) for tile in tiles]
+
+    def _tile(self, tile: Tile) -> TileResult:
+        try:
+            if self._slide is None or self._slide[0] != tile.path:
+                self._slide = tile.path, open_slide(tile.path)
+            slide = self._slide[1]
+            if not has_tissue(slide, tile):
+                return TileResult(state=("no tissue",))
+            frame = Frame(read_tile(slide, tile), printable(tile.path), tile.pixel_size_um)
+            return tile_result(tile, self.processor.examine(frame))
+        except ImageError as error:
+            self._slide = None  # after an error OpenSlide answers nothing else
+            return TileResult(error=f"{printable(tile.path)}: {error}")
 
     def _picture(self, task: PictureTask) -> PictureResult:
         try:

@@ -15,16 +15,20 @@ from device.archive.examiner import Examiner, Job, PictureResult, PictureTask, u
 from device.archive.inputs import Inputs
 from device.archive.result_file import WRITERS
 from device.archive.results import ResultTable, result_settings
+from device.archive.slide import tiles_of
+from device.archive.slide_cells import SlideCells
 from device.archive.workers import Lost, ProcessPool, ThisProcess, Workers, in_order, usable_workers
 from device.commands.options import FiniteRange, config_option, data_option, model_options
 from device.data_folder import find_data_folder
 from device.settings import load_settings
 from smear import RESEARCH_USE_ONLY
-from smear.errors import SmearscopeError
+from smear.errors import SmearscopeError, StoreError
 from smear.images.urls import is_url
-from smear.output_files import printable
+from smear.output_files import OutputFolder, printable
 from smear.progress import progress
 from smear.site import NOT_CHECKED
+
+SLIDES = ".geojson"
 
 
 class WorkersType(click.ParamType[int]):
@@ -71,7 +75,7 @@ class Tally:
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help=f"File of one row a picture, in place of lines: {', '.join(WRITERS)}.",
+    help=f"File of one row a picture, in place of lines: {', '.join(WRITERS)}; {SLIDES}: cells of a whole slide.",
 )
 @click.option("--resume", is_flag=True, help="Go on with --out: what its manifest holds is not examined again.")
 @model_options
@@ -96,13 +100,16 @@ def command(
     A picture that cannot be read is named on stderr (and in its JSON line); the others are still examined, and
     the exit code is 1. No file is replaced but masks, overlays and results of an earlier run.
     """
-    _require_sense(out, as_json, resume)
+    _require_sense(out, as_json, resume, paths)
     if scheduler is not None:
         _require_cluster_sense(workers, **wanted)
         paths = tuple(path if is_url(path) else str(Path(path).absolute()) for path in paths)
     settings = load_settings(config_path)
     data = find_data_folder(settings, data_path)  # only its models are used, and it may be missing
     job = Job(settings, data, digests=out is not None, **wanted)
+    if out is not None and out.suffix == SLIDES:
+        _examine_slide(Path(paths[0]), job, scheduler or workers, out)
+        return
     inputs, tally = Inputs(paths), Tally()
     inputs.require_pictures()
     _examine(inputs, job, scheduler or workers, tally, as_json, out, resume)
@@ -111,13 +118,18 @@ def command(
     _sum_up(inputs, tally)
 
 
-def _require_sense(out: Path | None, as_json: bool, resume: bool) -> None:
+def _require_sense(out: Path | None, as_json: bool, resume: bool, paths: tuple[str, ...]) -> None:
     if out is None and resume:
         raise click.UsageError("--resume goes on with a file of results; name it with --out")
     if out is not None and as_json:
         raise click.UsageError("--out takes the results; leave out --json")
-    if out is not None and out.suffix not in WRITERS:
-        raise click.UsageError(f"--out {out.name}: give a name that ends with {', '.join(WRITERS)}")
+    if out is not None and out.suffix == SLIDES:
+        if len(paths) != 1 or not Path(paths[0]).is_file() or resume:
+            raise click.UsageError(
+                f"a {SLIDES} file holds the cells of one whole slide: name its file, without --resume"
+            )
+    elif out is not None and out.suffix not in WRITERS:
+        raise click.UsageError(f"--out {out.name}: give a name that ends with {', '.join((*WRITERS, SLIDES))}")
 
 
 def _require_cluster_sense(workers: int, masks: Path | None, overlays: Path | None, **others: Any) -> None:
@@ -150,6 +162,30 @@ def _examine(
                 table.manifest.add(task, done)
             else:
                 click.echo(done.json if as_json else _line(json.loads(done.json)))
+
+
+def _examine_slide(path: Path, job: Job, where: str | int, out: Path) -> None:
+    """Write the cells of the whole slide at `path` to `out`."""
+    if out.exists():
+        raise StoreError(f"{printable(out)} is there already; choose another name")
+    number, tiles = tiles_of(path, job.pixel_size_um)
+    cells = SlideCells()
+    with closing(_workers(job, where)) as workers, OutputFolder(out.parent) as folder, folder.writing(out.name) as file:
+        shown = progress(tiles, "Examining tiles", quiet=not sys.stderr.isatty(), total=number)
+        results = in_order(workers, Examiner.tiles, shown)
+        complete = cells.write(path, results, file)
+    if not complete:
+        raise KeyboardInterrupt
+    click.echo(f"{printable(out)}: {cells.found} cells in {number} tiles ({_tally_of(cells.tiles)})")
+    click.echo(RESEARCH_USE_ONLY)
+    for sentence in cells.faults:
+        click.echo(f"smearscope: {sentence}", err=True)
+    if cells.faults:
+        raise SmearscopeError(f"{len(cells.faults)} of {number} tiles could not be examined; see the lines above")
+
+
+def _tally_of(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common())
 
 
 def _workers(job: Job, where: str | int) -> Workers:

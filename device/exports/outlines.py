@@ -47,13 +47,19 @@ def cell_pixels(cell: CellRecord, field: FieldRecord) -> CellPixels:
     if contour is not None:
         (left, top), (right, bottom) = contour.min(axis=0).tolist(), contour.max(axis=0).tolist()
         if left >= 0 and top >= 0 and right < field.width and bottom < field.height:  # else the disk has damaged it
-            inside = np.zeros((bottom - top + 1, right - left + 1), np.uint8)
-            cv2.fillPoly(inside, [contour], (1,), offset=(-left, -top))
-            return CellPixels(left, top, _joined(inside), CONTOUR)
+            return contour_pixels(contour)
     x, y, width, height = (int(value) for value in cell.bbox)
     left, top = min(max(x, 0), field.width - 1), min(max(y, 0), field.height - 1)
     right, bottom = min(max(x + width, left + 1), field.width), min(max(y + height, top + 1), field.height)
     return CellPixels(left, top, np.ones((bottom - top, right - left), np.uint8), BOX)
+
+
+def contour_pixels(contour: NDArray[np.int32]) -> CellPixels:
+    """Return the pixels inside and on `contour`, int32 (n, 2) of x and y, as `cell_pixels` does."""
+    (left, top), (right, bottom) = contour.min(axis=0).tolist(), contour.max(axis=0).tolist()
+    inside = np.zeros((bottom - top + 1, right - left + 1), np.uint8)
+    cv2.fillPoly(inside, [contour], (1,), offset=(-left, -top))
+    return CellPixels(left, top, _joined(inside), CONTOUR)
 
 
 def _joined(inside: NDArray[np.uint8]) -> NDArray[np.uint8]:

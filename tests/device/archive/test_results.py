@@ -1,5 +1,6 @@
 """The file of results: one row a picture in every format, and what is done is not done again."""
 
+import contextlib
 import csv
 import json
 import os
@@ -116,6 +117,17 @@ def test_a_call_without_sense_is_a_usage_error(analyze: Analyze, archive: Archiv
     assert analyze(folder, "--workers", "many").exit_code == 2
 
 
+def opened_by(process: subprocess.Popen[bytes], pipe: Path) -> int:
+    """Wait until `process` has come to `pipe`, and return a descriptor that keeps it waiting there."""
+    while process.poll() is None:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # nobody reads yet
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.05)
+    raise AssertionError(f"the run ended by itself: {process.returncode}")
+
+
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_a_run_that_was_ended_goes_on_where_it_was(
     common: list[str], analyze: Analyze, archive: Archive, tmp_path: Path, end: signal.Signals
@@ -127,9 +139,10 @@ def test_a_run_that_was_ended_goes_on_where_it_was(
     pictures = sorted(folder.iterdir())  # named one by one, as a folder's pipes are passed over
     command = [sys.executable, "-m", "device", *common, *map(str, pictures), "--out", str(out)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True) as process:
-        with gate.open("wb"):  # opens when the run has come to it
-            os.killpg(process.pid, end)
+        writer = opened_by(process, gate)
+        os.killpg(process.pid, end)
         assert process.wait(60) == (INTERRUPTED if end == signal.SIGINT else -signal.SIGKILL)
+    os.close(writer)
     assert out.exists() == (end == signal.SIGINT)
     if out.exists():
         assert len(rows_of(out)) == 50
