@@ -41,6 +41,7 @@ BIN := $(VENV)/bin
 EXTRAS := device screen sign web hl7 network s3 parquet cluster slides train train-gpu convert bench docs tflite dev
 
 run: $(VENV)/.device
+	@echo "to look at it in a browser: $(BIN)/smearscope web serve (docs/how-to/web.md)"
 	$(BIN)/smearscope run --camera $(CAMERA) --display $(SCREEN) --fields $(FIELDS)
 
 test: $(VENV)/.dev
@@ -125,7 +126,7 @@ $(BIN)/python:
 	@bash requirements/venv.sh $(VENV) $(PYTHON)
 
 # `dev` holds `device` and `screen` at the same versions, so all live in one environment.
-$(VENV)/.device: requirements/build.txt requirements/device.txt requirements/screen.txt
+$(VENV)/.device: requirements/build.txt requirements/device.txt requirements/screen.txt requirements/web.txt
 $(VENV)/.dev: requirements/build.txt requirements/dev.txt
 $(VENV)/.device $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@bash requirements/install.sh $(VENV) $(filter %.txt,$^)

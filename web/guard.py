@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from device.actions.base import Role
-from web.site import person_of, site_of
+from web.site import site_of
 
 API = "/api/"
 _FIELDS = 500  # of a form
@@ -89,8 +89,3 @@ def local_path(text: str) -> str:
     parts = urlsplit(text)
     plain = text.isprintable() and text.isascii() and "\\" not in text and not text.startswith("//")
     return text if plain and text.startswith("/") and not parts.scheme and not parts.netloc else "/"
-
-
-def is_admin(request: Request) -> bool:
-    """Tell whether an admin sent a request to a guarded route."""
-    return person_of(request).role is Role.ADMIN
