@@ -34,7 +34,7 @@ class Screen(Protocol):
         ...
 
     def idle(self, newest: Frame | None, lost: bool) -> None:
-        """Handle taps, and show the newest frame, or that the camera is lost; called after each result too."""
+        """Handle taps; show the newest frame, or that the camera is lost: between results, or after each to follow."""
         ...
 
     def close(self) -> None:
@@ -158,7 +158,8 @@ def run_session(
             if examined is not None:
                 screen.show(examined)
                 on_examined(examined)
-            screen.idle(camera_worker.newest, camera_worker.lost)
+            if examined is None or screen.follows:  # else the last field of a camera at its end would be taken off
+                screen.idle(camera_worker.newest, camera_worker.lost)
             supervisor.tick()
             heartbeat.beat(examined, supervisor.looks_after(CAMERA))
     finally:

@@ -53,13 +53,14 @@ class Wall:
 
     def __init__(self) -> None:
         self.shown: list[Examined] = []
-        self.closed = False
+        self.closed = self.cleared = False
 
     def show(self, examined: Examined) -> None:
         self.shown.append(examined)
+        self.cleared = False
 
     def idle(self, newest: Frame | None, lost: bool) -> None:
-        pass
+        self.cleared = lost
 
     def close(self) -> None:
         self.closed = True
@@ -109,6 +110,7 @@ def test_every_picture_of_a_folder_is_examined_once_and_in_order(store, folder):
     assert [Path(frame.source).name for frame in pipeline.seen] == [f"{n}.png" for n in range(5)]
     assert slide.tally.accepted == examiner.examined == 5
     assert screen.shown[-1].number == 5
+    assert not screen.cleared, "the last field stays on the screen"
     assert slide.ended_s is not None
 
 
