@@ -15,6 +15,7 @@ from device.backup.targets import SCRATCH, Target
 from device.exports.base import device_id
 from device.store import DamagedStoreError, Store
 from device.store.database import DATABASE
+from device.store.database.connection import FILE_MODE
 from device.store.photographs import PHOTOGRAPHS, SCREEN
 from device.system.clock import Clock
 from smear import __version__
@@ -102,13 +103,13 @@ class _Run:
             self.gone |= gone
         raise StoreError("photographs are removed faster than they are copied; try again when nothing is deleted")
 
-    def keep(self, name: str, content: bytes | Path) -> None:
+    def keep(self, name: str, content: bytes | Path, mode: int = FILE_MODE) -> None:
         """Keep a file under `name`: its content is written unless the target has it."""
         if isinstance(content, bytes):
-            entry = Entry(hashlib.sha256(content).hexdigest(), len(content))
+            entry = Entry(hashlib.sha256(content).hexdigest(), len(content), mode)
         else:
             with content.open("rb") as file:
-                entry = Entry(hashlib.file_digest(file, "sha256").hexdigest(), file.tell())
+                entry = Entry(hashlib.file_digest(file, "sha256").hexdigest(), file.tell(), mode)
         if self._present.get(entry.object) != entry.bytes:
             self._target.write(entry.object, content)
             self._present[entry.object] = entry.bytes
@@ -135,7 +136,7 @@ class _Run:
             if path.is_file():
                 with path.open("rb") as file:
                     content = file.read(_IN_MEMORY + 1)
-                self.keep(name, content if len(content) <= _IN_MEMORY else path)
+                self.keep(name, content if len(content) <= _IN_MEMORY else path, path.stat().st_mode & 0o777)
         except FileNotFoundError:
             return
         except OSError as error:

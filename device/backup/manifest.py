@@ -19,6 +19,7 @@ class Entry(NamedTuple):
 
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     bytes: Annotated[int, Field(ge=0)]
+    mode: Annotated[int, Field(ge=0, le=0o777)] = 0o640  # who may read it: a password file stays one
 
     @property
     def object(self) -> str:
@@ -36,7 +37,7 @@ class Manifest(BaseModel):
     smearscope: str  # version that made it
     device: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}$")]  # as in the names of exported files
     moment: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
-    files: dict[_Path, Entry]  # sha256 and bytes, by the path below the data folder
+    files: dict[_Path, Entry]  # by the path below the data folder
     links: dict[_Path, Annotated[str, StringConstraints(pattern=rf"^{_PART}$")]]  # each to a name in its own folder
     missing: tuple[str, ...]  # photographs that records name and that the device had lost
 

@@ -13,7 +13,7 @@ from smear.errors import StoreError
 from smear.output_files import OutputFolder, printable, sync_folder
 
 Step = Callable[[str], None]
-_FILE_MODE, _FOLDER_MODE = 0o640, 0o750  # as the store makes them
+_FOLDER_MODE = 0o750  # as the store makes it
 
 
 def restore(target: Target, manifest: Manifest, to: Path, step: Step = lambda name: None) -> list[str]:
@@ -57,7 +57,7 @@ def verify(target: Target, manifest: Manifest, step: Step = lambda name: None, i
 
 
 def _restored(target: Target, entry: Entry, into: Path, name: str) -> str:
-    with OutputFolder(into) as folder, folder.writing(name, mode=_FILE_MODE) as out:
+    with OutputFolder(into) as folder, folder.writing(name, mode=entry.mode | 0o600) as out:
         fault = _copied(target, entry, out)
     try:
         return fault or (

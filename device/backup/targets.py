@@ -13,7 +13,7 @@ from smear.output_files import OutputFolder, printable
 S3 = "s3://"
 SCRATCH = ".snapshot-"  # begins the name of the folder in which the database is copied
 _CHUNK = 1 << 20
-_MODE = 0o640  # as the records themselves: others see nothing
+_MODE = 0o600  # a data folder may hold passwords: only the owner of the backup reads it
 _LEFT_AFTER_S = 86_400.0  # what a killed backup left unfinished is removed once it is so old
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def make_device(data: Path) -> None:
                  "calibration/.lock", "models/.incoming-7/half", "screen.png"):  # fmt: skip
         (data / name).parent.mkdir(parents=True, exist_ok=True)
         (data / name).write_text(name)
+    (data / "site.json").chmod(0o600)
     (data / "models/current").symlink_to("b1")
     (data / "models/elsewhere").symlink_to("/etc")
 
@@ -74,6 +76,7 @@ def test_all_that_belongs_to_the_data_folder_comes_back(data, tmp_path, where, r
     for name in ("calibration/.lock", "models/.incoming-7/half"):
         del expected[name]
     assert files(tmp_path / "new") == expected | {"settings-of-the-backup.toml": b""}
+    assert stat.S_IMODE((tmp_path / "new/site.json").stat().st_mode) == 0o600  # nobody else reads it here either
     assert (tmp_path / "new/models/current").readlink() == Path("b1")
     assert not (tmp_path / "new/models/elsewhere").is_symlink()
     with Store.read(data) as before, Store.read(tmp_path / "new") as after:
