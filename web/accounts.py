@@ -5,8 +5,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from argon2 import PasswordHasher
@@ -32,20 +31,20 @@ class AccountError(SmearscopeError):
     """An account cannot be made, changed or read."""
 
 
-class User(BaseModel):
-    """A person."""
-
+class _Stored(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class User(_Stored):
+    """A person."""
 
     name: str
     role: Role
     password: str  # Argon2id, with its salt and costs
 
 
-class Token(BaseModel):
+class Token(_Stored):
     """What a program shows in place of a password, until it ends."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     role: Role
@@ -53,9 +52,7 @@ class Token(BaseModel):
     ends_s: float
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class _File(_Stored):
     users: tuple[User, ...] = ()
     tokens: tuple[Token, ...] = ()
 
@@ -99,8 +96,7 @@ class Accounts:
             AccountError: the name is taken or cannot be used, or the password is too short.
         """
         user = User(name=_checked(name), role=role, password=_hashed(password))
-        with self._changing() as change:
-            change(lambda file: _added(file, "users", user))
+        self._change(lambda file: _added(file, "users", user))
 
     def change_user(self, name: str, *, role: Role | None = None, password: str | None = None) -> None:
         """Give a user another role or password, which ends the user's sessions.
@@ -109,8 +105,7 @@ class Accounts:
             AccountError: there is no such user, no admin would be left, or the password is too short.
         """
         new = ({} if role is None else {"role": role}) | ({} if password is None else {"password": _hashed(password)})
-        with self._changing() as change:
-            change(lambda file: _with_admin(_replaced(file, name, lambda user: user.model_copy(update=new))))
+        self._change(lambda file: _with_admin(_replaced(file, name, lambda user: user.model_copy(update=new))))
 
     def remove_user(self, name: str) -> None:
         """Remove a user, which ends the user's sessions.
@@ -118,8 +113,7 @@ class Accounts:
         Raises:
             AccountError: there is no such user, or no admin would be left.
         """
-        with self._changing() as change:
-            change(lambda file: _with_admin(_removed(file, "users", name)))
+        self._change(lambda file: _with_admin(_removed(file, "users", name)))
 
     def add_token(self, name: str, role: Role, days: int) -> str:
         """Add a token and return its secret, which is kept nowhere.
@@ -130,8 +124,7 @@ class Accounts:
         secret = secrets.token_urlsafe(32)
         ends_s = self._clock.wall_s() + min(days, MAX_DAYS) * 24 * 3600
         token = Token(name=_checked(name), role=role, sha256=_sha256(secret), ends_s=ends_s)
-        with self._changing() as change:
-            change(lambda file: _added(file, "tokens", token))
+        self._change(lambda file: _added(file, "tokens", token))
         return secret
 
     def remove_token(self, name: str) -> None:
@@ -140,8 +133,7 @@ class Accounts:
         Raises:
             AccountError: there is none of that name.
         """
-        with self._changing() as change:
-            change(lambda file: _removed(file, "tokens", name))
+        self._change(lambda file: _removed(file, "tokens", name))
 
     def _file(self) -> _File:
         path = self._folder / FILE
@@ -157,9 +149,8 @@ class Accounts:
             reason = error.strerror if isinstance(error, OSError) else "it is damaged"
             raise AccountError(f"{printable(path)}: {reason}; run this as its owner or with sudo") from error
 
-    @contextmanager
-    def _changing(self) -> Iterator[Callable[[Callable[[_File], _File]], None]]:
-        """Give what changes the file, while no other process does."""
+    def _change(self, change: Callable[[_File], _File]) -> None:
+        """Change the file, while no other process does."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -167,7 +158,7 @@ class Accounts:
             raise AccountError(f"{printable(self._folder)}: {error.strerror}; run this with sudo") from error
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)
-            yield lambda change: write_owned(self._folder, FILE, change(self._file()).model_dump_json().encode())
+            write_owned(self._folder, FILE, change(self._file()).model_dump_json().encode())
         finally:
             os.close(folder)
 

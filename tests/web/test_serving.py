@@ -125,6 +125,20 @@ def test_where_no_device_runs_records_are_changed_and_the_device_is_missed(tmp_p
                 assert "no device is running" in next(each for each in stream.iter_lines() if "data:" in each)
 
 
+def test_a_stream_ends_with_the_session_of_who_looks(bench, tmp_path):
+    with served(bench.folder, tmp_path / "state") as ((_, port), accounts):
+        for name, role in (("ada", Role.ADMIN), ("vera", Role.VIEWER)):
+            accounts.add_user(name, role, "a long password")
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE_S) as client:
+            client.post("/login", data={"name": "vera", "password": "a long password"})
+            with client.stream("GET", "/api/v1/events") as stream:
+                lines = stream.iter_lines()
+                assert next(lines) == "event: result"
+                accounts.remove_user("vera")
+                assert sum(1 for _ in lines) < 100  # and then no more
+            assert client.get("/api/v1/events").status_code == 401
+
+
 def closed_by_server(connection):
     connection.settimeout(DEADLINE_S)
     try:
