@@ -3,8 +3,14 @@
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from tests.web.clients import Served
+
+
+@pytest.fixture(autouse=True)
+def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.accounts._HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture

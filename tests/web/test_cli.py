@@ -46,6 +46,7 @@ def test_enabling_makes_the_first_password_once_and_opens_only_what_was_asked_fo
     said = web("enable").output
     password = re.search(r"first user is admin, with the password (\S+) ", said)[1]
     assert Accounts(state).login("admin", password).role == "admin"
+    assert '"$argon2id$' in (state / FILE).read_text()
     assert certificate.fingerprint(state / "certificate.pem") in said
     text = (tmp_path / "drop-in/listen.conf").read_text()
     assert "SMEARSCOPE_WEB_LISTEN=127.0.0.1 SMEARSCOPE_WEB_PORT=8443\nSocketBindAllow=tcp:8443\n" in text
