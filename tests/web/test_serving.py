@@ -163,7 +163,7 @@ def test_who_sends_slowly_is_cut_off_while_others_are_served(address, monkeypatc
     assert time.monotonic() - began_s < DEADLINE_S
 
 
-def test_a_killed_and_flooded_server_costs_the_device_no_field(bench, tmp_path):
+def test_a_flooded_hung_and_killed_server_costs_the_device_no_field(bench, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "device", "web", "serve", "--port", str(port), "--data", str(bench.folder),
@@ -187,6 +187,8 @@ def test_a_killed_and_flooded_server_costs_the_device_no_field(bench, tmp_path):
             flood = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
             with client.stream("GET", "/api/v1/live.mjpeg") as stream:
                 assert stream.status_code in {200, 503}
+                bench.fields(5)
+                process.send_signal(signal.SIGSTOP)
                 bench.fields(5)
                 process.send_signal(signal.SIGKILL)
         for each in flood:
