@@ -1,7 +1,7 @@
 """The navigator: what touch, keys and typing do, what actions lead to, and what is said meanwhile."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import wait
 from dataclasses import replace
 from typing import Any
@@ -41,6 +41,17 @@ class Hand(NoDisplay):
         return inputs
 
 
+SESSIONS: list["Session"] = []
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    yield
+    for session in SESSIONS:
+        session.navigator._worker.shutdown()
+    SESSIONS.clear()
+
+
 class Session:
     """A navigator with the hand before it, and the actions that it performed."""
 
@@ -55,6 +66,7 @@ class Session:
             return act(action, request)
 
         self.navigator = Navigator(shown, self.clock, self.faults, noted)
+        SESSIONS.append(self)
         self.navigator.show(NORMAL)
 
     @property
