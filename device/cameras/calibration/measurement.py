@@ -56,7 +56,8 @@ def measure_blank(calibration: Calibration, blank: np.ndarray, *, white: bool, f
     Raises:
         ImageError: `blank` is not an empty, well lit field.
     """
-    _require_blank(blank)
+    if fault := blank_fault(blank):
+        raise ImageError(fault)
     made = calibration
     if flat:
         wide = cv2.GaussianBlur(blank, (0, 0), max(blank.shape) / GRID[1])
@@ -93,19 +94,26 @@ def typed_scale(calibration: Calibration, pixel_size_um: float) -> Calibration:
     return calibration.model_copy(update={"pixel_size_um": round(pixel_size_um, 6)})
 
 
-def _require_blank(blank: np.ndarray) -> None:
+def blank_fault(blank: np.ndarray) -> str:
+    """Return why `blank`, float32 (h, w, 3) RGB, is no empty, well lit field, and what to do; "": it is one."""
     colour = np.asarray(blank.mean(axis=(0, 1), dtype=np.float64))
-    brightest = float(np.percentile(blank, 99))
-    if colour.max() < MIN_GLASS or brightest > MAX_GLASS:
-        raise ImageError(
-            f"the empty field is {'too bright' if brightest > MAX_GLASS else 'too dark'} (mean "
-            f"{colour.max() / 255:.0%}, brightest {brightest / 255:.0%}); set lamp or exposure to about 80 %"
+    mean, brightest = float(colour.max()) / 255, float(np.percentile(blank, 99)) / 255
+    if brightest * 255 > MAX_GLASS:
+        return (
+            f"the empty field is too bright (mean {mean:.0%}, brightest {brightest:.0%}); "
+            "set lamp or exposure to about 80 %"
+        )
+    if mean * 255 < MIN_GLASS:
+        return (
+            f"the empty field is too dark (mean {mean:.0%}, brightest {brightest:.0%}); "
+            "set lamp or exposure to about 80 %"
         )
     smooth = cv2.GaussianBlur(blank, (0, 0), max(blank.shape[:2]) / 200)  # grain is no cell
     wide = cv2.GaussianBlur(blank, (0, 0), max(blank.shape[:2]) / 12)
     deviation = float(np.percentile(np.abs(smooth - wide) / np.maximum(wide, 1.0), 99))
     if deviation > MAX_BLANK_DEVIATION:
-        raise ImageError(f"the field is not empty (it varies by {deviation:.0%}); move to clear glass and try again")
+        return f"the field is not empty (it varies by {deviation:.0%}); move to clear glass and try again"
+    return ""
 
 
 def _three(values: np.ndarray) -> tuple[float, float, float]:

@@ -12,6 +12,7 @@ from device.screen.pages.cells.review import open_review
 from device.screen.pages.history import open_history
 from device.screen.pages.shutdown import open_shutdown
 from device.screen.pages.slide import open_slide
+from device.screen.pages.upkeep.calibration import open_calibration
 
 _COLUMNS = 3
 
@@ -21,6 +22,7 @@ ENTRIES: tuple[tuple[Item, Callable[[ScreenState], Outcome]], ...] = (
     (Item("cells", "Cells", "c"), lambda live: open_history("cells")),
     (Item("review", "Review", "r"), lambda live: open_review()),
     (Item("export", "Export to USB", "u"), lambda live: open_history("export")),
+    (Item("calibrate", "Calibrate", "b"), lambda live: open_calibration()),
     (Item("shutdown", "Shut down", "d"), lambda live: open_shutdown()),
 )
 """Each page with what opens it."""

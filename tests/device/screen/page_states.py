@@ -22,6 +22,7 @@ from device.screen.pages.shutdown import ASKED
 from device.screen.pages.slide import OpenSlidePage, asked_to_end
 from device.screen.pages.summary import SummaryPage
 from device.screen.pages.typed import TypedPage
+from device.screen.pages.upkeep.calibration import CalibrationPage
 from device.settings import CellSettings
 from device.store.records import SlideRecord
 from device.store.slide_summary import SlideTally
@@ -66,6 +67,20 @@ PARTIAL = differential({"lymphocyte": 31, "blast": 2, "smudge cell": 3, "artefac
 FIELD = {"id": 612, "slide_name": "S-0042", "label": None, "picture": make_frame().image,
          "refusals": [{"code": "uncertain", "advice": "not certain enough (47%, at least 52% needed)"}]}  # fmt: skip
 NO_SLIDE = replace(NORMAL, slide=None)
+UNCALIBRATED = {"white": None, "flat": False, "pixel_size_um": None, "best_focus": None, "warnings": []}
+CALIBRATED = UNCALIBRATED | {"white": (1.0, 1.0432, 1.2108), "flat": True, "pixel_size_um": 0.2431, "best_focus": 0.8}
+NOT_APPLIED = (
+    "calibration 20260714T093100Z-1a2b3c4d is not applied, it is for size 1920x1080, not 640x480: calibrate "
+    "again, or see 'smearscope calibrate list'"
+)
+OTHER_CAMERA = {"warnings": [NOT_APPLIED]}
+
+
+def calibrating(page: CalibrationPage, live: ScreenState = NORMAL) -> tuple[Page, ScreenState]:
+    """Return the page after it looked at the picture."""
+    return page.fed(live), live
+
+
 PAGES: dict[str, tuple[Page, ScreenState]] = {
     "frozen": (LivePage(outlines=False, held=NORMAL), NORMAL),
     "menu": (MenuPage(), NORMAL),
@@ -79,6 +94,8 @@ PAGES: dict[str, tuple[Page, ScreenState]] = {
     "cell": (CellPage(CELL, zoom=2, centre=(0.5, 0.4)), NORMAL),
     "count": (CountPage(ONE, "Anna Berger", PARTIAL), NO_SLIDE),
     "review": (ReviewPage(FIELD), NORMAL),
+    "calibrate": calibrating(CalibrationPage(UNCALIBRATED)),
+    "calibrate-scale": calibrating(CalibrationPage(CALIBRATED, at=2)),
     "shutdown": (ASKED, NORMAL),
     "export": (ExportPage(SUMMARY, [{"path": "/media/KINGSTON", "label": "KINGSTON (14.2 GB free)"}], FORMATS), NORMAL),
     "export-no-stick": (ExportPage(SUMMARY, [], FORMATS), NORMAL),
@@ -91,6 +108,9 @@ EMPTY: dict[str, tuple[Page, ScreenState]] = {
     "review-labelled": (ReviewPage({**FIELD, "label": "Pre", "picture": None}), NORMAL),
     "review-empty": (ReviewPage(None), NORMAL),
     "sign-why": (TypedPage("The count is not complete. Why is it signed all the same?", "Reason", Notice), NO_SLIDE),
+    "calibrate-warned": calibrating(CalibrationPage(UNCALIBRATED | OTHER_CAMERA), replace(NORMAL, frame=None)),
+    "calibrate-flat": calibrating(CalibrationPage(CALIBRATED | OTHER_CAMERA, at=1)),
+    "calibrate-focus": calibrating(CalibrationPage(CALIBRATED | OTHER_CAMERA, at=3)),
     "history": (HistoryPage([]), NORMAL),
     "history-end": (HistoryPage(SLIDES[:7], "export", first=5), NORMAL),
     "new-slide": (NewSlidePage({"name": "", "operator": "", "specimen": ""}, capitals=False), NO_SLIDE),

@@ -1,0 +1,81 @@
+"""Calibrating and the quality control of the day on the screen, on the actions of a running session."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from device.cameras.calibration import ProfileStore
+from device.control.handlers import ControlHandlers
+from device.control.record_answers import record_answers
+from device.screen.navigation.inputs import Key
+from device.screen.navigation.own_actions import OwnActions
+from device.screen.navigation.upkeep_actions import UpkeepActions
+from device.screen.pages.upkeep.calibration import CalibrationPage
+from device.screen.pages.upkeep.steps import GOOD
+from device.settings import Settings
+from tests.device.cameras.calibration.test_ruling import ruling
+from tests.device.faults import Bench
+from tests.device.screen.states import NORMAL
+from tests.device.screen.test_cell_pages import settled
+from tests.device.screen.test_navigator import Session
+
+TINTED = np.full((480, 640, 3), (200, 180, 160), np.uint8)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A running session, whose camera shows what it is given."""
+    with Bench(tmp_path) as running:
+        running.fields()
+        yield running
+
+
+def screen_of(bench: Bench, settings: Settings) -> Session:
+    """Return a screen with a hand before it, and the actions of `bench`."""
+    handlers = ControlHandlers(bench.feed, bench.examiner, bench.recorder, bench.faults, bench.folder, bench.clock)
+    answers = record_answers(bench.folder, settings) | handlers.answers()
+    answers |= UpkeepActions(answers, bench.folder).answers()
+    return Session(OwnActions(answers, bench.recorder, settings, bench.folder))
+
+
+def see(bench: Bench, session: Session, image: np.ndarray) -> None:
+    """Put `image` before the camera, and on the screen."""
+    bench.camera.fault = lambda: bench.camera.frame(image)
+    bench.fields(3)
+    session.navigator.show(replace(NORMAL, frame=bench.camera.frame(image)))
+
+
+def test_white_and_scale_are_calibrated_in_the_wizard(bench: Bench) -> None:
+    session = screen_of(bench, Settings())
+    session.type("mb")
+    settled(session)
+    session.navigator.show(NORMAL)
+    page = session.page
+    assert isinstance(page, CalibrationPage)
+    assert page.now[0].startswith("the field is not empty")
+    session.touch("measure")  # what is wrong is said, and nothing is stored
+    settled(session)
+    assert "the field is not empty" in session.navigator._notice
+    see(bench, session, TINTED)
+    session.clock.advance(60)
+    assert session.page.now == (GOOD, True)  # type: ignore[attr-defined]
+    session.type("m")
+    settled(session)
+    session.type("nn")
+    see(bench, session, ruling(20, 0))
+    assert session.page.now == (GOOD, True)  # type: ignore[attr-defined]
+    session.touch("division")  # 20 µm
+    session.touch("measure")
+    settled(session)
+    known = ProfileStore(bench.folder).in_use()
+    assert known.white is not None
+    assert known.white == pytest.approx((1, 1.11, 1.25), abs=0.01)
+    assert known.pixel_size_um == pytest.approx(1.0, rel=0.01)
+    session.type("t0.5")  # somebody knows it better
+    session.do(Key("return"))
+    settled(session)
+    assert ProfileStore(bench.folder).in_use().pixel_size_um == 0.5
+    assert "one pixel is 0.5 µm" in " ".join(each.text for each in session.navigator._composed.canvas.written)  # type: ignore[union-attr]
