@@ -136,14 +136,14 @@ def fit_sentences(
 
 @lru_cache(maxsize=KEPT_TEXTS)
 def _coverage(text: str, px: int) -> NDArray[np.uint8]:
-    """Return how much of each pixel `text` covers: uint8 (line height, width, 3), 0 to 255."""
+    """Return how much of each pixel `text` covers: uint8 (line height, width), 0 to 255."""
     mask = Image.new("L", (max(1, measure(text, px) + 2), line_height(px)))
     draw, x = ImageDraw.Draw(mask), 0.0
     for path, run in _runs(text):
         # "ls": from the left end of the baseline, so that lines with and without descenders stand level.
         draw.text((x, round(px * 0.97)), run, fill=255, font=_font(path, px), anchor="ls")
         x += _font(path, px).getlength(run)
-    return np.asarray(cv2.merge([np.asarray(mask)] * 3), np.uint8)
+    return np.asarray(mask)
 
 
 @lru_cache(maxsize=64)
@@ -163,4 +163,4 @@ def draw_line(screen: NDArray[np.uint8], text: str, at: tuple[int, int], px: int
         return
     cover = _coverage(text, px)
     area = screen[y : y + cover.shape[0], x : x + cover.shape[1]]
-    area[:] = cv2.LUT(cover, _blend(ink, ground))[: area.shape[0], : area.shape[1]]
+    area[:] = cv2.LUT(cv2.merge([cover] * 3), _blend(ink, ground))[: area.shape[0], : area.shape[1]]

@@ -115,6 +115,7 @@ class Navigator:
         size, theme, density = self._display.size, self._display.theme, self._display.dots_per_inch
         overlay = Overlay(self._focus, self._notice, self._doing is not None)
         self._composed_s = self._clock.monotonic_s()
+        self._composed = None  # not two pictures at once: one of 1920x1080 takes 6 MB
         try:
             with memory_for("the picture on the screen"):
                 self._composed = compose(self.page, self.live, size, theme, density, overlay, self._display.language)
