@@ -55,16 +55,12 @@ def other_probability(logits: np.ndarray) -> np.ndarray:
     return np.asarray(np.exp(_log_softmax(logits)[:, CLASSES]))
 
 
-def read_map(logits: np.ndarray, centres: np.ndarray, stride: float = MAP_STRIDE) -> np.ndarray:
+def read_maps(maps: np.ndarray, which: np.ndarray, centres: np.ndarray, stride: float = MAP_STRIDE) -> np.ndarray:
     """Return float (n, c): the logits at each of the cells' `centres`, float (n, 2) of x, y, bilinearly.
 
-    `logits` is a classifier's map, float (h, w, c), one place for each `stride` pixels.
+    `maps` is a classifier's answers, float (m, h, w, c), one place for each `stride` pixels; int (n,) `which` names the
+    map of each cell.
     """
-    return read_maps(logits[np.newaxis], np.zeros(len(centres), int), centres, stride)
-
-
-def read_maps(maps: np.ndarray, which: np.ndarray, centres: np.ndarray, stride: float = MAP_STRIDE) -> np.ndarray:
-    """Return the same from several maps, float (m, h, w, c): for each cell from the one that int (n,) `which` names."""
     last = np.array([maps.shape[2] - 1, maps.shape[1] - 1])
     places = np.minimum(np.maximum(centres / stride - 0.5, 0), last)
     left, top = np.minimum(places.astype(int), last - 1).T

@@ -18,7 +18,7 @@ from smear.classes import LABELS
 from smear.imaging.cell_detection import clear_of_scale_bar, find_cells
 from smear.imaging.masking import background_of
 from smear.imaging.resampling import FIELD_SIZE, to_model_scale
-from smear.inference.aggregation import MAP_STRIDE, aggregate, class_probabilities, read_map
+from smear.inference.aggregation import MAP_STRIDE, aggregate, class_probabilities, read_maps
 from smear.inference.classification import classify
 from smear.synthetic import render
 from train.data.masks import BG, CELL, MaskedImage, synthetic_masks
@@ -61,6 +61,10 @@ def purple_elsewhere() -> list[MaskedImage]:
     codes = np.full((FIELD_SIZE, FIELD_SIZE), BG, np.uint8)
     image[60:160, 60:160], codes[60:160, 60:160] = (150, 30, 170), CELL
     return [MaskedImage("elsewhere", "elsewhere", image, codes, (0.8, 1.25))]
+
+
+def at_centres(logits: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    return read_maps(logits[np.newaxis], np.zeros(len(centres), int), centres)
 
 
 def test_a_few_steps_tell_four_colours_and_a_fifth_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +113,7 @@ def test_the_device_reads_of_a_field_what_training_does() -> None:
     seen = [found.cells[i] for i in clear_of_scale_bar(view, found.cells)]
     verdict = classify(view, found.cell, background_of(view, found.cell), seen, _OnBytes(network), facts)
     assert len(seen) == len(cells) > 3
-    assert verdict.cell_probabilities == pytest.approx(class_probabilities(read_map(answer, cells[:, :2])), abs=1e-4)
+    assert verdict.cell_probabilities == pytest.approx(class_probabilities(at_centres(answer, cells[:, :2])), abs=1e-4)
     expected = aggregate(answer.mean(axis=(0, 1))[np.newaxis], np.ones(1), 1.3)
     assert verdict.probabilities == pytest.approx(expected.probabilities, abs=1e-4)
     assert verdict.ood_score == pytest.approx(expected.ood_score, abs=1e-4)
@@ -125,7 +129,7 @@ class _OnBytes(KerasRuntime):
 def test_the_map_is_read_between_its_places() -> None:
     ramp = np.arange(14, dtype=np.float32)[np.newaxis, :, np.newaxis] * np.ones((14, 1, 1), np.float32)
     middle_of_place_3, between_3_and_4, beyond = (3.5 * 16, 40), (4 * 16, 40), (230.0, 40)
-    read = read_map(ramp, np.array([middle_of_place_3, between_3_and_4, beyond]))
+    read = at_centres(ramp, np.array([middle_of_place_3, between_3_and_4, beyond]))
     assert read[:, 0].tolist() == pytest.approx([3.0, 3.5, 13.0])
 
 
