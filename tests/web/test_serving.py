@@ -142,15 +142,17 @@ def test_a_stream_ends_with_the_session_of_who_looks(bench, tmp_path):
 def closed_by_server(connection):
     connection.settimeout(DEADLINE_S)
     try:
-        return connection.recv(65536) == b"" or connection.recv(65536) == b""
+        while connection.recv(65536):
+            pass
     except ConnectionResetError:
-        return True
+        pass
+    return True
 
 
 def test_who_sends_slowly_is_cut_off_while_others_are_served(address, monkeypatch):
     where, client = address
-    monkeypatch.setattr(server, "REQUEST_S", 1.0)
-    monkeypatch.setattr(shield, "BODY_S", 1.0)
+    monkeypatch.setattr(server, "REQUEST_S", 3.0)  # also for the one who is served, on a busy machine
+    monkeypatch.setattr(shield, "BODY_S", 3.0)
     slow = [socket.create_connection(where) for _ in range(50)]
     head = b"POST /login HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n"
     for number, each in enumerate(slow):
