@@ -23,6 +23,7 @@ from smear.findings import Finding, Frame
 from smear.memory import memory_for
 
 _REFRESH_S = 0.5  # of the live picture where it does not follow the camera, or another page is open
+_SHARE = 3.0  # times as long as a picture takes, before the next: inference keeps its cores on a slow board
 _PICTURE_S = 1 / 45  # at least, between two pictures: all of a camera with 30 a second, every other of one with 60
 
 
@@ -52,6 +53,7 @@ class LiveScreen:
         self._display = display
         self._picture = LivePicture(calibration)
         self._board = board
+        self._took_s = 0.0  # for the last picture
         self._due = False  # a result came that is not on the screen yet
         self._clock = clock
         self._faults = faults
@@ -120,7 +122,7 @@ class LiveScreen:
     def _follow(self, newest: Frame | None, quiet_s: float, warnings: tuple[str, ...]) -> None:
         """Show the camera's newest frame with what was concluded last; without a result, or a late one, `warnings`."""
         now, before = self._clock.monotonic_s(), self.state
-        every_s = _PICTURE_S if self._navigator.page.shows_live else _REFRESH_S
+        every_s = max(_PICTURE_S, _SHARE * self._took_s) if self._navigator.page.shows_live else _REFRESH_S
         if newest is None or not (self._due or (_key(newest) != self.shows and now - self._shown_at_s >= every_s)):
             return
         live = before
@@ -139,6 +141,7 @@ class LiveScreen:
         same = same and (live.warnings, live.board) == (before.warnings, before.board)
         self.shows, self._shown_at_s, self._due = _key(newest), now, False
         self._navigator.follow(live, same and live.moved_on == before.moved_on)
+        self._took_s = self._clock.monotonic_s() - now
 
     @property
     def _area(self) -> Box:

@@ -155,6 +155,24 @@ def test_outlines_lie_on_their_cells_while_the_stage_moves_and_three_fields_a_se
     assert all(each.moved_on == (each.overlap < 0.5) for each in pictures if abs(each.overlap - 0.5) > 0.02)
 
 
+def test_a_slow_board_draws_fewer_pictures_and_leaves_its_time_to_inference() -> None:
+    clock, faults = ManualClock(100.0), ActiveFaults(Journal({}))
+
+    class Slow(Glass):
+        def show(self, screen: np.ndarray) -> None:
+            super().show(screen)
+            clock.advance(0.1)
+
+    display = Slow()
+    shown = PatientDisplay(lambda: display, faults, clock)
+    shown.open_first()
+    live = LiveScreen(shown, clock, faults, Source(), lambda action, request: None, lost_after_s=5.0)
+    for number in range(60):
+        clock.advance(1 / 30)
+        live.idle(seen_at(100, 100, number, clock.monotonic_s()), lost=False)
+    assert display.pictures * 0.1 <= (clock.monotonic_s() - 100) / 3 + 0.1
+
+
 def test_outlines_fade_while_no_result_comes() -> None:
     assert opacity_at(FRESH_S, 3.0, 5.0) == 1 > opacity_at(2 * FRESH_S, 3.0, 5.0) > opacity_at(4.9, 3.0, 5.0) > 0
     assert opacity_at(2.0, 0.5, 5.0) == 1, "a slow machine has no younger ones"
