@@ -49,7 +49,6 @@ from device.quality_control.state import QcWatch
 from device.reporting.tables import SIMULATED
 from device.screen.live_screen import LiveScreen
 from device.screen.navigation.own_actions import OwnActions
-from device.screen.navigation.upkeep_actions import UpkeepActions
 from device.screen.patient_display import display_of
 from device.session.active_faults import ActiveFaults
 from device.session.calibrated_camera import CalibratedCamera
@@ -175,7 +174,7 @@ def command(
             clock,
             faults,
             camera_worker,
-            OwnActions(answers | UpkeepActions(answers, data).answers(), recorder, settings, data, details.operator),
+            OwnActions(answers, recorder, settings, data, details.operator),
             settings.camera.timeout_s,
             lambda: processors.corrector.calibration,
             lambda: health.newest,

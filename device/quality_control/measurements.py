@@ -113,7 +113,12 @@ class QcRun:
 
     def latest(self) -> list[QcMeasurement]:
         """Return the last measurement of each measure and lot: one that failed may have been repeated."""
-        return list({(each.measure, each.lot): each for each in self.measurements}.values())
+        return last_of_each(self.measurements)
+
+
+def last_of_each(measurements: Iterable[QcMeasurement]) -> list[QcMeasurement]:
+    """Return the last of each measure and lot, of `measurements` from the oldest on."""
+    return list({(each.measure, each.lot): each for each in measurements}.values())
 
 
 def expected_of(measure: str, history: Sequence[QcMeasurement]) -> Expected | None:

@@ -13,6 +13,7 @@ from device.exports.base import FileFormat
 from device.exports.registry import EXPORTS, export_slide
 from device.reporting.tables import local_time
 from device.screen.navigation.picture_actions import PictureActions
+from device.screen.navigation.upkeep_actions import UpkeepActions
 from device.settings import Settings
 from device.store import Store
 from device.store.names import checked_operator
@@ -41,6 +42,7 @@ class OwnActions:
             "slide details": lambda _: self._said,
             "operator is": self._operator_is,
             **PictureActions(settings, data).answers(),
+            **UpkeepActions(answers, settings, data).answers(),
             "slide start": self._start,
             "slide resume": lambda request: self._recorder.reopen_slide(request["slide"]),
             "slide summary": self._summary,

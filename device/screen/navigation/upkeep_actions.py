@@ -1,27 +1,66 @@
 """The actions of pages that look after the device, beside those that every client has."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from device.actions import qc
+from device.actions.base import Context
 from device.cameras.calibration import NONE, ProfileStore
 from device.cameras.calibration.procedures import summary
 from device.control.server import Answer
+from device.quality_control.measurements import QcMeasurement, QcTest, last_of_each
+from device.reporting.tables import local_time
+from device.settings import Settings
+from device.store import Store
+
+_SLIDES = 20  # that can be chosen for a test
 
 
 class UpkeepActions:
     """Answers from the running session, by the actions that it has already."""
 
-    def __init__(self, answers: Mapping[str, Answer], data: Path) -> None:
+    def __init__(self, answers: Mapping[str, Answer], settings: Settings, data: Path) -> None:
         """`answers` are those of the control socket."""
         self._session = answers
+        self._settings = settings
         self._data = data
 
     def answers(self) -> dict[str, Answer]:
         """Return every action with who answers it."""
-        return {"calibration in use": self._calibration}
+        return {"calibration in use": self._calibration, "qc of the day": self._quality_control}
 
     def _calibration(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return what corrects the camera's frames now; every part is missing where nothing does."""
         used = self._session["calibrate"]({"kind": "use"})
         return summary(ProfileStore(self._data).named(used["in use"]) if used["in use"] else NONE) | used
+
+    def _quality_control(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is asked for, what was measured since the quality control in force began, and the last slides."""
+        with Store.read(self._data, self._settings.store.busy_timeout_s) as store:
+            context = Context(store, self._settings)
+            state, slides = qc.state(context), store.slides(_SLIDES)
+            simulated = bool(slides) and slides[0].simulated
+            run = store.qc_runs(1)[0] if qc.run_in_force(context) else None
+            counted = [each for each in run.latest() if simulated or not each.simulated] if run is not None else []
+            return {
+                "required": self._settings.qc.required,
+                "cleared": state.cleared,
+                "begun": local_time(run.at.wall_s)[:16] if run is not None else "",
+                "operator": run.operator if run is not None else "",
+                "tests": [_test(test, counted, last_of_each(store.qc())) for test in self._settings.qc.tests],
+                "slides": [{"id": each.id, "name": each.name, "fields": each.tally.total} for each in slides],
+            }
+
+
+def _test(test: QcTest, counted: Sequence[QcMeasurement], last: Sequence[QcMeasurement]) -> dict[str, Any]:
+    """Return how a test stands by what `counted` for it; a reason is asked for where one of the `last` has failed."""
+    mine = [each for each in counted if each.test is test]
+    failed = [each.title for each in mine if not each.passed]
+    return {
+        "name": test,
+        "count": len(mine),
+        "passed": bool(mine) and not failed,
+        "failed": failed,
+        "excuse": any(each.test is test and not each.passed for each in last),
+    }

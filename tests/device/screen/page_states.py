@@ -23,6 +23,7 @@ from device.screen.pages.slide import OpenSlidePage, asked_to_end
 from device.screen.pages.summary import SummaryPage
 from device.screen.pages.typed import TypedPage
 from device.screen.pages.upkeep.calibration import CalibrationPage
+from device.screen.pages.upkeep.quality_control import QualityControlPage
 from device.settings import CellSettings
 from device.store.records import SlideRecord
 from device.store.slide_summary import SlideTally
@@ -74,6 +75,19 @@ NOT_APPLIED = (
     "again, or see 'smearscope calibrate list'"
 )
 OTHER_CAMERA = {"warnings": [NOT_APPLIED]}
+NOT_DONE = {"count": 0, "passed": False, "failed": [], "excuse": False}
+QC = {
+    "required": True, "cleared": False, "begun": "2026-07-14 08:05", "operator": "Anna Berger",
+    "tests": [
+        {**NOT_DONE, "name": "location", "count": 1, "passed": True},
+        {**NOT_DONE, "name": "slide", "count": 6, "failed": ["cells", "accepted fields", "background brightness"]},
+        {**NOT_DONE, "name": "calibration"},
+    ],
+    "slides": [{"id": 43, "name": "S-0043", "fields": 24}, {"id": 42, "name": "S-0042", "fields": 1}],
+}  # fmt: skip
+NO_QC = {"required": False, "cleared": False, "begun": "", "operator": "", "slides": [],
+         "tests": [{**NOT_DONE, "name": each} for each in ("location", "slide", "calibration")]}  # fmt: skip
+CLEARED = QC | {"cleared": True, "required": False, "tests": QC["tests"][:1]}
 
 
 def calibrating(page: CalibrationPage, live: ScreenState = NORMAL) -> tuple[Page, ScreenState]:
@@ -96,6 +110,7 @@ PAGES: dict[str, tuple[Page, ScreenState]] = {
     "review": (ReviewPage(FIELD), NORMAL),
     "calibrate": calibrating(CalibrationPage(UNCALIBRATED)),
     "calibrate-scale": calibrating(CalibrationPage(CALIBRATED, at=2)),
+    "qc": (QualityControlPage(QC), NORMAL),
     "shutdown": (ASKED, NORMAL),
     "export": (ExportPage(SUMMARY, [{"path": "/media/KINGSTON", "label": "KINGSTON (14.2 GB free)"}], FORMATS), NORMAL),
     "export-no-stick": (ExportPage(SUMMARY, [], FORMATS), NORMAL),
@@ -111,6 +126,8 @@ EMPTY: dict[str, tuple[Page, ScreenState]] = {
     "calibrate-warned": calibrating(CalibrationPage(UNCALIBRATED | OTHER_CAMERA), replace(NORMAL, frame=None)),
     "calibrate-flat": calibrating(CalibrationPage(CALIBRATED | OTHER_CAMERA, at=1)),
     "calibrate-focus": calibrating(CalibrationPage(CALIBRATED | OTHER_CAMERA, at=3)),
+    "qc-nothing": (QualityControlPage(NO_QC), NORMAL),
+    "qc-cleared": (QualityControlPage(CLEARED, at=1), NORMAL),
     "history": (HistoryPage([]), NORMAL),
     "history-end": (HistoryPage(SLIDES[:7], "export", first=5), NORMAL),
     "new-slide": (NewSlidePage({"name": "", "operator": "", "specimen": ""}, capitals=False), NO_SLIDE),

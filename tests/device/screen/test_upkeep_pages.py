@@ -10,12 +10,13 @@ import pytest
 from device.cameras.calibration import ProfileStore
 from device.control.handlers import ControlHandlers
 from device.control.record_answers import record_answers
+from device.quality_control.measurements import QcTest
 from device.screen.navigation.inputs import Key
 from device.screen.navigation.own_actions import OwnActions
-from device.screen.navigation.upkeep_actions import UpkeepActions
 from device.screen.pages.upkeep.calibration import CalibrationPage
+from device.screen.pages.upkeep.quality_control import QualityControlPage
 from device.screen.pages.upkeep.steps import GOOD
-from device.settings import Settings
+from device.settings import QcSettings, Settings
 from tests.device.cameras.calibration.test_ruling import ruling
 from tests.device.faults import Bench
 from tests.device.screen.states import NORMAL
@@ -37,7 +38,6 @@ def screen_of(bench: Bench, settings: Settings) -> Session:
     """Return a screen with a hand before it, and the actions of `bench`."""
     handlers = ControlHandlers(bench.feed, bench.examiner, bench.recorder, bench.faults, bench.folder, bench.clock)
     answers = record_answers(bench.folder, settings) | handlers.answers()
-    answers |= UpkeepActions(answers, bench.folder).answers()
     return Session(OwnActions(answers, bench.recorder, settings, bench.folder))
 
 
@@ -79,3 +79,31 @@ def test_white_and_scale_are_calibrated_in_the_wizard(bench: Bench) -> None:
     settled(session)
     assert ProfileStore(bench.folder).in_use().pixel_size_um == 0.5
     assert "one pixel is 0.5 µm" in " ".join(each.text for each in session.navigator._composed.canvas.written)  # type: ignore[union-attr]
+
+
+def test_the_quality_control_of_the_day_is_begun_and_each_test_says_how_it_went(bench: Bench) -> None:
+    settings = Settings(qc=QcSettings(required=True, tests=(QcTest.LOCATION,)))
+    bench.fields(120)  # of two cells each
+    session = screen_of(bench, settings)
+    session.type("mq")
+    settled(session)
+    session.type("Eva")  # who is at work?
+    session.do(Key("return"))
+    settled(session)
+    session.type("n")
+    settled(session)
+    for missed, passed in (("99", False), ("2", True)):
+        session.touch("test")
+        if passed:
+            session.type("the lamp was dim")
+            session.do(Key("return"))
+        session.type(missed)
+        session.do(Key("return"))
+        settled(session)
+        page = session.page
+        assert isinstance(page, QualityControlPage)
+        assert page.known["cleared"] == passed
+        assert page.known["tests"][0]["passed"] == passed
+    run = bench.recorder.store.qc_runs(1)[0]
+    assert (run.operator, [each.passed for each in run.measurements]) == ("Eva", [False, True])
+    assert run.measurements[-1].reason == "the lamp was dim"
