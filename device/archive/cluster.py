@@ -17,7 +17,7 @@ from distributed.diagnostics.plugin import WorkerPlugin
 
 from device.archive.examiner import Examiner, Job
 from device.archive.workers import KILLED, Lost, R, Sent, T, Work, failed
-from device.commands.options import bundle_path
+from device.commands.options import bundle_path, use_of
 from device.site.watch import SiteWatch
 from smear import __version__
 from smear.bundle.folder import load_bundle
@@ -66,7 +66,10 @@ class ExaminerPlugin(WorkerPlugin):  # type: ignore[misc]  # Dask has no types
         self._files |= {name: (bundle.path / name).read_bytes() for name in (MANIFEST, CHECKSUM)}
         self._site = _FixedSite(SiteWatch(job.data, bundle.sha256).status(None))
         unsigned = settings.model_copy(update={"model": settings.model.model_copy(update={"require_signature": None})})
-        self._job = replace(job, settings=unsigned, data=None)  # the signature was checked here; there the checksum is
+        # Checked here is the signature, there the checksum; the level is the one that was picked here.
+        level: Any = use_of(settings, job.data, bundle.sha256, job.choice).level
+        choice = replace(job.choice, level=level, threads=job.choice.threads or 1)
+        self._job = replace(job, settings=unsigned, data=None, choice=choice)
 
     def setup(self, worker: Any) -> None:
         """Write the bundle beside the worker's own files and check it; see `WorkerPlugin`.

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from multiprocessing.connection import wait
 from multiprocessing.process import parent_process
@@ -109,7 +109,8 @@ class ProcessPool:
     batch = _BATCH
 
     def __init__(self, job: Job, count: int) -> None:
-        self._job, self._count = job, count
+        one_thread = replace(job.choice, threads=job.choice.threads or 1)  # the cores are for the processes
+        self._job, self._count = replace(job, choice=one_thread), count
         self.window = 2 * count
         self._pool = self._started()
 
