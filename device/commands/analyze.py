@@ -17,7 +17,7 @@ from device.archive.result_file import WRITERS
 from device.archive.results import ResultTable, result_settings
 from device.archive.slide import tiles_of
 from device.archive.slide_cells import SlideCells
-from device.archive.workers import Lost, ProcessPool, ThisProcess, Workers, in_order, usable_workers
+from device.archive.workers import Lost, ThisProcess, Workers, in_order, usable_workers
 from device.commands.options import FiniteRange, config_option, data_option, model_options
 from device.data_folder import find_data_folder
 from device.settings import load_settings
@@ -194,7 +194,11 @@ def _workers(job: Job, where: str | int) -> Workers:
         from device.archive.cluster import Cluster  # here: an extra of its own
 
         return Cluster(job, where)
-    return ThisProcess(job) if where == 1 else ProcessPool(job, where)
+    if where == 1:
+        return ThisProcess(job)
+    from device.archive.process_pool import ProcessPool  # here: one picture needs no other process
+
+    return ProcessPool(job, where)
 
 
 def _shown(tasks: Iterator[PictureTask], inputs: Inputs, printed: bool) -> Iterator[PictureTask]:

@@ -9,7 +9,8 @@ import pytest
 
 from device.archive.examiner import Examiner, Job
 from device.archive.inputs import Inputs
-from device.archive.workers import KILLED, Lost, ProcessPool, ThisProcess, in_order
+from device.archive.process_pool import ProcessPool
+from device.archive.workers import KILLED, Lost, ThisProcess, in_order
 from device.commands.options import ModelChoice
 from smear.errors import BundleError
 from tests.device.archive.deadly import end_at_thirteen, end_once
