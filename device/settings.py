@@ -93,6 +93,7 @@ class DisplaySettings(_Section):
     theme: Literal["dark", "light", "contrast"] = Field(
         default="dark", description="colours of the screen; contrast: for bad light and weak eyes"
     )
+    language: Literal["en", "de", "es", "fr", "id"] = Field(default="en", description="language of the screen")
 
 
 class ModelSettings(_Section):

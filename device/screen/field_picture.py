@@ -180,6 +180,7 @@ def draw_legend(canvas: Canvas, area: Box, px: int, finding: Finding | None, um_
         entries.append(("nucleus", NUCLEUS_COLOUR, 0, ""))
     row, gap = round(1.4 * px), px // 3
     scale_text, bar_px = _scale_bar(um_per_px, 6 * px)
+    scale_text = canvas.translated(scale_text)
     room = area.inset(gap, 0)
 
     def places(names: bool) -> list[Box]:

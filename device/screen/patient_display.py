@@ -27,7 +27,9 @@ def display_of(
 ) -> "PatientDisplay":
     """Return the display called `name`, or the one of the settings, opened when it is first needed."""
     opened = partial(open_display, name or settings.name, png_path=data / "screen.png")
-    return PatientDisplay(opened, faults, clock, closable=not patient, theme=THEMES[settings.theme])
+    return PatientDisplay(
+        opened, faults, clock, closable=not patient, theme=THEMES[settings.theme], language=settings.language
+    )
 
 
 class PatientDisplay:

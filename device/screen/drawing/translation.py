@@ -16,7 +16,7 @@ ENGLISH = "en"
 LANGUAGES = {ENGLISH: "English", "de": "Deutsch", "es": "Español", "fr": "Français", "id": "Bahasa Indonesia"}
 JOINT = " · "  # between sentences in one line
 _FIELD = re.compile(r"\{(\w+)\}")
-_TEXT = "t_"  # begins the name of a field that holds a text to be translated too: never a name or a figure
+_TEXT, _LIST = "t_", "l_"  # begin the name of a field that holds a text, or several after commas, to be translated too
 _KEPT = 4096  # sentences: those of a minute of changing figures
 
 
@@ -31,7 +31,11 @@ def translated(sentence: str, language: str) -> str:
     for literal, pattern, translation in catalogue.patterns:
         if literal in sentence and (match := pattern.fullmatch(sentence)):
             fields = match.groupdict()
-            fields |= {name: translated(text, language) for name, text in fields.items() if name.startswith(_TEXT)}
+            for name in fields:
+                if name.startswith(_TEXT):
+                    fields[name] = translated(fields[name], language)
+                elif name.startswith(_LIST):
+                    fields[name] = ", ".join(translated(each, language) for each in fields[name].split(", "))
             return translation.format(**fields)
     if JOINT in sentence:
         return JOINT.join(translated(part, language) for part in sentence.split(JOINT))

@@ -9,6 +9,7 @@ from device.screen.arrangement import Places
 from device.screen.drawing.boxes import Box, Colour
 from device.screen.drawing.canvas import Canvas
 from device.screen.drawing.text import plural
+from device.screen.drawing.translation import JOINT
 from device.screen.drawing.widgets import bar, letter
 from device.screen.layout import ScreenState, with_interval
 from device.screen.navigation.page import Control, Home, Notice, Open, Outcome, Page, Perform, Pressed
@@ -138,7 +139,7 @@ class SummaryPage(Page):
             found = [each for each in count["classes"] if each["n"] and each["share"]]
             largest = sorted(found, key=lambda each: -int(each["n"]))[:4]
             said = [f"{each['name']} {each['share']['share'] * 100:.0f} %" for each in largest]
-            yield ", ".join(said), canvas.theme.quiet
+            yield JOINT.join(said), canvas.theme.quiet
         if not self.slide["counts"]:
             yield "Nobody has classified a cell yet.", canvas.theme.quiet
 

@@ -27,7 +27,7 @@ from device.screen.pages.upkeep.quality_control import QualityControlPage
 from device.settings import CellSettings
 from device.store.records import SlideRecord
 from device.store.slide_summary import SlideTally
-from tests.device.screen.states import COUNTS, NORMAL, make_frame
+from tests.device.screen.states import COUNTS, NORMAL, OTHER_REFUSALS, make_frame
 
 TYPED = {"name": "S-0043", "operator": "Anna Berger", "specimen": "blood"}
 FORMATS = [(each.name, each.help) for each in EXPORTS.all() if isinstance(each, FileFormat)]
@@ -66,7 +66,7 @@ ONE = {"id": 42, "name": "S-0042"}
 PARTIAL = differential({"lymphocyte": 31, "blast": 2, "smudge cell": 3, "artefact": 1, "unidentified": 2},
                        CellSettings().classes, 100).to_json()  # fmt: skip
 FIELD = {"id": 612, "slide_name": "S-0042", "label": None, "picture": make_frame().image,
-         "refusals": [{"code": "uncertain", "advice": "not certain enough (47%, at least 52% needed)"}]}  # fmt: skip
+         "refusals": [{"code": "uncertain", "advice": OTHER_REFUSALS[6]}]}  # fmt: skip
 NO_SLIDE = replace(NORMAL, slide=None)
 UNCALIBRATED = {"white": None, "flat": False, "pixel_size_um": None, "best_focus": None, "warnings": []}
 CALIBRATED = UNCALIBRATED | {"white": (1.0, 1.0432, 1.2108), "flat": True, "pixel_size_um": 0.2431, "best_focus": 0.8}
