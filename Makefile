@@ -38,7 +38,7 @@ PYTORCH := .venv-torch
 DEVICE := .venv-device
 SBOM := .venv-sbom
 BIN := $(VENV)/bin
-EXTRAS := device screen sign web hl7 network s3 parquet cluster slides train train-gpu convert bench docs tflite dev
+EXTRAS := device screen sign web hl7 gphoto2 micromanager network s3 parquet cluster slides train train-gpu convert bench docs tflite dev
 
 run: $(VENV)/.device
 	@echo "to look at it in a browser: $(BIN)/smearscope web serve (docs/how-to/web.md)"

@@ -7,7 +7,7 @@ from typing import Any
 from device.cameras import files, picamera2, simulated, v4l2
 from device.cameras.autodetect import open_first
 from device.cameras.base import Camera, CameraDetails, CameraIdentity, CameraKind, CameraRequest
-from device.cameras.drivers import aravis
+from device.cameras.drivers import aravis, gphoto2, micromanager
 from device.cameras.network import http, rtsp
 from device.cameras.uri import CameraName, parse_name
 from smear.errors import CameraError
@@ -31,7 +31,19 @@ AUTO = CameraKind(
 CAMERAS = Registry(
     "smearscope.cameras",
     CameraKind,
-    (AUTO, picamera2.KIND, v4l2.KIND, http.HTTP, http.HTTPS, rtsp.KIND, aravis.KIND, files.KIND, simulated.KIND),
+    (
+        AUTO,
+        picamera2.KIND,
+        v4l2.KIND,
+        http.HTTP,
+        http.HTTPS,
+        rtsp.KIND,
+        aravis.KIND,
+        gphoto2.KIND,
+        micromanager.KIND,
+        files.KIND,
+        simulated.KIND,
+    ),
     what="camera",
     error=CameraError,
 )

@@ -180,6 +180,63 @@ class GenicamBench(ServerBench):
             self._alone.close()
 
 
+class VirtualDslrBench(Bench):
+    """libgphoto2's own virtual camera, which takes the same picture each time; without it, it fails."""
+
+    name = "gphoto2:?capture=1"
+    hangs = False
+    repeats = True
+
+    @property
+    def missing(self) -> str:  # type: ignore[override]
+        if not (vusb := virtual_usb()):
+            return "needs the package gphoto2 with libgphoto2's virtual USB port"
+        os.environ |= {"IOLIBS": vusb, "VCAMERADIR": str(self.folder)}
+        return ""
+
+    def start(self, size: tuple[int, int] = SIZE, fps: int = 20) -> None:
+        roll = self.folder / "store_00010001/DCIM/100CARDS"
+        roll.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(card(size)).save(roll / "CARD0001.JPG", quality=95)
+
+    def lose(self) -> None:
+        shutil.rmtree(self.folder / "store_00010001", ignore_errors=True)
+
+    def close(self) -> None:
+        for name in ("IOLIBS", "VCAMERADIR"):
+            os.environ.pop(name, None)
+
+
+class MicroManagerBench(Bench):
+    """Micro-Manager's demo camera with its colour test pattern; it can be neither unplugged nor stopped."""
+
+    losable = hangs = False
+    repeats = True
+    pixel_type = "32bitRGB"
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return f"micromanager:{self.folder / 'demo.cfg'}?adapters={demo_adapters()}"
+
+    @property
+    def missing(self) -> str:  # type: ignore[override]
+        return "" if demo_adapters() else "needs the packages pymmcore and mm-test-adapters (x86-64 alone)"
+
+    def start(self, size: tuple[int, int] = SIZE, fps: int = 20) -> None:
+        facts = {"PixelType": self.pixel_type, "Mode": "Color Test Pattern", "Exposure": 1000 / fps}
+        facts |= {"OnCameraCCDXSize": size[0], "OnCameraCCDYSize": size[1]}
+        lines = ["Device,Camera,DemoCamera,DCam", "Property,Core,Initialize,1", "Property,Core,Camera,Camera"]
+        lines += [f"Property,Camera,{name},{value}" for name, value in facts.items()]
+        (self.folder / "demo.cfg").write_text("\n".join(lines) + "\n")
+
+    def assert_picture(self, image: np.ndarray) -> None:
+        """The pattern's first three bands are blue, green and red ramps from the left to the right."""
+        height, width = image.shape[:2]
+        seen = [image[int((band + 0.5) * height / 8), int(width * 0.75)].argmax() for band in range(3)]
+        assert seen == [2, 1, 0]
+        assert image[: height // 8, :, :2].max() == 0
+
+
 class FilesBench(Bench):
     """A folder of pictures; lost when it is emptied."""
 
@@ -248,6 +305,24 @@ def import_gi(folder: Path) -> str:
     return ""
 
 
+def demo_adapters() -> str:
+    """Return the folder of Micro-Manager's demo adapters; empty where there is none."""
+    if importlib.util.find_spec("pymmcore") is None:
+        return ""
+    if (found := importlib.util.find_spec("mm_test_adapters")) is None or found.origin is None:
+        return ""
+    return str(Path(found.origin).parent / "libs")
+
+
+@functools.cache
+def virtual_usb() -> str:
+    """Return the folder of libgphoto2's virtual USB port; empty where there is none."""
+    if (found := importlib.util.find_spec("gphoto2")) is None or found.origin is None:
+        return ""
+    folder = Path(found.origin).parent / "libgphoto2/vusb"
+    return str(folder) if folder.is_dir() else ""
+
+
 @functools.cache
 def refusal_of_system_python(code: str, packages: str) -> str:
     """Return what Debian's packages the system's Python needs to run `code`; empty where it does."""
@@ -256,7 +331,17 @@ def refusal_of_system_python(code: str, packages: str) -> str:
     return f"needs Debian's packages {packages}"
 
 
-BENCHES = (FilesBench, SimulatedBench, VideoBench, MotionJpegBench, SnapshotBench, RtspBench, GenicamBench)
+BENCHES = (
+    FilesBench,
+    SimulatedBench,
+    VideoBench,
+    MotionJpegBench,
+    SnapshotBench,
+    RtspBench,
+    GenicamBench,
+    VirtualDslrBench,
+    MicroManagerBench,
+)
 
 
 @pytest.fixture(params=BENCHES, ids=lambda kind: kind.__name__.removesuffix("Bench"))
