@@ -60,6 +60,12 @@ def values_of(action: Action[Any], pairs: Sequence[tuple[str, str]]) -> dict[str
     return dict(request.model_dump(mode="json", by_alias=True, exclude_unset=True))
 
 
+async def asked(request: Request, name: str, pairs: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+    """Return what the action `name` answers to who asks for a page."""
+    action = action_called(name)
+    return await site_of(request).perform(action, person_of(request), values_of(action, pairs))
+
+
 async def _answer(action: Action[Any], request: Request) -> Response:
     if not action.changes:
         values = values_of(action, request.query_params.multi_items())
