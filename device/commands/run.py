@@ -174,7 +174,7 @@ def command(
             clock,
             faults,
             camera_worker,
-            OwnActions(answers, recorder, settings, data, details.operator),
+            OwnActions(answers, recorder, settings, data, details.operator, shown),
             settings.camera.timeout_s,
             lambda: processors.corrector.calibration,
             lambda: health.newest,

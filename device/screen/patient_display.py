@@ -1,6 +1,7 @@
 """A display that is waited for: lost or missing it is opened again, and the session goes on meanwhile."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.screen.arrangement import SIZE
+from device.screen.choices import Choices, fixed
 from device.screen.display import Display
 from device.screen.displays import open_display
 from device.screen.drawing.themes import DARK, THEMES, Theme
@@ -16,8 +18,9 @@ from device.screen.navigation.inputs import Input
 from device.session.active_faults import ActiveFaults
 from device.session.supervisor import Policy
 from device.settings import DisplaySettings
+from device.system.backlight import brightness, set_brightness
 from device.system.clock import Clock
-from smear.errors import DisplayError
+from smear.errors import DisplayError, SmearscopeError
 
 DISPLAY = "display"
 
@@ -25,11 +28,16 @@ DISPLAY = "display"
 def display_of(
     settings: DisplaySettings, name: str | None, data: Path, faults: ActiveFaults, clock: Clock, patient: bool
 ) -> "PatientDisplay":
-    """Return the display called `name`, or the one of the settings, opened when it is first needed."""
-    opened = partial(open_display, name or settings.name, png_path=data / "screen.png")
-    return PatientDisplay(
-        opened, faults, clock, closable=not patient, theme=THEMES[settings.theme], language=settings.language
-    )
+    """Return the display called `name`, or the one of the settings, opened when it is first needed.
+
+    It is as a person chose at the screen, where the settings file says nothing else.
+    """
+    opened, kept = partial(open_display, name or settings.name, png_path=data / "screen.png"), Choices.read(data)
+    if kept.brightness is not None and brightness() is not None:
+        with suppress(SmearscopeError):  # the settings page says it to who sets it anew
+            set_brightness(kept.brightness)
+    said = kept.model_copy(update=settings.model_dump(include=fixed(settings)))
+    return PatientDisplay(opened, faults, clock, closable=not patient, theme=THEMES[said.theme], language=said.language)
 
 
 class PatientDisplay:

@@ -14,6 +14,7 @@ from device.exports.registry import EXPORTS, export_slide
 from device.reporting.tables import local_time
 from device.screen.navigation.picture_actions import PictureActions
 from device.screen.navigation.upkeep_actions import UpkeepActions
+from device.screen.patient_display import PatientDisplay
 from device.settings import Settings
 from device.store import Store
 from device.store.names import checked_operator
@@ -30,7 +31,13 @@ class OwnActions:
     """Performs an action by its name; remembers who is at work and what was said of the last slide."""
 
     def __init__(
-        self, answers: Mapping[str, Answer], recorder: Recorder, settings: Settings, data: Path, operator: str = ""
+        self,
+        answers: Mapping[str, Answer],
+        recorder: Recorder,
+        settings: Settings,
+        data: Path,
+        operator: str = "",
+        display: PatientDisplay | None = None,
     ) -> None:
         """`answers` are those of the control socket; `operator` is at work until the screen is told of another."""
         self._answers = answers
@@ -42,7 +49,7 @@ class OwnActions:
             "slide details": lambda _: self._said,
             "operator is": self._operator_is,
             **PictureActions(settings, data).answers(),
-            **UpkeepActions(answers, settings, data).answers(),
+            **UpkeepActions(answers, settings, data, display).answers(),
             "slide start": self._start,
             "slide resume": lambda request: self._recorder.reopen_slide(request["slide"]),
             "slide summary": self._summary,

@@ -11,8 +11,12 @@ from device.cameras.calibration.procedures import summary
 from device.control.server import Answer
 from device.quality_control.measurements import QcMeasurement, QcTest, last_of_each
 from device.reporting.tables import local_time
+from device.screen.choices import Choices, fixed
+from device.screen.drawing.themes import THEMES
+from device.screen.patient_display import PatientDisplay
 from device.settings import Settings
 from device.store import Store
+from device.system.backlight import brightness, set_brightness
 
 _SLIDES = 20  # that can be chosen for a test
 
@@ -20,15 +24,23 @@ _SLIDES = 20  # that can be chosen for a test
 class UpkeepActions:
     """Answers from the running session, by the actions that it has already."""
 
-    def __init__(self, answers: Mapping[str, Answer], settings: Settings, data: Path) -> None:
-        """`answers` are those of the control socket."""
+    def __init__(
+        self, answers: Mapping[str, Answer], settings: Settings, data: Path, display: PatientDisplay | None
+    ) -> None:
+        """`answers` are those of the control socket; `display` is what its settings are of."""
         self._session = answers
         self._settings = settings
         self._data = data
+        self._display = display
 
     def answers(self) -> dict[str, Answer]:
         """Return every action with who answers it."""
-        return {"calibration in use": self._calibration, "qc of the day": self._quality_control}
+        return {
+            "calibration in use": self._calibration,
+            "qc of the day": self._quality_control,
+            "screen settings": self._screen,
+            "screen choose": self._choose,
+        }
 
     def _calibration(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return what corrects the camera's frames now; every part is missing where nothing does."""
@@ -51,6 +63,31 @@ class UpkeepActions:
                 "tests": [_test(test, counted, last_of_each(store.qc())) for test in self._settings.qc.tests],
                 "slides": [{"id": each.id, "name": each.name, "fields": each.tally.total} for each in slides],
             }
+
+    def _screen(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return how the screen is, and what the settings file fixes."""
+        assert self._display is not None
+        share = brightness()
+        return {
+            "theme": next(name for name, each in THEMES.items() if each == self._display.theme),
+            "fixed": sorted(fixed(self._settings.display)),
+            "language": self._display.language,
+            "brightness": share if share is None else round(share, 1),
+        }
+
+    def _choose(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Do and keep what is chosen."""
+        assert self._display is not None
+        choice = {name: request[name] for name in Choices.model_fields if name in request}
+        if "brightness" in choice:
+            set_brightness(choice["brightness"])
+        kept = Choices.read(self._data).model_copy(update=choice)
+        kept.write(self._data)
+        if "theme" in choice:
+            self._display.theme = THEMES[kept.theme]
+        if "language" in choice:
+            self._display.language = kept.language
+        return self._screen(request)
 
 
 def _test(test: QcTest, counted: Sequence[QcMeasurement], last: Sequence[QcMeasurement]) -> dict[str, Any]:

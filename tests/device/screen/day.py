@@ -44,7 +44,7 @@ def main(data: Path) -> None:
         }
         window: Display = open_display("window")
         shown = PatientDisplay(lambda: window, faults, clock)
-        navigator = Navigator(shown, clock, faults, OwnActions(answers, recorder, settings, data))
+        navigator = Navigator(shown, clock, faults, OwnActions(answers, recorder, settings, data, display=shown))
         said, number = "", 0
         try:
             while True:

@@ -24,6 +24,7 @@ from device.screen.pages.summary import SummaryPage
 from device.screen.pages.typed import TypedPage
 from device.screen.pages.upkeep.calibration import CalibrationPage
 from device.screen.pages.upkeep.quality_control import QualityControlPage
+from device.screen.pages.upkeep.screen_settings import SettingsPage
 from device.settings import CellSettings
 from device.store.records import SlideRecord
 from device.store.slide_summary import SlideTally
@@ -88,6 +89,7 @@ QC = {
 NO_QC = {"required": False, "cleared": False, "begun": "", "operator": "", "slides": [],
          "tests": [{**NOT_DONE, "name": each} for each in ("location", "slide", "calibration")]}  # fmt: skip
 CLEARED = QC | {"cleared": True, "required": False, "tests": QC["tests"][:1]}
+SCREEN = {"theme": "dark", "fixed": [], "language": "en", "brightness": 0.6}
 
 
 def calibrating(page: CalibrationPage, live: ScreenState = NORMAL) -> tuple[Page, ScreenState]:
@@ -111,6 +113,7 @@ PAGES: dict[str, tuple[Page, ScreenState]] = {
     "calibrate": calibrating(CalibrationPage(UNCALIBRATED)),
     "calibrate-scale": calibrating(CalibrationPage(CALIBRATED, at=2)),
     "qc": (QualityControlPage(QC), NORMAL),
+    "settings": (SettingsPage(SCREEN), NORMAL),
     "shutdown": (ASKED, NORMAL),
     "export": (ExportPage(SUMMARY, [{"path": "/media/KINGSTON", "label": "KINGSTON (14.2 GB free)"}], FORMATS), NORMAL),
     "export-no-stick": (ExportPage(SUMMARY, [], FORMATS), NORMAL),
@@ -128,6 +131,7 @@ EMPTY: dict[str, tuple[Page, ScreenState]] = {
     "calibrate-focus": calibrating(CalibrationPage(CALIBRATED | OTHER_CAMERA, at=3)),
     "qc-nothing": (QualityControlPage(NO_QC), NORMAL),
     "qc-cleared": (QualityControlPage(CLEARED, at=1), NORMAL),
+    "settings-fixed": (SettingsPage(SCREEN | {"fixed": ["language", "theme"], "brightness": None}), NO_SLIDE),
     "history": (HistoryPage([]), NORMAL),
     "history-end": (HistoryPage(SLIDES[:7], "export", first=5), NORMAL),
     "new-slide": (NewSlidePage({"name": "", "operator": "", "specimen": ""}, capitals=False), NO_SLIDE),

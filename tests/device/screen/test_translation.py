@@ -25,6 +25,7 @@ EVERY = {
 DATA = {
     "Smearscope", "Benign", "Early", "Pre", "Pro", "Early Pre-B", "Pre-B", "Pro-B", "Benign (hematogones)",
     "Anna Berger", "Jan Novák", "blood", "Müller-Großmann", "Łódź", "picamera2", "live: ", "Escape",
+    *LANGUAGES.values(),
 }  # fmt: skip
 """What is the same in both languages: names, and what people typed."""
 ERROR = "! cannot store the field"  # errors from below the screen stay in English

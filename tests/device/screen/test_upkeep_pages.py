@@ -11,12 +11,16 @@ from device.cameras.calibration import ProfileStore
 from device.control.handlers import ControlHandlers
 from device.control.record_answers import record_answers
 from device.quality_control.measurements import QcTest
+from device.screen.choices import FILE, Choices
+from device.screen.drawing.themes import LIGHT
 from device.screen.navigation.inputs import Key
 from device.screen.navigation.own_actions import OwnActions
 from device.screen.pages.upkeep.calibration import CalibrationPage
 from device.screen.pages.upkeep.quality_control import QualityControlPage
 from device.screen.pages.upkeep.steps import GOOD
-from device.settings import QcSettings, Settings
+from device.screen.patient_display import display_of
+from device.settings import DisplaySettings, QcSettings, Settings
+from device.system import backlight
 from tests.device.cameras.calibration.test_ruling import ruling
 from tests.device.faults import Bench
 from tests.device.screen.states import NORMAL
@@ -38,7 +42,9 @@ def screen_of(bench: Bench, settings: Settings) -> Session:
     """Return a screen with a hand before it, and the actions of `bench`."""
     handlers = ControlHandlers(bench.feed, bench.examiner, bench.recorder, bench.faults, bench.folder, bench.clock)
     answers = record_answers(bench.folder, settings) | handlers.answers()
-    return Session(OwnActions(answers, bench.recorder, settings, bench.folder))
+    session = Session(lambda action, request: act(action, request))
+    act = OwnActions(answers, bench.recorder, settings, bench.folder, display=session.navigator._display)
+    return session
 
 
 def see(bench: Bench, session: Session, image: np.ndarray) -> None:
@@ -107,3 +113,33 @@ def test_the_quality_control_of_the_day_is_begun_and_each_test_says_how_it_went(
     run = bench.recorder.store.qc_runs(1)[0]
     assert (run.operator, [each.passed for each in run.measurements]) == ("Eva", [False, True])
     assert run.measurements[-1].reason == "the lamp was dim"
+
+
+@pytest.mark.parametrize("in_the_file", [{}, {"theme": "dark"}])
+def test_what_is_chosen_for_the_screen_holds_at_once_and_after_a_restart_unless_the_settings_file_says_it(
+    bench: Bench, in_the_file: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = bench.folder / "backlight" / "panel"
+    panel.mkdir(parents=True)
+    (panel / "max_brightness").write_text("31")
+    (panel / "brightness").write_text("31")
+    monkeypatch.setattr(backlight.brightness, "__defaults__", (panel.parent,))
+    monkeypatch.setattr(backlight.set_brightness, "__defaults__", (panel.parent,))
+    settings = Settings(display=DisplaySettings(**in_the_file))  # type: ignore[arg-type]
+    session = screen_of(bench, settings)
+    session.type("mg")
+    settled(session)
+    for key in "2w":
+        session.type(key)
+        settled(session)
+    assert (session.navigator._display.theme == LIGHT) == (not in_the_file)
+    assert int((panel / "brightness").read_text()) == 12
+    (panel / "brightness").write_text("31")  # as after a loss of power
+    again = display_of(settings.display, "none", bench.folder, bench.faults, bench.clock, patient=True)
+    assert (again.theme == LIGHT) == (not in_the_file)
+    assert int((panel / "brightness").read_text()) == 12
+
+
+def test_a_damaged_file_of_choices_costs_no_more_than_them(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text('{"theme": "pink"')
+    assert Choices.read(tmp_path) == Choices()
