@@ -90,7 +90,7 @@ def test_analyze_prints_valid_json_with_the_code(
 ) -> None:
     write_image(tmp_path / "field.png", render("Pre", 1).image)
     monkeypatch.setattr(
-        "device.commands.analyze.open_processor",
+        "device.archive.examiner.open_processor",
         lambda *words, **more: opened(role, value, "everywhere", *words, **more),
     )
     done = CliRunner().invoke(cli, ["analyze", "--json", str(tmp_path / "field.png")], catch_exceptions=False)
