@@ -101,7 +101,7 @@ class CalibrationPage(Page):
             case Control("type"):
                 return Open(TypedPage("How many micrometres has one pixel?", "Micrometres, such as 0.25", self._typed))
             case Control("done"):
-                return Back(self._complete())
+                return Back()
         return Notice()
 
     def _measured(self, answer: Mapping[str, Any]) -> Outcome:
@@ -114,10 +114,6 @@ class CalibrationPage(Page):
             return Notice(f"{text!r} is no number of micrometres; type one such as 0.25.")
         request = {"kind": "scale", "pixel_size_um": size}
         return Perform("calibrate", request, lambda answer: Home(replace(self, profile=answer), MEASURED))
-
-    def _complete(self) -> str:
-        missing = [each.title for each in STEPS if not result(each, self.profile)]
-        return "" if missing else "Everything is calibrated."
 
     def fed(self, live: ScreenState) -> Page:
         """Look at the live picture again, once a second."""

@@ -13,7 +13,7 @@ from device.cameras.calibration.ruling import line_spacing_px
 from device.screen.layout import ScreenState
 from smear.errors import ImageError
 
-BLANK_PX, RULING_PX = 160, 480  # longest edge of a picture that is looked at: it is done beside everything else
+BLANK_PX, RULING_PX = 160, 320  # longest edge of a picture that is looked at: it is done beside everything else
 RED_CELL_UM = 7.5
 
 
