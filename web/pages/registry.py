@@ -2,10 +2,23 @@
 
 from web.guard import Page
 from web.pages.cells import cells
+from web.pages.device import health, help_, model, settings
+from web.pages.fields import field, review
+from web.pages.live import live
+from web.pages.qc import qc, qc_chart
 from web.pages.slides import slide, slides
 
 PAGES: tuple[Page, ...] = (
+    Page("/live", live, "Live"),
     Page("/", slides, "Slides"),
     Page("/slides/{slide}", slide),
     Page("/slides/{slide}/cells", cells),
+    Page("/fields/{field}", field),
+    Page("/review", review, "Review"),
+    Page("/qc", qc, "Quality control"),
+    Page("/qc/chart.svg", qc_chart),
+    Page("/health", health, "Health"),
+    Page("/model", model, "Model"),
+    Page("/settings", settings, "Settings"),
+    Page("/help", help_, "Help"),
 )

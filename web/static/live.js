@@ -1,0 +1,78 @@
+"use strict";
+// Shows what moves: the picture as a stream, or where that fails as stills; the result by server-sent events.
+const STILL_MS = 2000;
+const picture = document.getElementById("picture");
+const pause = document.getElementById("pause");
+const verdict = document.getElementById("verdict");
+const titles = new Map([...document.querySelectorAll("meter")].map((each) => [
+  each.dataset.class, document.getElementById("class-" + each.dataset.class).textContent]));
+let events = null;
+let before = null;
+
+function write(element, text) { // a screen reader speaks each change: none where nothing changed
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function fact(name, text) {
+  write(document.querySelector(`[data-fact=${name}]`), text);
+}
+
+function number(value) {
+  return value === null || value === undefined ? "–" : value.toFixed(2);
+}
+
+function show(state) {
+  if (state.error) return write(verdict, state.error);
+  const result = state.result;
+  fact("state", (state.camera_lost ? "lost: " : "") + state.camera + (state.simulated ? " (simulated)" : ""));
+  fact("slide", state.slide ?? "none is open");
+  fact("fields", `${state.accepted} and ${state.refused}`);
+  write(document.getElementById("warnings"), Object.values(state.faults).map(String).concat(state.warnings).join("; "));
+  if (before && state.running_s > before.running_s) {
+    fact("rate", ((state.fields - before.fields) / (state.running_s - before.running_s)).toFixed(1));
+  }
+  if (!before || state.running_s > before.running_s + 2) before = state;
+  if (!result) return write(verdict, "No field comes from the camera.");
+  write(verdict, result.label ? "Resembles " + titles.get(result.label) : "Refused");
+  write(document.getElementById("advice"), result.refusals.map((each) => each.advice).join("; "));
+  for (const meter of document.querySelectorAll("meter")) {
+    const value = result.probabilities[meter.dataset.class] ?? 0;
+    meter.value = value;
+    meter.parentElement.nextElementSibling.textContent = Math.round(100 * value) + " %";
+  }
+  for (const name of ["focus", "brightness", "clipped"]) fact(name, number(result.quality[name]));
+  fact("cells", String(result.cells.length));
+}
+
+function begin() {
+  picture.src = "/api/v1/live.mjpeg";
+  events = new EventSource("/api/v1/events");
+  events.addEventListener("result", (event) => show(JSON.parse(event.data)));
+  events.addEventListener("error", () => write(verdict, "The connection is lost; trying again."));
+}
+
+function end() { // the device draws nothing for a window that nobody sees
+  events?.close();
+  events = null;
+  picture.src = "/api/v1/live.jpg?" + Date.now();
+}
+
+picture.addEventListener("error", () => {
+  setTimeout(() => { if (events) picture.src = "/api/v1/live.jpg?" + Date.now(); }, STILL_MS);
+});
+picture.addEventListener("load", () => {
+  if (events && picture.src.includes("live.jpg")) {
+    setTimeout(() => { if (events) picture.src = "/api/v1/live.jpg?" + Date.now(); }, STILL_MS);
+  }
+});
+pause.hidden = false;
+pause.addEventListener("click", () => {
+  const frozen = Boolean(events);
+  frozen ? end() : begin();
+  pause.setAttribute("aria-pressed", String(frozen));
+});
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) end();
+  else if (pause.getAttribute("aria-pressed") === "false") begin();
+});
+begin();
