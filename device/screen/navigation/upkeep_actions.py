@@ -37,6 +37,7 @@ class UpkeepActions:
         """Return every action with who answers it."""
         return {
             "calibration in use": self._calibration,
+            "objectives": self._objectives,
             "qc of the day": self._quality_control,
             "screen settings": self._screen,
             "screen choose": self._choose,
@@ -46,6 +47,13 @@ class UpkeepActions:
         """Return what corrects the camera's frames now; every part is missing where nothing does."""
         used = self._session["calibrate"]({"kind": "use"})
         return summary(ProfileStore(self._data).named(used["in use"]) if used["in use"] else NONE) | used
+
+    def _objectives(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the objective in use, and after it those that have a calibration."""
+        profiles = ProfileStore(self._data)
+        used = profiles.objective()
+        others = {each.objective for each in profiles.read()[0]} - {used}
+        return {"in use": used, "names": [used, *sorted(others)]}
 
     def _quality_control(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return what is asked for, what was measured since the quality control in force began, and the last slides."""

@@ -13,6 +13,7 @@ from device.screen.pages.history import open_history
 from device.screen.pages.shutdown import open_shutdown
 from device.screen.pages.slide import open_slide
 from device.screen.pages.upkeep.calibration import open_calibration
+from device.screen.pages.upkeep.objective import open_objectives
 from device.screen.pages.upkeep.quality_control import open_quality_control
 from device.screen.pages.upkeep.screen_settings import open_settings
 
@@ -25,6 +26,7 @@ ENTRIES: tuple[tuple[Item, Callable[[ScreenState], Outcome]], ...] = (
     (Item("review", "Review", "r"), lambda live: open_review()),
     (Item("export", "Export to USB", "u"), lambda live: open_history("export")),
     (Item("calibrate", "Calibrate", "b"), lambda live: open_calibration()),
+    (Item("objective", "Objective", "o"), lambda live: open_objectives()),
     (Item("qc", "Quality control", "q"), lambda live: open_quality_control()),
     (Item("settings", "Settings", "g"), lambda live: open_settings()),
     (Item("shutdown", "Shut down", "d"), lambda live: open_shutdown()),

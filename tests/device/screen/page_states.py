@@ -23,6 +23,7 @@ from device.screen.pages.slide import OpenSlidePage, asked_to_end
 from device.screen.pages.summary import SummaryPage
 from device.screen.pages.typed import TypedPage
 from device.screen.pages.upkeep.calibration import CalibrationPage
+from device.screen.pages.upkeep.objective import ObjectivePage
 from device.screen.pages.upkeep.quality_control import QualityControlPage
 from device.screen.pages.upkeep.screen_settings import SettingsPage
 from device.settings import CellSettings
@@ -114,6 +115,7 @@ PAGES: dict[str, tuple[Page, ScreenState]] = {
     "calibrate-scale": calibrating(CalibrationPage(CALIBRATED, at=2)),
     "qc": (QualityControlPage(QC), NORMAL),
     "settings": (SettingsPage(SCREEN), NORMAL),
+    "objective": (ObjectivePage({"in use": "40x", "names": ["40x", "100x oil", "10x"]}), NORMAL),
     "shutdown": (ASKED, NORMAL),
     "export": (ExportPage(SUMMARY, [{"path": "/media/KINGSTON", "label": "KINGSTON (14.2 GB free)"}], FORMATS), NORMAL),
     "export-no-stick": (ExportPage(SUMMARY, [], FORMATS), NORMAL),

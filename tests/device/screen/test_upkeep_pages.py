@@ -143,3 +143,20 @@ def test_what_is_chosen_for_the_screen_holds_at_once_and_after_a_restart_unless_
 def test_a_damaged_file_of_choices_costs_no_more_than_them(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text('{"theme": "pink"')
     assert Choices.read(tmp_path) == Choices()
+
+
+def test_the_objective_is_switched_and_its_own_calibration_is_used(bench: Bench) -> None:
+    session = screen_of(bench, Settings())
+    session.type("mo")
+    settled(session)
+    session.touch("other")
+    session.type("100x oil")
+    session.do(Key("return"))
+    settled(session)
+    assert ProfileStore(bench.folder).objective() == "100x oil"
+    assert session.navigator._notice == "Objective 100x oil is in use. It has no calibration yet: Menu, Calibrate."
+    session.type("mo")
+    settled(session)
+    session.touch("use", "100x oil")
+    settled(session)
+    assert "100x oil is in use" in session.navigator._notice
