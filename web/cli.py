@@ -40,6 +40,13 @@ def _state_folder(given: Path | None) -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "smearscope-web"
 
 
+def _address(given: str) -> str:
+    try:
+        return str(ipaddress.ip_address(given))
+    except ValueError:
+        raise SettingsError(f"--listen {printable(given)!r} is no address; write numbers, as 127.0.0.1 or ::") from None
+
+
 state_option = click.option(
     "--state",
     type=click.Path(path_type=Path, file_okay=False),
@@ -48,6 +55,7 @@ state_option = click.option(
 )
 listen_option = click.option(
     "--listen", metavar="ADDRESS", default="127.0.0.1", envvar="SMEARSCOPE_WEB_LISTEN", show_default=True,
+    callback=lambda ctx, param, given: _address(given),
     help="Address to listen on; 0.0.0.0 or :: for the local network.",
 )  # fmt: skip
 port_option = click.option(

@@ -92,6 +92,7 @@ def test_accounts_are_added_changed_and_removed(state):
         (("user", "role", "ada", "viewer"), "", "the last admin stays"),
         (("token", "remove", "x"), "", "there is no 'x'; 'smearscope web token list'"),
         (("serve", "--tls", "off", "--listen", "0.0.0.0"), "", "passwords would be read on the way"),
+        (("enable", "--listen", "localhost"), "", "--listen 'localhost' is no address"),
     ],
 )
 def test_what_cannot_be_done_with_accounts_is_said_in_one_line(state, words, given, said):
