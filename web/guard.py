@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from secrets import compare_digest
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -66,7 +66,7 @@ def require_same_site(request: Request) -> None:
         HTTPException: a browser was sent by another site.
     """
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "none")
-    if site not in {"same-origin", "none"} or (origin and urlsplit(origin).netloc != request.headers.get("host")):
+    if site not in {"same-origin", "none"} or (origin and origin.partition("://")[2] != request.headers.get("host")):
         raise HTTPException(403, "this was sent by another site")
 
 
@@ -86,6 +86,5 @@ async def form_of(request: Request) -> list[tuple[str, str]]:
 
 def local_path(text: str) -> str:
     """Return `text` where it is a path on this site, as to go on to after the login; else the first page."""
-    parts = urlsplit(text)
-    plain = text.isprintable() and text.isascii() and "\\" not in text and not text.startswith("//")
-    return text if plain and text.startswith("/") and not parts.scheme and not parts.netloc else "/"
+    plain = text.isprintable() and text.isascii() and "\\" not in text
+    return text if plain and text.startswith("/") and not text.startswith("//") else "/"

@@ -11,7 +11,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from device.control.client import ask
 from device.control.protocol import ControlError
 from web.site import Site, site_of
 
@@ -65,7 +64,7 @@ class Feed:
     async def _ask(self) -> None:
         while self._viewers:
             try:
-                found: dict[str, Any] | None = await anyio.to_thread.run_sync(ask, self._site.data, "live")
+                found: dict[str, Any] | None = await anyio.to_thread.run_sync(self._site.ask, "live")
             except ControlError as error:
                 found = {"error": str(error)}
             state: dict[str, Any] = {"error": "no device is running"} if found is None else found

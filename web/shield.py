@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+MAX_PATH = 1000  # characters
 MAX_BODY = 16_384  # bytes: `device.control.protocol.REQUEST_BYTES`, where every change goes on to
 BODY_S, SEND_S = 10.0, 20.0  # for the whole body to come, and for each part of an answer to be taken
 POLICY = (
@@ -43,6 +44,8 @@ class Shield:
         safe = _safe(send)
         if not self._known(headers.get("host", "")):
             return await PlainTextResponse("unknown host; see 'smearscope web serve --host'", 400)(scope, receive, safe)
+        if len(scope["path"]) > MAX_PATH:
+            return await PlainTextResponse(f"at most {MAX_PATH} characters of a path", 414)(scope, receive, safe)
         try:
             async with asyncio.timeout(BODY_S):
                 body = await _body(receive)

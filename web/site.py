@@ -12,6 +12,7 @@ from starlette.requests import Request
 from device.actions.base import Action, Context, Role
 from device.control.client import ask
 from device.control.protocol import ControlError
+from device.data_folder import SERVICE_DATA
 from device.settings import Settings
 from device.store import Store
 from device.system.clock import Clock, SystemClock
@@ -66,13 +67,17 @@ class Site:
             return await self.read(lambda store: action.perform(Context(store, self.settings, person.name), values))
         return await anyio.to_thread.run_sync(lambda: self._changed(action, person.name, values), limiter=self._askers)
 
+    def ask(self, command: str, **values: Any) -> dict[str, Any] | None:
+        """Ask the device that records into the served folder, never the service about another; see `client.ask`."""
+        return ask(self.data, command, only=self.data.resolve() != SERVICE_DATA.resolve(), **values)
+
     def _looked(self, look: Callable[[Store], T]) -> T:
         with Store.read(self.data, self.settings.store.busy_timeout_s, writable=False) as store:
             return look(store)
 
     def _changed(self, action: Action[Any], operator: str, values: dict[str, Any]) -> dict[str, Any]:
         action.parsed(values)
-        found = ask(self.data, action.name, **values, operator=operator)
+        found = self.ask(action.name, **values, operator=operator)
         if found is not None:
             return found
         if action.answer is None:

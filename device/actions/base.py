@@ -46,7 +46,7 @@ class Context:
 class Request(BaseModel):
     """What an action is asked with; one without anything is this class itself."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)  # which no line of JSON holds
 
 
 SlideName = Annotated[

@@ -32,7 +32,7 @@ class ListSlides(Request):
     """Which slides to list."""
 
     limit: Limit = 20
-    before: Annotated[int, Field(ge=1, description="only slides older than this one")] | None = None
+    before: Annotated[int, Field(ge=1, le=LAST_NUMBER, description="only slides older than this one")] | None = None
     search: Annotated[str, Field(max_length=80, description="only slides that say this somewhere")] | None = None
 
 

@@ -1,12 +1,17 @@
 """Who gets in, with what, and what nobody gets: each route, role, token, and what browsers are told."""
 
 import re
+import threading
 
 import pytest
 from starlette.routing import Route
 
 from device.actions.base import Role
+from device.control.client import ask
+from device.control.server import ControlServer
+from device.session.supervisor import Turn
 from device.store import Store
+from device.system.clock import SystemClock
 from tests.web.clients import PASSWORD
 from web.app import OPEN
 from web.guard import local_path
@@ -76,6 +81,7 @@ def test_a_token_ends(served):
         {"x-csrf-token": "x" * 43},
         {"origin": "https://other.example"},
         {"origin": "null"},
+        {"origin": "https://[testserver"},
         {"origin": "https://testserver.other.example"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
@@ -194,6 +200,33 @@ def test_no_path_leads_anywhere_but_to_a_route(served, path):
         assert "root:" not in answer.text
 
 
+def test_numbers_without_end_are_refused_before_anything_reads_them(served):
+    with served.browser("vera") as client:
+        assert client.get(f"/api/v1/fields/{'9' * 5000}/photograph").status_code == 414
+        assert client.get(f"/api/v1/slides/list?before={10**20}").status_code == 400
+        assert client.get(f"/?before={10**20}").status_code == 400
+
+
+def test_a_change_of_another_folder_than_the_services_is_not_sent_to_the_service(served, tmp_path, monkeypatch):
+    asked, path, turn = [], tmp_path / "service.sock", Turn(SystemClock())
+    monkeypatch.setattr("device.control.protocol.SERVICE_SOCKET", path)
+    server = ControlServer(path, {"status": dict, "slides rename": lambda asked_for: asked.append(asked_for) or {}})
+    thread = threading.Thread(target=server.work, args=(turn,))
+    thread.start()
+    try:
+        while ask(tmp_path, "status") is None:
+            assert thread.is_alive()
+        with served.browser("olga") as client:
+            assert client.post("/api/v1/slides/rename", json={"slide": "B-2", "name": "B-3"}).status_code == 200
+            assert asked == []
+            monkeypatch.setattr("web.site.SERVICE_DATA", served.data)
+            assert client.post("/api/v1/slides/rename", json={"slide": "B-3", "name": "B-4"}).status_code == 200
+            assert [each["name"] for each in asked] == ["B-4"]
+    finally:
+        turn.stop.set()
+        thread.join()
+
+
 def test_what_is_behind_a_number_is_served_and_a_missing_one_is_said(served):
     with served.browser("vera") as client:
         assert client.get("/api/v1/fields/1/photograph").content[:2] == b"\xff\xd8"
@@ -221,7 +254,7 @@ def test_a_name_that_a_stranger_made_lead_here_is_not_answered(served, headers, 
 
 
 @pytest.mark.parametrize("text", ["//evil.example", "https://evil.example", "/\\evil", "/a\r\nset-cookie: x=1", "x", "",
-                                  "javascript:alert(1)", "/é"])  # fmt: skip
+                                  "javascript:alert(1)", "/é", "//[x"])  # fmt: skip
 def test_a_login_leads_to_no_other_site_and_its_header_holds_one_line(served, text):
     assert local_path(text) == "/"
     with served.browser() as client:
@@ -244,3 +277,12 @@ def test_what_is_too_long_or_no_request_is_refused_in_one_line(served):
         assert client.get("/api/v1/slides/list?limit=1&limit=2").status_code == 400
         assert client.post("/do/slides/rename", data={str(n): "1" for n in range(600)}).status_code == 400
         assert "<script>" not in client.get("/?search=<script>").text
+
+
+def test_a_number_without_end_is_refused_before_a_device_is_asked(served):
+    with served.browser("olga") as client:
+        answer = client.post("/api/v1/calibrate", content=b'{"kind": "scale", "pixel_size_um": 1e999}',
+                             headers={"content-type": "application/json"})  # fmt: skip
+        assert (answer.status_code, "finite" in answer.text) == (400, True)
+        form = {"kind": "scale", "pixel_size_um": "inf"}
+        assert client.post("/do/calibrate", data=form).status_code == 400
