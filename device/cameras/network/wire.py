@@ -83,7 +83,7 @@ class Exchange:
             challenges = answer.headers.get_all("WWW-Authenticate") or []
             try:
                 self._authorization = _authorization(challenges, self._credentials, self._path)
-            except ValueError:
+            except (ValueError, IndexError):  # the latter where a value is empty
                 raise CameraError(f"camera {self._address.name} asks for its password in an unknown way") from None
             answer = self._request()
         if answer.status != HTTPStatus.OK:
@@ -138,7 +138,9 @@ class Exchange:
             known = self._credentials is not None
             return "refuses its user name and password" if known else no_credentials(self._address.host)
         if 300 <= answer.status < 400:
-            return f"sends the visitor on to {_target(answer.headers.get('Location', ''))}; give that address itself"
+            secret = self._path != self._address.path  # a server may repeat the credentials that it was sent
+            target = "another address" if secret else _target(answer.headers.get("Location", ""))
+            return f"sends the visitor on to {target}; give that address itself"
         phrase = next((status.phrase for status in HTTPStatus if status == answer.status), "")
         return f"answers {answer.status} {phrase}".rstrip() + "; check the part of the address after its host"
 

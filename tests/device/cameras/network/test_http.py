@@ -248,13 +248,24 @@ def test_digest_keeps_the_password_to_itself(secret: Path) -> None:
     assert b"s3cret" not in b"".join(requests)
 
 
-@pytest.mark.parametrize("challenge", ["Digest realm", 'Digest realm="x"', "Digest algorithm=ROT13,nonce=n,realm=x"])
+@pytest.mark.parametrize(
+    "challenge", ["Digest realm", "Digest realm=", 'Digest realm="x"', "Digest algorithm=ROT13,nonce=n,realm=x"]
+)
 def test_a_challenge_that_makes_no_sense_is_an_error(secret: Path, challenge: str) -> None:
     with (
         serving(lambda c, _: c.sendall(response("401 No", WWW_Authenticate=challenge))) as (authority, _),
         pytest.raises(CameraError, match=r"unknown way|not in HTTP|refuses its user name"),
     ):
         open_camera(f"http://{authority}/")
+
+
+def test_a_redirect_that_repeats_the_password_is_not_shown(secret: Path) -> None:
+    with (
+        serving(lambda c, asked: c.sendall(response("302 No", Location=asked.split()[1].decode()))) as (authority, _),
+        pytest.raises(CameraError, match="sends the visitor on to another address") as raised,
+    ):
+        open_camera(f"http://{authority}/{{user}}/{{password}}/v")
+    assert "s3cret" not in str(raised.value)
 
 
 def test_placeholders_in_the_address_are_filled_from_the_file_and_not_in_its_name(secret: Path) -> None:
