@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ class Manifest:
             return None
         with self._explained():
             found = self._database.execute(
-                "SELECT id, result FROM results WHERE key = ?", (self._key(sha256),)
+                "SELECT id, result FROM results WHERE key = ?", (self._key(task, sha256),)
             ).fetchone()
             if found is None:
                 return None
@@ -65,7 +66,7 @@ class Manifest:
 
     def add(self, task: PictureTask, done: PictureResult) -> None:
         """Note what became of `task`; a picture that could not be examined is tried again by the next run."""
-        key = self._key(done.sha256) if done.sha256 and done.error is None else None
+        key = self._key(task, done.sha256) if done.sha256 and done.error is None else None
         with self._explained():
             added = self._database.execute(
                 "INSERT INTO results (sha256, key, result) VALUES (?, ?, ?) "
@@ -110,8 +111,9 @@ class Manifest:
         if self._database.in_transaction:
             self._database.execute("COMMIT")
 
-    def _key(self, sha256: str) -> bytes:
-        return hashlib.sha256(sha256.encode() + self._settings).digest()
+    def _key(self, task: PictureTask, sha256: str) -> bytes:
+        output = b"" if task.output is None else os.fsencode(task.output)  # another name has a mask of its own
+        return hashlib.sha256(sha256.encode() + self._settings + output).digest()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -78,6 +78,16 @@ def test_a_run_that_goes_on_examines_new_content_alone_and_keeps_one_row_a_pictu
     assert all(row | {"image": ""} == before[row["sha256"]] | {"image": ""} for row in rows if row["sha256"] in before)
 
 
+def test_a_picture_of_known_content_and_another_name_gets_its_mask(
+    analyze: Analyze, archive: Archive, tmp_path: Path
+) -> None:
+    folder, out, masks = archive(2), tmp_path / "results.jsonl", tmp_path / "masks"
+    assert analyze(folder, "--out", out, "--masks", masks).exit_code == 0
+    (folder / "copy.png").write_bytes((folder / "000.png").read_bytes())
+    assert "2 pictures of 3" in analyze(folder, "--out", out, "--masks", masks, "--resume").stderr
+    assert {path.stem for path in masks.iterdir()} == {"000", "001", "copy"}
+
+
 def test_other_settings_and_pictures_that_failed_are_examined_again(
     analyze: Analyze, archive: Archive, tmp_path: Path
 ) -> None:
