@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from device.actions.base import MAX_ITEMS
 from device.control.server import Answer
-from device.exports.base import FileFormat
+from device.exports.base import FileFormat, device_id
 from device.exports.registry import EXPORTS, export_slide
 from device.reporting.tables import local_time
 from device.screen.navigation.picture_actions import PictureActions
@@ -23,8 +24,6 @@ from device.system.power import can_power_off, power_off
 from device.system.removable_drives import removable_drives
 from smear.errors import SmearscopeError
 from smear.output_files import OutputFolder
-
-_WAITING = 200  # fields looked through for those of one slide
 
 
 class OwnActions:
@@ -81,9 +80,12 @@ class OwnActions:
         return started
 
     def _summary(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        slide = self._answers["slides show"]({"slide": str(request["slide"]), "limit": 0})
-        waiting = self._answers["fields waiting"]({"limit": _WAITING})["fields"]
-        return {**slide, "waiting": sum(field["slide_id"] == slide["id"] for field in waiting)}
+        slide = self._answers["slides show"]({"slide": str(request["slide"]), "limit": 1})
+        after, waiting = slide["fields"][0]["id"] - 1 if slide["fields"] else 0, 0
+        while found := self._answers["fields waiting"]({"after": after, "limit": MAX_ITEMS})["fields"]:
+            waiting += sum(field["slide_id"] == slide["id"] for field in found)
+            after = found[-1]["id"]
+        return {**slide, "waiting": waiting}
 
     def _with_pictures(self, request: Mapping[str, Any]) -> dict[str, Any]:
         slides = self._answers["slides list"](request)["slides"]
@@ -103,10 +105,11 @@ class OwnActions:
         with (
             Store.read(self._data, self._settings.store.busy_timeout_s) as store,
             OutputFolder(Path(request["folder"])) as folder,
-            folder.writing(kind.file_name(slide)) as file,
+            # With the device: slide 3 of another one may be on the same stick.
+            folder.writing(name := f"{device_id(store)}-{kind.file_name(slide)}") as file,
         ):
             export_slide(store, slide, kind.name, file, self._settings)
-        return {"file": kind.file_name(slide)}
+        return {"file": name}
 
 
 def _thumbnail(store: Store, slide: int) -> NDArray[np.uint8] | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from device.actions.base import MAX_ITEMS
 from device.control.record_answers import record_answers
 from device.screen.layout import ScreenState
 from device.screen.navigation import own_actions
@@ -58,6 +59,14 @@ def test_a_field_is_kept_and_marked_in_the_name_of_who_is_at_work(made: Made) ->
     assert act("slide summary", {"slide": 1})["waiting"] == 1
 
 
+def test_every_field_that_waits_is_counted_however_many_do(made: Made) -> None:
+    act, recorder = made
+    for _ in range(MAX_ITEMS + 1):
+        field = recorder.record(Frame(picture(1), "test:"), finding()).field_id
+        recorder.store.set_review(field, wanted=True, label=None, operator="Ben")
+    assert act("slide summary", {"slide": 1})["waiting"] == MAX_ITEMS + 1
+
+
 def test_an_ended_slide_is_resumed_with_its_counts(made: Made) -> None:
     act, recorder = made
     ended = act("slide end", {})["slide"]
@@ -81,8 +90,10 @@ def test_a_slide_is_exported_to_a_stick(made: Made, tmp_path: Path, monkeypatch:
     found = made[0]("usb drives", {})
     assert found["drives"] == [{"path": str(stick), "label": "STICK (14.2 GB free)"}]
     assert "zip" in dict(found["formats"])
+    (stick / "slide-1.zip").write_bytes(b"slide 1 of another device")
     file = made[0]("usb export", {"slide": 1, "format": "zip", "folder": str(stick)})["file"]
     assert "fields.csv" in zipfile.ZipFile(stick / file).namelist()
+    assert (stick / "slide-1.zip").read_bytes() == b"slide 1 of another device"
 
 
 def test_an_action_that_is_not_there_is_an_error(made: Made) -> None:
