@@ -122,10 +122,13 @@ async def _shown(request: Request) -> AsyncIterator[Moment]:
 
 
 async def _parts(moments: AsyncIterator[Moment]) -> AsyncIterator[bytes]:
+    """Yield the pictures, each with the boundary after it: browsers show one when they see that it has ended."""
+    boundary = f"--{_BOUNDARY}\r\n".encode()
+    yield boundary
     async for each in moments:
         if each.picture is not None:
-            head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(each.picture)}\r\n\r\n"
-            yield head.encode() + each.picture + b"\r\n"
+            head = f"Content-Type: image/jpeg\r\nContent-Length: {len(each.picture)}\r\n\r\n"
+            yield head.encode() + each.picture + b"\r\n" + boundary
 
 
 async def _lines(moments: AsyncIterator[Moment]) -> AsyncIterator[str]:

@@ -27,7 +27,10 @@ function show(state) {
   fact("state", (state.camera_lost ? "lost: " : "") + state.camera + (state.simulated ? " (simulated)" : ""));
   fact("slide", state.slide ?? "none is open");
   fact("fields", `${state.accepted} and ${state.refused}`);
-  write(document.getElementById("warnings"), Object.values(state.faults).map(String).concat(state.warnings).join("; "));
+  const uncleared = state.qc && !state.qc.cleared ? ["Quality control is not cleared: " + state.qc.reasons.join("; ")] : [];
+  const drawn = state.simulated ? ["Simulated microscope: drawn cells, no patient's."] : [];
+  write(document.getElementById("warnings"),
+    [...drawn, ...uncleared, ...Object.values(state.faults).map(String), ...state.warnings].join(" "));
   if (before && state.running_s > before.running_s) {
     fact("rate", ((state.fields - before.fields) / (state.running_s - before.running_s)).toFixed(1));
   }
@@ -36,9 +39,9 @@ function show(state) {
   write(verdict, result.label ? "Resembles " + titles.get(result.label) : "Refused");
   write(document.getElementById("advice"), result.refusals.map((each) => each.advice).join("; "));
   for (const meter of document.querySelectorAll("meter")) {
-    const value = result.probabilities[meter.dataset.class] ?? 0;
+    const value = result.label ? result.probabilities[meter.dataset.class] ?? 0 : 0; // refused: it resembles no class
     meter.value = value;
-    meter.parentElement.nextElementSibling.textContent = Math.round(100 * value) + " %";
+    meter.parentElement.nextElementSibling.textContent = result.label ? Math.round(100 * value) + " %" : "–";
   }
   for (const name of ["focus", "brightness", "clipped"]) fact(name, number(result.quality[name]));
   fact("cells", String(result.cells.length));
