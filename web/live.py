@@ -17,6 +17,7 @@ from web.site import Site, site_of
 VIEWERS = 8  # streams at once
 _STILL_S = 5.0  # for one picture to come
 _RETRY_S = 1.0  # while no device is running
+_REMEMBERED = 8  # pictures, of 60 kB each: about two seconds for a slow network to ask for that of a result
 _BOUNDARY = "smearscope-frame"
 
 
@@ -38,6 +39,7 @@ class Feed:
         self._task: asyncio.Task[None] | None = None
         self._newest = Moment(0, {}, None)
         self._changed = asyncio.Condition()
+        self.pictures: dict[int, bytes] = {}  # the last ones, by the number of their result
 
     async def moments(self) -> AsyncIterator[Moment]:
         """Yield what comes from now on.
@@ -69,6 +71,10 @@ class Feed:
                 found = {"error": str(error)}
             state: dict[str, Any] = {"error": "no device is running"} if found is None else found
             picture = state.pop("picture", None)
+            if picture is not None:
+                self.pictures[state["result"]["number"]] = picture
+                while len(self.pictures) > _REMEMBERED:
+                    del self.pictures[next(iter(self.pictures))]
             async with self._changed:
                 self._newest = Moment(self._newest.number + 1, state, picture)
                 self._changed.notify_all()
@@ -77,7 +83,11 @@ class Feed:
 
 
 async def still(request: Request) -> Response:
-    """Return the next picture."""
+    """Return the next picture; with `?number=N` that of result N while it is remembered, which an event announced."""
+    wanted = request.query_params.get("number", "")
+    known = {str(number): picture for number, picture in request.app.state.feed.pictures.items()}
+    if wanted in known:
+        return Response(known[wanted], media_type="image/jpeg")
     try:
         async with asyncio.timeout(_STILL_S):
             async for each in _shown(request):

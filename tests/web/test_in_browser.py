@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from device.actions.base import Role
 from device.slide_report.printing import find_browser
+from tests.device.faults import DEADLINE_S
 from tests.device.store.review.signed import recorded
 from tests.web.clients import PASSWORD
 from tests.web.test_serving import bench, served  # noqa: F401
@@ -18,6 +19,7 @@ from web.pages.registry import PAGES
 SIZES = {"phone": (375, 812), "desktop": (1440, 900)}
 SCHEMES = {"phone": "dark", "desktop": "light"}
 CELLS = 200
+expect.set_options(timeout=1000 * DEADLINE_S)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def window(browser: Browser, site: str, size: str, name: str | None = None) -> I
         viewport={"width": width, "height": height}, color_scheme=SCHEMES[size], base_url=site
     )
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(1000 * DEADLINE_S)
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda said: "Content Security Policy" in said.text and faults.append(said.text))
     if name is not None:
@@ -127,8 +129,10 @@ def test_two_look_at_the_live_page_while_a_slide_runs(browser, site, tmp_path, s
             expect(page.locator("[data-fact=slide]")).to_have_text("W-2")
             expect(page.locator("[data-fact=rate]")).not_to_have_text("–")
         require_good(operator, tmp_path)
-        viewer.get_by_role("button", name="Freeze").click()
-        expect(viewer.get_by_role("button", name="Freeze")).to_have_attribute("aria-pressed", "true")
+        freeze = viewer.get_by_role("button", name="Freeze")
+        freeze.click()
+        expect(freeze).to_have_attribute("aria-pressed", "true")
+        expect(viewer.locator("#picture")).to_have_attribute("src", re.compile("number="))  # of the result beside it
         operator.get_by_role("button", name="End the slide").click()
         expect(operator.get_by_role("heading", name="Live")).to_be_visible()
 

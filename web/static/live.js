@@ -1,6 +1,5 @@
 "use strict";
-// Shows what moves: the picture as a stream, or where that fails as stills; the result by server-sent events.
-const STILL_MS = 2000;
+// Shows what moves: each result by server-sent events, together with its own picture; a window in the background rests.
 const picture = document.getElementById("picture");
 const pause = document.getElementById("pause");
 const verdict = document.getElementById("verdict");
@@ -47,27 +46,35 @@ function show(state) {
   fact("cells", String(result.cells.length));
 }
 
+let loading = false; // one picture at a time: on a slow network some results are left out
+
+function take(state) {
+  if (!state.result) return show(state);
+  if (loading) return null;
+  loading = true;
+  const next = new Image();
+  next.addEventListener("load", () => {
+    loading = false;
+    if (!events) return; // frozen meanwhile
+    picture.src = next.src;
+    show(state);
+  });
+  next.addEventListener("error", () => { loading = false; });
+  next.src = "/api/v1/live.jpg?number=" + state.result.number;
+  return null;
+}
+
 function begin() {
-  picture.src = "/api/v1/live.mjpeg";
   events = new EventSource("/api/v1/events");
-  events.addEventListener("result", (event) => show(JSON.parse(event.data)));
+  events.addEventListener("result", (event) => take(JSON.parse(event.data)));
   events.addEventListener("error", () => write(verdict, "The connection is lost; trying again."));
 }
 
 function end() { // the device draws nothing for a window that nobody sees
   events?.close();
   events = null;
-  picture.src = "/api/v1/live.jpg?" + Date.now();
 }
 
-picture.addEventListener("error", () => {
-  setTimeout(() => { if (events) picture.src = "/api/v1/live.jpg?" + Date.now(); }, STILL_MS);
-});
-picture.addEventListener("load", () => {
-  if (events && picture.src.includes("live.jpg")) {
-    setTimeout(() => { if (events) picture.src = "/api/v1/live.jpg?" + Date.now(); }, STILL_MS);
-  }
-});
 pause.hidden = false;
 pause.addEventListener("click", () => {
   const frozen = Boolean(events);
