@@ -34,6 +34,7 @@ def restore(target: Target, manifest: Manifest, to: Path, step: Step = lambda na
         incoming.mkdir(mode=_FOLDER_MODE)
         faults = verify(target, manifest, step, incoming)
         for name, aim in manifest.links.items():
+            (incoming / name).parent.mkdir(parents=True, exist_ok=True)  # one of links alone has no file to make it
             (incoming / name).symlink_to(aim)
         if not faults:
             sync_folder(incoming)

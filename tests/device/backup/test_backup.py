@@ -84,6 +84,14 @@ def test_all_that_belongs_to_the_data_folder_comes_back(data, tmp_path, where, r
         assert after.store_id() == before.store_id()
 
 
+def test_a_folder_that_holds_a_link_alone_can_be_restored(data, dest, tmp_path):
+    (data / "spare").mkdir()
+    (data / "spare/current").symlink_to("b2")
+    run("backup", dest, "--data", data)
+    run("restore", dest, "--to", tmp_path / "new")
+    assert str((tmp_path / "new/spare/current").readlink()) == "b2"
+
+
 def test_only_what_is_new_is_copied_and_devices_share_a_folder(data, dest, tmp_path):
     run("backup", dest, "--data", data)
     with Store.record(data) as store:
