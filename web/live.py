@@ -67,7 +67,7 @@ class Feed:
         while self._viewers:
             try:
                 found: dict[str, Any] | None = await anyio.to_thread.run_sync(self._site.ask, "live")
-            except ControlError as error:
+            except (ControlError, OSError) as error:  # the latter: no descriptor is left
                 found = {"error": str(error)}
             state: dict[str, Any] = {"error": "no device is running"} if found is None else found
             picture = state.pop("picture", None)

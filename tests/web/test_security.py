@@ -1,5 +1,6 @@
 """Who gets in, with what, and what nobody gets: each route, role, token, and what browsers are told."""
 
+import asyncio
 import re
 import threading
 
@@ -15,6 +16,7 @@ from device.system.clock import SystemClock
 from tests.web.clients import PASSWORD
 from web.app import OPEN
 from web.guard import local_path
+from web.live import Feed
 from web.sessions import FREE_TRIES, IDLE_S, LONGEST_S, MOST
 
 
@@ -286,3 +288,15 @@ def test_a_number_without_end_is_refused_before_a_device_is_asked(served):
         assert (answer.status_code, "finite" in answer.text) == (400, True)
         form = {"kind": "scale", "pixel_size_um": "inf"}
         assert client.post("/do/calibrate", data=form).status_code == 400
+
+
+def test_who_looks_is_told_when_the_device_could_not_be_asked(served, monkeypatch):
+    def without_descriptors(command):
+        raise OSError(24, "Too many open files")
+
+    async def first():
+        async with asyncio.timeout(5):
+            return (await anext(Feed(served.site).moments())).state
+
+    monkeypatch.setattr(served.site, "ask", without_descriptors)
+    assert "Too many open files" in asyncio.run(first())["error"]
