@@ -4,6 +4,7 @@ import asyncio
 import re
 import threading
 
+import httpx
 import pytest
 from starlette.routing import Route
 
@@ -168,6 +169,19 @@ def test_wrong_passwords_lock_the_name_and_the_address_for_longer_and_longer(ser
         assert tried("ada", PASSWORD) == 303
         assert tried("ada", "x" * 16_000) == 401
         assert tried("ada", "x" * 17_000) == 413
+
+
+def test_wrong_passwords_that_come_all_at_once_are_no_more_tries(served):
+    async def tried():
+        through = httpx.ASGITransport(app=served.app)
+        async with httpx.AsyncClient(transport=through, base_url="https://testserver") as client:
+            wrong = {"name": "ada", "password": "wrong" * 4}
+            answers = await asyncio.gather(*(client.post("/login", data=wrong) for _ in range(60)))
+        return [each.status_code for each in answers]
+
+    found = asyncio.run(tried())
+    assert found.count(401) <= FREE_TRIES
+    assert set(found) <= {401, 429, 503}
 
 
 def test_browsers_are_told_to_load_nothing_from_elsewhere_and_run_nothing_inline(served):
