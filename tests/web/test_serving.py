@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from device.actions.base import Role
+from device.cameras.calibration import ProfileStore
 from device.control.handlers import ControlHandlers
 from device.control.protocol import FALLBACK
 from device.control.record_answers import record_answers
@@ -108,6 +109,9 @@ def test_what_the_device_does_is_asked_of_it_with_the_name_of_who_asks(address, 
     assert bench.recorder.store.slide(started["slide"]).operator == "t (token)"
     assert client.post("/api/v1/slide/end", json={}).json() == {"slide": started["slide"]}
     assert client.post("/api/v1/slide/end", json={}).status_code == 409
+    switched = client.post("/api/v1/calibrate", json={"kind": "use", "objective": "100x oil"}).json()
+    assert (switched["objective"], switched["in use"]) == ("100x oil", None)
+    assert ProfileStore(bench.folder).objective() == "100x oil"
 
 
 def test_where_no_device_runs_records_are_changed_and_the_device_is_missed(tmp_path, monkeypatch):
