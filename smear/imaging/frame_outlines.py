@@ -19,7 +19,8 @@ def frame_outlines(mask: CellMask, cells: Sequence[Cell]) -> list[NDArray[np.int
     labels = np.zeros(mask.values.shape, np.int32)
     for number, cell in enumerate(cells, 1):
         cv2.fillPoly(labels, [cell.contour], (number,))
-    return [_outline(labels, mask.cell, number, cell) for number, cell in enumerate(cells, 1)]
+    inside = mask.cell  # once: it is a new array of the whole frame
+    return [_outline(labels, inside, number, cell) for number, cell in enumerate(cells, 1)]
 
 
 def _outline(labels: NDArray[np.int32], mask: NDArray[np.bool_], number: int, cell: Cell) -> NDArray[np.int32]:
