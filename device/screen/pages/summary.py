@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from device.counting.share import Share
+from device.reporting.tables import local_time
 from device.screen.arrangement import Places
 from device.screen.drawing.boxes import Box, Colour
 from device.screen.drawing.canvas import Canvas
@@ -151,7 +152,9 @@ class SummaryPage(Page):
             said = ("{n} field waits for a person (menu, Review).", "{n} fields wait for a person (menu, Review).")
             yield plural(slide["waiting"], *said)
         if slide["state"] == "signed":
-            yield f"Version {slide['version']} is signed. Export it, or go on with the next slide."
+            by, when = slide["signatures"][-1]["operator"], local_time(slide["signatures"][-1]["wall_time_s"])[:16]
+            yield f"{by} signed version {slide['version']} on {when}."
+            yield "Export it, or go on with the next slide."
         elif slide["state"] == "counted":
             yield "The count is complete: sign it (menu, Cells)."
         elif slide["cells"]:

@@ -29,7 +29,8 @@ from device.screen.pages.upkeep.screen_settings import SettingsPage
 from device.settings import CellSettings
 from device.store.records import SlideRecord
 from device.store.slide_summary import SlideTally
-from tests.device.screen.states import COUNTS, NORMAL, OTHER_REFUSALS, make_frame
+from smear.inference.overlay import UNCLASSIFIED, draw_outlines
+from tests.device.screen.states import COUNTS, NORMAL, OTHER_REFUSALS, make_cells, make_frame
 
 TYPED = {"name": "S-0043", "operator": "Anna Berger", "specimen": "blood"}
 FORMATS = [(each.name, each.help) for each in EXPORTS.all() if isinstance(each, FileFormat)]
@@ -58,7 +59,8 @@ SLIDES = [
 ]
 SLIDES[1] |= {"picture": None, "leading": None, "ended_s": None}
 CLASSES = [(each.name, each.key) for each in CellSettings().classes]
-PICTURE = make_frame().image[40:200, 60:220]
+PICTURE = make_frame().image[:120, 20:140].copy()
+draw_outlines(PICTURE, [(make_cells(1)[0].contour - (20, 0), UNCLASSIFIED)], least=2)
 CELLS = [{"name": f"12.{number}", "picture": PICTURE if number != 3 else None} for number in range(11)]
 CELL = {
     "name": "12.3", "picture": PICTURE, "area_um2": 96.4, "area_px": 1840.0, "nc_ratio": 0.83, "circularity": 0.91,
@@ -70,7 +72,14 @@ PARTIAL = differential({"lymphocyte": 31, "blast": 2, "smudge cell": 3, "artefac
 FIELD = {"id": 612, "slide_name": "S-0042", "label": None, "picture": make_frame().image,
          "refusals": [{"code": "uncertain", "advice": OTHER_REFUSALS[6]}]}  # fmt: skip
 NO_SLIDE = replace(NORMAL, slide=None)
-UNCALIBRATED = {"white": None, "flat": False, "pixel_size_um": None, "best_focus": None, "warnings": []}
+UNCALIBRATED = {
+    "white": None,
+    "flat": False,
+    "pixel_size_um": None,
+    "best_focus": None,
+    "objective": "40x",
+    "warnings": [],
+}
 CALIBRATED = UNCALIBRATED | {"white": (1.0, 1.0432, 1.2108), "flat": True, "pixel_size_um": 0.2431, "best_focus": 0.8}
 NOT_APPLIED = (
     "calibration 20260714T093100Z-1a2b3c4d is not applied, it is for size 1920x1080, not 640x480: calibrate "
@@ -126,6 +135,17 @@ EMPTY: dict[str, tuple[Page, ScreenState]] = {
     "cell-gone": (CellPage({**CELL, "picture": None, "area_um2": None, "said": {}, "opinion": None}), NORMAL),
     "count-complete": (CountPage(ONE, "Anna Berger", COUNT.to_json(), 2), NO_SLIDE),
     "review-labelled": (ReviewPage({**FIELD, "label": "Pre", "picture": None}), NORMAL),
+    "summary-signed": (
+        SummaryPage(
+            {
+                **SUMMARY,
+                "state": "signed",
+                "version": 2,
+                "signatures": [{"operator": "Anna Berger", "wall_time_s": 1_790_000_999.0}],
+            }
+        ),
+        NO_SLIDE,
+    ),
     "review-empty": (ReviewPage(None), NORMAL),
     "sign-why": (TypedPage("The count is not complete. Why is it signed all the same?", "Reason", Notice), NO_SLIDE),
     "calibrate-warned": calibrating(CalibrationPage(UNCALIBRATED | OTHER_CAMERA), replace(NORMAL, frame=None)),

@@ -119,7 +119,7 @@ NORMAL = ScreenState(
     refused=4,
     shares={name: share_of(COUNTS[name], 38) for name in LABELS},
 )
-LOST = replace(NORMAL, frame=None, finding=None, fields_per_s=0.0)
+LOST = replace(NORMAL, frame=None, finding=None, field_id=None, fields_per_s=0.0)
 STATES = {
     "labelled": NORMAL,
     **{

@@ -59,7 +59,8 @@ class CalibrationPage(Page):
         panel(canvas, now, px, "The picture now" if good else "What is wrong now",
               [(said, theme.text if good else theme.warning)])  # fmt: skip
         rows = [(found or "Nothing is measured for this camera and objective.", theme.text)]
-        rows += [(each, theme.warning) for each in self.profile["warnings"][:1]]
+        belongs = (f"Camera {live.camera}, objective {self.profile['objective']}.", theme.quiet)
+        rows += [(each, theme.warning) for each in self.profile["warnings"][:1]] or [belongs]
         panel(canvas, measured, px, "Result", rows)
         return button_row(canvas, places.row, px, self._buttons(live, bool(found)))
 
