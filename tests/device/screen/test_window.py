@@ -218,7 +218,7 @@ SIGNED = (
     ("yes", None, "LivePage"),
     ("menu", None, "MenuPage"),
     ("history", None, "HistoryPage"),
-    ("slide", None, "Version 1 is signed"),
+    ("slide", None, "EVA signed version 1 on "),
 )
 """What is pressed, and what stands on the screen then."""
 
