@@ -1,6 +1,6 @@
 """An action: its name, who may do it, what it is asked with, and what answers it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any, Generic, Literal, TypeVar
@@ -8,8 +8,9 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from device.settings import Settings
-from device.store import Store
+from device.store import CellRecord, Store
 from device.store.names import checked_operator
+from device.store.review.audit_trail import Event
 from smear.errors import SmearscopeError
 from smear.output_files import printable
 
@@ -105,6 +106,21 @@ class Action(Generic[R]):
         if self.changes:  # nobody changes anything unnamed
             context = replace(context, operator=checked_operator(context.operator))
         return self.answer(context, request)
+
+
+def events_json(events: Sequence[Event]) -> list[dict[str, Any]]:
+    """Return entries of the audit trail as JSON types."""
+    return [each.to_json() for each in events]
+
+
+def event_json(event: Event | None) -> dict[str, Any]:
+    """Return what a change made of the audit trail; None: nothing was changed."""
+    return {"event": None if event is None else event.to_json()}
+
+
+def cell_json(cell: CellRecord) -> dict[str, Any]:
+    """Return a cell as JSON types."""
+    return cell.to_json() | {"name": cell.name}
 
 
 def place_of(name: str) -> tuple[int, int]:

@@ -15,6 +15,9 @@ from device.actions.base import (
     Request,
     Role,
     SlideName,
+    cell_json,
+    event_json,
+    events_json,
     place_of,
 )
 from device.counting.cell_classes import CellClass, class_called
@@ -64,15 +67,10 @@ def known_class(store: Store, slide_id: int, classes: tuple[CellClass, ...], tex
     return class_called(classes, text).name
 
 
-def cell_json(cell: CellRecord) -> dict[str, Any]:
-    """Return a cell as JSON types."""
-    return cell.to_json() | {"name": cell.name}
-
-
 def whole_cell_json(store: Store, cell: CellRecord) -> dict[str, Any]:
     """Return a cell with all that people said of it, as JSON types."""
     place = cell.field_id, cell.number
-    events = [each.to_json() for each in store.events_of_cell(*place)]
+    events = events_json(store.events_of_cell(*place))
     return cell_json(cell) | {"said": store.said_of_cell(*place), "events": events}
 
 
@@ -100,12 +98,11 @@ def _classes(context: Context, request: Request) -> dict[str, Any]:
 def _classify(context: Context, request: Classify) -> dict[str, Any]:
     name = class_called(context.settings.cells.classes, request.cell_class).name
     events = context.store.classify(context.operator, [place_of(each) for each in request.cells], name)
-    return {"class": name, "events": [each.to_json() for each in events]}
+    return {"class": name, "events": events_json(events)}
 
 
 def _undo(context: Context, request: Undo) -> dict[str, Any]:
-    event = context.store.undo(context.operator, context.store.slide_called(request.slide).id)
-    return {"event": None if event is None else event.to_json()}
+    return event_json(context.store.undo(context.operator, context.store.slide_called(request.slide).id))
 
 
 ACTIONS: tuple[Action[Any], ...] = (

@@ -16,16 +16,18 @@ from device.actions.base import (
     Request,
     Role,
     SlideName,
+    cell_json,
+    event_json,
+    events_json,
 )
 from device.exports.documents import slide_json
 from device.store import SlideRecord, Store
+from device.store.names import LAST_NUMBER
 from device.store.review.audit_trail import Event
 from device.store.review.sign_off import Counted
 from device.store.rows import NONE_OF_THEM
 from smear.classes import LABELS
 from smear.errors import StoreError
-
-LAST_NUMBER = 2**63 - 1  # that a database can hold
 
 
 class ListSlides(Request):
@@ -165,13 +167,13 @@ def _show(context: Context, request: ShowSlide) -> dict[str, Any]:
 def _history(context: Context, request: History) -> dict[str, Any]:
     store = context.store
     slide_id = slide_number(store, request.slide, lambda number: store.events(number, 1))
-    return {"events": [each.to_json() for each in store.events(slide_id, request.limit, request.after)]}
+    return {"events": events_json(store.events(slide_id, request.limit, request.after))}
 
 
 def _field(context: Context, request: OneField) -> dict[str, Any]:
     field = context.store.field(request.field)
     cells = context.store.cells(field.id)
-    return field.to_json() | {"cells": [each.to_json() | {"name": each.name} for each in cells]}
+    return field.to_json() | {"cells": [cell_json(each) for each in cells]}
 
 
 def _waiting(context: Context, request: Waiting) -> dict[str, Any]:
@@ -182,13 +184,15 @@ def _review(context: Context, request: Review) -> dict[str, Any]:
     if (request.label is None) != request.ask:
         raise ActionError(f"slides review: give a label, one of {', '.join(LABELS)} and none, or ask")
     label = NONE_OF_THEM if request.label == "none" else request.label
-    return _one(context.store.set_review(request.field, wanted=request.ask, label=label, operator=context.operator))
+    return event_json(
+        context.store.set_review(request.field, wanted=request.ask, label=label, operator=context.operator)
+    )
 
 
 def _edit(context: Context, request: Edit) -> dict[str, Any]:
     slide = context.store.slide_called(request.slide)
     said = request.model_dump(exclude={"slide"})
-    return {"slide": slide.id, "events": _events(context.store.edit_slide(slide.id, context.operator, **said))}
+    return {"slide": slide.id, "events": events_json(context.store.edit_slide(slide.id, context.operator, **said))}
 
 
 def _rename(context: Context, request: Rename) -> dict[str, Any]:
@@ -197,21 +201,13 @@ def _rename(context: Context, request: Rename) -> dict[str, Any]:
 
 def _merge(context: Context, request: Merge) -> dict[str, Any]:
     into, other = (context.store.slide_called(name) for name in (request.slide, request.other))
-    return _one(context.store.merge_slides(into.id, other.id, context.operator))
+    return event_json(context.store.merge_slides(into.id, other.id, context.operator))
 
 
 def _delete(context: Context, request: Delete) -> dict[str, Any]:
     slide = context.store.slide_called(request.slide)
     context.store.delete_slide(slide.id, operator=context.operator, signed=request.signed)
     return {"deleted": slide.id}
-
-
-def _events(events: Sequence[Event]) -> list[dict[str, Any]]:
-    return [each.to_json() for each in events]
-
-
-def _one(event: Event | None) -> dict[str, Any]:
-    return {"event": None if event is None else event.to_json()}
 
 
 ACTIONS: tuple[Action[Any], ...] = (
@@ -223,7 +219,7 @@ ACTIONS: tuple[Action[Any], ...] = (
     Action("slides review", "Say what a field is, or that somebody should look at it", Role.OPERATOR, Review, _review,
            changes=True),
     Action("slides keep", "Never remove a slide, or one field, to make room", Role.OPERATOR, Keep,
-           lambda context, request: _one(keep(context, request)), changes=True),
+           lambda context, request: event_json(keep(context, request)), changes=True),
     Action("slides edit", "Change what is said of a slide", Role.OPERATOR, Edit, _edit, changes=True),
     Action("slides rename", "Give a slide another name", Role.OPERATOR, Rename, _rename, changes=True),
     Action("slides merge", "Move the fields of another slide to a slide", Role.OPERATOR, Merge, _merge, changes=True),

@@ -20,7 +20,7 @@ from device.model_pick import AUTO, read_pick, resolved
 from device.screen.displays import DISPLAYS
 from device.settings import CONFIG_VARIABLE, Settings, load_settings
 from device.store import Store
-from device.store.names import checked_operator
+from device.store.names import LAST_NUMBER, checked_operator
 from device.store.records import SlideDetails
 from device.system.process import quiet_native_stderr
 from smear.bundle.levels import LEVELS, Level, level_spec
@@ -55,7 +55,6 @@ def json_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-LAST_NUMBER = 2**63 - 1  # that a database can hold
 FIELD = click.IntRange(1, LAST_NUMBER)
 OPERATOR_VARIABLE = "SMEARSCOPE_OPERATOR"
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from device.session.results import Examined
 from smear.images import encode
-from smear.inference.overlay import UNCLASSIFIED, colour_of, draw_outlines
+from smear.inference.overlay import UNCLASSIFIED, colour_of, draw_outlines, scaled_contour
 
 WIDTH_PX = 960  # of the picture: 60 kB as JPEG, and a phone shows no more
 _QUALITY = 80
@@ -19,10 +19,7 @@ def live_picture(examined: Examined) -> bytes:
     size = round(image.shape[1] * scale), round(image.shape[0] * scale)
     drawn: NDArray[np.uint8] = np.array(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     outlines = [
-        (
-            np.asarray(np.rint((cell.contour + 0.5) * scale - 0.5), np.int32),  # as cv2.resize maps centres of pixels
-            UNCLASSIFIED if finding.label is None else colour_of(cell),
-        )
+        (scaled_contour(cell.contour, scale), UNCLASSIFIED if finding.label is None else colour_of(cell))
         for cell in finding.cells
     ]
     draw_outlines(drawn, outlines)

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from device.store import CellRecord, Store
-from smear.errors import StoreError
+from device.store import CellRecord, FieldRecord, Store
+from smear.errors import ImageError, StoreError
 from smear.images import read_image
-from smear.inference.overlay import UNCLASSIFIED, Colour, draw_outlines
+from smear.inference.overlay import UNCLASSIFIED, Colour, draw_outlines, scaled_contour
 from smear.output_files import printable
 
 EDGE_PX = 480  # of the picture in a file of its own
@@ -39,6 +39,16 @@ def picture_of_cell(store: Store, cell: CellRecord, colour: Colour = UNCLASSIFIE
     if not path.is_file():
         raise PhotographGoneError(f"cell {cell.name}: the photograph of its field, {printable(path)}, is missing")
     return cropped(read_image(path), cell, cell_side_px(field.pixel_size_um, [cell]), EDGE_PX, colour)
+
+
+def photograph_of(store: Store, field_id: int) -> tuple[FieldRecord, Image] | None:
+    """Return the record of a field and its photograph, RGB; None where that is gone or cannot be read."""
+    try:
+        field = store.field(field_id)
+        path = store.image_path(field)
+        return None if path is None else (field, read_image(path))
+    except (ImageError, StoreError):
+        return None
 
 
 def cell_side_px(pixel_size_um: float | None, cells: Sequence[CellRecord]) -> int:
@@ -77,5 +87,4 @@ def scaled_outline(cell: CellRecord, scale: float, origin: tuple[int, int] = (0,
     x, y, width, height = cell.bbox
     box = np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]], np.int32)
     contour = box if cell.contour is None else cell.contour
-    centres = (contour - np.array(origin) + 0.5) * scale - 0.5  # as cv2.resize maps the centres of pixels
-    return np.asarray(np.rint(centres), np.int32)
+    return scaled_contour(contour, scale, origin)

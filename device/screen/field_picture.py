@@ -173,11 +173,11 @@ def draw_legend(canvas: Canvas, area: Box, px: int, finding: Finding | None, um_
     canvas.fill(area, ground)
     entries: list[tuple[str, Colour, int, str]] = []
     if finding is not None and finding.label is not None:
-        entries = [(each.name, each.colour, number, each.letter) for number, each in enumerate(FIELD_CLASSES)]
+        entries = [(canvas.translated(each.name), each.colour, n, each.letter) for n, each in enumerate(FIELD_CLASSES)]
     elif finding is not None and finding.cells:
-        entries = [("cell", UNCLASSIFIED, 0, "")]
+        entries = [(canvas.translated("cell"), UNCLASSIFIED, 0, "")]
     if finding is not None and finding.cells:
-        entries.append(("nucleus", NUCLEUS_COLOUR, 0, ""))
+        entries.append((canvas.translated("nucleus"), NUCLEUS_COLOUR, 0, ""))
     row, gap = round(1.4 * px), px // 3
     scale_text, bar_px = _scale_bar(um_per_px, 6 * px)
     scale_text = canvas.translated(scale_text)
@@ -187,7 +187,7 @@ def draw_legend(canvas: Canvas, area: Box, px: int, finding: Finding | None, um_
         """The scale bar and every entry; a class's letter stands for its name where that finds no room."""
         wide = [bar_px + gap + width_of(scale_text, px)]
         for name, _, _, mark in entries:
-            written = width_of(canvas.translated(name), px) + gap if names or not mark else 0
+            written = width_of(name, px) + gap if names or not mark else 0
             wide.append(round(1.8 * px) + (row if mark else 0) + written)
         return flow(room, wide, row, gap * 2)
 
@@ -196,7 +196,7 @@ def draw_legend(canvas: Canvas, area: Box, px: int, finding: Finding | None, um_
     if bar_px:
         _draw_scale(canvas, Box(boxes[0].x, boxes[0].y, bar_px, row), ink)
     at = boxes[0].x + bar_px + (gap if bar_px else 0)
-    canvas.text(scale_text, Box(at, boxes[0].y, boxes[0].x + boxes[0].width - at, row), px, ink, ground)
+    canvas.text(scale_text, Box(at, boxes[0].y, boxes[0].x + boxes[0].width - at, row), px, ink, ground, verbatim=True)
     for (name, colour, style, mark), box in zip(entries, boxes[1:], strict=True):
         x = box.x
         if mark:
@@ -211,7 +211,7 @@ def draw_legend(canvas: Canvas, area: Box, px: int, finding: Finding | None, um_
         sample(canvas, Box(x, box.y + row // 8, round(1.6 * px), row - row // 4), style, colour, HALO)
         x += round(1.8 * px)
         if names or not mark:
-            canvas.text(name, Box(x, box.y, box.x + box.width - x, row), px, ink, ground)
+            canvas.text(name, Box(x, box.y, box.x + box.width - x, row), px, ink, ground, verbatim=True)
 
 
 def _scale_bar(um_per_px: float | None, most_px: int) -> tuple[str, int]:

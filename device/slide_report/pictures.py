@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 
 import cv2
 
-from device.reporting.cell_pictures import Image, cell_side_px, cropped, resized, scaled_outline
+from device.reporting.cell_pictures import Image, cell_side_px, cropped, photograph_of, resized, scaled_outline
 from device.slide_report.class_marks import ClassMark
 from device.store import Store
 from device.store.records import CellRecord
-from smear.errors import ImageError, StoreError
-from smear.images import encode, read_image
+from smear.images import encode
 from smear.inference.overlay import draw_outlines
 from smear.progress import progress
 
@@ -41,13 +40,12 @@ def take_pictures(
     for cell in cells:
         wanted.setdefault(cell.field_id, []).append(cell)
     for field_id in progress(sorted(wanted), "opening photographs", quiet):
-        image = _photograph(store, field_id)
-        if image is not None:
-            pixel_size_um = store.field(field_id).pixel_size_um
+        if (photograph := photograph_of(store, field_id)) is not None:
+            field, image = photograph
             if field_id in whole:
                 found.fields[field_id] = field_picture(image, store.cells(field_id), marks)
             for cell in wanted[field_id]:
-                side = cell_side_px(pixel_size_um, wanted[field_id])
+                side = cell_side_px(field.pixel_size_um, wanted[field_id])
                 found.cells[field_id, cell.number] = cell_picture(image, cell, side, marks)
     return found
 
@@ -74,14 +72,6 @@ def cell_picture(image: Image, cell: CellRecord, side_px: int, marks: Mapping[st
 
 def _mark(cell: CellRecord, marks: Mapping[str | None, ClassMark]) -> ClassMark:
     return marks.get(cell.cell_class, marks[None])  # None as well where the disk has damaged the name
-
-
-def _photograph(store: Store, field_id: int) -> Image | None:
-    try:
-        path = store.image_path(store.field(field_id))
-        return None if path is None else read_image(path)
-    except (ImageError, StoreError):
-        return None
 
 
 def _write(image: Image, letter: str, at: tuple[int, int]) -> None:

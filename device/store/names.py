@@ -7,6 +7,7 @@ from smear.errors import StoreError
 MAX_CHARACTERS = 80
 MAX_OPERATOR = 40
 MAX_NOTE = 500
+LAST_NUMBER = 2**63 - 1  # that a database can hold
 
 
 def checked_name(name: str) -> str:

@@ -4,14 +4,13 @@ import sqlite3
 from collections.abc import Iterator
 
 from device.store.database import Database
-from device.store.names import DETAILS, not_there
+from device.store.names import DETAILS, LAST_NUMBER, not_there
 from device.store.records import CellRecord, FieldRecord, SlideRecord
 from device.store.rows import cell_of, field_of, slide_of
 from smear.errors import StoreError
 from smear.output_files import printable
 
 _BATCH = 500  # rows read at a time where all are wanted, so that a million fields never stand in memory
-_PAST_THE_LAST = 2**63 - 1
 _TEXTS = ("name", *DETAILS)
 
 
@@ -30,7 +29,7 @@ class Queries:
         """Return the newest slides first; `before` is the id of the last one already seen."""
         rows = self._rows(
             "SELECT * FROM slides WHERE id < ? ORDER BY id DESC LIMIT ?",
-            _PAST_THE_LAST if before is None else before,
+            LAST_NUMBER if before is None else before,
             limit,
         )
         return [self._slide(row) for row in rows]
@@ -40,7 +39,7 @@ class Queries:
         rows = self._rows(
             f"SELECT * FROM slides WHERE id < ?1 AND ({' OR '.join(f'instr(casefold({each}), ?2)' for each in _TEXTS)})"
             " ORDER BY id DESC LIMIT ?3",
-            _PAST_THE_LAST if before is None else before,
+            LAST_NUMBER if before is None else before,
             text.casefold(),
             limit,
         )
@@ -64,7 +63,7 @@ class Queries:
             StoreError: there is none, or several have that name.
         """
         # SQLite compares a text with an integer column as a number; "12 " or "0x1" are none.
-        number = int(name) if name.isascii() and name.isdigit() and len(name) < len(str(_PAST_THE_LAST)) else None
+        number = int(name) if name.isascii() and name.isdigit() and len(name) < len(str(LAST_NUMBER)) else None
         rows = self._rows("SELECT id FROM slides WHERE id = ?", number) if number is not None else []
         rows = rows or self._rows("SELECT id FROM slides WHERE name = ? ORDER BY id DESC LIMIT 4", name)
         if len(rows) > 1:

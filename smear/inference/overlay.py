@@ -86,6 +86,12 @@ def draw_overlay(image: NDArray[np.uint8], finding: Finding) -> np.ndarray:
     return drawn
 
 
+def scaled_contour(contour: NDArray[np.int32], scale: float, origin: tuple[int, int] = (0, 0)) -> NDArray[np.int32]:
+    """Return int32 (n, 2) of x and y in a picture that `cv2.resize` scaled from `origin` on."""
+    centres = (contour - np.array(origin) + 0.5) * scale - 0.5  # as it maps the centres of pixels
+    return np.asarray(np.rint(centres), np.int32)
+
+
 def draw_outlines(
     image: NDArray[np.uint8], outlines: Sequence[tuple[NDArray[np.int32], Colour]], least: int = 1
 ) -> None:

@@ -9,28 +9,13 @@ from starlette.testclient import TestClient
 
 from device.actions.base import Role
 from device.settings import Settings
-from device.store import Store
 from device.system.clock import ManualClock
-from tests.device.findings import UNCERTAIN, finding, frame
-from tests.device.store.review.signed import recorded, signed
+from tests.device.store.review.signed import filled
 from web.accounts import Accounts
 from web.app import create_app
 from web.site import Site
 
 PASSWORD = "correct horse battery"
-
-
-def filled(folder: Path) -> Path:
-    """Record slide 1, signed by ann, slide 2 with cells of ann and bob, and slide 3 with a field to review, the 5th."""
-    with Store.record(folder) as store:
-        signed(store)
-        cells = recorded(store, "B-2", fields=2)
-        slide = store.start_slide("C-3")
-        store.add_field(slide, frame(9), finding(None, (UNCERTAIN,)), review=True)
-        store.end_slide(slide)
-        store.classify("ann", cells, "blast")
-        store.classify("bob", cells[:2], "smudge cell")
-    return folder
 
 
 class Served:

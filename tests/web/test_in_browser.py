@@ -6,10 +6,9 @@ from contextlib import contextmanager
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from device.actions.base import Role
-from device.slide_report.printing import find_browser
 from tests.device.faults import DEADLINE_S
 from tests.device.store.review.signed import recorded
 from tests.web.clients import PASSWORD
@@ -20,17 +19,6 @@ SIZES = {"phone": (375, 812), "desktop": (1440, 900)}
 SCHEMES = {"phone": "dark", "desktop": "light"}
 CELLS = 200
 expect.set_options(timeout=1000 * DEADLINE_S)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = find_browser()
-    if path is None:
-        pytest.skip("no Chromium on this machine: apt install chromium")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from device.actions.cells import cell_json, known_class, whole_cell_json
+from device.actions.base import cell_json
+from device.actions.cells import known_class, whole_cell_json
 from device.commands.cells.group import PNG, cell_place, command, write_picture
 from device.commands.options import FIELD, json_text, with_store, with_store_and_settings
 from device.reporting.cells import OPINION, cell_lines, cell_table

@@ -5,12 +5,13 @@ from rich.console import Console
 
 from device.actions.base import Context
 from device.actions.slides import counted, slide_with_work
-from device.commands.options import FIELD, LAST_NUMBER, json_text, with_store_and_settings
+from device.commands.options import FIELD, json_text, with_store_and_settings
 from device.commands.slides.group import command
 from device.reporting.counts import classified_lines, state_lines
 from device.reporting.tables import field_table, slide_summary, slide_table
 from device.settings import Settings
 from device.store import Store
+from device.store.names import LAST_NUMBER
 from smear.output_files import printable
 
 

@@ -32,6 +32,15 @@ class Box:
         """Return boxes of the full height from left to right, whose widths are as `widths` and fill the box."""
         return [Box(at, self.y, length, self.height) for at, length in _divided(self.x, self.width, widths, gap)]
 
+    @property
+    def wide(self) -> bool:
+        """True: there is more room beside something than below it."""
+        return self.width >= self.height
+
+    def along(self, shares: Sequence[float], gap: int = 0) -> list["Box"]:
+        """Return columns in a box that is `wide`, else rows."""
+        return self.columns(shares, gap) if self.wide else self.rows(shares, gap)
+
 
 def _divided(start: int, length: int, shares: Sequence[float], gap: int) -> list[tuple[int, int]]:
     room, whole = max(0, length - gap * (len(shares) - 1)), sum(shares)

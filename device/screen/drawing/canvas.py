@@ -72,8 +72,8 @@ class Canvas:
 
         Of several sentences those that do not fit are counted; only a text that does not fit in the smallest letters
         ends in an ellipsis. It stands in the middle of the height, or at the `top`. The first letter that is
-        `underlined`, in either case, has a line below it. It is translated, unless it is `verbatim`, as what a
-        person typed.
+        `underlined`, in either case, has a line below it. It is translated, unless it is `verbatim`: it is
+        translated already, or a person typed it.
         """
         given = [text] if isinstance(text, str) else text
         sentences = tuple(filter(None, map(clean, given if verbatim else map(self.translated, given))))

@@ -55,8 +55,8 @@ def lines(canvas: Canvas, box: Box, texts: Sequence[tuple[str, Colour]], px: int
     shown = [clean(canvas.translated(text)) for text, _ in texts]
     sizes = [fit(text, px, row.width, row.height) for text, row in zip(shown, rows, strict=True)]
     common = min((found[0] if found else least_px(px) for found in sizes), default=px)
-    for (text, ink), row in zip(texts, rows, strict=True):
-        canvas.text(text, row, common, ink, ground)
+    for text, (_, ink), row in zip(shown, texts, rows, strict=True):
+        canvas.text(text, row, common, ink, ground, verbatim=True)
 
 
 def paragraphs(canvas: Canvas, box: Box, texts: Sequence[tuple[str, Colour]], px: int) -> None:
@@ -68,11 +68,11 @@ def paragraphs(canvas: Canvas, box: Box, texts: Sequence[tuple[str, Colour]], px
         if sum(heights) + gap * (len(heights) - 1) <= box.height:
             break
     else:  # the canvas counts those that find no room
-        canvas.text([text for text, _ in words], box, px, canvas.theme.text, top=True)
+        canvas.text([text for text, _ in words], box, px, canvas.theme.text, top=True, verbatim=True)
         return
     y = box.y
     for (text, ink), height in zip(words, heights, strict=True):
-        canvas.text(text, Box(box.x, y, box.width, height), size, ink)
+        canvas.text(text, Box(box.x, y, box.width, height), size, ink, verbatim=True)
         y += height + gap
 
 

@@ -1,5 +1,6 @@
 """Typing on the screen: a keyboard to touch, the field that shows what was typed, and what each key makes of a text."""
 
+from device.screen.arrangement import Places
 from device.screen.drawing.boxes import Box
 from device.screen.drawing.canvas import Canvas
 from device.screen.drawing.text import ELLIPSIS, measure
@@ -10,6 +11,7 @@ from device.screen.navigation.page import Control, Pressed
 ROWS = ("1234567890", "qwertyuiop", "asdfghjkl-", "zxcvbnm._/")
 _LAST = ((("shift", "Shift"), 2), (("key", " "), 5), (("backspace", "Delete"), 3))
 CURSOR = "|"
+FIELD = 3.4  # height of a field, in heights of the text
 
 
 def keyboard(canvas: Canvas, box: Box, px: int, capitals: bool) -> tuple[Control, ...]:
@@ -27,6 +29,13 @@ def keyboard(canvas: Canvas, box: Box, px: int, capitals: bool) -> tuple[Control
         button(canvas, place, label if label.strip() else "Space", px, usable=True)
         controls.append(Control(name, place, value=label, focusable=False))
     return tuple(controls)
+
+
+def above_keyboard(places: Places) -> tuple[Box, Box]:
+    """Return the room for the fields that are typed into, and below it that of the keyboard."""
+    body, height = places.body, round(FIELD * places.text_px)
+    used = height + places.gap
+    return Box(body.x, body.y, body.width, height), Box(body.x, body.y + used, body.width, body.height - used)
 
 
 def edited(text: str, pressed: Pressed) -> str:

@@ -42,7 +42,7 @@ class MenuPage(Page):
 
     def draw(self, canvas: Canvas, places: Places, live: ScreenState) -> tuple[Control, ...]:
         """Draw a button for each page."""
-        columns = _COLUMNS if places.body.width >= places.body.height else _COLUMNS - 1
+        columns = _COLUMNS if places.body.wide else _COLUMNS - 1
         entries = button_grid(canvas, places.body, places.text_px, [item for item, _ in ENTRIES], columns)
         return entries + button_row(canvas, places.row, places.text_px, (BACK, HELP))
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from device.screen.arrangement import Places
-from device.screen.drawing.boxes import Box
 from device.screen.drawing.canvas import Canvas
 from device.screen.layout import ScreenState
 from device.screen.navigation.inputs import Key
-from device.screen.navigation.keyboard import edited, keyboard, text_field
+from device.screen.navigation.keyboard import above_keyboard, edited, keyboard, text_field
 from device.screen.navigation.page import Control, Home, Notice, Open, Outcome, Page, Perform, Pressed, Stay
 from device.screen.navigation.parts import BACK, Item, button_row
 
@@ -35,12 +34,8 @@ class NewSlidePage(Page):
 
     def draw(self, canvas: Canvas, places: Places, live: ScreenState) -> tuple[Control, ...]:
         """Draw the fields and the keyboard."""
-        px, gap = places.text_px, places.gap
-        height = round(3.4 * px)
-        top = Box(places.body.x, places.body.y, places.body.width, height)
-        below = Box(top.x, top.y + height + gap, top.width, places.body.height - height - gap)
-        controls = list[Control]()
-        for (name, (label, hint)), box in zip(FIELDS.items(), top.columns((4, 3, 3), gap), strict=True):
+        px, (top, below), controls = places.text_px, above_keyboard(places), list[Control]()
+        for (name, (label, hint)), box in zip(FIELDS.items(), top.columns((4, 3, 3), places.gap), strict=True):
             text_field(canvas, box, px, label, self.typed[name], hint, active=name == self.at)
             controls.append(Control("field", box, label, value=name, field=True, active=name == self.at))
         start = Item("start", "Start slide", "return", bool(self.typed["name"].strip()))

@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from device.screen.arrangement import Places
-from device.screen.drawing.boxes import Box
 from device.screen.drawing.canvas import Canvas
 from device.screen.layout import ScreenState
 from device.screen.navigation.inputs import Key
-from device.screen.navigation.keyboard import edited, keyboard, text_field
+from device.screen.navigation.keyboard import above_keyboard, edited, keyboard, text_field
 from device.screen.navigation.page import Control, Home, Notice, Open, Outcome, Page, Perform, Pressed, Stay
 from device.screen.navigation.parts import BACK, Item, button_row
 
@@ -33,10 +32,7 @@ class TypedPage(Page):
 
     def draw(self, canvas: Canvas, places: Places, live: ScreenState) -> tuple[Control, ...]:
         """Draw the field and the keyboard."""
-        px, gap = places.text_px, places.gap
-        height = round(3.4 * px)
-        top = Box(places.body.x, places.body.y, places.body.width, height)
-        below = Box(top.x, top.y + height + gap, top.width, places.body.height - height - gap)
+        px, (top, below) = places.text_px, above_keyboard(places)
         text_field(canvas, top, px, self.label, self.typed, active=True)
         done = Item("done", "Go on", "return", bool(self.typed.strip()))
         return (*button_row(canvas, places.row, px, (BACK, done)), *keyboard(canvas, below, px, self.capitals))

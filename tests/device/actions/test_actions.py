@@ -12,21 +12,13 @@ from device.control.record_answers import record_answers
 from device.settings import Settings
 from device.store import Store
 from smear.errors import SmearscopeError, StoreError
-from tests.device.findings import UNCERTAIN, finding, frame
-from tests.device.store.review.signed import recorded, signed
+from tests.device.store.review.signed import filled
 
 
 @pytest.fixture
 def data(tmp_path):  # type: ignore[no-untyped-def]
     """Slide 1 is signed by ann; slide 2 is open, bob and ann have classified its cells; field 5 waits for a person."""
-    with Store.record(tmp_path / "data") as store:
-        signed(store)
-        cells = recorded(store, "B-2", fields=2)
-        slide = store.start_slide("C-3")
-        store.add_field(slide, frame(9), finding(None, (UNCERTAIN,)), review=True)
-        store.end_slide(slide)
-        store.classify("ann", cells, "blast")
-        store.classify("bob", cells[:2], "smudge cell")
+    with Store.record(filled(tmp_path / "data")) as store:
         store.begin_qc("ann")
     return tmp_path / "data"
 

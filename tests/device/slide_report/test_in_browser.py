@@ -7,7 +7,6 @@ from pathlib import Path
 from shutil import which
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from device.slide_report.printing import PrintingError, find_browser, print_page
 from tests.device.slide_report.conftest import CLASS, NAME, OPERATOR
@@ -32,17 +31,6 @@ BROKEN = """() => [...document.querySelectorAll("thead th")].filter(each => {
     range.selectNodeContents(each);
     return /^[a-z]+$/.test(each.textContent) && range.getClientRects().length > 1;
 }).map(each => each.textContent)"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = find_browser()
-    if path is None:
-        pytest.skip("no Chromium on this machine: apt install chromium")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

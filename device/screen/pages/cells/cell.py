@@ -38,7 +38,7 @@ class CellPage(Page):
     def draw(self, canvas: Canvas, places: Places, live: ScreenState) -> tuple[Control, ...]:
         """Draw the picture and the facts."""
         px, body = places.text_px, places.body
-        shown, side = (body.columns if body.width >= body.height else body.rows)((3, 2), places.gap)
+        shown, side = body.along((3, 2), places.gap)
         canvas.fill(shown, canvas.theme.track)
         canvas.fill(side, canvas.theme.panel)
         if self.cell["picture"] is None:

@@ -42,8 +42,7 @@ class GalleryPage(Page):
     def draw(self, canvas: Canvas, places: Places, live: ScreenState) -> tuple[Control, ...]:
         """Draw the cells beside the classes, or above them in portrait."""
         px, body, gap = places.text_px, places.body, places.gap
-        wide = body.width >= body.height
-        shown, side = body.columns((1, 1), gap) if wide else body.rows((1, 1), gap)
+        shown, side = body.along((1, 1), gap)
         controls = self._draw_cells(canvas, shown, px, gap)
         names = [Item("class", name, key, bool(self.cells), name) for name, key in self.classes]
         controls += button_grid(canvas, side, px, names, 2 if len(names) <= 2 * side.height // (4 * px) else 3)

@@ -35,7 +35,7 @@ class ReviewPage(Page):
             text = "No field waits for a person. Mark on the live page puts one into this queue."
             canvas.text(text, body.inset(px, px), round(1.4 * px), theme.text)
             return button_row(canvas, places.row, px, (BACK,))
-        shown, side = (body.columns if body.width >= body.height else body.rows)((1, 1), places.gap)
+        shown, side = body.along((1, 1), places.gap)
         if self.field["picture"] is None:
             canvas.text("The photograph of this field was removed.", shown.inset(px, px), px, theme.quiet)
         else:

@@ -33,7 +33,7 @@ class CountPage(Page):
     def draw(self, canvas: Canvas, places: Places, live: ScreenState) -> tuple[Control, ...]:
         """Draw the classes that were counted, and what is missing."""
         px, body, theme = places.text_px, places.body, canvas.theme
-        shown, side = (body.columns if body.width >= body.height else body.rows)((3, 2), places.gap)
+        shown, side = body.along((3, 2), places.gap)
         canvas.fill(shown, theme.panel)
         canvas.fill(side, theme.panel)
         rows = [each for each in self.count["classes"] if each["n"]]

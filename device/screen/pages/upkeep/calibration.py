@@ -70,9 +70,7 @@ class CalibrationPage(Page):
         return True
 
     def _boxes(self, places: Places) -> tuple[Box, Box]:
-        body = places.body
-        wide = body.width >= body.height
-        shown, side = body.columns((1, 1), places.gap) if wide else body.rows((1, 1), places.gap)
+        shown, side = places.body.along((1, 1), places.gap)
         return shown, side
 
     def _buttons(self, live: ScreenState, again: bool) -> tuple[Item, ...]:
