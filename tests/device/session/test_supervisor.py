@@ -308,9 +308,10 @@ def test_a_bundle_swapped_while_running_is_taken_over_and_a_faulty_one_is_refuse
     opened: list[Models] = []
 
     def open_it(path, level, prove):
-        if content.read_text() == "broken":
+        label = content.read_text()
+        if label == "broken":
             raise BundleError("manifest.json does not match its checksum")
-        opened.append(Models(content.read_text()))
+        opened.append(Models(label))
         return opened[-1]
 
     def parts(bench):
