@@ -13,6 +13,7 @@ from device.actions.base import ActionError
 from smear.errors import SmearscopeError
 from web import api, live, login, media, openapi
 from web.guard import API, Page
+from web.integrations.metrics import metrics
 from web.pages.registry import PAGES
 from web.rendering import page
 from web.shield import Shield
@@ -34,6 +35,7 @@ def create_app(site: Site, hosts: tuple[str, ...] = ()) -> Starlette:
         Page(f"{api.ROOT}/live.mjpeg", live.motion),
         Page(f"{api.ROOT}/events", live.events),
         Page(f"{api.ROOT}/openapi.json", openapi.show_document),
+        Page("/metrics", metrics),
         *api.action_pages(),
         *PAGES,
     ]

@@ -37,13 +37,13 @@ class Page:
 def guarded(endpoint: Endpoint, role: Role) -> Endpoint:
     """Return `endpoint` for those who are known, have at least `role`, and whose browser was not sent by another site.
 
-    Others get 401 from the API and the login from a page.
+    Others get 401 where they are programs, and the login where they may be people.
     """
 
     async def entered(request: Request) -> Response:
         person = site_of(request).person(request)
         if person is None:
-            if request.url.path.startswith(API):
+            if request.url.path.startswith(API) or "authorization" in request.headers:
                 raise HTTPException(401, "log in, or send a token", {"WWW-Authenticate": "Bearer"})
             return RedirectResponse(f"/login?next={quote(request.url.path, safe='')}", 303)
         request.state.person = person
