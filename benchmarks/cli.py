@@ -170,6 +170,23 @@ def screen(ctx: click.Context, displays: tuple[str, ...], rounds: int) -> None:
 
 
 @command.command()
+@click.option("--seconds", default=30, show_default=True, type=click.IntRange(6), help="For two browsers to look.")
+@click.option(
+    "--rounds", default=8, show_default=True, type=click.IntRange(3), help="With idle connections and without."
+)
+def web(seconds: int, rounds: int) -> None:
+    """Measure a field's way to the browser, and what a hundred idle connections cost."""
+    from benchmarks.progress import show_progress
+    from benchmarks.reporting import terminal
+    from benchmarks.suites.viewers import measure_viewers
+
+    with tempfile.TemporaryDirectory(prefix="smearscope-web-") as folder, show_progress() as progress:
+        found = measure_viewers(seconds, rounds, Path(folder), progress)
+    terminal.print_viewers(found, table_console(FILE_WIDTH))
+    _exit_with(found.faults(), click.get_current_context())
+
+
+@command.command()
 @click.option(
     "--records", "most", default=1_000_000, show_default=True, type=click.IntRange(1_000),
     help="Size of the last store.",

@@ -33,7 +33,7 @@ def main() -> None:
         work = Path(folder)
         write_image(_ready(work / "out-of-focus/field.png"), render("Pre", 2, SHAPE, 0.25, defocus_um=3.5).image)
         write_image(_ready(work / "no-cells/field.png"), red_cells_only(4, SHAPE, PIXEL_SIZE_UM).image)
-        write_image(_ready(work / "smears/benign.png"), render("Benign", 3, SHAPE, PIXEL_SIZE_UM).image)
+        write_image(_ready(work / "smears/benign.png"), render("Benign", 4, SHAPE, PIXEL_SIZE_UM).image)
         (work / "config.toml").write_text(f"[camera]\npixel_size_um = {PIXEL_SIZE_UM}\n")
         simulated = ("--camera", "simulated:7?class=Early", "--fields", "14", "--display", "png:screen.png")
         _run(work, "run", *SLIDE, *simulated)

@@ -11,6 +11,7 @@ from benchmarks.schema import Result
 from benchmarks.suites.following import Following
 from benchmarks.suites.soak import GROWTH_MB, RESIDENT_MB, Soak
 from benchmarks.suites.store_queries import Timing
+from benchmarks.suites.viewers import CONNECTIONS, Viewers
 
 
 def print_result(result: Result, console: Console) -> None:
@@ -72,6 +73,23 @@ def print_following(found: Sequence[Following], console: Console) -> None:
         figures = (f"{value:.1f}" for value in (each.pictures_per_s, each.longest_ms, *each.inference_ms))
         table.add_row(each.display, "3 a second" if each.held else "no pause", *figures, ratio)
     console.print(table)
+
+
+def print_viewers(found: Viewers, console: Console) -> None:
+    """Print what two browsers saw, and what idle connections cost."""
+    late = found.latency
+    console.print(
+        f"exposure to browser: p50 {late.p50_ms:.0f} ms, p95 {found.p95_ms:.0f} ms, p99 {late.p99_ms:.0f} ms; {late.n} "
+        f"pictures in two browsers at {found.pictures_per_s:.1f} a second; web process {found.resident_mb:.0f} MB",
+        highlight=False,
+    )
+    if found.idle is not None:
+        idle = found.idle
+        console.print(
+            f"a field beside {CONNECTIONS} idle connections: {idle.value:.3f} ({idle.low:.3f} to {idle.high:.3f}) "
+            f"times as long, {idle.rounds} rounds",
+            highlight=False,
+        )
 
 
 def print_queries(timings: Sequence[Timing], console: Console) -> None:

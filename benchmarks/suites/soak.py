@@ -99,7 +99,7 @@ def run_soak(fields: int, arguments: tuple[str, ...], folder: Path, on_progress:
     command = [sys.executable, "-m", "device", "run", "--display", "none", "--data", str(data), "--fields", str(fields)]
     with (
         (folder / "run.log").open("wb") as log,
-        _ended(subprocess.Popen([*command, *arguments], stdout=log, stderr=log)) as run,
+        ended(subprocess.Popen([*command, *arguments], stdout=log, stderr=log)) as run,
     ):
         process, samples, peak_mb, began = psutil.Process(run.pid), list[Sample](), 0.0, time.monotonic()
         while True:
@@ -118,7 +118,7 @@ def run_soak(fields: int, arguments: tuple[str, ...], folder: Path, on_progress:
 
 
 @contextmanager
-def _ended(run: "subprocess.Popen[bytes]") -> Iterator["subprocess.Popen[bytes]"]:
+def ended(run: "subprocess.Popen[bytes]") -> Iterator["subprocess.Popen[bytes]"]:
     """Yield `run`, and end it afterwards whatever happens."""
     try:
         yield run
