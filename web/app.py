@@ -50,7 +50,7 @@ def create_app(site: Site, hosts: tuple[str, ...] = ()) -> Starlette:
         exception_handlers={HTTPException: _refused, SmearscopeError: _failed},
     )
     app.state.site, app.state.feed = site, live.Feed(site)
-    app.state.nav = tuple((each.path, each.title) for each in PAGES if each.title)
+    app.state.nav = tuple(each for each in PAGES if each.title)
     return app
 
 

@@ -20,7 +20,7 @@ def page(request: Request, template: str, status: int = 200, **values: object) -
     shared = {
         "person": person,
         "may_change": person is not None and person.role.may(Role.OPERATOR),
-        "nav": request.app.state.nav if person else (),
+        "nav": [each for each in request.app.state.nav if person and person.role.may(each.role)],
         "path": request.url.path,
         "here": request.url.path + query,  # where a form comes back to
         "titles": _TITLES,  # of the classes of fields

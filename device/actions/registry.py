@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from device.actions import cells, qc, signing, slides
+from device.actions import cells, device, qc, signing, slides
 from device.actions.base import Action, ActionError, Request, Role
 
 
@@ -35,7 +35,7 @@ LIVE: tuple[Action[Any], ...] = (
     Action("calibrate", "Calibrate white, flat field, scale or focus", Role.OPERATOR, Calibrate, None, changes=True),
 )
 ACTIONS: dict[str, Action[Any]] = {
-    each.name: each for each in (*LIVE, *slides.ACTIONS, *cells.ACTIONS, *signing.ACTIONS, *qc.ACTIONS)
+    each.name: each for each in (*LIVE, *slides.ACTIONS, *cells.ACTIONS, *signing.ACTIONS, *qc.ACTIONS, *device.ACTIONS)
 }
 
 

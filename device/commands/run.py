@@ -1,13 +1,11 @@
 """`smearscope run`: examine fields live, show them, record them, and sum the slide up."""
 
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 import click
 from rich.console import Console
@@ -68,8 +66,11 @@ from device.store.duplicate_fields import FieldTracker
 from device.store.recorder import Recorder
 from device.store.records import SlideDetails
 from device.system.clock import SystemClock, boot_id
+from device.system.log_file import LogFile
 from device.system.memory import fail_before_the_kernel_acts, share_one_heap
-from device.system.systemd import Journal, Notifier
+from device.system.signals import stopping
+from device.system.systemd import Journal, Notifier, Priority
+from smear import __version__
 from smear.errors import SmearscopeError
 from smear.inference.proof import prove
 
@@ -105,7 +106,9 @@ def command(
     """
     share_one_heap()
     settings, data = settings_and_data(config_path, data_path)
-    console, clock, notifier, faults = Console(stderr=True), SystemClock(), Notifier(), ActiveFaults(Journal())
+    console, clock, notifier, faults = (
+        Console(stderr=True), SystemClock(), Notifier(), ActiveFaults(Journal(keep=LogFile(data).add))
+    )  # fmt: skip
     deadline = InvokeDeadline(Deadlines.of(notifier.watchdog_s, settings.store.busy_timeout_s))
     hysteresis = LabelHysteresis() if settings.slide.count_once else None
     loader = ModelLoader(
@@ -201,6 +204,7 @@ def command(
                 ),
                 stop,
                 guard,
+                LogFile(data),
             )
             not_closed = close_slide(recorder, leave_open=hung_up.is_set())
         sum_up(recorder, data)
@@ -221,14 +225,19 @@ def guard_of(settings: Settings, data: Path, choice: ModelChoice, managed: bool,
     return guard
 
 
-def end_of(session: Callable[[], None], stop: threading.Event, guard: StartGuard) -> SmearscopeError | None:
+def end_of(
+    session: Callable[[], None], stop: threading.Event, guard: StartGuard, log: LogFile
+) -> SmearscopeError | None:
     """Run `session`; return what ended it, to be said after the summary of what was recorded before."""
+    log.add(Priority.INFO, f"a session of Smearscope {__version__} begins")
     try:
         session()
     except KeyboardInterrupt:  # the window was closed, or a second Ctrl-C
         stop.set()
     except SmearscopeError as error:
+        log.add(Priority.ERROR, str(error))
         return error
+    log.add(Priority.INFO, "the session ends")
     guard.succeeded()
     return None
 
@@ -237,37 +246,6 @@ def other_parts(answers: Mapping[str, Answer], data: Path, works: Mapping[str, C
     """Return what runs beside camera and inference; without it the fields go on, so its faults end nothing."""
     server = ControlServer(socket_path(data), answers)
     return [Part(name, work, patient=True) for name, work in {"control": server.work, **works}.items()]
-
-
-@contextmanager
-def stopping(notifier: Notifier) -> Iterator[tuple[threading.Event, threading.Event]]:
-    """Let Ctrl-C, SIGTERM and SIGHUP set an event, so that the field under examination is finished and recorded.
-
-    The second event is set by SIGHUP: the terminal is gone, perhaps with the network, and nobody asked for an end.
-    A second Ctrl-C interrupts at once.
-    """
-    stop, hung_up = threading.Event(), threading.Event()
-
-    def on_interrupt(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    def on_hang_up(number: int, frame: FrameType | None) -> None:
-        hung_up.set()
-        stop.set()
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    signal.signal(signal.SIGINT, on_interrupt)
-    signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
-    if before[signal.SIGHUP] is not signal.SIG_IGN:  # nohup
-        signal.signal(signal.SIGHUP, on_hang_up)
-    try:
-        yield stop, hung_up
-    finally:
-        notifier.stopping()
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

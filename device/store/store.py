@@ -71,11 +71,12 @@ class Store:
         self.start_slide, self.end_slide, self.add_field = writer.start_slide, writer.end_slide, writer.add_field
         self.count_seen_again, self.reopen_slide = writer.count_seen_again, writer.reopen_slide
         self.delete_slide, self.forget_old, self.make_room = removal.delete_slide, removal.forget_old, removal.make_room
-        gallery, classification, trail = Gallery(database), Classification(database, clock), AuditTrail(database)
+        gallery, classification, trail = Gallery(database), Classification(database, clock), AuditTrail(database, clock)
         self.browse, self.cell, self.said_of_cell = gallery.browse, gallery.cell, gallery.said_of_cell
         self.class_totals, self.classified_by_field = gallery.class_totals, gallery.classified_by_field
         self.classify, self.undo = classification.classify, classification.undo
         self.events, self.events_of_cell = trail.events, trail.events_of_cell
+        self.note_of_device, self.newest_of_device = trail.note_of_device, trail.newest_of_device
         counts = Counts(database)
         self.operators, self.class_counts = counts.operators, counts.class_counts
         self.both_classified = counts.both_classified

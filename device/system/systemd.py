@@ -3,7 +3,7 @@
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 
 
@@ -19,14 +19,20 @@ class Priority(IntEnum):
 class Journal:
     """Writes lines to stderr; with the prefixes of sd-daemon(3) where stderr is the journal."""
 
-    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, environment: Mapping[str, str] = os.environ, keep: Callable[["Priority", str], None] | None = None
+    ) -> None:
+        """`keep` is handed each line too."""
         self._prefixed = "JOURNAL_STREAM" in environment
+        self._keep = keep
 
     def say(self, priority: Priority, text: str) -> None:
         """Write one line."""
         line = " ".join(text.split())
         sys.stderr.write(f"<{priority:d}>{line}\n" if self._prefixed else f"smearscope: {line}\n")
         sys.stderr.flush()
+        if self._keep is not None:
+            self._keep(priority, line)
 
 
 class Notifier:

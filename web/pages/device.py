@@ -1,20 +1,23 @@
-"""The device itself: its health, its models, its settings; and help."""
+"""The device itself: its health, its log, its models, its settings; and help."""
 
-from anyio.to_thread import run_sync
+from typing import get_args
+
 from starlette.requests import Request
 from starlette.responses import Response
 
+from device.actions.base import Role
+from device.actions.device import Level
 from device.actions.registry import ACTIONS
-from device.bundles import MODELS, installed, shipped_bundle
 from device.control.protocol import ControlError
 from device.settings_toml import to_toml
 from device.store.retention import MEGABYTE, free_bytes_of
 from device.system.health import read_health, throttle_words
-from smear.bundle.signing import load_signed_bundle
-from smear.errors import BundleError
+from smear.errors import SmearscopeError
 from web.api import asked
 from web.rendering import page
-from web.site import site_of
+from web.site import person_of, site_of
+
+_EVENTS = 50  # of the device that are listed
 
 
 async def health(request: Request) -> Response:
@@ -34,21 +37,22 @@ async def health(request: Request) -> Response:
 
 
 async def model(request: Request) -> Response:
-    """Show the bundles that are installed, each compared with its checksums now."""
-    site = site_of(request)
-    found = await run_sync(installed, site.data / MODELS)
-    shipped = await run_sync(_fault_of_shipped)
-    chosen = site.settings.model.bundle
-    return page(request, "model.html", bundles=found, shipped=shipped, chosen=str(chosen) if chosen else "")
+    """Show the bundles that are installed, compared with their checksums now; for `?verify` the one in use is run."""
+    found, verified, fault = await asked(request, "model list"), None, ""
+    if "verify" in request.query_params and person_of(request).role is Role.ADMIN:
+        try:
+            verified = await asked(request, "model verify")
+        except SmearscopeError as error:
+            fault = str(error)
+    return page(request, "model.html", models=found, verified=verified, fault=fault)
 
 
-def _fault_of_shipped() -> str:
-    """Return why the bundle that ships cannot be used; "": its checksums hold."""
-    try:
-        load_signed_bundle(shipped_bundle(), None)
-    except BundleError as error:
-        return str(error)
-    return ""
+async def logs(request: Request) -> Response:
+    """Show what the device said, and what was changed on it."""
+    found = await asked(request, "logs show", request.query_params.multi_items())
+    events = await site_of(request).read(lambda store: store.newest_of_device(_EVENTS))
+    level = request.query_params.get("level", "info")
+    return page(request, "logs.html", lines=found["lines"], levels=get_args(Level), level=level, events=events)
 
 
 async def settings(request: Request) -> Response:

@@ -1,8 +1,9 @@
 """Every page by its path; one with a title stands in the navigation."""
 
+from device.actions.base import Role
 from web.guard import Page
 from web.pages.cells import cells
-from web.pages.device import health, help_, model, settings
+from web.pages.device import health, help_, logs, model, settings
 from web.pages.fields import field, review
 from web.pages.live import live
 from web.pages.qc import qc, qc_chart
@@ -18,6 +19,7 @@ PAGES: tuple[Page, ...] = (
     Page("/qc", qc, "Quality control"),
     Page("/qc/chart.svg", qc_chart),
     Page("/health", health, "Health"),
+    Page("/logs", logs, "Logs", Role.OPERATOR),
     Page("/model", model, "Model"),
     Page("/settings", settings, "Settings"),
     Page("/help", help_, "Help"),

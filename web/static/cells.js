@@ -42,8 +42,8 @@ function show(event, name) {
   if (box) box.parentElement.querySelector("b").textContent = name || "not classified";
 }
 
-function classify(name) {
-  const marked = boxes.filter((each) => each.checked);
+function classify(name, dragged) {
+  const marked = dragged && !dragged.checked ? [dragged] : boxes.filter((each) => each.checked);
   const focused = boxes.indexOf(document.activeElement);
   const chosen = marked.length ? marked : boxes.slice(focused, focused + 1);
   if (!chosen.length || (!marked.length && focused < 0)) return say("Mark a cell first.", true);
@@ -86,4 +86,21 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   classify(event.submitter.value);
 });
+// A cell is dragged onto the button of a class, and with a marked one all that are marked.
+for (const box of buttons.length ? boxes : []) {
+  box.parentElement.draggable = true;
+  box.parentElement.addEventListener("dragstart", (event) => event.dataTransfer.setData("text/plain", box.value));
+}
+for (const button of buttons) {
+  const mark = (event) => {
+    event.preventDefault(); // it may be dropped here
+    button.classList.toggle("over", event.type === "dragover");
+  };
+  for (const kind of ["dragover", "dragleave"]) button.addEventListener(kind, mark);
+  button.addEventListener("drop", (event) => {
+    mark(event);
+    const dragged = boxes.find((each) => each.value === event.dataTransfer.getData("text/plain"));
+    if (dragged) classify(button.value, dragged);
+  });
+}
 if (boxes.length) boxes[0].focus({ preventScroll: true });

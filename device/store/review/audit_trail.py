@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from device.store.database import Database
+from device.store.names import checked_operator
+from device.system.clock import Clock
 from smear.output_files import printable
 
 _COLUMNS = (
@@ -22,6 +24,8 @@ WITH RECURSIVE merged (id) AS (
 )
 """
 """Begins a query of the events of one slide: those of slides that were merged into it are among them."""
+DEVICE = 0
+"""Stands in place of a slide's number in events of the device itself; slides count from 1."""
 
 
 class Action(StrEnum):
@@ -44,6 +48,9 @@ class Action(StrEnum):
     AMEND = "amend"  # `new`: the version that begins
     OBJECTIVE = "objective"  # in the light path from this field on; the device notes it by itself
     QC = "qc"  # the slide was read for the quality control; `new`: what it measured
+    SETTING = "setting"  # of the device, as the next two: a key and its value as TOML
+    MODEL = "model"  # the bundle in use
+    SCREEN = "screen"  # touched or typed from elsewhere; `old`: the page that was shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +96,31 @@ def record_event(
 
 
 class AuditTrail:
-    """Reads the audit trail of one open database."""
+    """Reads the audit trail of one open database, and adds what was done to the device itself."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._rows = database.rows
+        self._database, self._clock = database, clock
+
+    def note_of_device(self, operator: str, action: Action, old: str | None, new: str | None) -> Event:
+        """Add one event of no slide.
+
+        Raises:
+            StoreError: nobody is named, or the disk is full.
+        """
+        operator = checked_operator(operator)
+        with self._database.transaction() as connection:
+            return record_event(connection, self._clock.wall_s(), operator, action, DEVICE, old=old, new=new)
 
     def events(self, slide_id: int, limit: int = 1000, after: int = 0) -> list[Event]:
         """Return the events of a slide, deleted ones included, oldest first; `after` is the id of the last one seen."""
         sql = f"{OF_SLIDE} SELECT * FROM events WHERE slide_id IN merged AND id > ? ORDER BY id LIMIT ?"
         return [event_of(row) for row in self._rows(sql, slide_id, after, limit)]
+
+    def newest_of_device(self, limit: int) -> list[Event]:
+        """Return the newest events of no slide, newest first."""
+        rows = self._rows("SELECT * FROM events WHERE slide_id = ? ORDER BY id DESC LIMIT ?", DEVICE, limit)
+        return [event_of(row) for row in rows]
 
     def events_of_cell(self, field_id: int, number: int) -> list[Event]:
         """Return the events of one cell, oldest first."""

@@ -1,0 +1,87 @@
+"""Looking after the device: what it said, which models it has, and going back to the model before."""
+
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from device import bundles
+from device.actions.base import Action, Context, Limit, Request, Role
+from device.commands.options import use_of
+from device.store.review import audit_trail
+from device.system.log_file import newest_first
+from device.system.systemd import Priority
+from smear.bundle.folder import Bundle
+from smear.bundle.signing import load_signed_bundle
+from smear.errors import BundleError
+from smear.inference.proof import prove
+from smear.output_files import printable
+
+Level = Literal["error", "warning", "notice", "info"]
+
+
+class ShowLogs(Request):
+    """Which lines: so severe or more."""
+
+    level: Level = "info"
+    limit: Limit = 100
+
+
+def _logs(context: Context, request: ShowLogs) -> dict[str, Any]:
+    wanted = {each.name.lower() for each in Priority if each <= Priority[request.level.upper()]}
+    lines = (each for each in newest_first(context.store.folder) if each.level in wanted)
+    return {"lines": [asdict(each) for each in islice(lines, request.limit)]}
+
+
+def _models(context: Context, request: Request) -> dict[str, Any]:
+    chosen = context.settings.model.bundle
+    found = [
+        {"name": each.path.name, "created": each.created, "levels": list(each.levels), "current": each.current,
+         "previous": each.previous, "fault": each.fault}
+        for each in bundles.installed(context.store.folder / bundles.MODELS)
+    ]  # fmt: skip
+    shipped = not chosen and not any(each["current"] for each in found)
+    return {"bundles": found, "chosen": str(chosen) if chosen else None, "shipped_in_use": shipped,
+            "shipped_fault": _fault_of_shipped()}  # fmt: skip
+
+
+def _fault_of_shipped() -> str | None:
+    try:
+        load_signed_bundle(bundles.shipped_bundle(), None)
+    except BundleError as error:
+        return str(error)
+    return None
+
+
+def _verify(context: Context, request: Request) -> dict[str, Any]:
+    path = context.settings.model.bundle or bundles.current_bundle(context.store.folder / bundles.MODELS)
+    bundle = load_signed_bundle(path, context.settings.model.require_signature)
+    _prove(context, bundle, every_level=True)
+    return {"verified": bundle.manifest.name, "sha256": bundle.sha256, "levels": list(bundle.manifest.segmenter.levels)}
+
+
+def _roll_back(context: Context, request: Request) -> dict[str, Any]:
+    models = context.store.folder / bundles.MODELS
+    before = bundles.target(models, bundles.CURRENT)
+    key = context.settings.model.require_signature
+    home = bundles.rollback(models, prove=lambda bundle: _prove(context, bundle), public_key=key)
+    left = _name(before)
+    context.store.note_of_device(context.operator, audit_trail.Action.MODEL, left, _name(home))
+    return {"current": _name(home), "previous": left}
+
+
+def _name(path: Path | None) -> str | None:
+    return None if path is None else printable(path.name)
+
+
+def _prove(context: Context, bundle: Bundle, every_level: bool = False) -> None:
+    prove(bundle, use_of(context.settings, context.store.folder, bundle.sha256), every_level=every_level)
+
+
+ACTIONS: tuple[Action[Any], ...] = (
+    Action("logs show", "Show what the device said, newest first", Role.OPERATOR, ShowLogs, _logs),
+    Action("model list", "List the installed model bundles, newest first", Role.VIEWER, Request, _models),
+    Action("model verify", "Run every level of the bundle in use on its golden inputs", Role.ADMIN, Request, _verify),
+    Action("model rollback", "Prove the previous bundle and make it current again", Role.ADMIN, Request, _roll_back,
+           changes=True),
+)  # fmt: skip
