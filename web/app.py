@@ -14,6 +14,7 @@ from smear.errors import SmearscopeError
 from web import api, live, login, media, openapi
 from web.guard import API, Page
 from web.integrations.metrics import metrics
+from web.pages import screen
 from web.pages.registry import PAGES
 from web.rendering import page
 from web.shield import Shield
@@ -34,6 +35,7 @@ def create_app(site: Site, hosts: tuple[str, ...] = ()) -> Starlette:
         Page(f"{api.ROOT}/live.jpg", live.still),
         Page(f"{api.ROOT}/live.mjpeg", live.motion),
         Page(f"{api.ROOT}/events", live.events),
+        Page(f"{api.ROOT}/screen.png", screen.picture),
         Page(f"{api.ROOT}/openapi.json", openapi.show_document),
         Page("/metrics", metrics),
         *api.action_pages(),
@@ -49,7 +51,7 @@ def create_app(site: Site, hosts: tuple[str, ...] = ()) -> Starlette:
         middleware=[Middleware(Shield, hosts=hosts)],
         exception_handlers={HTTPException: _refused, SmearscopeError: _failed},
     )
-    app.state.site, app.state.feed = site, live.Feed(site)
+    app.state.site, app.state.feed, app.state.mirror = site, live.Feed(site), screen.Mirror(site)
     app.state.nav = tuple(each for each in PAGES if each.title)
     return app
 

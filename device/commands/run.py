@@ -170,6 +170,7 @@ def command(
         answers = {
             **record_answers(data, settings),
             **ControlHandlers(camera_worker, inference_worker, recorder, faults, data, clock).answers(),
+            **shown.mirror.answers(lambda: recorder.store),
         }
         health = HealthWorker(data, settings.store.retention().min_free_bytes)
         screen = LiveScreen(

@@ -11,7 +11,7 @@ from device.control.server import Answer
 from device.settings import Settings
 from device.store import Store
 
-_ENVELOPE = frozenset({"command", "operator"})  # of a request line; the rest is what the action is asked with
+ENVELOPE = frozenset({"command", "operator"})  # of a request line; the rest is what the action is asked with
 
 
 def record_answers(data: Path, settings: Settings) -> dict[str, Answer]:
@@ -33,6 +33,6 @@ def _answer(
     operator = request.get("operator", "")
     if not isinstance(operator, str):
         raise ActionError("the operator is a text; give the name of who does this")
-    values = {name: value for name, value in request.items() if name not in _ENVELOPE}
+    values = {name: value for name, value in request.items() if name not in ENVELOPE}
     with open_store() as store:
         return action.perform(Context(store, settings, operator), values)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from device.control.screen_mirror import ScreenMirror
 from device.screen.arrangement import SIZE
 from device.screen.choices import Choices, fixed
 from device.screen.display import Display
@@ -64,6 +65,7 @@ class PatientDisplay:
         self._waited_s = 0.0
         self._again_at_s = 0.0
         self.path: Path | None = None  # of a display that writes a picture
+        self.mirror = ScreenMirror(clock, lambda: faults.current.get(DISPLAY))
 
     def open_first(self) -> None:
         """Open the display now, for callers that must know at once when it is missing.
@@ -91,6 +93,7 @@ class PatientDisplay:
 
     def show(self, screen: NDArray[np.uint8]) -> None:
         """Show RGB uint8 (height, width, 3) `screen`, if there is a display."""
+        self.mirror.shown(screen)
         display = self._opened()
         if display is None:
             return
@@ -103,17 +106,18 @@ class PatientDisplay:
         self._faults.resolve(DISPLAY)
 
     def inputs(self) -> list[Input]:
-        """Return what was touched, pressed and typed since the last call."""
+        """Return what was touched, pressed and typed since the last call, here or at the mirror."""
+        given = self.mirror.touched()
         if self._display is None:
-            return []
+            return given
         try:
-            return self._display.inputs()
+            return given + self._display.inputs()
         except DisplayError as error:
             self._lost(error)
         except KeyboardInterrupt:
             if self._closable:
                 raise
-        return []
+        return given
 
     def close(self) -> None:
         """Release the display; safe to call twice."""

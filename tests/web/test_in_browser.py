@@ -142,6 +142,28 @@ def test_two_look_at_the_live_page_while_a_slide_runs(browser, site, tmp_path, s
 
 
 @pytest.mark.parametrize("size", SIZES)
+def test_the_screen_is_mirrored_to_all_and_touched_by_operators(browser, bench, site, tmp_path, size):  # noqa: F811
+    drawn = "() => document.getElementById('screen').getContext('2d').getImageData(400, 5, 1, 1).data[3] === 255"
+    with window(browser, site, size, "olga") as operator, window(browser, site, size, "vera") as viewer:
+        for each in (operator, viewer):
+            each.goto("/screen")
+            each.wait_for_function(drawn)
+        assert viewer.locator("main button").count() == 0
+        operator.get_by_label("Type").fill("m")
+        operator.get_by_role("button", name="Send").click()
+        bench.until(lambda: bench.display.mirror.page == "Menu")
+        require_good(operator, tmp_path)
+        operator.locator("#screen").click(
+            position={"x": 20, "y": operator.locator("#screen").bounding_box()["height"] - 30}
+        )
+        operator.get_by_role("button", name="Escape").click()
+        bench.until(lambda: bench.display.mirror.page == "live picture")
+        said = [each.new for each in bench.recorder.store.newest_of_device(9)]
+        assert said[-1] == "Text(characters='m')"
+        assert "Key(name='escape')" in said
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_every_page_is_good_for_an_admin_and_a_viewer_at_once(browser, site, tmp_path, size):
     with window(browser, site, size, "ada") as admin, window(browser, site, size, "vera") as viewer:
         for each in PAGES:

@@ -38,7 +38,8 @@ def bench(tmp_path, monkeypatch):
 
     def parts(bench):
         desk = ControlHandlers(bench.feed, bench.examiner, bench.recorder, bench.faults, bench.folder, bench.clock)
-        answers = record_answers(bench.folder, Settings()) | desk.answers()
+        mirror = bench.display.mirror.answers(lambda: bench.recorder.store)
+        answers = record_answers(bench.folder, Settings()) | desk.answers() | mirror
         return [Part("control", ControlServer(bench.folder / FALLBACK, answers).work)]
 
     with Bench(tmp_path / "d", parts=parts) as running:

@@ -7,10 +7,12 @@ from web.pages.device import health, help_, logs, model, settings
 from web.pages.fields import field, review
 from web.pages.live import live
 from web.pages.qc import qc, qc_chart
+from web.pages.screen import screen
 from web.pages.slides import slide, slides
 
 PAGES: tuple[Page, ...] = (
     Page("/live", live, "Live"),
+    Page("/screen", screen, "Screen"),
     Page("/", slides, "Slides"),
     Page("/slides/{slide}", slide),
     Page("/slides/{slide}/cells", cells),

@@ -90,7 +90,7 @@ class Navigator:
 
     def turn(self) -> None:
         """Do what was touched and typed since the last turn, and what an action that is done leads to."""
-        changed, now = self._resized(), self._clock.monotonic_s()
+        changed, now = self._resized() or self._display.mirror.wants_a_picture, self._clock.monotonic_s()
         for each in self._display.inputs():
             changed = True
             if isinstance(each, Text) and not self.page.takes_text:
@@ -122,6 +122,7 @@ class Navigator:
         except ImageError as error:
             self._faults.report(DISPLAY, str(error))
             return
+        self._display.mirror.page = self.page.title or "live picture"
         self._display.show(self._composed.canvas.pixels)
 
     def _resized(self) -> bool:
