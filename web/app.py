@@ -51,7 +51,7 @@ def create_app(site: Site, hosts: tuple[str, ...] = ()) -> Starlette:
         middleware=[Middleware(Shield, hosts=hosts)],
         exception_handlers={HTTPException: _refused, SmearscopeError: _failed},
     )
-    app.state.site, app.state.feed, app.state.mirror = site, live.Feed(site), screen.Mirror(site)
+    app.state.site, app.state.feed = site, live.Feed(site)
     app.state.nav = tuple(each for each in PAGES if each.title)
     return app
 

@@ -25,7 +25,7 @@ _LIVE = {
     f"{ROOT}/live.mjpeg": ("Live pictures, one after the other", "multipart/x-mixed-replace"),
     f"{ROOT}/events": ("The state of the device and its newest result, as they come", "text/event-stream"),
     f"{ROOT}/screen.png": (
-        "The device's screen; 304 where If-None-Match names it for a second",
+        "The device's screen; 304 where If-None-Match names it",
         "image/png",
     ),
     f"{ROOT}/openapi.json": ("This document", "application/json"),

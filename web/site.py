@@ -41,6 +41,7 @@ class Site:
         self.data, self.settings, self.accounts, self.secure = data, settings, accounts, secure
         self.sessions, self.attempts = Sessions(clock), Attempts(clock)
         self._readers, self._askers = CapacityLimiter(4), CapacityLimiter(2)  # `device.control.server.AT_ONCE`
+        self.looking = CapacityLimiter(1)  # at the device's screen, one request after the other
         self.hashing = CapacityLimiter(1)  # each try at a password takes 19 MiB
 
     @property

@@ -1,9 +1,10 @@
-"""Looking after the device: what it said, which models it has, and going back to the model before."""
+"""Looking after the device: what it said, which models it has, going back to the one before, touching its screen."""
 
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from device import bundles
 from device.actions.base import Action, Context, Limit, Request, Role
@@ -20,6 +21,22 @@ from smear.output_files import printable
 Level = Literal["error", "warning", "notice", "info"]
 
 
+Key = Literal[
+    "tab", "shift tab", "up", "down", "left", "right", "return", "escape", "f1", "backspace", "page up", "page down"
+]
+"""Keys that type nothing, as `device.screen.navigation.inputs.Key` names them."""
+Share = Annotated[float | None, Field(ge=0, lt=1, description="of the screen's width or height, from the upper left")]
+
+
+class Touch(Request):
+    """What to do at the screen: type, press a key (both: first type), or else touch a place."""
+
+    text: Annotated[str, Field(max_length=80)] = ""
+    key: Key | None = None
+    x: Share = None
+    y: Share = None
+
+
 class ShowLogs(Request):
     """Which lines: so severe or more."""
 
@@ -29,8 +46,8 @@ class ShowLogs(Request):
 
 def _logs(context: Context, request: ShowLogs) -> dict[str, Any]:
     wanted = {each.name.lower() for each in Priority if each <= Priority[request.level.upper()]}
-    lines = (each for each in newest_first(context.store.folder) if each.level in wanted)
-    return {"lines": [asdict(each) for each in islice(lines, request.limit)]}
+    lines = (each for each in newest_first(context.store.folder) if each["level"] in wanted)
+    return {"lines": list(islice(lines, request.limit))}
 
 
 def _models(context: Context, request: Request) -> dict[str, Any]:
@@ -78,10 +95,12 @@ def _prove(context: Context, bundle: Bundle, every_level: bool = False) -> None:
     prove(bundle, use_of(context.settings, context.store.folder, bundle.sha256), every_level=every_level)
 
 
+TOUCH = Action("screen touch", "Touch the device's screen, or type there", Role.OPERATOR, Touch, None, changes=True)
 ACTIONS: tuple[Action[Any], ...] = (
     Action("logs show", "Show what the device said, newest first", Role.OPERATOR, ShowLogs, _logs),
     Action("model list", "List the installed model bundles, newest first", Role.VIEWER, Request, _models),
     Action("model verify", "Run every level of the bundle in use on its golden inputs", Role.ADMIN, Request, _verify),
     Action("model rollback", "Prove the previous bundle and make it current again", Role.ADMIN, Request, _roll_back,
            changes=True),
+    TOUCH,
 )  # fmt: skip

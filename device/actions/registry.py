@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from device.actions import cells, device, qc, screen, signing, slides
+from device.actions import cells, device, qc, signing, slides
 from device.actions.base import Action, ActionError, Request, Role
 
 
@@ -27,13 +27,12 @@ class Calibrate(Request):
     division_um: Annotated[float, Field(gt=0)] | None = None
 
 
-# What needs the camera or the screen: `device.control` answers it.
+# What needs the camera: `device.control.handlers` answers it.
 LIVE: tuple[Action[Any], ...] = (
     Action("status", "Show how the running device is doing", Role.VIEWER, Request, None),
     Action("slide start", "Start a slide; an open one is ended", Role.OPERATOR, StartSlide, None, changes=True),
     Action("slide end", "End the open slide", Role.OPERATOR, Request, None, changes=True),
     Action("calibrate", "Calibrate white, flat field, scale or focus", Role.OPERATOR, Calibrate, None, changes=True),
-    *screen.ACTIONS,
 )
 ACTIONS: dict[str, Action[Any]] = {
     each.name: each for each in (*LIVE, *slides.ACTIONS, *cells.ACTIONS, *signing.ACTIONS, *qc.ACTIONS, *device.ACTIONS)

@@ -170,7 +170,8 @@ def command(
         answers = {
             **record_answers(data, settings),
             **ControlHandlers(camera_worker, inference_worker, recorder, faults, data, clock).answers(),
-            **shown.mirror.answers(lambda: recorder.store),
+            "screen": lambda request: shown.mirror.picture(request.get("known")),
+            "screen touch": lambda request: shown.mirror.touch(recorder.store, request),
         }
         health = HealthWorker(data, settings.store.retention().min_free_bytes)
         screen = LiveScreen(

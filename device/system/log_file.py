@@ -5,8 +5,8 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from device.cameras.uri import without_credentials
 from device.system.clock import Clock, SystemClock
@@ -19,15 +19,6 @@ _BYTES = 200_000  # of one file: a thousand lines and more
 _MODE = 0o640  # a line may name a slide: the owner writes, the service's group reads
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """One line."""
-
-    wall_time_s: float
-    level: str  # the name of a `Priority` in lower case
-    text: str
-
-
 class LogFile:
     """Adds lines; any thread may. A disk that is full or read-only costs the line, no more."""
 
@@ -37,12 +28,12 @@ class LogFile:
     def add(self, priority: Priority, text: str) -> None:
         """Add `text`, of which whatever may be a password is left out."""
         shown = printable(without_credentials(" ".join(text.split())))
-        line = json.dumps(asdict(LogLine(self._clock.wall_s(), priority.name.lower(), shown)), allow_nan=False)
+        line = {"wall_time_s": self._clock.wall_s(), "level": priority.name.lower(), "text": shown}
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with self._lock, suppress(OSError):
             descriptor = os.open(self._path, flags, _MODE)
             try:
-                os.write(descriptor, f"{line}\n".encode())
+                os.write(descriptor, json.dumps(line, allow_nan=False).encode() + b"\n")
                 size = os.fstat(descriptor).st_size
             finally:
                 os.close(descriptor)
@@ -50,10 +41,12 @@ class LogFile:
                 self._path.replace(self._path.with_name(OLD))
 
 
-def newest_first(data: Path) -> Iterator[LogLine]:
-    """Yield the lines; one that a power cut has damaged is passed over."""
+def newest_first(data: Path) -> Iterator[dict[str, Any]]:
+    """Yield the lines, each with its moment, level and text; one that a power cut has damaged is passed over."""
     for name in (FILE, OLD):
         with suppress(FileFault):
             for line in reversed(read_file(data / name, 2 * _BYTES).splitlines()):
-                with suppress(ValueError, TypeError):
-                    yield LogLine(**json.loads(line))
+                with suppress(ValueError):
+                    found = json.loads(line)
+                    if isinstance(found, dict) and found.keys() == {"wall_time_s", "level", "text"}:
+                        yield found

@@ -38,8 +38,10 @@ def bench(tmp_path, monkeypatch):
 
     def parts(bench):
         desk = ControlHandlers(bench.feed, bench.examiner, bench.recorder, bench.faults, bench.folder, bench.clock)
-        mirror = bench.display.mirror.answers(lambda: bench.recorder.store)
-        answers = record_answers(bench.folder, Settings()) | desk.answers() | mirror
+        mirror = bench.display.mirror
+        screen = {"screen": lambda asked: mirror.picture(asked.get("known")),
+                  "screen touch": lambda asked: mirror.touch(bench.recorder.store, asked)}  # fmt: skip
+        answers = record_answers(bench.folder, Settings()) | desk.answers() | screen
         return [Part("control", ControlServer(bench.folder / FALLBACK, answers).work)]
 
     with Bench(tmp_path / "d", parts=parts) as running:

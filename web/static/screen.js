@@ -2,6 +2,7 @@
 // Shows the device's screen as it changes, and hands over clicks and keys. A window in the background rests.
 const canvas = document.getElementById("screen");
 const message = document.getElementById("message");
+const keys = document.getElementById("touch");
 const hint = message.textContent;
 let tag = "";
 
@@ -11,7 +12,7 @@ function say(text) { // a screen reader speaks each change: none where nothing c
 }
 
 async function look() {
-  if (document.hidden) await new Promise((seen) => document.addEventListener("visibilitychange", seen, { once: true }));
+  if (document.hidden) return;
   const answer = await fetch("/api/v1/screen.png", { headers: { "if-none-match": tag } });
   if (answer.status === 304) return;
   if (!answer.ok) throw new Error((await answer.json()).error);
@@ -22,29 +23,24 @@ async function look() {
   say(hint);
 }
 
-function touch(kind, values) {
-  const headers = { "content-type": "application/json", "x-csrf-token": document.querySelector("meta[name=csrf-token]").content };
-  fetch("/api/v1/screen/" + kind, { method: "POST", headers, body: JSON.stringify(values) })
+function touch(values) {
+  const headers = { "content-type": "application/json", "x-csrf-token": keys.elements.csrf_token.value };
+  fetch("/api/v1/screen/touch", { method: "POST", headers, body: JSON.stringify(values) })
     .then(async (answer) => { if (!answer.ok) throw new Error((await answer.json()).error); })
     .catch((error) => say("Not done: " + error.message));
 }
 
-if (canvas.classList.contains("touched")) {
+if (keys) {
+  canvas.style.cursor = "pointer";
   canvas.addEventListener("click", ({ offsetX, offsetY }) =>
-    touch("tap", { x: offsetX / canvas.clientWidth, y: offsetY / canvas.clientHeight }));
-  document.getElementById("touch").addEventListener("submit", (event) => {
+    touch({ x: offsetX / canvas.clientWidth, y: offsetY / canvas.clientHeight }));
+  keys.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (event.submitter.name === "key") return touch("key", { key: event.submitter.value });
-    const text = event.target.elements.text;
-    touch("type", { text: text.value });
-    return (text.value = "");
+    const text = keys.elements.text.value;
+    touch(event.submitter.value ? { text, key: event.submitter.value } : { text });
+    keys.elements.text.value = "";
   });
 }
-(async () => {
-  for (;;) {
-    await look().catch((error) => {
-      say(error.message);
-      return new Promise((again) => setTimeout(again, 1000)); // as a client that dials again
-    });
-  }
+(function again() {
+  look().catch((error) => say(error.message)).finally(() => setTimeout(again, 500)); // the device shows no more a second
 })();

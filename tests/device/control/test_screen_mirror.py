@@ -22,7 +22,7 @@ def clock():
 
 @pytest.fixture
 def mirror(clock, monkeypatch):
-    monkeypatch.setattr(screen_mirror, "_WAIT_S", 0.01)
+    monkeypatch.setattr(screen_mirror, "_FIRST_S", 0.01)
     return ScreenMirror(clock, lambda: None)
 
 
@@ -70,8 +70,8 @@ def test_all_who_look_share_one_encoding_and_changes_come_no_faster_than_they_ma
     assert encoded == [(720, WIDTH_PX, 3), (480, 800, 3)]
 
 
-def test_who_knows_the_picture_gets_the_next_one_as_soon_as_it_comes(mirror, clock, monkeypatch):
-    monkeypatch.setattr(screen_mirror, "_WAIT_S", 30.0)
+def test_who_comes_first_waits_for_the_picture(mirror, monkeypatch):
+    monkeypatch.setattr(screen_mirror, "_FIRST_S", 30.0)
     found = []
     thread = threading.Thread(target=lambda: found.append(mirror.picture()))
     thread.start()
@@ -91,19 +91,15 @@ def test_touches_reach_the_screen_in_order_and_the_trail_says_whose_they_are(mir
     mirror.shown(screen(1))
     mirror.page = "Menu"
     with Store.record(tmp_path) as store:
-        answers = mirror.answers(lambda: store)
-        assert answers["screen tap"]({"command": "screen tap", "operator": "olga", "x": 0.5, "y": 0.999}) == {
-            "page": "Menu"
-        }
-        answers["screen key"]({"operator": "olga", "key": "return"})
-        answers["screen type"]({"operator": "olga", "text": "A-17"})
-        for name, wrong in (("tap", {"x": 1.0, "y": 0.0}), ("key", {"key": "f4"}), ("type", {"text": ""})):
-            with pytest.raises(SmearscopeError, match=f"screen {name}: "):
-                answers[f"screen {name}"]({"operator": "olga", **wrong})
+        assert mirror.touch(store, {"command": "c", "operator": "olga", "x": 0.5, "y": 0.999}) == {"page": "Menu"}
+        mirror.touch(store, {"operator": "olga", "key": "return", "text": "A-17"})
+        for wrong in ({"x": 1.0, "y": 0.0}, {"key": "f4"}, {"text": "x" * 81}, {"x": 0.5}, {}):
+            with pytest.raises(SmearscopeError, match="screen touch: "):
+                mirror.touch(store, {"operator": "olga", **wrong})
         with pytest.raises(SmearscopeError, match="an operator's name"):
-            answers["screen tap"]({"x": 0.5, "y": 0.5})
-        assert mirror.touched() == [Tap(400, 479), Key("return"), Text("A-17")]
+            mirror.touch(store, {"x": 0.5, "y": 0.5})
+        assert mirror.touched() == [Tap(400, 479), Text("A-17"), Key("return")]
         assert mirror.touched() == []
         events = store.newest_of_device(9)
-    assert [(each.operator, each.action, each.old) for each in events] == [("olga", "screen", "Menu")] * 3
+    assert [(each.operator, each.action, each.old) for each in events] == [("olga", "screen", "Menu")] * 2
     assert events[-1].new == "Tap(x=400, y=479)"
