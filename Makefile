@@ -8,8 +8,8 @@
 #   make deb    [WHEELS=DIR]    the Debian package, in dist/; WHEELS as made by systemd/wheels.sh: installs without a network
 #   make check  ruff, mypy, import-linter and the documentation
 #   make docs   the documentation as a site in build/site
-#   make bench  [REFERENCE=BUNDLE] [QUICK=1] [TORCH=1]    measures everything, writes the README's table and plot and keeps
-#               the result in benchmarks/reference; docs/benchmarks.md
+#   make bench  [REFERENCE=BUNDLE] [QUICK=1] [TORCH=1] [PEERS=1]    measures everything, writes the README's table and plot
+#               and keeps the result in benchmarks/reference; docs/benchmarks.md
 #   make sbom   the device's install as a CycloneDX bill of materials, in dist/; make licences: docs/licences.md
 #   make clean; make pins
 # PYTHON=python3.12 chooses the interpreter of a new .venv.
@@ -31,12 +31,14 @@ REFERENCE ?=
 TFLITE_PYTHON ?= python3.11
 QUICK ?=
 TORCH ?=
+PEERS ?=
 
 VENV := .venv
 TFLITE := .venv-tflite
 PYTORCH := .venv-torch
 DEVICE := .venv-device
 SBOM := .venv-sbom
+SEGMENTERS := .venv-scikit-image .venv-stardist .venv-cellpose
 BIN := $(VENV)/bin
 EXTRAS := device screen sign web hl7 gphoto2 micromanager network s3 parquet cluster slides train train-gpu convert bench docs tflite dev
 
@@ -77,9 +79,9 @@ docs: $(VENV)/.dev
 
 # Everything, beside what excludes it and so has an environment of its own; writes the README's table and plot,
 # docs/reference/speed.md, and this machine's result. Full: about eight minutes on a desktop. QUICK=1: a look, which keeps nothing.
-bench: $(VENV)/.dev $(TFLITE)/.done $(if $(TORCH),$(PYTORCH)/.done)
+bench: $(VENV)/.dev $(TFLITE)/.done $(if $(TORCH),$(PYTORCH)/.done) $(if $(PEERS),$(SEGMENTERS:%=%/.done))
 	$(BIN)/smearscope bench $(if $(QUICK),--quick,--full --readme README.md --keep benchmarks/reference) \
-		$(if $(REFERENCE),--reference $(REFERENCE)) \
+		$(if $(REFERENCE),--reference $(REFERENCE)) --peers . \
 		$$(test -x $(TFLITE)/bin/python && echo --tflite-python $(TFLITE)/bin/python) \
 		$$(test -e $(PYTORCH)/.done && echo --torch-python $(PYTORCH)/bin/python)
 
@@ -90,21 +92,17 @@ $(TFLITE)/.done: requirements/build.txt requirements/tflite.txt
 		|| echo "tflite-runtime is left out: it needs Python 3.11 (make bench TFLITE_PYTHON=python3.11)"
 	@touch $@
 
-# PyTorch is a peer of the training step alone, and asked for by name: on x86-64 its registry has it with CUDA only, 5 GB.
-$(PYTORCH)/.done: requirements/torch.txt | $(VENV)/.dev
-	@bash requirements/venv.sh $(PYTORCH) $(PYTHON)
-	$(UV) pip install --python $(PYTORCH) --require-hashes --requirement $<
+# Peers, and tools that need nothing of the project. PyTorch, for the training step and for Cellpose, is asked for by name: on
+# x86-64 its registry has it with CUDA only, 5 GB.
+$(PYTORCH)/.done $(SBOM)/.done $(SEGMENTERS:%=%/.done): .venv-%/.done: requirements/%.txt | $(VENV)/.dev
+	@bash requirements/venv.sh $(@D) $(PYTHON)
+	$(UV) pip install --python $(@D) --require-hashes --requirement $<
 	@touch $@
 
 # What a device installs, alone in an environment, described by a tool that lives in another one.
 $(DEVICE)/.done: requirements/build.txt requirements/device.txt requirements/screen.txt requirements/sign.txt requirements/web.txt pyproject.toml
 	@bash requirements/venv.sh $(DEVICE) $(PYTHON)
 	@bash requirements/install.sh $(DEVICE) $(filter %.txt,$^)
-	@touch $@
-
-$(SBOM)/.done: requirements/sbom.txt | $(VENV)/.dev
-	@bash requirements/venv.sh $(SBOM) $(PYTHON)
-	$(UV) pip install --python $(SBOM) --require-hashes --requirement $<
 	@touch $@
 
 sbom: $(DEVICE)/.done $(SBOM)/.done
@@ -117,7 +115,7 @@ licences: $(DEVICE)/.done
 
 # Results (runs/, slides/) are not ours to delete.
 clean:
-	rm -rf $(VENV) $(TFLITE) $(PYTORCH) $(DEVICE) $(SBOM) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(TFLITE) $(PYTORCH) $(SEGMENTERS) $(DEVICE) $(SBOM) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment: made once, each set of pins installed once per change ---------------------------------------
@@ -148,3 +146,6 @@ pins: | $(VENV)/.dev
 	for other in build torch sbom; do \
 		$(COMPILE) requirements/$$other.in --constraints requirements/dev.txt --output-file requirements/$$other.txt; \
 	done
+	for peer in $(SEGMENTERS:.venv-%=%); do \
+		$(COMPILE) requirements/$$peer.in --output-file requirements/$$peer.txt; \
+	done   # each with the NumPy that it was made for

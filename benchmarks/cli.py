@@ -68,6 +68,10 @@ def comma_separated(kind: Any) -> Callable[..., tuple[Any, ...] | None]:
     "--torch-python", type=PATH, envvar="SMEARSCOPE_TORCH_PYTHON",
     help="Interpreter of an environment with PyTorch and NumPy; also $SMEARSCOPE_TORCH_PYTHON.",
 )  # fmt: skip
+@click.option(
+    "--peers", type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder of the environments .venv-scikit-image, .venv-stardist and .venv-cellpose, as `make` makes them.",
+)  # fmt: skip
 @click.option("--out", type=PATH, help="Folder for result.json, result.md and result.html.  [default: runs/bench-TIME]")
 @click.option("--keep", type=PATH, help="Folder that keeps one result for each machine, such as benchmarks/reference.")
 @click.option(
@@ -206,6 +210,44 @@ def records(ctx: click.Context, most: int, folder: Path | None, out: Path | None
         write_atomic(out, json.dumps([asdict(timing) for timing in found], indent=1, allow_nan=False).encode())
     terminal.print_queries(found, table_console(FILE_WIDTH))
     _exit_with(too_slow(found), ctx)
+
+
+@command.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option("--pictures", default=2600, show_default=True, type=click.IntRange(1), help="To draw without FOLDER.")
+@click.option(
+    "--workers", callback=comma_separated(click.IntRange(1, 256)),
+    help="Comma-separated, beside 1.  [default: all up to one a processor]",
+)  # fmt: skip
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(3), help="Of every number of workers.")
+@click.option("--out", type=JSON_FILE, help="JSON file for the figures.")
+@click.pass_context
+def archive(
+    ctx: click.Context, folder: Path | None, pictures: int, workers: tuple[int, ...] | None, rounds: int,
+    out: Path | None,
+) -> None:  # fmt: skip
+    """Time `analyze --workers` over the pictures in FOLDER. Exits with code 3 where two are not 1.85 times as fast."""
+    from benchmarks.environment import LoadMonitor
+    from benchmarks.progress import show_progress
+    from benchmarks.suites.archive import ANALYZE, draw_archive, measure_archive
+    from device.archive.workers import usable_workers
+    from device.bundles import shipped_bundle
+
+    monitor = LoadMonitor()
+    with tempfile.TemporaryDirectory(prefix="smearscope-archive-") as temporary, show_progress() as progress:
+        scratch = Path(temporary)
+        if folder is None:
+            folder = scratch / "pictures"
+            draw_archive(folder, pictures, progress)
+        command = (*ANALYZE, "--bundle", str(shipped_bundle()), "--data", str(scratch / "data"))
+        numbers = workers or range(1, usable_workers() + 1)
+        found = measure_archive(command, folder.absolute(), numbers, rounds, scratch, progress)
+    if out is not None:
+        write_atomic(out, json.dumps([asdict(each) for each in found], indent=1, allow_nan=False).encode())
+    for each in found:
+        click.echo(each)
+    click.echo(f"meanwhile other processes kept {monitor.others_busy():.1f} processors busy")
+    _exit_with([fault for each in found for fault in each.faults()], ctx)
 
 
 @command.command()

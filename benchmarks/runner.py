@@ -23,6 +23,7 @@ from benchmarks.suites.growth import growth
 from benchmarks.suites.levels import LEFT_OUT, Plan, base_level, levels_of, measure_pairs, measure_variants
 from benchmarks.suites.live import live_rows
 from benchmarks.suites.peak import measure_peak
+from benchmarks.suites.segmentation import measure_segmentation
 from benchmarks.suites.startup import measure_start
 from benchmarks.suites.training import measure_training
 from device.bundles import shipped_bundle
@@ -52,6 +53,7 @@ class Options:
     reference: Path | None = None
     tflite_python: Path | None = None
     torch_python: Path | None = None
+    peers: Path | None = None
 
 
 def run(options: Options, on_progress: OnProgress = ignore_progress) -> schema.Result:
@@ -73,6 +75,9 @@ def run(options: Options, on_progress: OnProgress = ignore_progress) -> schema.R
         variants = parts.take("bare inference", lambda: measure_variants(plan, effort, on_progress))
         engines = {"Keras": _keras(), "PyTorch": torch}
         training = parts.take("training step", lambda: measure_training(engines, options.mode, on_progress))
+        segmentation = parts.take(
+            "segmentation", lambda: measure_segmentation(plan, options.peers, effort, on_progress)
+        )
         peak = parts.take("peak", lambda: measure_peak(bundle, plan.levels, scratch, torch, on_progress))
         device = _device(plan, options.mode, effort, parts, on_progress)
         after = environment.read_board()
@@ -83,6 +88,7 @@ def run(options: Options, on_progress: OnProgress = ignore_progress) -> schema.R
         variants=tuple(variants or ()),
         pairs=tuple(pairs or ()),
         training=tuple(training or ()),
+        segmentation=tuple(segmentation or ()),
         peak=peak,
         left_out=LEFT_OUT if plan.brief else (),
         seconds=time.monotonic() - began,

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from smear.errors import SmearscopeError, first_fault
 
-SCHEMA_VERSION = 3  # results of earlier versions can still be read
+SCHEMA_VERSION = 4  # results of earlier versions can still be read
 
 
 class BenchmarkError(SmearscopeError):
@@ -197,6 +197,24 @@ class Step(_Strict):
     fault: str = ""
 
 
+class Segmentation(_Strict):
+    """One program from a field to an image of numbered cells."""
+
+    key: str
+    engine: str
+    version: str = ""
+    weights: str = ""  # what is to be said of a network's weights; "": they are its own, or there is no network
+    cells: int | None = None  # found in all fields together; None: its weights are random
+    cells_drawn: int  # in all fields together
+    init_ms: float | None = None
+    first_ms: float | None = None
+    rss_mb: float | None = None
+    peak_mb: float | None = None
+    latency: Latency | None = None
+    ratio: Ratio | None = None  # to Smearscope
+    fault: str = ""
+
+
 class Operation(_Strict):
     """All operations of one kind in one model, each timed alone."""
 
@@ -251,6 +269,7 @@ class Result(_Strict):
     live: tuple[Live, ...] = ()
     growth: tuple[Growth, ...] = ()
     training: tuple[Step, ...] = ()
+    segmentation: tuple[Segmentation, ...] = ()
     instructions: tuple[Instructions, ...] = ()
     start: Start | None = None
     peak: Peak | None = None

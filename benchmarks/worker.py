@@ -2,7 +2,7 @@
 
 A process of its own shows the memory of the variant alone, keeps thread pools apart, and lets runtimes that exclude
 each other be measured in one run. It is run as a script by an interpreter that may lack Smearscope: only the kinds
-"pipeline" and "training" import it.
+"pipeline" and "engine" import it.
 """
 
 import importlib
@@ -142,12 +142,13 @@ def naive_loop(request: Request) -> Opening:
     yield step
 
 
-def training_step(request: Request) -> Opening:
-    """Open one training step of Keras or PyTorch, from a module that needs nothing else of Smearscope."""
+def engine_step(request: Request) -> Opening:
+    """Open what an engine does, from a module that needs nothing else of Smearscope."""
     sys.path.insert(0, request["root"])
-    from benchmarks.suites.training_steps import ENGINES
-
-    return ENGINES[request["engine"]](request)
+    threads = str(request["threads"])  # read by what is imported from here on
+    os.environ.update(OMP_NUM_THREADS=threads, NUMBA_NUM_THREADS=threads)
+    opening: Opening = importlib.import_module(request["module"]).ENGINES[request["engine"]](request)
+    return opening
 
 
 KINDS: dict[str, Callable[[Request], Opening]] = {
@@ -156,7 +157,7 @@ KINDS: dict[str, Callable[[Request], Opening]] = {
     "opencv": opencv_forward,
     "pipeline": process_frame,
     "naive": naive_loop,
-    "training": training_step,
+    "engine": engine_step,
 }
 
 

@@ -103,7 +103,7 @@ def test_the_pins_of_an_extra_cover_what_it_asks_for(extra):
     assert missing == set(), f"run 'make pins': requirements/{extra}.txt lacks {sorted(missing)}"
 
 
-@pytest.mark.parametrize("name", [*EXTRAS, "build", "torch"])
+@pytest.mark.parametrize("name", [*EXTRAS, "build", "torch", "scikit-image", "stardist", "cellpose"])
 def test_every_pin_has_a_hash_and_no_address(name):
     text = (ROOT / f"requirements/{name}.txt").read_text()
     entries = re.split(r"^(?=[\w.-]+(?:\[[\w,-]+\])?==)", text, flags=re.MULTILINE)[1:]

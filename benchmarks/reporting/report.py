@@ -17,6 +17,10 @@ BARE = (
     "peak is the most that the process ever had. The engines at the end run the same float32 network, or quantize it "
     "themselves; all took turns."
 )
+SEGMENTATION = (
+    "From a drawn field of 224 x 224 pixels to numbered cells, without classes; the programs took turns, with as many threads "
+    "each. Where weights are random, the last step of the program works on what a perfect network would answer."
+)
 TRAINING = (
     "Forward, backward and update of one batch on all processors, without augmentation; the engines took turns. Keras "
     "as `smearscope train` runs it, PyTorch with channels last, as its manual advises; not compiled."
@@ -34,6 +38,8 @@ def report(result: Result) -> list[Block]:
         Heading("End to end: both models on one field"), Text(END_TO_END), tables.pair_table(result.pairs),
         Heading("Bare inference"), Text(BARE), tables.variant_table(result.variants),
     ]  # fmt: skip
+    if result.segmentation:
+        blocks += [Heading("Segmentation"), Text(SEGMENTATION), tables.segmentation_table(result.segmentation)]
     if result.training:
         blocks += [Heading("One training step"), Text(TRAINING), tables.training_table(result.training)]
     if result.stages:
@@ -73,6 +79,8 @@ def details(result: Result) -> list[Block]:
     engines = tables.engine_table(result)
     if engines.rows:
         blocks += [Text("The bare networks in other engines, one thread, both models together:"), engines]
+    if any(each.latency for each in result.segmentation):
+        blocks += [Text(SEGMENTATION), tables.segmentation_table(result.segmentation)]
     lines = [*_training(result.training), *([_start(result.start)] if result.start else []), *_reached(result.peak)]
     if lines:
         blocks.append(Text(" ".join(lines)))

@@ -64,6 +64,17 @@ def training_table(steps: Iterable[schema.Step]) -> Table:
     return Table("", head, rows)
 
 
+def segmentation_table(rows: Iterable[schema.Segmentation]) -> Table:
+    """Return the table of the programs that segment the same fields."""
+    head = ("program", "version", "first ms", "p50 ms", "p90 ms", "p99 ms", "max ms", "fields/s", "n",
+            "time, Smearscope = 1", "peak MB", "cells found of those drawn", "note")  # fmt: skip
+    return Table("", head, tuple(
+        (s.engine, s.version or "-", number(s.first_ms, 0), *_latency(s), ratio_text(s.ratio),
+         number(s.peak_mb, 0), "-" if s.cells is None else f"{s.cells} of {s.cells_drawn}", s.weights or "-")
+        for s in rows
+    ))  # fmt: skip
+
+
 def stage_table(stages: schema.Stages) -> Table:
     """Return the table of the stages of a frame, the bare inferences within them, and their total."""
     rows = [*stages.stage_ms.items(), ("bare invokes", stages.invokes_ms), ("total", stages.total_ms)]
@@ -144,7 +155,7 @@ def environment_table(env: schema.Environment) -> Table:
     return Table("", ("", ""), tuple(facts.items()))
 
 
-def _latency(row: schema.Variant | schema.Pair | schema.Step) -> Row:
+def _latency(row: schema.Variant | schema.Pair | schema.Step | schema.Segmentation) -> Row:
     if row.latency is None:
         return (row.fault or "not measured", "-", "-", "-", "-", "0")
     own = row.latency

@@ -13,6 +13,7 @@ from benchmarks.interleaved import ROOT, Effort, Spec, measure
 from benchmarks.progress import OnProgress
 from benchmarks.suites.levels import ROLES, base_level
 from benchmarks.suites.operations import matrix_product, multiply_adds, onnx_product, pieces
+from benchmarks.suites.training import MODULE
 from benchmarks.worker import Step, tflite_invoke
 from smear.bundle.folder import Bundle
 from smear.inference.tflite import AI_EDGE_LITERT, open_runtime
@@ -85,8 +86,8 @@ def _plan(scratch: Path, torch: Path | None) -> Iterator[tuple[Spec, dict[str, A
     except ImportError:
         pass  # one engine fewer
     if torch:
-        request = {"engine": "PyTorch product", "threads": 1, "size": size, "root": str(ROOT)}
-        yield Spec("product-torch", "training", request, torch), {"engine": "PyTorch", "kind": "int8", "size": size}
+        request = {"engine": "PyTorch product", "module": MODULE, "threads": 1, "size": size, "root": str(ROOT)}
+        yield Spec("product-torch", "engine", request, torch), {"engine": "PyTorch", "kind": "int8", "size": size}
 
 
 def _operations(model: Path, role: str, peak: float, invoke_ms: float, scratch: Path) -> list[schema.Operation]:

@@ -10,6 +10,7 @@ from benchmarks.progress import OnProgress
 
 BATCH = 16  # of the paper, and of our whole-field networks
 NETWORK = "paper_cnn"
+MODULE = "benchmarks.engines.training"
 # A step takes most of a second on two processors: a thousand would take longer than everything else.
 EFFORTS = {
     "quick": Effort(queries=4, seconds=6.0, burst=1, warm_s=0.5),
@@ -30,8 +31,8 @@ def measure_training(pythons: dict[str, Path | None], mode: str, on_progress: On
         fault = "" if python else f"{engine} is not installed; {HOW_TO_INSTALL[engine]}"
         rows.append(schema.Step(key=key, network=NETWORK, engine=engine, batch=BATCH, threads=threads, fault=fault))
         if python:
-            request = {"engine": engine, "batch": BATCH, "threads": threads, "root": str(ROOT)}
-            specs.append(Spec(key, "training", request, python))
+            request = {"engine": engine, "module": MODULE, "batch": BATCH, "threads": threads, "root": str(ROOT)}
+            specs.append(Spec(key, "engine", request, python))
     found = measure(specs, EFFORTS[mode], on_progress)
     base = next((key for key in found if "/Keras/" in key), "")
     return [row if row.fault else _with_times(row, row_values(found, row.key, base)) for row in rows]

@@ -16,6 +16,7 @@ from benchmarks.schema import (
     Product,
     Ratio,
     Result,
+    Segmentation,
     Stages,
     Start,
     Step,
@@ -84,6 +85,14 @@ def make(ms: float = 20.0, accuracy: float = 0.95, **changed: object) -> Result:
                  latency=latency(900.0)),
             Step(key="training/paper_cnn/PyTorch/16/4", network="paper_cnn", engine="PyTorch", batch=16, threads=4,
                  fault="PyTorch is not installed"),
+        ),
+        "segmentation": (
+            Segmentation(key="segmentation/smearscope/1", engine="smearscope", cells=44, cells_drawn=44,
+                         latency=latency(6.0)),
+            Segmentation(key="segmentation/cellpose/1", engine="cellpose", cells_drawn=44,
+                         weights="random weights: time only", latency=latency(900.0)),
+            Segmentation(key="segmentation/stardist/1", engine="stardist", cells_drawn=44,
+                         fault="stardist is not installed"),
         ),
         "start": Start(help_s=0.2, help_p90_s=0.25, help_cpu_s=0.1, first_finding_s=1.0, n=3),
         "peak": Peak(

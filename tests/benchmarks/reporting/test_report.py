@@ -30,9 +30,11 @@ def test_the_report_says_what_was_not_measured_and_why() -> None:
 
 
 def test_a_part_that_was_not_measured_has_no_section() -> None:
-    blocks = report(make(training=(), live=(), growth=(), peak=None))
+    blocks = report(make(training=(), segmentation=(), live=(), growth=(), peak=None))
     titles = {block.text for block in blocks if isinstance(block, Heading)}
-    assert titles.isdisjoint({"One training step", "From capture to screen", "Growth", "Peak of the machine"})
+    assert titles.isdisjoint(
+        {"One training step", "Segmentation", "From capture to screen", "Growth", "Peak of the machine"}
+    )
 
 
 def test_operations_are_listed_with_their_share_of_the_peak() -> None:
@@ -52,6 +54,9 @@ def test_the_details_have_other_engines_the_training_step_the_start_and_the_peak
     text = blocks_to_markdown(details(make()))
     assert "| ai-edge-litert | int8 | 10.00 |" in text
     assert "One training step of paper_cnn, batch 16: Keras 900 ms" in text
+    assert "| - | random weights: time only |" in text
+    assert "| 44 of 44 | - |" in text
+    assert "| stardist | - | - | stardist is not installed |" in text
     assert "to the help 0.20 s (p90 0.25; of processor time 0.10)" in text
     assert "of that, at int8: the segmenter 40%" in text
     assert "Accuracy of a + b: validation, n = 263" in text

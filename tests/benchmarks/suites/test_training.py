@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.interleaved import ROOT, Effort, Spec, measure
-from benchmarks.suites.training import measure_training
+from benchmarks.suites.training import MODULE, measure_training
 
 ONE_STEP = Effort(queries=1, seconds=1.0, burst=1, warm_s=0.0)
 PARAMETERS = 2_967_008  # of the paper's network at 224 pixels
@@ -13,8 +13,8 @@ TORCH = os.environ.get("SMEARSCOPE_TORCH_PYTHON", "")
 
 
 def step(engine: str, python: str) -> dict[str, object]:
-    request = {"engine": engine, "batch": 2, "threads": 1, "root": str(ROOT)}
-    measured = measure([Spec(engine, "training", request, Path(python))], ONE_STEP)[engine]
+    request = {"engine": engine, "batch": 2, "threads": 1, "module": MODULE, "root": str(ROOT)}
+    measured = measure([Spec(engine, "engine", request, Path(python))], ONE_STEP)[engine]
     assert not measured.fault
     assert measured.queries >= 1
     return measured.opened
