@@ -17,15 +17,15 @@ import numpy as np
 
 from benchmarks import environment, schema
 from benchmarks.interleaved import FULL, QUICK, Effort
+from benchmarks.peers.segmentation import measure_segmentation
+from benchmarks.peers.training import measure_training
 from benchmarks.progress import OnProgress, ignore_progress
 from benchmarks.suites.end_to_end import TimedProcessor, drawn_frame, stage_rows
 from benchmarks.suites.growth import growth
 from benchmarks.suites.levels import LEFT_OUT, Plan, base_level, levels_of, measure_pairs, measure_variants
 from benchmarks.suites.live import live_rows
 from benchmarks.suites.peak import measure_peak
-from benchmarks.suites.segmentation import measure_segmentation
 from benchmarks.suites.startup import measure_start
-from benchmarks.suites.training import measure_training
 from device.bundles import shipped_bundle
 from smear.bundle.folder import Bundle, load_bundle
 from smear.bundle.levels import SLOW

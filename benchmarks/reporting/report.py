@@ -18,8 +18,8 @@ BARE = (
     "themselves; all took turns."
 )
 SEGMENTATION = (
-    "From a drawn field of 224 x 224 pixels to numbered cells, without classes; the programs took turns, with as many threads "
-    "each. Where weights are random, the last step of the program works on what a perfect network would answer."
+    "From a drawn field of 224 x 224 pixels to numbered cells, without classes; the programs took turns, on as many "
+    "threads each. Where weights are random, the last step of the program works on what a perfect network would answer."
 )
 TRAINING = (
     "Forward, backward and update of one batch on all processors, without augmentation; the engines took turns. Keras "

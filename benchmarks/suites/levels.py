@@ -9,9 +9,9 @@ import numpy as np
 
 from benchmarks import schema
 from benchmarks.interleaved import ROOT, Effort, Measured, Spec, measure, row_values
+from benchmarks.peers.networks import plan_peers
 from benchmarks.progress import OnProgress
 from benchmarks.suites.operations import multiply_adds
-from benchmarks.suites.peers import plan_peers
 from smear.bundle.folder import Bundle
 from smear.bundle.levels import LEVELS, level_spec
 from smear.bundle.manifest import Classifier, Figure, Role, Segmenter

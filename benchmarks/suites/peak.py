@@ -10,10 +10,10 @@ import numpy as np
 
 from benchmarks import schema
 from benchmarks.interleaved import ROOT, Effort, Spec, measure
+from benchmarks.peers.training import MODULE
 from benchmarks.progress import OnProgress
 from benchmarks.suites.levels import ROLES, base_level
 from benchmarks.suites.operations import matrix_product, multiply_adds, onnx_product, pieces
-from benchmarks.suites.training import MODULE
 from benchmarks.worker import Step, tflite_invoke
 from smear.bundle.folder import Bundle
 from smear.inference.tflite import AI_EDGE_LITERT, open_runtime

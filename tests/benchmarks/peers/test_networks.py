@@ -7,9 +7,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.interleaved import Effort
+from benchmarks.peers.networks import onnx_of, plan_peers
 from benchmarks.schema import BenchmarkError
 from benchmarks.suites.levels import ROLES, Plan, measure_variants
-from benchmarks.suites.peers import onnx_of, plan_peers
 from smear.bundle.folder import load_bundle
 from smear.imaging.resampling import FIELD_SIZE
 from smear.synthetic import render

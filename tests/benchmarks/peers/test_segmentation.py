@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from benchmarks.interleaved import ROOT, Effort
+from benchmarks.peers.segmentation import measure_segmentation
 from benchmarks.progress import ignore_progress
 from benchmarks.schema import Segmentation
 from benchmarks.suites.levels import Plan
-from benchmarks.suites.segmentation import measure_segmentation
 from smear.bundle.folder import load_bundle
 from smear.classes import LABELS
 from smear.synthetic import render

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import schema
-from benchmarks.engines.segmentation import ENGINES
 from benchmarks.interleaved import ROOT, Effort, Spec, measure, row_values
+from benchmarks.peers.segmentation_steps import ENGINES
 from benchmarks.progress import OnProgress
 from benchmarks.suites.levels import Plan, base_level
 from smear.classes import LABELS
@@ -29,7 +29,7 @@ def measure_segmentation(
     cells = plan.scratch / "cells.npy"
     np.save(cells, np.stack(drawn))
     request = {
-        "module": "benchmarks.engines.segmentation", "root": str(ROOT), "threads": plan.threads[0],
+        "module": "benchmarks.peers.segmentation_steps", "root": str(ROOT), "threads": plan.threads[0],
         "fields": str(plan.frames), "cells": str(cells), "bundle": str(plan.bundle.path),
         "level": base_level(plan.levels), "runtime": next(iter(plan.runtimes)),
     }  # fmt: skip

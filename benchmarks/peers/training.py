@@ -10,7 +10,7 @@ from benchmarks.progress import OnProgress
 
 BATCH = 16  # of the paper, and of our whole-field networks
 NETWORK = "paper_cnn"
-MODULE = "benchmarks.engines.training"
+MODULE = "benchmarks.peers.training_steps"
 # A step takes most of a second on two processors: a thousand would take longer than everything else.
 EFFORTS = {
     "quick": Effort(queries=4, seconds=6.0, burst=1, warm_s=0.5),

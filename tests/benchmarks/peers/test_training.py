@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.interleaved import ROOT, Effort, Spec, measure
-from benchmarks.suites.training import MODULE, measure_training
+from benchmarks.peers.training import MODULE, measure_training
 
 ONE_STEP = Effort(queries=1, seconds=1.0, burst=1, warm_s=0.0)
 PARAMETERS = 2_967_008  # of the paper's network at 224 pixels

@@ -1,1 +1,0 @@
-"""What is measured in interpreters that may lack Smearscope: each module needs nothing else of it."""
