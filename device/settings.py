@@ -90,10 +90,9 @@ class DisplaySettings(_Section):
     """Where results are shown."""
 
     name: str = _choice("auto", "display to open", DISPLAYS.usages)
-    theme: Literal["dark", "light", "contrast"] = Field(
-        default="dark", description="colours of the screen; contrast: for bad light and weak eyes"
-    )
+    theme: Literal["dark", "light", "contrast"] = Field(default="dark", description="colours; contrast: for weak eyes")
     language: Literal["en", "de", "es", "fr", "id"] = Field(default="en", description="language of the screen")
+    rotation: Literal[0, 90, 180, 270] = Field(default=0, description="degrees clockwise that the picture is turned")
 
 
 class ModelSettings(_Section):

@@ -8,7 +8,7 @@ systemd-tmpfiles --create "$1/tmpfiles.d/smearscope.conf"
 # Neither a chroot nor an image being built has a running systemd: the next boot does the rest.
 [ -d /run/systemd/system ] || exit 0
 if udevadm control --reload 2>/dev/null; then # there is no udev in a container
-  udevadm trigger --subsystem-match=dma_heap --subsystem-match=usb --subsystem-match=input
+  udevadm trigger --subsystem-match=dma_heap --subsystem-match=usb --subsystem-match=input --subsystem-match=backlight
 fi
 systemctl daemon-reload
 case $2 in

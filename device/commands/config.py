@@ -8,6 +8,7 @@ import click
 
 from device.commands.options import config_option, data_option
 from device.data_folder import data_folder
+from device.screen.navigation.screen_lock import is_set, set_pin
 from device.settings import (
     Settings,
     load_settings,
@@ -59,6 +60,16 @@ def show(config_path: Path | None, data_path: Path | None) -> None:
     click.echo(f"# settings from {settings_file(config_path) or 'the defaults: there is no file'}")
     click.echo(f"# data folder in use: {data_folder(settings, data_path)}\n")
     click.echo(to_toml(settings))
+
+
+@command.command(name="reset-pin")
+@config_option
+@data_option
+def reset_pin(config_path: Path | None, data_path: Path | None) -> None:
+    """Forget the PIN of the screen: a locked one takes any, and locks no more until another is set."""
+    folder = data_folder(load_settings(config_path), data_path)
+    click.echo("the PIN is forgotten" if is_set(folder) else f"no PIN is set in {folder}")
+    set_pin(folder, "")
 
 
 @command.command()

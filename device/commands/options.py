@@ -17,6 +17,7 @@ from device.cameras.calibration.profile import DEFAULT_OBJECTIVE, OBJECTIVE_PATT
 from device.cameras.registry import CAMERAS, ControlsOf, camera_kind, open_camera
 from device.data_folder import DATA_VARIABLE, data_folder
 from device.model_pick import AUTO, read_pick, resolved
+from device.screen.choices import level_of
 from device.screen.displays import DISPLAYS
 from device.settings import CONFIG_VARIABLE, Settings, load_settings
 from device.store import Store
@@ -224,7 +225,7 @@ def use_of(settings: Settings, data: Path | None, bundle_sha256: str, choice: Mo
     """Return how this device runs a bundle: as asked for, as set, or as it was picked."""
     from smear.inference.proof import Use
 
-    level, threads = choice.level or settings.model.level, choice.threads or settings.model.threads
+    level, threads = choice.level or level_of(settings.model, data), choice.threads or settings.model.threads
     level, threads = resolved(level, threads, read_pick(data, bundle_sha256) if AUTO in (level, threads) else None)
     return Use(
         level=level,

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from device import bundles
 from device.cameras.calibration import Corrector, OpticalSetup, ProfileStore
+from device.commands.model import models_of
 from device.commands.options import (
     OPERATOR_VARIABLE,
     ModelChoice,
@@ -42,7 +43,6 @@ from device.control.handlers import ControlHandlers
 from device.control.protocol import socket_path
 from device.control.record_answers import record_answers
 from device.control.server import Answer, ControlServer
-from device.model_pick import resolved
 from device.quality_control.state import QcWatch
 from device.reporting.tables import SIMULATED
 from device.screen.live_screen import LiveScreen
@@ -122,7 +122,7 @@ def command(
             path,
             (lambda bundle: prove(bundle, use_of(settings, data, bundle.sha256, choice))) if proven else None,
         ),
-        resolved(choice.level or settings.model.level, 1, None)[0],  # one that was picked needs no accelerator
+        lambda: use_of(settings, data, "", choice).level,  # one that was picked needs no accelerator
         settings.model.cpu_fallback,
         faults,
     )
@@ -179,7 +179,7 @@ def command(
             clock,
             faults,
             camera_worker,
-            OwnActions(answers, recorder, settings, data, details.operator, shown),
+            OwnActions(answers | models_of(settings, data, choice), recorder, settings, data, details.operator, shown),
             settings.camera.timeout_s,
             lambda: processors.corrector.calibration,
             lambda: health.newest,

@@ -36,6 +36,7 @@ class ScreenMirror:
     def __init__(self, clock: Clock, fault: Callable[[], str | None]) -> None:
         """`fault` says why the screen shows nothing, if it does not."""
         self.page = ""  # what is shown, in words
+        self.secret = False  # a PIN is typed on it
         self._clock, self._fault = clock, fault
         self._changed, self._encoding = threading.Condition(), threading.Lock()
         self._copy: NDArray[np.uint8] | None = None
@@ -101,7 +102,8 @@ class ScreenMirror:
             raise ActionError("screen touch: give x and y, a text, or a key")
         given = given or [Tap(int((asked.x or 0) * self._size[0]), int((asked.y or 0) * self._size[1]))]
         page = self.page
-        store.note_of_device(operator, Action.SCREEN, page, " ".join(map(str, given)))
+        said = "a PIN" if self.secret else " ".join(map(str, given))
+        store.note_of_device(operator, Action.SCREEN, page, said)
         with self._changed:
             self._touched += given
         return {"page": page}

@@ -32,6 +32,7 @@ class Places:
     picture: Box
     legend: Box
     notices: Box
+    about: Box  # of the button that explains the live page
     buttons: Box
     verdict: Box
     classes: Box
@@ -42,7 +43,7 @@ class Places:
 
     def __iter__(self) -> Iterator[Box]:
         """Every box of the live page; no two overlap."""
-        yield from (self.header, self.picture, self.legend, self.notices, self.buttons)
+        yield from (self.header, self.picture, self.legend, self.notices, self.about, self.buttons)
         yield from (self.verdict, self.classes, self.meters, self.slide, self.state, self.footer)
 
 
@@ -80,11 +81,12 @@ def arrange(size: tuple[int, int], dots_per_inch: float | None = None) -> Places
     notices_px, buttons_px = round(_NOTICES * px), round(_BUTTONS * px)
     picture_px = left.height - legend_px - notices_px - buttons_px - 2 * gap
     picture, legend, notices, buttons = _stacked(left, (picture_px, legend_px, notices_px, buttons_px), (0, gap, gap))
+    notices, about = notices.columns((notices.width - gap - notices_px, notices_px), gap)
     title_px = round(_TITLE * px)
     title, body, row = _stacked(page, (title_px, page.height - title_px - buttons_px - 2 * gap, buttons_px), (gap, gap))
     verdict, classes, meters, slide, state = panels
     header, footer = Box(0, 0, width, top), Box(0, height - bottom, width, bottom)
-    own = (picture, legend, notices, buttons, verdict, classes, meters, slide, state, footer)
+    own = (picture, legend, notices, about, buttons, verdict, classes, meters, slide, state, footer)
     return Places(px, gap, title, body, row, header, *own)
 
 

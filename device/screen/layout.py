@@ -121,13 +121,11 @@ def _draw_classes(canvas: Canvas, places: Places, state: ScreenState) -> None:
     columns = (1.4, 5.6, 4.6, 2.9, 6.0)
     head, *rows = places.classes.inset(px // 2, px // 4).rows((1.1, 1.5, 1.5, 1.5, 1.5))
     cells = head.columns(columns, px // 3)
-    canvas.text(
-        "field before" if state.moved_on else "this field",
-        Box(cells[2].x, head.y, cells[3].x + cells[3].width - cells[2].x, head.height),
-        px,
-        theme.quiet,
+    field, slide = (
+        Box(cells[i].x, head.y, cells[i + 1].x + cells[i + 1].width - cells[i].x, head.height) for i in (1, 3)
     )
-    canvas.text("slide, 95 %", cells[4], px, theme.quiet, align="right")
+    canvas.text("field before" if state.moved_on else "this field", field, px, theme.quiet, align="right")
+    canvas.text("slide (95 % CI)", slide, px, theme.quiet, align="right")
     for each, row in zip(FIELD_CLASSES, rows, strict=True):
         mark, title, length, figure, slide = row.columns(columns, px // 3)
         letter(canvas, mark.inset(0, row.height // 8), each.letter, px, each.colour)

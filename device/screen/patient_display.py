@@ -5,17 +5,19 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from device.control.screen_mirror import ScreenMirror
-from device.screen.arrangement import SIZE
+from device.screen.arrangement import SIZE, workable
 from device.screen.choices import Choices, fixed
 from device.screen.display import Display
 from device.screen.displays import open_display
 from device.screen.drawing.themes import DARK, THEMES, Theme
 from device.screen.drawing.translation import ENGLISH
-from device.screen.navigation.inputs import Input
+from device.screen.navigation.inputs import Input, Tap
+from device.screen.navigation.screen_lock import lock_after_s
 from device.session.active_faults import ActiveFaults
 from device.session.supervisor import Policy
 from device.settings import DisplaySettings
@@ -24,6 +26,7 @@ from device.system.clock import Clock
 from smear.errors import DisplayError, SmearscopeError
 
 DISPLAY = "display"
+_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
 def display_of(
@@ -38,7 +41,9 @@ def display_of(
         with suppress(SmearscopeError):  # the settings page says it to who sets it anew
             set_brightness(kept.brightness)
     said = kept.model_copy(update=settings.model_dump(include=fixed(settings)))
-    return PatientDisplay(opened, faults, clock, closable=not patient, theme=THEMES[said.theme], language=said.language)
+    shown = PatientDisplay(opened, faults, clock, closable=not patient, rotation=settings.rotation)
+    shown.theme, shown.language, shown.lock_after_s = THEMES[said.theme], said.language, lock_after_s(data)
+    return shown
 
 
 class PatientDisplay:
@@ -52,10 +57,13 @@ class PatientDisplay:
         *,
         policy: Policy | None = None,
         closable: bool = True,
-        theme: Theme = DARK,
-        language: str = ENGLISH,
+        rotation: int = 0,
     ) -> None:
-        self.theme, self.language = theme, language
+        """`rotation`: degrees clockwise by which each picture is turned before it is shown."""
+        self.theme: Theme = DARK
+        self.language = ENGLISH
+        self.lock_after_s: float | None = None  # without a touch; None: there is no PIN
+        self._rotation = rotation
         self._open_display = open_display
         self._faults = faults
         self._clock = clock
@@ -78,8 +86,9 @@ class PatientDisplay:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        return self._display.size if self._display is not None else SIZE
+        """Width and height in pixels of the pictures to be shown, before they are turned."""
+        width, height = self._display.size if self._display is not None else SIZE
+        return workable((height, width)) if self._rotation in {90, 270} else (width, height)
 
     @property
     def dots_per_inch(self) -> float | None:
@@ -98,7 +107,7 @@ class PatientDisplay:
         if display is None:
             return
         try:
-            display.show(screen)
+            display.show(cv2.rotate(screen, _TURNS[self._rotation]) if self._rotation else screen)
         except DisplayError as error:
             self._lost(error)
             return
@@ -111,7 +120,8 @@ class PatientDisplay:
         if self._display is None:
             return given
         try:
-            return given + self._display.inputs()
+            found, size = self._display.inputs(), self._display.size
+            return given + [turned_back(each, size, self._rotation, self.size) for each in found]
         except DisplayError as error:
             self._lost(error)
         except KeyboardInterrupt:
@@ -138,3 +148,12 @@ class PatientDisplay:
         self._waited_s = min(self._policy.most_s, self._waited_s * 2 or self._policy.first_s)
         self._again_at_s = self._clock.monotonic_s() + self._waited_s
         self._faults.report(DISPLAY, str(error))
+
+
+def turned_back(given: Input, shown: tuple[int, int], rotation: int, size: tuple[int, int]) -> Input:
+    """Return a tap on a screen of `shown` width and height as one on the picture of `size` that was turned for it."""
+    if not isinstance(given, Tap):
+        return given
+    across, down = (given.x + 0.5) / shown[0], (given.y + 0.5) / shown[1]
+    x, y = {0: (across, down), 90: (down, 1 - across), 180: (1 - across, 1 - down), 270: (1 - down, across)}[rotation]
+    return Tap(int(x * size[0]), int(y * size[1]))

@@ -100,6 +100,8 @@ class PygameDisplay:
             elif event.type == pygame.FINGERDOWN:
                 found.append(self._pixel_at(event.x, event.y))
             elif event.type == pygame.MOUSEBUTTONDOWN and event.button == pygame.BUTTON_LEFT:
+                if getattr(event, "touch", False):
+                    continue  # SDL's second report of a FINGERDOWN, where SDL_TOUCH_MOUSE_EVENTS asks for it
                 width, height = pygame.display.get_window_size()
                 found.append(self._pixel_at(event.pos[0] / width, event.pos[1] / height))
         return found

@@ -23,14 +23,19 @@ class ModelLoader:
     """Opens processors for one session."""
 
     def __init__(
-        self, find: Callable[[], Path], open_processor: Open, wanted: Level, cpu_fallback: bool, faults: ActiveFaults
+        self,
+        find: Callable[[], Path],
+        open_processor: Open,
+        wanted: Callable[[], Level],
+        cpu_fallback: bool,
+        faults: ActiveFaults,
     ) -> None:
-        """`find` returns the folder of the bundle that is chosen now."""
+        """`find` returns the folder of the bundle that is chosen now, `wanted` the level."""
         self.find = find
-        self.tried: tuple[object, ...] = ()  # fingerprint of the bundle that was to be loaded last
-        self.loaded: tuple[object, ...] = ()  # of the one that was
+        self.tried: tuple[object, ...] = ()  # level, and fingerprint of the bundle, that were to be loaded last
+        self.loaded: tuple[object, ...] = ()  # of those that were
         self._open = open_processor
-        self._cpu_level = level_spec(wanted).cpu_level  # None: the wanted level needs no accelerator
+        self._wanted = wanted
         self._cpu_fallback = cpu_fallback
         self._faults = faults
         self._on_cpu = False
@@ -44,35 +49,40 @@ class ModelLoader:
             SmearscopeError: it cannot be opened.
         """
         path = self.find()
-        self.tried = fingerprint(path)  # before it is read: a swap meanwhile is noticed as one
+        self.tried = self.chosen(path)  # before it is read: a swap meanwhile is noticed as one
         processor = self._opened(path, failed, prove)
         self.loaded = self.tried
         return processor
 
+    def chosen(self, bundle: Path) -> tuple[object, ...]:
+        """Return what changes when another level is chosen, or `bundle` is another one."""
+        return self._wanted(), *fingerprint(bundle)
+
     def _opened(self, path: Path, failed: Exception | None, prove: bool) -> Processor:
-        if self._cpu_level is None:
+        cpu_level = level_spec(self._wanted()).cpu_level
+        if cpu_level is None:  # it needs no accelerator
+            self._on_cpu = False
+            self._faults.resolve(ACCELERATOR)
             return self._open(path, None, prove)
         if isinstance(failed, InferenceError):
-            self._give_up(failed)
+            self._give_up(failed, cpu_level)
         if not self._on_cpu:
             try:
                 return self._open(path, None, prove)
             except RuntimeUnavailableError as error:
-                self._give_up(error)
-        return self._open(path, self._cpu_level, prove)
+                self._give_up(error, cpu_level)
+        return self._open(path, cpu_level, prove)
 
-    def _give_up(self, error: SmearscopeError) -> None:
+    def _give_up(self, error: SmearscopeError, cpu_level: Level) -> None:
         """Go on on the CPU where the settings allow it, never without saying so."""
         if not self._cpu_fallback:
             self._faults.report(ACCELERATOR, f"Edge TPU: {error}")
             raise RuntimeUnavailableError(
                 f"the Edge TPU cannot be used ({error}); "
-                f"model.cpu_fallback = true would go on with {self._cpu_level} on the CPU"
+                f"model.cpu_fallback = true would go on with {cpu_level} on the CPU"
             ) from error
         self._on_cpu = True
-        self._faults.report(
-            ACCELERATOR, f"slow: on the CPU with {self._cpu_level}, as the Edge TPU cannot be used: {error}"
-        )
+        self._faults.report(ACCELERATOR, f"slow: on the CPU with {cpu_level}, as the Edge TPU cannot be used: {error}")
 
 
 class BundleWatch:
@@ -97,7 +107,7 @@ class BundleWatch:
     def look(self) -> None:
         """Compare the chosen bundle with the one last loaded; the same faulty one is not tried again and again."""
         try:
-            now = fingerprint(_present(self._loader.find()))
+            now = self._loader.chosen(_present(self._loader.find()))
         except BundleError as error:
             self._processors.suspended = True
             self._faults.report(BUNDLE, str(error))

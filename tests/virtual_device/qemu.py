@@ -16,7 +16,7 @@ from smear.images import read_image
 from tests.virtual_device import container, tools
 
 SCREEN = (800, 480)  # of the Pi's 7 inch touch screen
-TABLET_STEPS = 0x7FFF  # a tablet's range, whatever the screen's
+TOUCH_STEPS = 0x7FFF  # a touch screen's range, whatever the picture's
 FINGER_S = 0.3  # the finger stays down for so long; a slow machine reads its input late
 BOOT_S = 1200.0  # until the agent answers; 25 s on an idle machine, 200 s beside eight busy processes
 # No KVM: where it can be had, it is another kernel's. The processor has what NumPy is built for and nothing that is
@@ -93,11 +93,14 @@ class Machine:
         return read_image(picture)
 
     def tap(self, x: int, y: int) -> None:
-        """Touch the screen at this pixel."""
-        places = zip("xy", (x, y), SCREEN, strict=True)
-        self._input(*({"type": "abs", "data": {"axis": a, "value": p * TABLET_STEPS // size}} for a, p, size in places))
-        for down in (True, False):
-            self._input({"type": "btn", "data": {"down": down, "button": "left"}})
+        """Put a finger on this pixel of the touch screen, and take it off."""
+        places = [("data", "x", x * TOUCH_STEPS // SCREEN[0]), ("data", "y", y * TOUCH_STEPS // SCREEN[1])]
+        for number, steps in ((1, [("begin", "x", 0), *places]), (-1, [("end", "x", 0)])):
+            finger = [
+                {"type": "mtt", "data": {"type": each, "slot": 0, "tracking-id": number, "axis": axis, "value": value}}
+                for each, axis, value in steps
+            ]
+            self._input(*finger, {"type": "btn", "data": {"down": number > 0, "button": "touch"}})
             time.sleep(FINGER_S)
 
     def _input(self, *events: dict[str, Any]) -> None:
@@ -154,7 +157,7 @@ def _command(tools_root: Path, disk: Path, folder: Path, kernel_words: str) -> l
     command += ["-append", kernel_words, "-nic", "none"]
     command += ["-drive", f"if=virtio,format=raw,cache=writeback,file={disk}"]
     command += ["-device", f"virtio-gpu-pci,xres={SCREEN[0]},yres={SCREEN[1]}"]
-    command += ["-device", "virtio-tablet-pci", "-device", "virtio-rng-pci", "-device", "virtio-serial-pci"]
+    command += ["-device", "virtio-multitouch-pci", "-device", "virtio-rng-pci", "-device", "virtio-serial-pci"]
     command += ["-chardev", f"socket,id=agent,server=on,wait=off,path={folder / 'agent'}"]
     command += ["-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"]
     command += ["-chardev", f"file,id=told,path={folder / 'told'}", "-device", "virtserialport,chardev=told,name=told"]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from device.quality_control.measurements import NOT_CLEARED_TODAY
 from device.screen.arrangement import SIZE, Places, arrange
+from device.screen.drawing.boxes import Box
 from device.screen.drawing.canvas import Canvas
 from device.screen.drawing.themes import DARK, Theme
 from device.screen.drawing.translation import ENGLISH
@@ -48,7 +49,8 @@ def compose(
     if overlay.focus is not None and overlay.focus < len(controls):
         canvas.frame(controls[overlay.focus].box, theme.warning, max(3, places.text_px // 4))
     if overlay.notice:
-        _draw_notice(canvas, places, overlay, over_live=not page.title)
+        over = _draw_notice(canvas, places, overlay, over_live=not page.title)
+        controls = tuple(each for each in controls if not over.holds(each.box.x, each.box.y))
     canvas.fill(places.footer, theme.panel)
     canvas.text(RESEARCH_USE_ONLY, places.footer.inset(4, 0), places.text_px, theme.text, align="centre")
     return Composed(canvas, controls)
@@ -86,9 +88,11 @@ def _seen(live: ScreenState) -> str:
     return "live: refused" if live.finding.refusals else "live: no white cell"
 
 
-def _draw_notice(canvas: Canvas, places: Places, overlay: Overlay, over_live: bool) -> None:
+def _draw_notice(canvas: Canvas, places: Places, overlay: Overlay, over_live: bool) -> Box:
     theme, px = canvas.theme, round(1.4 * places.text_px)
-    box = places.notices if over_live else places.title
+    left, about = places.notices, places.about
+    box = Box(left.x, left.y, about.x + about.width - left.x, left.height) if over_live else places.title
     ground = theme.quiet if overlay.busy else theme.text
     canvas.cover(box, ground)
     canvas.text(overlay.notice, box.inset(px // 2, 2), px, theme.panel, ground, align="centre")
+    return box

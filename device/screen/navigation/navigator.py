@@ -13,6 +13,7 @@ from device.screen.navigation.page import Back, Control, Home, Notice, Open, Out
 from device.screen.navigation.parts import BACK, HELP
 from device.screen.pages.help import help_of
 from device.screen.pages.live import LivePage
+from device.screen.pages.lock import LockPage
 from device.screen.pages.new_slide import new_slide
 from device.screen.patient_display import DISPLAY, PatientDisplay
 from device.screen.reduction import reduced
@@ -42,7 +43,9 @@ class Navigator:
         self._clock = clock
         self._faults = faults
         self._act = act
-        self._pages: list[Page] = [LivePage()]
+        # Else whoever switches the power off and on has unlocked it.
+        self._pages: list[Page] = [LivePage(), *[LockPage()] * (display.lock_after_s is not None)]
+        self._touched_s = clock.monotonic_s()
         self._composed: Composed | None = None
         self._composed_s = 0.0
         self._focus: int | None = None
@@ -92,7 +95,7 @@ class Navigator:
         """Do what was touched and typed since the last turn, and what an action that is done leads to."""
         changed, now = self._resized() or self._display.mirror.wants_a_picture, self._clock.monotonic_s()
         for each in self._display.inputs():
-            changed = True
+            changed, self._touched_s = True, now
             if isinstance(each, Text) and not self.page.takes_text:
                 self._typed, self._typed_s = self._typed + each.characters, now
             elif not self._type() or each != Key("return"):
@@ -100,7 +103,7 @@ class Navigator:
         if self._typed and now - self._typed_s >= BURST_S:
             self._type()
             changed = True
-        changed = self._finish(0.0) or changed
+        changed = self._lock(now) or self._finish(0.0) or changed
         if self._notice and self._clock.monotonic_s() >= self._notice_until_s and self._doing is None:
             self._notice, changed = "", True
         if changed:
@@ -110,6 +113,14 @@ class Navigator:
         """Release the display, and let an action that goes on end by itself; safe to call twice."""
         self._worker.shutdown(wait=False, cancel_futures=True)
         self._display.close()
+
+    def _lock(self, now: float) -> bool:
+        """Lock a screen that nobody has touched for as long as was chosen."""
+        after_s = self._display.lock_after_s
+        if after_s is None or now - self._touched_s < after_s or self.page.locks or self._doing is not None:
+            return False
+        self._follow(Open(LockPage()))
+        return True
 
     def _compose(self) -> None:
         size, theme, density = self._display.size, self._display.theme, self._display.dots_per_inch
@@ -122,7 +133,7 @@ class Navigator:
         except ImageError as error:
             self._faults.report(DISPLAY, str(error))
             return
-        self._display.mirror.page = self.page.title or "live picture"
+        self._display.mirror.page, self._display.mirror.secret = self.page.title or "live picture", self.page.secret
         self._display.show(self._composed.canvas.pixels)
 
     def _resized(self) -> bool:
@@ -175,6 +186,8 @@ class Navigator:
         pressed = next((each for each in controls if each.key == key.name and each.usable), None)
         if pressed is not None:
             self._press(pressed)
+        elif self.page.locks:
+            self._press(key)
         elif key == Key(HELP.key):
             self._follow(Open(help_of(self.page, controls)))
         elif key == Key("escape"):

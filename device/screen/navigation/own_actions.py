@@ -14,12 +14,14 @@ from device.exports.base import FileFormat, device_id
 from device.exports.registry import EXPORTS, export_slide
 from device.reporting.tables import local_time
 from device.screen.navigation.picture_actions import PictureActions
+from device.screen.navigation.screen_lock import ScreenLock
 from device.screen.navigation.upkeep_actions import UpkeepActions
 from device.screen.patient_display import PatientDisplay
 from device.settings import Settings
 from device.store import Store
 from device.store.names import checked_operator
 from device.store.recorder import Recorder
+from device.store.retention import MEGABYTE
 from device.system.power import can_power_off, power_off
 from device.system.removable_drives import removable_drives
 from smear.errors import SmearscopeError
@@ -49,6 +51,7 @@ class OwnActions:
             "operator is": self._operator_is,
             **PictureActions(settings, data).answers(),
             **UpkeepActions(answers, settings, data, display).answers(),
+            **ScreenLock(data).answers(),
             "slide start": self._start,
             "slide resume": lambda request: self._recorder.reopen_slide(request["slide"]),
             "slide summary": self._summary,
@@ -56,7 +59,7 @@ class OwnActions:
             "slides with pictures": self._with_pictures,
             "power check": lambda _: {"can": can_power_off()},
             "power off": lambda _: power_off(),
-            "usb drives": lambda _: {"drives": _drives(), "formats": _formats()},
+            "usb drives": self._drives,
             "usb export": self._export,
         }
 
@@ -98,6 +101,14 @@ class OwnActions:
     def _keep(self, request: Mapping[str, Any]) -> Any:
         slide = self._recorder.store.field(request["field"]).slide_id
         return self._answers["slides keep"]({**request, "slide": str(slide)})
+
+    def _drives(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {"drives": _drives(), "formats": _formats()}
+        if "slide" in request:
+            with Store.read(self._data, self._settings.store.busy_timeout_s) as store:
+                files = [self._data / name for name in store.photographs.names(request["slide"])]
+            found["megabytes"] = sum(each.stat().st_size for each in files if each.exists()) / MEGABYTE
+        return found
 
     def _export(self, request: Mapping[str, Any]) -> dict[str, Any]:
         slide, kind = request["slide"], EXPORTS.find(request["format"])

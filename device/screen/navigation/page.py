@@ -84,6 +84,8 @@ class Page(ABC):
     """One page; those that extend it are frozen dataclasses."""
 
     takes_text: ClassVar[bool] = False  # True: typed characters go to `press`
+    locks: ClassVar[bool] = False  # True: neither Escape nor help nor a scanned code leaves it
+    secret: ClassVar[bool] = False  # True: the audit trail is not told what a person elsewhere does on it
     shows_live: ClassVar[bool] = False  # True: it is drawn anew with every result; else twice a second
 
     @property

@@ -95,8 +95,9 @@ def _draw_row(canvas: Canvas, row: Box, px: int, item: Item) -> None:
         room = beside
     if item.below:
         above, below = room.rows((1, 1))
-        canvas.text(item.label, above, round(1.2 * px), theme.text, theme.track)
-        canvas.text(item.below, below, px, theme.text, theme.track)
+        ink, ground = (theme.text, theme.track) if item.usable else (theme.quiet, theme.panel)
+        canvas.text(item.label, above, round(1.2 * px), ink, ground)
+        canvas.text(item.below, below, px, ink, ground)
 
 
 def panel(canvas: Canvas, box: Box, px: int, heading: str, rows: Sequence[tuple[str, Colour]]) -> None:

@@ -13,6 +13,7 @@ from device.quality_control.measurements import QcMeasurement, QcTest, last_of_e
 from device.reporting.tables import local_time
 from device.screen.choices import Choices, fixed
 from device.screen.drawing.themes import THEMES
+from device.screen.navigation.screen_lock import is_set, lock_after_s, set_pin
 from device.screen.patient_display import PatientDisplay
 from device.settings import Settings
 from device.store import Store
@@ -80,12 +81,16 @@ class UpkeepActions:
             "theme": next(name for name, each in THEMES.items() if each == self._display.theme),
             "fixed": sorted(fixed(self._settings.display)),
             "language": self._display.language,
+            "pin": is_set(self._data),
+            "lock_after_min": Choices.read(self._data).lock_after_min,
             "brightness": share if share is None else round(share, 1),
         }
 
     def _choose(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Do and keep what is chosen."""
+        """Do and keep what is chosen, a "pin" as well."""
         assert self._display is not None
+        if "pin" in request:
+            set_pin(self._data, request["pin"])
         choice = {name: request[name] for name in Choices.model_fields if name in request}
         if "brightness" in choice:
             set_brightness(choice["brightness"])
@@ -95,6 +100,7 @@ class UpkeepActions:
             self._display.theme = THEMES[kept.theme]
         if "language" in choice:
             self._display.language = kept.language
+        self._display.lock_after_s = lock_after_s(self._data)
         return self._screen(request)
 
 

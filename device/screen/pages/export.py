@@ -19,7 +19,7 @@ NO_DRIVE = "No USB stick is there: plug one in, wait a few seconds, and press Lo
 class ExportPage(Page):
     """The formats in which a slide can be written, and the stick that takes it."""
 
-    slide: Mapping[str, Any]  # its "id" and "name"
+    slide: Mapping[str, Any]  # its "id", "name", and the "megabytes" of its photographs
     drives: Sequence[Mapping[str, str]]  # "path", and "label" to show
     formats: Sequence[tuple[str, str]]  # name, and what it holds
     drive: int = 0
@@ -33,7 +33,7 @@ class ExportPage(Page):
     def draw(self, canvas: Canvas, places: Places, live: ScreenState) -> tuple[Control, ...]:
         """Draw the stick and the formats; without a stick, what to do."""
         px, theme, body, gap = places.text_px, canvas.theme, places.body, places.gap
-        height = round(2.4 * px)
+        height = round(3 * px)
         top = Box(body.x, body.y, body.width, height)
         rest = Box(body.x, body.y + height + gap, body.width, body.height - height - gap)
         again = Item("look", "Look again", "l")
@@ -41,7 +41,10 @@ class ExportPage(Page):
             canvas.fill(body, theme.panel)
             canvas.text(NO_DRIVE, body.inset(px, px), round(1.4 * px), theme.warning)
             return button_row(canvas, places.row, px, (BACK, again))
-        chosen = f"To the USB stick {self.drives[self.drive]['label']}. Choose what to write:"
+        chosen = (
+            f"To the USB stick {self.drives[self.drive]['label']}. The slide's photographs take "
+            f"{self.slide['megabytes']:.0f} MB. Choose what to write:"
+        )
         canvas.text(chosen, top, round(1.2 * px), theme.text, theme.background)
         rows = [Item("format", f"{name}: {holds}", value=name) for name, holds in self.formats]
         other = Item("drive", "Other stick", "o", len(self.drives) > 1)
@@ -72,6 +75,7 @@ def open_export(slide: Mapping[str, Any]) -> Outcome:
     """Open the page for a slide of which "id" and "name" are known."""
 
     def opened(answer: Mapping[str, Any]) -> Outcome:
-        return Open(ExportPage({"id": slide["id"], "name": slide["name"]}, answer["drives"], answer["formats"]))
+        about = {"id": slide["id"], "name": slide["name"], "megabytes": answer["megabytes"]}
+        return Open(ExportPage(about, answer["drives"], answer["formats"]))
 
-    return Perform("usb drives", {}, opened)
+    return Perform("usb drives", {"slide": slide["id"]}, opened)

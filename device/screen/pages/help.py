@@ -62,7 +62,7 @@ class HelpPage(Page):
 def help_of(page: Page, controls: tuple[Control, ...]) -> HelpPage:
     """Return the help for `page` with its `controls`."""
     keys = [(key_name(each.key), each.help) for each in controls if each.key and each.help]
-    return HelpPage(page.title, tuple(dict.fromkeys(pair for pair in keys if pair[0] != "Escape")))
+    return HelpPage(page.title, tuple(dict.fromkeys(pair for pair in keys if pair[0] not in {"Escape", "F1"})))
 
 
 def key_name(key: str) -> str:

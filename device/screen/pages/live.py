@@ -5,9 +5,10 @@ from typing import ClassVar
 
 from device.screen.arrangement import Places
 from device.screen.drawing.canvas import Canvas
+from device.screen.drawing.text import measure
 from device.screen.layout import ScreenState, draw_live, draw_picture
 from device.screen.navigation.page import Control, Notice, Open, Outcome, Page, Perform, Pressed, Stay
-from device.screen.navigation.parts import Item, button_row
+from device.screen.navigation.parts import HELP, Item, button_row
 from device.screen.pages.menu import MenuPage
 from device.screen.pages.slide import open_slide
 
@@ -35,7 +36,10 @@ class LivePage(Page):
         if self.held is not None:
             canvas.cover(places.notices, canvas.theme.background)
             canvas.text(FROZEN, places.notices, places.text_px, canvas.theme.warning, canvas.theme.background)
-        return button_row(canvas, places.buttons, places.text_px, self._buttons(live))
+        items, px = self._buttons(live), places.text_px
+        widths = [measure(canvas.translated(each.label), px) + 2 * px for each in items]
+        about = button_row(canvas, places.about, px, (Item(HELP.name, "?", HELP.key, help=HELP.label),))
+        return (*button_row(canvas, places.buttons, px, items, widths), *about)
 
     def redraw(self, canvas: Canvas, places: Places, live: ScreenState) -> bool:
         """Draw the picture alone; a frozen one stays."""

@@ -10,6 +10,7 @@ from device.screen.navigation.page import Control, Notice, Outcome, Page, Presse
 from device.screen.navigation.parts import BACK, HELP, Item, button_grid, button_row
 from device.screen.pages.cells.review import open_review
 from device.screen.pages.history import open_history
+from device.screen.pages.lock import open_lock
 from device.screen.pages.shutdown import open_shutdown
 from device.screen.pages.slide import open_slide
 from device.screen.pages.upkeep.calibration import open_calibration
@@ -29,6 +30,7 @@ ENTRIES: tuple[tuple[Item, Callable[[ScreenState], Outcome]], ...] = (
     (Item("objective", "Objective", "o"), lambda live: open_objectives()),
     (Item("qc", "Quality control", "q"), lambda live: open_quality_control()),
     (Item("settings", "Settings", "g"), lambda live: open_settings()),
+    (Item("lock", "Lock", "k"), lambda live: open_lock()),
     (Item("shutdown", "Shut down", "d"), lambda live: open_shutdown()),
 )
 """Each page with what opens it."""

@@ -103,3 +103,12 @@ def test_touches_reach_the_screen_in_order_and_the_trail_says_whose_they_are(mir
         events = store.newest_of_device(9)
     assert [(each.operator, each.action, each.old) for each in events] == [("olga", "screen", "Menu")] * 2
     assert events[-1].new == "Tap(x=400, y=479)"
+
+
+def test_a_pin_that_is_typed_from_elsewhere_is_not_in_the_trail(mirror, tmp_path):
+    with Store.record(tmp_path) as store:
+        mirror.secret = True
+        mirror.touch(store, {"command": "c", "operator": "olga", "text": "2468"})
+        (event,) = store.newest_of_device(9)
+    assert event.new == "a PIN"
+    assert mirror.touched() == [Text("2468")]

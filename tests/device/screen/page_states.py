@@ -16,6 +16,7 @@ from device.screen.pages.export import ExportPage
 from device.screen.pages.help import help_of
 from device.screen.pages.history import HistoryPage
 from device.screen.pages.live import LivePage
+from device.screen.pages.lock import LockPage, PinPage
 from device.screen.pages.menu import MenuPage
 from device.screen.pages.new_slide import NewSlidePage
 from device.screen.pages.shutdown import ASKED
@@ -23,6 +24,7 @@ from device.screen.pages.slide import OpenSlidePage, asked_to_end
 from device.screen.pages.summary import SummaryPage
 from device.screen.pages.typed import TypedPage
 from device.screen.pages.upkeep.calibration import CalibrationPage
+from device.screen.pages.upkeep.models import ModelsPage
 from device.screen.pages.upkeep.objective import ObjectivePage
 from device.screen.pages.upkeep.quality_control import QualityControlPage
 from device.screen.pages.upkeep.screen_settings import SettingsPage
@@ -99,7 +101,13 @@ QC = {
 NO_QC = {"required": False, "cleared": False, "begun": "", "operator": "", "slides": [],
          "tests": [{**NOT_DONE, "name": each} for each in ("location", "slide", "calibration")]}  # fmt: skip
 CLEARED = QC | {"cleared": True, "required": False, "tests": QC["tests"][:1]}
-SCREEN = {"theme": "dark", "fixed": [], "language": "en", "brightness": 0.6}
+SCREEN = {"theme": "dark", "fixed": [], "language": "en", "brightness": 0.6, "pin": True, "lock_after_min": 15}
+MODELS = {
+    "level": "int8", "levels": ["auto", "float32", "float16", "dynamic", "int8", "int16x8"], "fixed": [],
+    "bundle": "default-0123456789ab",
+    "bundles": [{"name": f"default-{each}", "made": "2026-07-14", "damaged": damaged}
+                for each, damaged in (("0123456789ab", False), ("ba9876543210", False), ("0f0f0f0f0f0f", True))],
+}  # fmt: skip
 
 
 def calibrating(page: CalibrationPage, live: ScreenState = NORMAL) -> tuple[Page, ScreenState]:
@@ -124,10 +132,19 @@ PAGES: dict[str, tuple[Page, ScreenState]] = {
     "calibrate-scale": calibrating(CalibrationPage(CALIBRATED, at=2)),
     "qc": (QualityControlPage(QC), NORMAL),
     "settings": (SettingsPage(SCREEN), NORMAL),
+    "models": (ModelsPage(MODELS), NORMAL),
+    "locked": (LockPage(), NORMAL),
+    "unlocking": (LockPage("123"), NORMAL),
+    "pin": (PinPage("1234"), NORMAL),
     "objective": (ObjectivePage({"in use": "40x", "names": ["40x", "100x oil", "10x"]}), NORMAL),
     "shutdown": (ASKED, NORMAL),
-    "export": (ExportPage(SUMMARY, [{"path": "/media/KINGSTON", "label": "KINGSTON (14.2 GB free)"}], FORMATS), NORMAL),
-    "export-no-stick": (ExportPage(SUMMARY, [], FORMATS), NORMAL),
+    "export": (
+        ExportPage(
+            SUMMARY | {"megabytes": 38.4}, [{"path": "/media/KINGSTON", "label": "KINGSTON (14.2 GB free)"}], FORMATS
+        ),
+        NORMAL,
+    ),
+    "export-no-stick": (ExportPage(SUMMARY | {"megabytes": 38.4}, [], FORMATS), NORMAL),
     "help": (help_of(LivePage(), compose(LivePage(), NORMAL).controls), NORMAL),
 }
 EMPTY: dict[str, tuple[Page, ScreenState]] = {
@@ -153,7 +170,14 @@ EMPTY: dict[str, tuple[Page, ScreenState]] = {
     "calibrate-focus": calibrating(CalibrationPage(CALIBRATED | OTHER_CAMERA, at=3)),
     "qc-nothing": (QualityControlPage(NO_QC), NORMAL),
     "qc-cleared": (QualityControlPage(CLEARED, at=1), NORMAL),
-    "settings-fixed": (SettingsPage(SCREEN | {"fixed": ["language", "theme"], "brightness": None}), NO_SLIDE),
+    "settings-fixed": (
+        SettingsPage(SCREEN | {"fixed": ["language", "theme"], "brightness": None, "pin": False}),
+        NO_SLIDE,
+    ),
+    "settings-button": (SettingsPage(SCREEN | {"lock_after_min": 0}), NO_SLIDE),
+    "models-fixed": (ModelsPage(MODELS | {"fixed": ["level", "bundle"]}, first=3), NORMAL),
+    "models-shipped": (ModelsPage(MODELS | {"bundles": [], "bundle": "default"}, first=5), NORMAL),
+    "pin-again": (PinPage("12", first="1234"), NORMAL),
     "history": (HistoryPage([]), NORMAL),
     "history-end": (HistoryPage(SLIDES[:7], "export", first=5), NORMAL),
     "new-slide": (NewSlidePage({"name": "", "operator": "", "specimen": ""}, capitals=False), NO_SLIDE),

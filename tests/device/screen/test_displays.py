@@ -11,14 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from device.screen.arrangement import workable
 from device.screen.display import Display
 from device.screen.displays import PNG, StandInDisplay, choose_display, display_kind, open_display
 from device.screen.navigation.inputs import Key, Tap, Text
 from device.screen.no_display import NoDisplay
+from device.screen.patient_display import PatientDisplay
 from device.screen.pygame_display import KMSDRM, WINDOW, dots_per_inch
+from device.session.active_faults import ActiveFaults
+from device.system.clock import ManualClock
 from device.system.process import set_process_defaults
+from device.system.systemd import Journal
 from smear.errors import DisplayError
 from smear.images import read_image
+from tests.device.screen.test_navigator import Hand
 
 SCREEN = np.zeros((480, 800, 3), np.uint8)
 SCREEN[:, :400] = (255, 0, 0)
@@ -66,6 +72,11 @@ def test_a_click_and_a_finger_are_taps_in_pixels(window: Display) -> None:
 
     pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=(20, 430), button=pygame.BUTTON_LEFT))
     pygame.event.post(pygame.event.Event(pygame.FINGERDOWN, x=0.5, y=1.0, finger_id=0, touch_id=0))
+    # SDL's second report of that finger, which it makes where SDL_TOUCH_MOUSE_EVENTS was set by somebody else.
+    again = {"pos": (400, 479), "button": pygame.BUTTON_LEFT, "touch": True}
+    pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONDOWN, **again))
+    pygame.event.post(pygame.event.Event(pygame.FINGERUP, x=0.5, y=1.0, finger_id=0, touch_id=0))
+    pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONUP, **again))
     pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONDOWN, pos=(1, 1), button=pygame.BUTTON_RIGHT))
     assert window.inputs() == [Tap(20, 430), Tap(400, 479)]
     assert window.inputs() == []
@@ -230,6 +241,32 @@ def test_the_density_is_what_the_screen_says_of_its_width(tmp_path: Path, edid: 
     (tmp_path / "card0-HDMI-A-1").mkdir()
     (tmp_path / "card0-HDMI-A-1/edid").write_bytes(edid)
     assert dots_per_inch(800, tmp_path) == expected
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_what_is_touched_on_a_turned_screen_is_what_is_seen_there(rotation: int) -> None:
+    hand, clock = Hand(), ManualClock()
+    shown = PatientDisplay(lambda: hand, ActiveFaults(Journal({})), clock, rotation=rotation)
+    shown.open_first()
+    width, height = shown.size
+    assert (width, height) == ((480, 800) if rotation in {90, 270} else (800, 480))
+    screen = np.zeros((height, width, 3), np.uint8)
+    screen[30, 70] = 255
+    shown.show(screen)
+    assert hand.last is not None
+    ((y, x),) = np.argwhere(hand.last[..., 0]).tolist()
+    hand.waiting = [Tap(x, y), Key("f1")]
+    assert shown.inputs() == [Tap(70, 30), Key("f1")]
+
+
+def test_a_small_screen_on_its_side_has_room_for_the_page() -> None:
+    hand = Hand()
+    hand.size = (480, 320)
+    shown = PatientDisplay(lambda: hand, ActiveFaults(Journal({})), ManualClock(), rotation=90)
+    shown.open_first()
+    assert shown.size == workable((320, 480)) == (372, 558)
+    hand.waiting = [Tap(479, 319), Tap(0, 0)]
+    assert shown.inputs() == [Tap(371, 0), Tap(0, 557)]
 
 
 def test_an_unknown_display_lists_the_known_ones() -> None:

@@ -87,7 +87,8 @@ def test_a_slide_is_exported_to_a_stick(made: Made, tmp_path: Path, monkeypatch:
     stick = tmp_path / "STICK"
     stick.mkdir()
     monkeypatch.setattr(own_actions, "removable_drives", lambda: (Drive(stick, "STICK", 14_200_000_000),))
-    found = made[0]("usb drives", {})
+    found = made[0]("usb drives", {"slide": 1})
+    assert 0 < found["megabytes"] < 1
     assert found["drives"] == [{"path": str(stick), "label": "STICK (14.2 GB free)"}]
     assert "zip" in dict(found["formats"])
     (stick / "slide-1.zip").write_bytes(b"slide 1 of another device")

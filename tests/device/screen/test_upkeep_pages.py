@@ -7,20 +7,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from device import bundles
 from device.cameras.calibration import ProfileStore
 from device.control.handlers import ControlHandlers
 from device.control.record_answers import record_answers
 from device.quality_control.measurements import QcTest
-from device.screen.choices import FILE, Choices
+from device.screen.choices import FILE, Choices, level_of
 from device.screen.drawing.themes import LIGHT
 from device.screen.navigation.inputs import Key
+from device.screen.navigation.model_actions import ModelActions
 from device.screen.navigation.own_actions import OwnActions
 from device.screen.pages.upkeep.calibration import CalibrationPage
+from device.screen.pages.upkeep.models import ModelsPage, open_models
 from device.screen.pages.upkeep.quality_control import QualityControlPage
 from device.screen.pages.upkeep.steps import GOOD
 from device.screen.patient_display import display_of
-from device.settings import DisplaySettings, QcSettings, Settings
+from device.settings import DisplaySettings, ModelSettings, QcSettings, Settings
 from device.system import backlight
+from smear.bundle.folder import write_manifest
+from smear.bundle.manifest import read_manifest
+from tests import tiny_bundle
 from tests.device.cameras.calibration.test_ruling import ruling
 from tests.device.faults import Bench
 from tests.device.screen.states import NORMAL
@@ -160,3 +166,30 @@ def test_the_objective_is_switched_and_its_own_calibration_is_used(bench: Bench)
     session.touch("use", "100x oil")
     settled(session)
     assert "100x oil is in use" in session.navigator._notice
+
+
+@pytest.mark.parametrize("in_the_file", [{}, {"level": "int8"}])
+def test_level_and_bundle_are_chosen_on_the_screen_unless_the_settings_file_says_them(
+    tmp_path: Path, in_the_file: dict[str, str]
+) -> None:
+    first, second = tiny_bundle.make(tmp_path / "one"), tiny_bundle.make(tmp_path / "two")
+    write_manifest(second, read_manifest(second).model_copy(update={"name": "new"}))
+    data, proven = tmp_path / "data", list[str]()
+    for each in (second, first):
+        bundles.install(each, data / bundles.MODELS, prove=lambda bundle: None)
+    settings = ModelSettings(**in_the_file)  # type: ignore[arg-type]
+    answers = ModelActions(settings, data, (), lambda bundle: proven.append(bundle.sha256)).answers()
+    session = Session(lambda action, request: answers[action](request))
+    session.navigator._follow(open_models())
+    settled(session)
+    page = session.page
+    assert isinstance(page, ModelsPage)
+    session.touch("level", tiny_bundle.LEVEL)
+    settled(session)
+    assert level_of(settings, data) == ("int8" if in_the_file else tiny_bundle.LEVEL)
+    assert ModelSettings().level == level_of(ModelSettings(), tmp_path / "elsewhere") == "int8"
+    other = next(each["name"] for each in page.known["bundles"] if each["name"] != page.known["bundle"])
+    session.touch("bundle", other)
+    session.settle()
+    assert bundles.current_bundle(data / bundles.MODELS).name == other
+    assert len(proven) == 1

@@ -24,7 +24,8 @@ class Loading:
         self.opened: list[tuple[str, bool]] = []  # what is in the bundle, and whether it was proven
         self.during = lambda: None  # what happens while a bundle is opened
         self.faults = ActiveFaults(Journal({}))
-        self.loader = ModelLoader(lambda: current_bundle(models), self.open, "int8", False, self.faults)
+        self.level = "int8"
+        self.loader = ModelLoader(lambda: current_bundle(models), self.open, lambda: self.level, False, self.faults)
         self.processors = ProcessorSlot(self.loader.load, Corrector())
         self.watch = BundleWatch(self.loader, self.processors, self.faults)
 
@@ -68,6 +69,16 @@ def test_a_bundle_loaded_live_is_proven_first(models: Path) -> None:
     loading.watch.look()
     assert loading.opened[-1] == ("second", True)
     assert loading.faults.current == {}
+
+
+def test_another_level_that_is_chosen_is_loaded_live(models: Path) -> None:
+    loading = Loading(models)
+    loading.loader.load()
+    loading.watch.look()
+    loading.level = "float32"
+    loading.watch.look()
+    loading.watch.look()
+    assert loading.opened == [("first", False), ("first", True)]
 
 
 def test_the_same_faulty_bundle_is_tried_once_and_the_old_one_goes_on(models: Path) -> None:

@@ -315,7 +315,7 @@ def test_a_bundle_swapped_while_running_is_taken_over_and_a_faulty_one_is_refuse
         return opened[-1]
 
     def parts(bench):
-        loader = ModelLoader(lambda: bundle, open_it, "int8", False, bench.faults)
+        loader = ModelLoader(lambda: bundle, open_it, lambda: "int8", False, bench.faults)
         return [Part("bundle", BundleWatch(loader, bench.processors, bench.faults, 0.02).work)]
 
     with Bench(tmp_path / "data", parts=parts) as bench:
@@ -338,7 +338,7 @@ def test_without_its_bundle_a_running_device_labels_nothing_says_why_and_goes_on
     listener, notifier = manager
 
     def parts(bench):
-        loader = ModelLoader(lambda: bundle, lambda path, level, prove: Models(), "int8", False, bench.faults)
+        loader = ModelLoader(lambda: bundle, lambda path, level, prove: Models(), lambda: "int8", False, bench.faults)
         loader.load()
         return [Part("bundle", BundleWatch(loader, bench.processors, bench.faults, 0.02).work)]
 
@@ -373,13 +373,13 @@ def test_an_accelerator_that_is_missing_or_dies_is_replaced_only_where_it_may_be
         return Models()
 
     faults = ActiveFaults(Journal({}))
-    strict = ModelLoader(lambda: tmp_path, open_it, "edgetpu", False, faults)
+    strict = ModelLoader(lambda: tmp_path, open_it, lambda: "edgetpu", False, faults)
     strict.load()
     with pytest.raises(RuntimeUnavailableError, match="cpu_fallback"):
         strict.load()
     with pytest.raises(RuntimeUnavailableError, match="cpu_fallback"):
         strict.load(InferenceError("the Edge TPU went away"))
-    lenient = ModelLoader(lambda: tmp_path, open_it, "edgetpu", True, faults)
+    lenient = ModelLoader(lambda: tmp_path, open_it, lambda: "edgetpu", True, faults)
     lenient.load()
     assert levels[-1] == "int8"
     assert "slow: on the CPU with int8" in faults.current["accelerator"]

@@ -49,7 +49,7 @@ class GalleryPage(Page):
         row = (
             BACK,
             Item("undo", "Take back", "-", self.count is not None),
-            Item("skip", "Next cell", "page down", bool(self.cells)),
+            Item("skip", "Skip cell", "page down", bool(self.cells)),
             Item("look", "Look closely", "f2", bool(self.cells)),
             Item("count", "Count and sign", "f3", self.count is not None),
         )

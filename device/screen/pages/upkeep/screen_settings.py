@@ -1,4 +1,4 @@
-"""What a person sets at the screen: its colours, language and brightness; and which models are in use."""
+"""What a person sets at the screen: its colours, language, brightness and lock; and which models are used."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,9 +10,12 @@ from device.screen.drawing.themes import THEMES
 from device.screen.drawing.translation import LANGUAGES
 from device.screen.layout import ScreenState
 from device.screen.navigation.page import Control, Notice, Open, Outcome, Page, Perform, Pressed, Stay
-from device.screen.navigation.parts import BACK, HELP, Item, button_grid, button_row, panel
+from device.screen.navigation.parts import BACK, HELP, Item, button_grid, button_row
+from device.screen.pages.lock import PinPage
+from device.screen.pages.upkeep.models import open_models
 
 LEVELS = (0.2, 0.4, 0.6, 0.8, 1.0)  # of the brightness
+LOCK_AFTER_MIN = (2, 5, 15, 60, 0)  # without a touch; 0: by the button alone
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,10 +27,9 @@ class SettingsPage(Page):
     known: Mapping[str, Any]  # as "screen settings" answers
 
     def draw(self, canvas: Canvas, places: Places, live: ScreenState) -> tuple[Control, ...]:
-        """Draw the choices, and below them the models."""
+        """Draw the choices."""
         px, theme, controls = places.text_px, canvas.theme, list[Control]()
-        *rows, facts = places.body.rows((4.7, 4.7, 4.7, 4), places.gap)
-        for row, (heading, items) in zip(rows, self._choices(), strict=True):
+        for row, (heading, items) in zip(places.body.rows([1] * 4, places.gap), self._choices(), strict=True):
             above, below = row.rows((1.4, 3.2), 1)
             canvas.text(heading, above if items else row, px, theme.text, theme.background)
             drawn = button_grid(canvas, below, px, items, max(1, len(items)))
@@ -35,13 +37,12 @@ class SettingsPage(Page):
                 if control.value.items() <= self.known.items():
                     canvas.frame(control.box, theme.text, max(3, px // 4))
             controls += drawn
-        used = f"In use: {live.model}" if live.model else "No field was examined yet."
-        said = "Level and bundle are chosen in the settings file, section [model]."
-        panel(canvas, facts, px, "Models", [(used, theme.text), (said, theme.quiet)])
-        return (*controls, *button_row(canvas, places.row, px, (BACK, HELP)))
+        others = (Item("models", "Level and bundle", "m"), Item("pin", "PIN", "p"))
+        return (*controls, *button_row(canvas, places.row, px, (BACK, *others, HELP)))
 
     def _choices(self) -> list[tuple[str, list[Item]]]:
         t_theme, language, brightness = self.known["theme"], LANGUAGES[self.known["language"]], self.known["brightness"]
+        after = self.known["lock_after_min"]
         free, talks = "theme" not in self.known["fixed"], "language" not in self.known["fixed"]
         return [
             (f"Colours: {t_theme}." if free else f"Colours: {t_theme}, as the settings file says (display.theme).",
@@ -54,6 +55,11 @@ class SettingsPage(Page):
             (f"Brightness: {brightness * 100:.0f} %.",
              [Item("choose", f"{each * 100:.0f} %", key, value={"brightness": each})
               for key, each in zip("vwxyz", LEVELS, strict=True)]),
+            ("No PIN is set: whoever stands here can do everything.", []) if not self.known["pin"] else
+            ("The screen locks by the button alone: Menu, Lock." if not after else
+             f"The screen locks after {after} minutes without a touch, and by the button: Menu, Lock.",
+             [Item("choose", f"{each} min" if each else "Button alone", key, value={"lock_after_min": each})
+              for key, each in zip("abcde", LOCK_AFTER_MIN, strict=True)]),
         ]  # fmt: skip
 
     def press(self, pressed: Pressed, live: ScreenState) -> Outcome:
@@ -61,6 +67,10 @@ class SettingsPage(Page):
         match pressed:
             case Control("choose", value=choice):
                 return Perform("screen choose", choice, lambda answer: Stay(SettingsPage(answer)))
+            case Control("models"):
+                return open_models()
+            case Control("pin"):
+                return Open(PinPage())
         return Notice()
 
 
