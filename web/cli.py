@@ -113,7 +113,7 @@ def serve(
     if certificate:
         click.echo(f"SHA-256 of the certificate: {fingerprint(certificate[0])}")
     click.echo(f"http{'s' if certificate else ''}://{_in_address(listen)}:{port}/   (Ctrl-C ends it)")
-    app = create_app(Site(data, settings, accounts, secure=tls != "off"), (*hosts, listen))
+    app = create_app(Site(data, settings, accounts, secure=tls != "off", config=config_path), (*hosts, listen))
     server_of(app, Listening(listen, port, certificate, proxied=tls == "proxy")).run()
 
 

@@ -35,10 +35,11 @@ class Site:
     """One served data folder."""
 
     def __init__(
-        self, data: Path, settings: Settings, accounts: Accounts, *, secure: bool = True, clock: Clock | None = None
-    ) -> None:
+        self, data: Path, settings: Settings, accounts: Accounts, *, secure: bool = True, clock: Clock | None = None,
+        config: Path | None = None,
+    ) -> None:  # fmt: skip
         clock = clock or SystemClock()
-        self.data, self.settings, self.accounts, self.secure = data, settings, accounts, secure
+        self.data, self.settings, self.accounts, self.secure, self.config = data, settings, accounts, secure, config
         self.sessions, self.attempts = Sessions(clock), Attempts(clock)
         self._readers, self._askers = CapacityLimiter(4), CapacityLimiter(2)  # `device.control.server.AT_ONCE`
         self.looking = CapacityLimiter(1)  # at the device's screen, one request after the other
@@ -65,7 +66,9 @@ class Site:
     async def perform(self, action: Action[Any], person: Person, values: dict[str, Any]) -> dict[str, Any]:
         """Do an action as `person`: changes by the running device, or on the store itself where none runs."""
         if not action.changes and action.answer is not None:
-            return await self.read(lambda store: action.perform(Context(store, self.settings, person.name), values))
+            return await self.read(
+                lambda store: action.perform(Context(store, self.settings, person.name, self.config), values)
+            )
         return await anyio.to_thread.run_sync(lambda: self._changed(action, person.name, values), limiter=self._askers)
 
     def ask(self, command: str, **values: Any) -> dict[str, Any] | None:
@@ -84,7 +87,7 @@ class Site:
         if action.answer is None:
             raise ControlError("no device is running here; start one with 'smearscope run'")
         with Store.read(self.data, self.settings.store.busy_timeout_s) as store:
-            return action.perform(Context(store, self.settings, operator), values)
+            return action.perform(Context(store, self.settings, operator, self.config), values)
 
 
 def site_of(request: Request) -> Site:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
@@ -42,6 +43,7 @@ class Context:
     store: Store
     settings: Settings
     operator: str = ""  # who acts, for the audit trail; "" may only look
+    config: Path | None = None  # --config, where it was given
 
 
 class Request(BaseModel):

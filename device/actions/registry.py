@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from device.actions import cells, device, qc, signing, slides
+from device.actions import cells, device, qc, settings, signing, slides
 from device.actions.base import Action, ActionError, Request, Role
 
 
@@ -34,9 +34,8 @@ LIVE: tuple[Action[Any], ...] = (
     Action("slide end", "End the open slide", Role.OPERATOR, Request, None, changes=True),
     Action("calibrate", "Calibrate white, flat field, scale or focus", Role.OPERATOR, Calibrate, None, changes=True),
 )
-ACTIONS: dict[str, Action[Any]] = {
-    each.name: each for each in (*LIVE, *slides.ACTIONS, *cells.ACTIONS, *signing.ACTIONS, *qc.ACTIONS, *device.ACTIONS)
-}
+_MODULES = (slides, cells, signing, qc, device, settings)
+ACTIONS: dict[str, Action[Any]] = {each.name: each for each in (*LIVE, *(a for m in _MODULES for a in m.ACTIONS))}
 
 
 def action_called(name: str) -> Action[Any]:

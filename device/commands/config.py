@@ -6,18 +6,12 @@ from pathlib import Path
 
 import click
 
-from device.commands.options import config_option, data_option
-from device.data_folder import data_folder
+from device.commands.options import config_option, data_option, settings_and_data
 from device.screen.navigation.screen_lock import is_set, set_pin
-from device.settings import (
-    Settings,
-    load_settings,
-    parse_settings,
-    read_settings_file,
-    settings_file,
-)
+from device.settings import Settings, parse_settings, read_settings_file, settings_file
+from device.settings_changes import FILE
 from device.settings_checks import check_on_machine
-from device.settings_toml import to_toml
+from device.settings_toml import to_toml, values_of
 
 
 @click.group()
@@ -56,10 +50,10 @@ def check(config_path: Path | None) -> None:
 @data_option
 def show(config_path: Path | None, data_path: Path | None) -> None:
     """Print the settings in force, as a file to edit and use."""
-    settings = load_settings(config_path)
+    settings, data = settings_and_data(config_path, data_path)
     click.echo(f"# settings from {settings_file(config_path) or 'the defaults: there is no file'}")
-    click.echo(f"# data folder in use: {data_folder(settings, data_path)}\n")
-    click.echo(to_toml(settings))
+    click.echo(f"# data folder in use: {data}; its {FILE}, if it is there, holds what was changed in the browser\n")
+    click.echo(to_toml(values_of(settings)))
 
 
 @command.command(name="reset-pin")
@@ -67,7 +61,7 @@ def show(config_path: Path | None, data_path: Path | None) -> None:
 @data_option
 def reset_pin(config_path: Path | None, data_path: Path | None) -> None:
     """Forget the PIN of the screen: a locked one takes any, and locks no more until another is set."""
-    folder = data_folder(load_settings(config_path), data_path)
+    _, folder = settings_and_data(config_path, data_path)
     click.echo("the PIN is forgotten" if is_set(folder) else f"no PIN is set in {folder}")
     set_pin(folder, "")
 

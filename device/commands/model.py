@@ -6,11 +6,10 @@ from pathlib import Path
 import click
 
 from device import bundles
-from device.commands.options import ModelChoice, use_of
+from device.commands.options import ModelChoice, settings_and_data, use_of
 from device.control.server import Answer
-from device.data_folder import data_folder
 from device.screen.navigation.model_actions import ModelActions
-from device.settings import Settings, load_settings
+from device.settings import Settings
 from smear.bundle import signing
 from smear.bundle.folder import Bundle
 from smear.bundle.manifest import SIGNATURE, read_manifest
@@ -49,9 +48,8 @@ def models_of(settings: Settings, data: Path, choice: ModelChoice) -> dict[str, 
 @click.pass_context
 def command(ctx: click.Context, config: Path | None, data: Path | None, public_key: Path | None) -> None:
     """Hold what every sub-command needs: the models folder and the key."""
-    settings = load_settings(config)
-    folder = data_folder(settings, data) / bundles.MODELS
-    ctx.obj = Device(settings, folder, public_key or settings.model.require_signature)
+    settings, folder = settings_and_data(config, data)
+    ctx.obj = Device(settings, folder / bundles.MODELS, public_key or settings.model.require_signature)
 
 
 @command.command()

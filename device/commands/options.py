@@ -20,6 +20,7 @@ from device.model_pick import AUTO, read_pick, resolved
 from device.screen.choices import level_of
 from device.screen.displays import DISPLAYS
 from device.settings import CONFIG_VARIABLE, Settings, load_settings
+from device.settings_changes import changes_in, with_changes
 from device.store import Store
 from device.store.names import LAST_NUMBER, checked_operator
 from device.store.records import SlideDetails
@@ -249,9 +250,10 @@ def bundle_path(settings: Settings, data: Path | None, bundle: Path | None) -> P
 
 
 def settings_and_data(config: Path | None, data: Path | None) -> tuple[Settings, Path]:
-    """Return the settings and the data folder for `--config` and `--data`."""
+    """Return the settings, those changed in the browser included, and the data folder for `--config` and `--data`."""
     settings = load_settings(config)
-    return settings, data_folder(settings, data)
+    folder = data_folder(settings, data)
+    return with_changes(settings, changes_in(folder)), folder
 
 
 def with_store_and_settings(function: Callable[..., None]) -> Callable[..., Any]:

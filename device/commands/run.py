@@ -168,7 +168,7 @@ def command(
             console.print(SIMULATED, style="bold yellow", markup=False)
         begin_slide(recorder, slide_name, camera_worker.simulated, console, details)
         answers = {
-            **record_answers(data, settings),
+            **record_answers(data, settings, config_path),
             **ControlHandlers(camera_worker, inference_worker, recorder, faults, data, clock).answers(),
             "screen": lambda request: shown.mirror.picture(request.get("known")),
             "screen touch": lambda request: shown.mirror.touch(recorder.store, request),

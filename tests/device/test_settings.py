@@ -14,7 +14,7 @@ from device.data_folder import data_folder
 from device.screen.displays import open_display
 from device.settings import GateSettings, Settings, load_settings, parse_settings, settings_file
 from device.settings_faults import Fault
-from device.settings_toml import to_toml
+from device.settings_toml import to_toml, values_of
 from smear.errors import SettingsError
 from smear.images import write_image
 from smear.inference.quality_gate import Limits
@@ -82,8 +82,8 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_shown_settings_read_back_to_the_same():
     settings = Settings.model_validate({"camera": {"name": 'files:a "b"\\c', "pixel_size_um": 0.25}})
-    assert parse_settings(to_toml(settings)) == settings
-    assert parse_settings(to_toml(Settings())) == Settings()
+    assert parse_settings(to_toml(values_of(settings))) == settings
+    assert parse_settings(to_toml(values_of(Settings()))) == Settings()
 
 
 def test_the_data_folder_is_taken_from_the_nearest_source(monkeypatch, tmp_path):
@@ -226,7 +226,7 @@ def test_the_schema_and_the_settings_shown_list_what_may_be_chosen():
     sections = Settings.model_json_schema()["$defs"]
     assert sections["ModelSettings"]["properties"]["runtime"]["enum"] == ["auto", "ai-edge-litert", "tflite-runtime"]
     assert "simulated:[seed]" in sections["CameraSettings"]["properties"]["name"]["description"]
-    assert "display to open: auto, window, kmsdrm, png:PATH, none" in to_toml(Settings())
+    assert "display to open: auto, window, kmsdrm, png:PATH, none" in to_toml(values_of(Settings()))
 
 
 @pytest.mark.parametrize("mark", ["", "\ufeff"])

@@ -26,7 +26,7 @@ from device.cameras.calibration import Calibration, ProfileStore
 from device.cameras.calibration.gains import GainRows
 from device.cameras.calibration.profile_store import OLD_FILE
 from device.settings import Settings, load_settings
-from device.settings_toml import to_toml
+from device.settings_toml import to_toml, values_of
 from smear.bundle.arrays import read_arrays
 from smear.bundle.folder import open_manifest
 from smear.bundle.manifest import CHECKSUM, MANIFEST, SIGNATURE
@@ -223,7 +223,7 @@ def test_a_mutated_golden_file(bundle: Path, tmp_path: Path) -> None:
 def test_mutated_settings(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     seeds = [
-        to_toml(Settings()).encode(),
+        to_toml(values_of(Settings())).encode(),
         b"[camera]\nwidth = 640\nheight = 480\npixel_size_um = 0.5\n[gate]\nmin_focus = 1\n",
     ]
 

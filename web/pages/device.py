@@ -1,19 +1,20 @@
 """The device itself: its health, its log, its models, its settings; and help."""
 
+import json
 from typing import get_args
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from device.actions.base import Role
 from device.actions.device import Level
-from device.actions.registry import ACTIONS
+from device.actions.registry import ACTIONS, action_called
 from device.control.protocol import ControlError
-from device.settings_toml import to_toml
 from device.store.retention import MEGABYTE, free_bytes_of
 from device.system.health import read_health, throttle_words
 from smear.errors import SmearscopeError
 from web.api import asked
+from web.guard import form_of
 from web.rendering import page
 from web.site import person_of, site_of
 
@@ -56,8 +57,35 @@ async def logs(request: Request) -> Response:
 
 
 async def settings(request: Request) -> Response:
-    """Show the settings in force, as a file to edit and use."""
-    return page(request, "settings.html", text=to_toml(site_of(request).settings))
+    """Show every setting; to an admin as a form."""
+    return await _settings(request, {}, {})
+
+
+async def change_settings(request: Request) -> Response:
+    """Change what the form has changed, or show each fault beside its setting."""
+    form, rows = dict(await form_of(request)), (await asked(request, "settings show"))["settings"]
+    before = {each["name"]: _text(each["changed"]) for each in rows}
+    values = {name: _value(form[name]) for name, old in before.items() if form.get(name, old) != old}
+    action = action_called("settings change")
+    found = await site_of(request).perform(action, person_of(request), {"values": values})
+    return await _settings(request, form, found["faults"]) if found["faults"] else RedirectResponse("/settings", 303)
+
+
+async def _settings(request: Request, form: dict[str, str], faults: dict[str, str]) -> Response:
+    rows = (await asked(request, "settings show"))["settings"]
+    return page(request, "settings.html", 400 if faults else 200, rows=rows, text=_text, form=form, faults=faults)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _value(text: str) -> object:
+    """Return what was written: a number, true, false or a list; else a text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 async def help_(request: Request) -> Response:

@@ -3,7 +3,7 @@
 from device.actions.base import Role
 from web.guard import Page
 from web.pages.cells import cells
-from web.pages.device import health, help_, logs, model, settings
+from web.pages.device import change_settings, health, help_, logs, model, settings
 from web.pages.fields import field, review
 from web.pages.live import live
 from web.pages.qc import qc, qc_chart
@@ -24,5 +24,6 @@ PAGES: tuple[Page, ...] = (
     Page("/logs", logs, "Logs", Role.OPERATOR),
     Page("/model", model, "Model"),
     Page("/settings", settings, "Settings"),
+    Page("/settings", change_settings, role=Role.ADMIN, method="POST"),
     Page("/help", help_, "Help"),
 )

@@ -125,7 +125,7 @@ def test_every_action_says_who_may_do_it_and_no_viewer_changes_anything(action: 
 @pytest.mark.parametrize("name", [name for name, each in ACTIONS.items() if each.changes and each.answer is not None])
 def test_nothing_is_changed_by_nobody(store, name):
     values = {"slide": "B-2", "field": 3, "cells": ["3.0"], "class": "b", "label": "Pre", "name": "x", "other": "C-3",
-              "reason": "r", "lot": "L", "missed": 0}  # fmt: skip
+              "reason": "r", "lot": "L", "missed": 0, "values": {"gate.min_cells": 3}}  # fmt: skip
     taken = {each.alias or key for key, each in ACTIONS[name].request.model_fields.items()}
     with pytest.raises(StoreError, match="an operator's name has"):
         perform(store, name, "", **{key: value for key, value in values.items() if key in taken})

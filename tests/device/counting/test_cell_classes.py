@@ -6,7 +6,7 @@ import pytest
 
 from device.counting.cell_classes import DEFAULT_CLASSES, CellClass, Role
 from device.settings import CellSettings, Settings, parse_settings
-from device.settings_toml import to_toml
+from device.settings_toml import to_toml, values_of
 
 BLAST, *OTHERS = DEFAULT_CLASSES
 
@@ -21,7 +21,7 @@ classes = [{name = "Blast (L1)", key = "1", teaches = "Pre"},
         CellClass("Blast (L1)", "1", Role.LEUKOCYTE, "Pre"),
         CellClass("?", "u", Role.UNIDENTIFIED),
     )
-    assert parse_settings(to_toml(found)) == found
+    assert parse_settings(to_toml(values_of(found))) == found
 
 
 @pytest.mark.parametrize(

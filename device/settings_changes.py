@@ -1,0 +1,30 @@
+"""Settings that were changed in the browser: a file in the data folder, for keys that the settings file leaves out."""
+
+import os
+from pathlib import Path
+
+from device.settings import Settings, load_settings
+from device.settings_toml import Values, values_of
+
+FILE = "settings.toml"
+ON_DEVICE = frozenset(
+    {"model.bundle", "model.require_signature", "model.delegate", "store.folder", "laboratory.hl7_folder"}
+)
+"""Folders, keys and a library: who chooses them may run what lies there, so the settings file alone does."""
+
+
+def changes_in(data: Path) -> Values:
+    """Return what was changed.
+
+    Raises:
+        SettingsError: the file cannot be read or holds faults.
+    """
+    return values_of(load_settings(data / FILE), said=True) if os.access(data / FILE, os.R_OK) else {}
+
+
+def with_changes(settings: Settings, changes: Values) -> Settings:
+    """Return the settings of a file, and where that says nothing the changed ones."""
+    if not changes:
+        return settings
+    said = values_of(settings, said=True)
+    return Settings.model_validate({each: changes.get(each, {}) | said.get(each, {}) for each in Settings.model_fields})

@@ -1,0 +1,89 @@
+"""The pages that look after the device: settings as a form, the model, the log, the screen."""
+
+import re
+
+import pytest
+
+from device.store import Store
+from device.system.log_file import LogFile
+from device.system.systemd import Priority
+from web.pages.device import _value
+
+
+def beside(text, name):
+    """Return what stands beside a setting."""
+    found = re.search(rf'<p id="{re.escape(name)}-about">(.*?)</p>', text)
+    assert found is not None, name
+    return found[1]
+
+
+def test_a_setting_is_changed_by_an_admin_and_said_to_wait_for_the_restart(served):
+    with served.browser("ada") as admin, served.browser("vera") as viewer:
+        assert admin.post("/settings", data={"qc.required": "true", "gate.min_cells": "3"}).status_code == 303
+        page = admin.get("/settings").text
+        assert "Waits for the restart" in beside(page, "qc.required")
+        assert "<option selected>true</option>" in page
+        assert 'name="gate.min_cells" value="3"' in page
+        assert 'name="model.delegate"' not in page
+        assert "<code>true</code>" in viewer.get("/settings").text
+        assert "<input id=" not in viewer.get("/settings").text
+    with Store.read(served.data) as store:
+        assert {(each.operator, each.new) for each in store.newest_of_device(9)} == {
+            ("ada", "qc.required = true"), ("ada", "gate.min_cells = 3"),
+        }  # fmt: skip
+
+
+def test_every_fault_stands_beside_its_setting_with_what_was_written_and_nothing_is_changed(served):
+    with served.browser("ada") as admin:
+        form = {"gate.min_focus": "sharp", "gate.min_cells": "0", "qc.required": "true", "camera.name": '<b>"'}
+        answer = admin.post("/settings", data=form)
+        assert (answer.status_code, "Nothing was changed" in answer.text) == (400, True)
+        assert "allowed: a number at least 0" in beside(answer.text, "gate.min_focus")
+        assert "allowed: a whole number at least 1" in beside(answer.text, "gate.min_cells")
+        assert 'value="sharp"' in answer.text
+        assert "<b>&#34;" not in answer.text
+        assert "Waits" not in admin.get("/settings").text
+        api = admin.post("/api/v1/settings/change", json={"values": {"gate.min_cells": 0}}).json()
+        assert (api["changed"], list(api["faults"])) == ([], ["gate.min_cells"])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("3", 3), ("0.5", 0.5), ("true", True), ('["a"]', ["a"]), ("a b", "a b"), ("[", "[")]
+)
+def test_what_is_written_into_a_form_is_a_number_a_list_or_a_text(text, value):
+    assert _value(text) == value
+
+
+def test_the_log_is_filtered_by_level_and_holds_no_markup(served):
+    log = LogFile(served.data)
+    log.add(Priority.WARNING, "<script>the camera is lost")
+    log.add(Priority.INFO, "a session begins")
+    with served.browser("olga") as operator, served.browser("vera") as viewer:
+        page = operator.get("/logs?level=warning").text
+        assert "&lt;script&gt;the camera is lost" in page
+        assert "a session begins" not in page
+        assert "a session begins" in operator.get("/logs").text
+        assert operator.get("/logs?level=loud").status_code == 400
+        assert viewer.get("/logs").status_code == 403
+        assert "/logs" not in viewer.get("/").text
+
+
+def test_only_an_admin_runs_the_model_and_is_told_how_it_went(served, monkeypatch):
+    ran = []
+    monkeypatch.setattr("device.actions.device.prove", lambda bundle, use, every_level: ran.append(every_level))
+    with served.browser("ada") as admin, served.browser("olga") as operator:
+        assert "Verified: default" in admin.get("/model?verify=yes").text
+        assert "Verified" not in operator.get("/model?verify=yes").text
+        assert ran == [True]
+        rolled = admin.post("/do/model/rollback", data={})
+        assert (rolled.status_code, "no previous bundle" in rolled.text) == (409, True)
+
+
+def test_a_screen_without_a_device_is_said_in_one_sentence(served):
+    with served.browser("vera") as viewer:
+        said = viewer.get("/api/v1/screen.png")
+        assert (said.status_code, said.json()) == (
+            409,
+            {"error": "no device is running here, so there is no screen to show"},
+        )
+        assert viewer.post("/api/v1/screen/touch", json={"key": "tab"}).status_code == 403
