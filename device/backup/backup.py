@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -56,7 +57,7 @@ def back_up(
     """
     if target.scratch.resolve().is_relative_to(data.resolve()):
         raise StoreError(f"{target.name} lies in the data folder {printable(data)}; give a folder on another disk")
-    with Store.read(data) as store, TemporaryDirectory(prefix=SCRATCH, dir=target.scratch) as scratch:
+    with Store.read(data) as store, _scratch(target) as scratch:
         run, snapshot = _Run(store, target, step), Path(scratch) / DATABASE
         moment = run.keep_records(snapshot, clock)
         run.keep(DATABASE, snapshot)
@@ -73,6 +74,14 @@ def back_up(
     return done
 
 
+def _scratch(target: Target) -> TemporaryDirectory[str]:
+    try:
+        return TemporaryDirectory(prefix=SCRATCH, dir=target.scratch)
+    except OSError as error:
+        where = printable(target.scratch)
+        raise StoreError(f"cannot write into {where}: {error.strerror}; let this user write there") from error
+
+
 class _Run:
     """One backup on its way."""
 
@@ -82,8 +91,10 @@ class _Run:
         self.copied = self.copied_bytes = 0
         self._store, self._target, self._step = store, target, step
         self._present = target.files()
-        earlier = backup_ids(target, device_id(store))
-        self._known = read_manifest(target, earlier[0]).files if earlier else {}
+        self._known: dict[str, Entry] = {}
+        with suppress(StoreError):  # a damaged one only costs reading each photograph; restoring it says so
+            for newest in backup_ids(target, device_id(store))[:1]:
+                self._known = read_manifest(target, newest).files
 
     def keep_records(self, snapshot: Path, clock: Clock) -> str:
         """Copy the database to `snapshot` and keep the photographs that it names; return its moment.
@@ -126,8 +137,10 @@ class _Run:
                 raise StoreError(f"{printable(path)} has characters that no backup holds in its name; rename it")
             if not path.is_symlink():
                 self.keep_file(name, path)
-            elif "/" not in (aim := str(path.readlink())):
-                links[name] = aim
+                continue
+            with suppress(FileNotFoundError):  # replaced meanwhile
+                if "/" not in (aim := str(path.readlink())):
+                    links[name] = aim
         return links
 
     def keep_file(self, name: str, path: Path) -> None:
@@ -137,11 +150,8 @@ class _Run:
                 with path.open("rb") as file:
                     content = file.read(_IN_MEMORY + 1)
                 self.keep(name, content if len(content) <= _IN_MEMORY else path, path.stat().st_mode & 0o777)
-        except FileNotFoundError:
-            return
         except OSError as error:
-            what = f"cannot read {printable(path)}: {error.strerror}"
-            raise StoreError(f"{what}; run it as the owner of the data folder") from error
+            _refuse(error, path)
 
     def _keep_photograph(self, name: str) -> bool:
         entry = self.files.get(name) or self._known.get(name)  # what is under a name never changes
@@ -172,7 +182,20 @@ def _photographs_of(snapshot: Path, folder: Path) -> list[str]:
 def _others(data: Path) -> Iterator[Path]:
     """Yield what is in the data folder beside records and photographs; hidden files are locks and unfinished ones."""
     for top in sorted(data.glob("[!.]*")):
-        if top.name not in {PHOTOGRAPHS, SCREEN, SETTINGS} and not top.name.startswith(DATABASE):
-            yield top
-            if top.is_dir() and not top.is_symlink():
-                yield from (each for each in sorted(top.rglob("*")) if "/." not in each.relative_to(data).as_posix())
+        if top.name in {PHOTOGRAPHS, SCREEN, SETTINGS} or top.name.startswith(DATABASE):
+            continue
+        yield top
+        for folder, inner, files in os.walk(top, onerror=_refuse) if not top.is_symlink() else ():
+            inner[:] = sorted(name for name in inner if not name.startswith("."))
+            yield from (Path(folder, name) for name in sorted([*inner, *files]) if not name.startswith("."))
+
+
+def _refuse(error: OSError, path: Path | None = None) -> None:
+    """Pass over what is no longer there, and no folder; nothing else may be missing from a backup.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    if error.errno not in {errno.ENOENT, errno.ENOTDIR}:
+        what = f"cannot read {printable(path or error.filename)}: {error.strerror}"
+        raise StoreError(f"{what}; run it as the owner of the data folder") from error

@@ -29,6 +29,8 @@ def restore(target: Target, manifest: Manifest, to: Path, step: Step = lambda na
     try:
         if to.is_symlink() or (to.exists() and not (to.is_dir() and not any(to.iterdir()))):
             raise StoreError(f"{printable(to)} is there and not empty; nothing is restored over it, give a new folder")
+        if to.is_mount():  # it could not appear in one step
+            raise StoreError(f"{printable(to)} is where a disk is mounted; give a folder in it")
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(incoming, ignore_errors=True)  # of a restore that was killed
         incoming.mkdir(mode=_FOLDER_MODE)
@@ -70,8 +72,8 @@ def _restored(target: Target, entry: Entry, into: Path, name: str) -> str:
 
 def _copied(target: Target, entry: Entry, out: IO[bytes] | None) -> str:
     """Read a file, write it to `out` and return what is wrong with it, "" for nothing."""
-    digest, parts, part = hashlib.sha256(), target.read(entry.object), b"-"
-    while part:
+    digest, parts, part, size = hashlib.sha256(), target.read(entry.object), b"-", 0
+    while part and size <= entry.bytes:
         try:
             part = next(parts, b"")
         except FileNotFoundError:
@@ -79,6 +81,7 @@ def _copied(target: Target, entry: Entry, out: IO[bytes] | None) -> str:
         except OSError as error:
             return f"cannot be read: {error.strerror} ({entry.object})"
         digest.update(part)
+        size += len(part)
         if out is not None:
             out.write(part)
     return "" if digest.hexdigest() == entry.sha256 else f"does not match its checksum ({entry.object})"

@@ -84,11 +84,12 @@ class _Bucket(Target):
 
     @contextmanager
     def _explained(self, may_lack: bool = False) -> Iterator[None]:
+        from aiohttp import ClientError
         from botocore.exceptions import BotoCoreError
 
         try:
             yield
-        except (OSError, BotoCoreError) as error:
+        except (OSError, BotoCoreError, ClientError) as error:
             if may_lack and isinstance(error, FileNotFoundError):
                 raise
             advice = "check the address, AWS_ENDPOINT_URL and the credentials"

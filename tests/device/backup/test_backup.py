@@ -1,10 +1,15 @@
 """A data folder is backed up whole and restored whole; what is damaged, incomplete or foreign is named."""
 
+import errno
 import hashlib
 import json
 import os
+import shutil
+import socket
 import stat
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -208,8 +213,69 @@ def test_a_photograph_that_is_removed_while_it_is_copied_goes_with_its_record(da
     assert len(list((tmp_path / "new/photographs").rglob("*.jpg"))) == 1
 
 
+def test_a_folder_that_may_not_be_read_is_named_and_never_left_out(data, dest, monkeypatch):
+    scandir = os.scandir
+
+    def refused(path):
+        if str(path).endswith("/models"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    assert f"cannot read {data}/models: Permission denied" in run("backup", dest, "--data", data, code=1)
+    assert backup_ids(Target(dest)) == []
+
+
+def test_a_model_that_is_removed_while_it_is_copied_is_passed_over(data, dest, tmp_path, monkeypatch):
+    scandir = os.scandir
+
+    def late(path):
+        if str(path).endswith("/models/b1"):
+            shutil.rmtree(path, ignore_errors=True)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", late)
+    run("backup", dest, "--data", data)
+    run("restore", dest, "--to", tmp_path / "new")
+
+
+def test_a_damaged_backup_is_no_obstacle_to_the_next_one(data, dest, tmp_path):
+    run("backup", dest, "--data", data)
+    damaged = next(dest.glob("*.json"))
+    flip(damaged)
+    (data / "site.json").write_text("another")
+    assert "9 files, of which 1" in run("backup", dest, "--data", data)
+    sound = next(each for each in backup_ids(Target(dest)) if each != damaged.stem)
+    run("restore", dest, "--to", tmp_path / "new", "--backup", sound)
+
+
+def test_of_a_file_that_grew_no_more_is_read_than_belongs_to_it(data, dest, tmp_path, monkeypatch):
+    run("backup", dest, "--data", data)
+    manifest = read_manifest(Target(dest), backup_ids(Target(dest))[0])
+    (dest / manifest.files["site.json"].object).write_bytes(bytes(10 * targets._CHUNK))
+    reads, read = [], Target.read
+
+    def counted(self, name):
+        for part in read(self, name):
+            reads.append(name)
+            yield part
+
+    monkeypatch.setattr(Target, "read", counted)
+    assert "does not match its checksum" in run("restore", dest, "--to", tmp_path / "new", code=1)
+    assert reads.count(manifest.files["site.json"].object) == 1
+
+
+def test_a_mounted_disk_is_no_folder_to_restore_to(data, dest, tmp_path, monkeypatch):
+    run("backup", dest, "--data", data)
+    (tmp_path / "disk").mkdir()
+    monkeypatch.setattr(Path, "is_mount", lambda self: self.name == "disk")
+    assert "give a folder in it" in run("restore", dest, "--to", tmp_path / "disk", code=1)
+
+
 @pytest.mark.parametrize(("dest", "said"), [
-    ("no/such", "is no folder; attach its disk"), ("data/inside", "lies in the data folder"),
+    ("/proc", "cannot write into /proc"),
+    ("no/such", "is no folder; attach its disk"),
+    ("data/inside", "lies in the data folder"),
 ])  # fmt: skip
 def test_a_wrong_destination_is_one_sentence(data, tmp_path, dest, said):
     (data / "inside").mkdir()
@@ -218,6 +284,34 @@ def test_a_wrong_destination_is_one_sentence(data, tmp_path, dest, said):
 
 def test_a_bucket_that_is_not_there_is_one_sentence(data, bucket):
     assert "s3://nobody" in run("backup", "s3://nobody/x", "--data", data, code=1)
+
+
+def test_a_bucket_that_breaks_off_is_one_sentence(data, bucket, monkeypatch):
+    run("backup", bucket, "--data", data)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        threading.Thread(target=break_off, args=(server,), daemon=True).start()
+        assert "s3://laboratory/scope: Response payload" in run("backup", bucket, "--verify", code=1)
+
+
+LISTED = b"""<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>false
+</IsTruncated><Contents><Key>scope/20260101T000000Z-00000000-00000000.json</Key><Size>500</Size>
+<LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>"a"</ETag></Contents></ListBucketResult>"""
+
+
+def break_off(server: socket.socket) -> None:
+    """Answer as a bucket with one backup, of which only the first byte comes."""
+    head = b'HTTP/1.1 200 OK\r\nLast-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\nETag: "a"\r\nConnection: close\r\n'
+    with suppress(OSError):  # the test is over
+        while True:
+            connection, _ = server.accept()
+            with connection, connection.makefile("rb") as lines:
+                asked = lines.readline()
+                while lines.readline() not in {b"\r\n", b""}:
+                    pass
+                body, length = (LISTED, len(LISTED)) if b"list-type" in asked else (b"{", 500)
+                answer = b"" if asked.startswith(b"HEAD") else body
+                connection.sendall(head + b"Content-Length: %d\r\n\r\n" % length + answer)
 
 
 def test_without_the_extra_it_says_what_to_install(data, monkeypatch):
