@@ -1,6 +1,8 @@
 """The Pi's own cameras through picamera2, which comes from apt and is imported only here."""
 
 import contextlib
+import gc
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,6 +42,8 @@ class Picamera2Source:
             CameraError: picamera2 is not installed, or there is no such camera.
         """
         self._name = name
+        self._gives_frames = True
+        self._changing = threading.Lock()  # of what is above
         self._camera = _open(name)
         try:
             self._camera.configure(
@@ -56,7 +60,7 @@ class Picamera2Source:
             self._colour_space = self._camera.camera_configuration().get("colour_space")
             self._camera.start()
         except Exception:
-            self._camera.close()
+            _close(self._camera)
             raise
 
     def grab(self) -> np.ndarray:
@@ -92,10 +96,18 @@ class Picamera2Source:
         kept = {name: now[name] for name in ("ExposureTime", "AnalogueGain", "ColourGains") if name in now}
         return {"AeEnable": False, "AwbEnable": False} | kept
 
+    def interrupt(self) -> None:
+        """End a `grab` in another thread; one that waits for a lost frame would keep the camera for seconds."""
+        with self._changing:
+            if self._gives_frames:  # else it would cancel the stopping
+                self._camera.cancel_all_and_flush()
+
     def release(self) -> None:
         """Stop and close the camera."""
+        with self._changing:
+            self._gives_frames = False
         self._camera.stop()
-        self._camera.close()
+        _close(self._camera)
 
 
 def _open(name: CameraName) -> Any:
@@ -119,9 +131,16 @@ def _open(name: CameraName) -> Any:
         # picamera2 keeps the camera when it fails half-way, as at boot before udev has set the group of the dma-heap,
         # and no later attempt of this process could open it. Closing fails half-way too, but releases the camera first.
         with contextlib.suppress(Exception):
-            camera.close()
+            _close(camera)
         raise
     return camera
+
+
+def _close(camera: Any) -> None:
+    try:
+        camera.close()
+    finally:
+        gc.collect()  # picamera2 leaves descriptors of each opening in cycles
 
 
 def split_planes(

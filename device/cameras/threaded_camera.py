@@ -2,6 +2,7 @@
 
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -127,6 +128,7 @@ class LiveCamera:
         try:
             source = open_source()
         except Exception as error:  # noqa: BLE001 - the driver's boundary: it may raise anything
+            _let_go(error)
             self._opened.fail(_translated(self.name, "cannot be opened", error))
             return
         self._opened.put(source)
@@ -149,6 +151,13 @@ def live(open_source: Callable[[CameraName, CameraRequest], Source]) -> Callable
         return LiveCamera(name.text, lambda: open_source(name, request), request.pixel_size_um, size=request.size)
 
     return opened
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Empty the frames of `error` and its causes, which hold a driver that is half open, and its camera with it."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _size_of(shape: tuple[int, ...]) -> str:

@@ -26,6 +26,7 @@ from device.cameras.v4l2_device import CONTROLS, inspect_device, query_capabilit
 from smear.errors import CameraError
 
 FAILED_READS = 5  # one after another; USB loses a single MJPG picture now and then, an unplugged camera gives none
+READ_S = 2  # that OpenCV waits for one picture; it cannot be interrupted, so it is as long as closing waits
 _DEVICE = re.compile(r"/dev/video(\d+)")
 BY_ID = Path("/dev/v4l/by-id")
 _NODE = re.compile(r"video\d+")
@@ -44,6 +45,7 @@ class V4l2Source:
             CameraError: it is missing, not permitted or in use, or lacks one of `controls`.
         """
         self._name = name
+        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(READ_S))  # read at the first picture
         target = name.target or "/dev/video0"
         device = _find_device(target)
         self._node = f"/dev/video{device}" if device is not None else ""
@@ -57,7 +59,7 @@ class V4l2Source:
         # A device sets its own pace; a file is played at the rate it was recorded at.
         rate = self._capture.get(cv2.CAP_PROP_FPS) if device is None and Path(target).is_file() else 0.0
         self._period_s = 1 / rate if rate > 0 else 0.0
-        self._pace = threading.Event()
+        self._stop = threading.Event()
         self._set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest picture, not the oldest of four
         fourcc = name.options.get("fourcc")
         if fourcc:
@@ -72,8 +74,10 @@ class V4l2Source:
     def grab(self) -> np.ndarray:
         """Return the next picture, BGR as OpenCV decodes it."""
         if self._period_s:
-            self._pace.wait(self._period_s)
+            self._stop.wait(self._period_s)
         for _ in range(FAILED_READS):
+            if self._stop.is_set():
+                break
             done, picture = self._capture.read()
             if done and picture is not None:
                 return np.asarray(picture)
@@ -91,6 +95,10 @@ class V4l2Source:
     def settled_controls(self) -> dict[str, Any]:
         """Return the controls that switch the automatics off and keep exposure, gain, white balance and focus."""
         return dict(settled_controls(self._node)) if self._node else {}
+
+    def interrupt(self) -> None:
+        """End a `grab` in another thread, whose device would be busy for the next one that opens it."""
+        self._stop.set()
 
     def release(self) -> None:
         """Close the device."""

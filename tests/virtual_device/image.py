@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from tests import tiny_bundle
-from tests.virtual_device import debian, frames
+from tests.virtual_device import contract, debian, frames
 
 GUEST = debian.HERE / "machine" / "guest"
 SIZE = "3G"  # sparse; about half of it is used
@@ -37,6 +37,8 @@ FILES = {
     "etc/fstab": "/dev/vda / ext4 defaults,errors=remount-ro 0 1\n",
     "etc/modules-load.d/microscope.conf": "v4l2loopback\n",
     "etc/modprobe.d/microscope.conf": "options v4l2loopback video_nr=10 card_label=Microscope exclusive_caps=0\n",
+    # One webcam and nothing else: no radio, no tuner, no output.
+    "etc/modprobe.d/webcam.conf": "options vivid vid_cap_nr=20 node_types=0x1 num_inputs=1 input_types=0x0\n",
 }
 NOT_NEEDED = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer")
 
@@ -57,6 +59,7 @@ def furnish(root: Path, tools_root: Path) -> None:
     (units / "multi-user.target.wants").mkdir(parents=True, exist_ok=True)
     (units / "multi-user.target.wants/microscope@still.service").symlink_to("/etc/systemd/system/microscope@.service")
     tiny_bundle.make(root / "opt/tiny")
+    contract.furnish(root / "opt/contract")
     still = root / "opt/frames/still"
     still.mkdir(parents=True)
     Image.fromarray(frames.smears()[STILL]).save(still / "0.jpg", **frames.JPEG)

@@ -56,9 +56,10 @@ class AravisSource:
         """
         self._name = name.text
         self._aravis, self._failure = _library(name)
-        self._over = threading.Event()  # lost, or to be closed
+        self._over = over = threading.Event()  # lost, or to be closed
         with _opened(name) as self._camera:
-            self._lost = self._camera.get_device().connect("control-lost", lambda _: self._over.set())
+            # By the event alone: what holds this source as well would keep the camera after a failure below.
+            self._lost = self._camera.get_device().connect("control-lost", lambda _: over.set())
             self._format = self._chosen_format(name.options.get("format", ""))
             self._camera.set_pixel_format_from_string(self._format)
             granted = self._region(size)

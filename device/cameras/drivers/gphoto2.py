@@ -14,6 +14,7 @@ from smear.errors import CameraError, ImageError
 from smear.images import read_jpeg
 
 _SETTINGS = ("iso", "shutterspeed", "aperture", "f-number", "exposurecompensation", "whitebalance", "colortemperature")
+_SAME_S = 0.01
 _FOUND_WHERE = "switch it on, set its USB mode to PTP, and close other programs that use it (also the desktop's own)"
 
 
@@ -34,6 +35,8 @@ class Gphoto2Source:
         self._alone = threading.Lock()  # libgphoto2 takes one call at a time
         self._wanted = threading.Event()  # the picture before has been read
         self._wanted.set()
+        self._stop = threading.Event()
+        self._last = b""
         self._camera = _opened(self._library, name)
         try:
             self._set_controls(controls or {})
@@ -48,9 +51,18 @@ class Gphoto2Source:
         if self._whole:
             self._wanted.wait(STALE_S)  # no shutter is released for nobody
             self._wanted.clear()
+            return self._taken()
+        while (picture := self._previewed()) == self._last and not self._stop.wait(_SAME_S):
+            pass  # asked faster than its live view changes; one that stands still is lost to the reader
+        self._last = picture
+        return picture
+
+    def _previewed(self) -> bytes:
         with self._alone, self._said("gives no picture"):
-            if not self._whole:
-                return _bytes_of(self._camera.capture_preview())
+            return _bytes_of(self._camera.capture_preview())
+
+    def _taken(self) -> bytes:
+        with self._alone, self._said("gives no picture"):
             path = self._camera.capture(self._library.GP_CAPTURE_IMAGE)
             file = self._camera.file_get(path.folder, path.name, self._library.GP_FILE_TYPE_NORMAL)
             self._camera.file_delete(path.folder, path.name)
@@ -79,6 +91,7 @@ class Gphoto2Source:
 
     def interrupt(self) -> None:
         """End the waiting in another thread."""
+        self._stop.set()
         self._wanted.set()
 
     def release(self) -> None:

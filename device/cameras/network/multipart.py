@@ -25,7 +25,7 @@ class Parts:
 
         Raises:
             StreamFault: a part without end, or the stream is at its end.
-        HTTPException: headers without end.
+            HTTPException: headers without end.
         """
         passed = 0
         while not self._at_part:

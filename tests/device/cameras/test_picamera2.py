@@ -1,6 +1,9 @@
 """The Pi's cameras, against a stand-in for the picamera2 module; the real one runs in tests/virtual_device."""
 
 import sys
+import threading
+import time
+from concurrent.futures import CancelledError
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -56,13 +59,14 @@ class FakePicamera2:
 
     granted = "BGR888"
     cameras = 1
-    lost = False
+    lost = hangs = False
     made: "list[FakePicamera2]"
 
     def __init__(self, index: int) -> None:
         self.index = index
         self.state = "open"
         self.asked: dict[str, Any] = {}
+        self.cancelled = threading.Event()
         type(self).made.append(self)
 
     @classmethod
@@ -86,10 +90,14 @@ class FakePicamera2:
     def capture_buffer(self, stream: str, wait: float) -> np.ndarray:
         if self.lost:
             raise TimeoutError
+        if self.hangs:
+            assert self.cancelled.wait(wait)
+            raise CancelledError
         return buffer_of(self.granted)[0]
 
     def cancel_all_and_flush(self) -> None:
-        self.state = "flushed"
+        assert self.state == "started", "what stops the camera must not be cancelled"
+        self.cancelled.set()
 
     def stop(self) -> None:
         self.state = "stopped"
@@ -155,6 +163,16 @@ def test_a_camera_that_stops_giving_frames_is_closed_and_says_what_to_check(fake
     with pytest.raises(CameraError, match="stopped giving pictures; switch off and check the ribbon cable"):
         camera.read(5)
     camera.close()
+    assert fake.made[0].state == "closed"
+
+
+def test_closing_a_camera_that_hangs_ends_its_waiting(fake: type[FakePicamera2]) -> None:
+    fake.hangs = True
+    camera = open_camera("picamera2:0")
+    began_s = time.monotonic()
+    camera.close()
+    camera.close()
+    assert time.monotonic() - began_s < 1
     assert fake.made[0].state == "closed"
 
 

@@ -1,5 +1,6 @@
 """V4L2 through OpenCV, against a stream that OpenCV can read."""
 
+import threading
 from pathlib import Path
 
 import cv2
@@ -134,6 +135,28 @@ def test_the_pixel_size_of_the_size_asked_for_is_not_that_of_another(
     camera = open_camera("v4l2:/dev/video0", pixel_size_um=0.1, size=asked)
     assert camera.read(5).pixel_size_um == scale
     camera.close()
+
+
+def test_a_camera_that_hangs_is_given_up_after_the_read_in_which_it_is_closed(
+    stubborn: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, over, reads = threading.Event(), threading.Event(), []
+
+    def hangs(self: Stubborn) -> tuple[bool, None]:
+        reads.append(1)
+        begun.set()
+        over.wait(5)
+        return False, None
+
+    monkeypatch.setattr(Stubborn, "read", hangs)
+    released = threading.Event()
+    monkeypatch.setattr(Stubborn, "release", lambda self: released.set())
+    camera = open_camera("v4l2:/dev/video0")
+    assert begun.wait(5)
+    threading.Timer(0.2, over.set).start()
+    camera.close()
+    assert released.wait(5)
+    assert len(reads) == 1
 
 
 def test_run_and_doctor_say_that_another_size_is_delivered(stubborn: None, tmp_path: Path) -> None:

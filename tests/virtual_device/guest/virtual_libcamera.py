@@ -4,6 +4,7 @@ The build of the virtual device appends `import virtual_libcamera` to picamera2.
 what that pipeline leaves out; a camera whose id does not begin with "Virtual" is left alone.
 """
 
+import math
 import mmap
 import os
 import time
@@ -13,7 +14,7 @@ import libcamera
 from picamera2.allocators import LibcameraAllocator, allocator
 from picamera2.picamera2 import Picamera2
 
-PERIOD_S = 1 / float(os.environ.get("VIRTUAL_FPS", "30"))
+PERIOD_S = 1 / float(os.environ.get("VIRTUAL_FPS", "30"))  # a test may change it; infinite: no more frames
 
 _init = Picamera2.__init__
 _raw_modes = Picamera2._get_raw_modes
@@ -49,11 +50,14 @@ def _enter(self: Any) -> mmap.mmap:
 
 def _paced_queue_request(self: Any, request: Any) -> Any:
     """Nothing paces the frames: without this they come as fast as the CPU goes and starve the application."""
+    period_s = PERIOD_S
     if _is_virtual(self):
+        if math.isinf(period_s):
+            return None
         now_s = time.monotonic()
         due_s = max(_next_frame_s.get(self.id, 0.0), now_s)
         time.sleep(due_s - now_s)
-        _next_frame_s[self.id] = due_s + PERIOD_S
+        _next_frame_s[self.id] = due_s + period_s
     return _queue_request(self, request)
 
 

@@ -17,7 +17,6 @@ from typing import IO
 
 import cv2
 import numpy as np
-import pytest
 from PIL import Image
 
 from device.cameras.registry import camera_identity
@@ -47,6 +46,7 @@ class Bench:
     """A camera that is not there yet: `start` it."""
 
     name = ""  # as it is opened
+    size, other_size = SIZE, (400, 304)  # that it can be started with
     asks_size = True  # the size can be asked for, and another one be delivered
     refused_size = ((1920, 1080), SIZE)  # one that is asked for, and what is granted
     hangs = True  # it can stop without going away
@@ -342,15 +342,3 @@ BENCHES = (
     VirtualDslrBench,
     MicroManagerBench,
 )
-
-
-@pytest.fixture(params=BENCHES, ids=lambda kind: kind.__name__.removesuffix("Bench"))
-def bench(request: pytest.FixtureRequest, tmp_path: Path):
-    made = request.param(tmp_path)
-    if made.missing:
-        pytest.skip(made.missing)
-    made.start()
-    yield made
-    made.go_on()
-    made.lose()
-    made.close()

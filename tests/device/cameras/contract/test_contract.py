@@ -11,11 +11,9 @@ from device.cameras.base import Camera, grant_of
 from device.cameras.registry import camera_kind, open_camera
 from smear.errors import CameraError, SmearscopeError
 from tests.device.cameras.contract.benches import Bench
-from tests.device.cameras.contract.card import SIZE
 
 FRAME_S = 10.0  # far more than any needs, on a busy machine
 LOSSES = 20
-OTHER_SIZE = (400, 304)
 GONE_S = 20.0  # after closing: Aravis asks a camera that is gone six times to stop, and to let go
 CLOSE_S = 3.0
 LIBRARY_THREADS = 2  # that a library starts once and keeps, such as OpenCV's and GLib's
@@ -53,12 +51,12 @@ def read_until_lost(camera: Camera) -> None:
 
 
 def test_colours_and_size_are_those_of_what_it_looks_at(bench: Bench) -> None:
-    camera = open_camera(bench.name, size=SIZE)
+    camera = open_camera(bench.name, size=bench.size)
     frame = camera.read(FRAME_S)
     granted = grant_of(camera)
     camera.close()
-    assert (frame.image.shape, str(frame.image.dtype)) == ((SIZE[1], SIZE[0], 3), "uint8")
-    assert granted.size in (SIZE, None)
+    assert (frame.image.shape, str(frame.image.dtype)) == ((*bench.size[::-1], 3), "uint8")
+    assert granted.size in (bench.size, None)
     assert granted.differences == ()
     assert (frame.source, camera.name) == (camera.name, bench.name) or not camera_kind(bench.name).live
     bench.assert_picture(frame.image)
@@ -102,7 +100,7 @@ def test_it_is_lost_and_comes_back_twenty_times(bench: Bench) -> None:
         camera.close()
         if turn == 0:  # from here on nothing may grow
             before = left()
-        bench.start()
+        bench.start(bench.size)
     assert_nothing_left((before[0] + 1, before[1]))  # the bench's own
     camera = open_camera(bench.name)
     bench.assert_picture(camera.read(FRAME_S).image)
@@ -113,11 +111,11 @@ def test_back_with_another_size_it_is_opened_with_that_one(bench: Bench) -> None
     if not bench.losable:
         pytest.skip("cannot be lost")
     bench.lose()
-    bench.start(OTHER_SIZE)
-    camera = open_camera(bench.name, size=OTHER_SIZE)
+    bench.start(bench.other_size)
+    camera = open_camera(bench.name, size=bench.other_size)
     image = camera.read(FRAME_S).image
     camera.close()
-    assert image.shape[:2] == OTHER_SIZE[::-1]
+    assert image.shape[:2] == bench.other_size[::-1]
     bench.assert_picture(image)
 
 
@@ -125,9 +123,12 @@ def test_one_that_is_not_there_says_so_in_one_line(bench: Bench) -> None:
     if not bench.losable:
         pytest.skip("cannot be lost")
     bench.lose()
-    before = left()
-    with pytest.raises(CameraError) as caught:
-        open_camera(bench.name)
+    before = (0, 0)
+    for turn in range(3):
+        with pytest.raises(CameraError) as caught:
+            open_camera(bench.name)
+        if turn == 0:  # a library may stay started, as libcamera does to see a camera come
+            before = left()
     assert bench.name.partition("?")[0] in str(caught.value)
     assert "\n" not in str(caught.value)
     assert_nothing_left(before)
@@ -150,7 +151,7 @@ def test_a_hang_is_an_error_in_time_and_closing_does_not_wait_for_its_end(bench:
     assert_nothing_left(before)
     bench.go_on()
     bench.lose()
-    bench.start()
+    bench.start(bench.size)
     camera = open_camera(bench.name)
     bench.assert_picture(camera.read(FRAME_S).image)
     camera.close()
@@ -158,7 +159,7 @@ def test_a_hang_is_an_error_in_time_and_closing_does_not_wait_for_its_end(bench:
 
 def test_a_slow_one_gives_its_frames_all_the_same(bench: Bench) -> None:
     bench.lose()
-    bench.start(fps=1)
+    bench.start(bench.size, fps=1)
     camera = open_camera(bench.name)
     frames = [camera.read(FRAME_S) for _ in range(3)]
     camera.close()
@@ -177,3 +178,18 @@ def test_closed_it_refuses_and_opened_again_it_gives_frames(bench: Bench) -> Non
     camera = open_camera(bench.name)
     camera.close()
     assert_nothing_left(before)
+
+
+def test_a_setting_that_it_refuses_leaves_it_free(bench: Bench) -> None:
+    if not camera_kind(bench.name).takes_controls:
+        pytest.skip("takes no settings")
+    before = (0, 0)
+    for turn in range(3):
+        with pytest.raises(CameraError):
+            open_camera(bench.name, controls={"Warp": 9})
+        if turn == 0:
+            before = left()
+    assert_nothing_left(before)
+    camera = open_camera(bench.name)
+    camera.read(FRAME_S)
+    camera.close()

@@ -1,6 +1,7 @@
 """DSLRs through libgphoto2, against its own virtual camera."""
 
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,18 @@ def test_exposure_and_white_balance_are_those_of_the_calibration(virtual: str) -
 def test_one_without_a_live_view_says_what_to_write(virtual: str) -> None:
     with pytest.raises(CameraError, match=r"one without a live view needs \?capture=1"):
         open_camera("gphoto2:")
+
+
+def test_a_picture_of_the_live_view_is_given_once(virtual: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against stand-ins for pictures: the virtual camera has no live view."""
+    source = Gphoto2Source(parse_name(virtual))
+    source._whole = False
+    shown = iter([b"one", b"one", b"two", b"two"])
+    monkeypatch.setattr(source, "_previewed", lambda: next(shown, b"two"))
+    assert [source.grab(), source.grab()] == [b"one", b"two"]
+    threading.Timer(0.1, source.interrupt).start()
+    source.grab()  # would not end
+    source.release()
 
 
 def test_one_that_is_not_there_is_told_with_those_that_are(virtual: str) -> None:
