@@ -81,9 +81,7 @@ docs: $(VENV)/.dev
 # docs/reference/speed.md, and this machine's result. Full: about eight minutes on a desktop. QUICK=1: a look, which keeps nothing.
 bench: $(VENV)/.dev $(TFLITE)/.done $(if $(TORCH),$(PYTORCH)/.done) $(if $(PEERS),$(SEGMENTERS:%=%/.done))
 	$(BIN)/smearscope bench $(if $(QUICK),--quick,--full --readme README.md --keep benchmarks/reference) \
-		$(if $(REFERENCE),--reference $(REFERENCE)) --peers . \
-		$$(test -x $(TFLITE)/bin/python && echo --tflite-python $(TFLITE)/bin/python) \
-		$$(test -e $(PYTORCH)/.done && echo --torch-python $(PYTORCH)/bin/python)
+		$(if $(REFERENCE),--reference $(REFERENCE)) --peers .
 
 # tflite-runtime is built against NumPy 1 and for Python up to 3.11 only; without it the other runtimes are measured.
 $(TFLITE)/.done: requirements/build.txt requirements/tflite.txt

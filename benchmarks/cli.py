@@ -61,16 +61,8 @@ def comma_separated(kind: Any) -> Callable[..., tuple[Any, ...] | None]:
 @click.option("--bundle", type=PATH, help="Folder of a model bundle.  [default: the installed one]")
 @click.option("--reference", type=PATH, help="Bundle, or training run to convert, to compare the bundle with.")
 @click.option(
-    "--tflite-python", type=PATH, envvar="SMEARSCOPE_TFLITE_PYTHON",
-    help="Interpreter of an environment with smearscope[tflite]; also $SMEARSCOPE_TFLITE_PYTHON.",
-)  # fmt: skip
-@click.option(
-    "--torch-python", type=PATH, envvar="SMEARSCOPE_TORCH_PYTHON",
-    help="Interpreter of an environment with PyTorch and NumPy; also $SMEARSCOPE_TORCH_PYTHON.",
-)  # fmt: skip
-@click.option(
     "--peers", type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder of the environments .venv-scikit-image, .venv-stardist and .venv-cellpose, as `make` makes them.",
+    help="Folder of .venv-tflite, .venv-torch and the other environments that `make bench` makes.",
 )  # fmt: skip
 @click.option("--out", type=PATH, help="Folder for result.json, result.md and result.html.  [default: runs/bench-TIME]")
 @click.option("--keep", type=PATH, help="Folder that keeps one result for each machine, such as benchmarks/reference.")
@@ -215,16 +207,12 @@ def records(ctx: click.Context, most: int, folder: Path | None, out: Path | None
 @command.command()
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.option("--pictures", default=2600, show_default=True, type=click.IntRange(1), help="To draw without FOLDER.")
-@click.option(
-    "--workers", callback=comma_separated(click.IntRange(1, 256)),
-    help="Comma-separated, beside 1.  [default: all up to one a processor]",
-)  # fmt: skip
+@click.option("--workers", multiple=True, type=click.IntRange(1), help="Beside 1.  [default: 2 to all processors]")
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(3), help="Of every number of workers.")
 @click.option("--out", type=JSON_FILE, help="JSON file for the figures.")
 @click.pass_context
 def archive(
-    ctx: click.Context, folder: Path | None, pictures: int, workers: tuple[int, ...] | None, rounds: int,
-    out: Path | None,
+    ctx: click.Context, folder: Path | None, pictures: int, workers: tuple[int, ...], rounds: int, out: Path | None
 ) -> None:  # fmt: skip
     """Time `analyze --workers` over the pictures in FOLDER. Exits with code 3 where two are not 1.85 times as fast."""
     from benchmarks.environment import LoadMonitor

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks import environment, schema
 from benchmarks.interleaved import FULL, QUICK, Effort
-from benchmarks.peers.segmentation import measure_segmentation
+from benchmarks.peers.segmentation import OTHERS, OURS, measure_segmentation
 from benchmarks.peers.training import measure_training
 from benchmarks.progress import OnProgress, ignore_progress
 from benchmarks.suites.end_to_end import TimedProcessor, drawn_frame, stage_rows
@@ -51,9 +51,7 @@ class Options:
     threads: tuple[int, ...] | None = None
     bundle: Path | None = None
     reference: Path | None = None
-    tflite_python: Path | None = None
-    torch_python: Path | None = None
-    peers: Path | None = None
+    peers: Path | None = None  # folder of environments
 
 
 def run(options: Options, on_progress: OnProgress = ignore_progress) -> schema.Result:
@@ -70,14 +68,13 @@ def run(options: Options, on_progress: OnProgress = ignore_progress) -> schema.R
         scratch = Path(folder)
         plan, versions = make_plan(options, bundle, scratch)
         monitor, before = environment.LoadMonitor(), environment.read_board()
-        parts, torch = _Parts(), _torch(options.torch_python)
+        parts, torch = _Parts(), _peer(options, "torch")
         pairs = parts.take("end to end", lambda: measure_pairs(plan, effort, on_progress))
         variants = parts.take("bare inference", lambda: measure_variants(plan, effort, on_progress))
         engines = {"Keras": _keras(), "PyTorch": torch}
         training = parts.take("training step", lambda: measure_training(engines, options.mode, on_progress))
-        segmentation = parts.take(
-            "segmentation", lambda: measure_segmentation(plan, options.peers, effort, on_progress)
-        )
+        programs = {OURS: Path(sys.executable)} | {name: _peer(options, name) for name in OTHERS}
+        segmentation = parts.take("segmentation", lambda: measure_segmentation(plan, programs, effort, on_progress))
         peak = parts.take("peak", lambda: measure_peak(bundle, plan.levels, scratch, torch, on_progress))
         device = _device(plan, options.mode, effort, parts, on_progress)
         after = environment.read_board()
@@ -170,11 +167,10 @@ def _runtimes(options: Options) -> tuple[dict[str, Path], dict[str, str], dict[s
         runtime = kind.name
         if options.runtimes is not None and runtime not in options.runtimes:
             continue
-        other = options.tflite_python if kind is not AI_EDGE_LITERT else None
-        python = other or Path(sys.executable)
+        python = (_peer(options, "tflite") if kind is not AI_EDGE_LITERT else None) or Path(sys.executable)
         version = _version(python, kind.module.split(".")[0], runtime)
         if version is None:
-            how = "give --tflite-python" if kind is not AI_EDGE_LITERT else kind.advice
+            how = "make bench, or give --peers" if kind is not AI_EDGE_LITERT else kind.advice
             refused[runtime] = f"not installed for {python.name}; {how}"
             continue
         found[runtime] = python
@@ -190,13 +186,10 @@ def _keras() -> Path | None:
     return Path(sys.executable) if installed else None
 
 
-def _torch(given: Path | None) -> Path | None:
-    """Return the interpreter that has PyTorch: the given one, else this one, else None."""
-    if given is None:
-        return Path(sys.executable) if importlib.util.find_spec("torch") else None
-    if _version(given, "numpy", "torch") is None:
-        raise schema.BenchmarkError(f"{given}: has no PyTorch; make bench TORCH=1, or leave --torch-python out")
-    return given
+def _peer(options: Options, name: str) -> Path | None:
+    """Return the interpreter of the environment of a peer, None where it is missing."""
+    python = (options.peers or Path()).absolute() / f".venv-{name}" / "bin" / "python"
+    return python if options.peers and python.is_file() else None
 
 
 def _version(python: Path, module: str, distribution: str) -> str | None:

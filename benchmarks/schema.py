@@ -83,10 +83,22 @@ class Figure(_Strict):
     high: float | None = None
 
 
-class Variant(_Strict):
-    """One model file under one runtime: the bare inference."""
+class Timed(_Strict):
+    """What was measured in turn with others."""
 
     key: str  # the same in every run, for comparison
+    init_ms: float | None = None
+    first_ms: float | None = None  # including compilation
+    rss_mb: float | None = None  # resident memory added by loading it and running it once
+    peak_mb: float | None = None  # the most that its whole process ever had resident, Python and libraries included
+    latency: Latency | None = None
+    ratio: Ratio | None = None  # to the bundle's own at its best CPU level on one thread, to Keras, or to Smearscope
+    fault: str = ""  # why it was not measured
+
+
+class Variant(Timed):
+    """One model file under one runtime: the bare inference."""
+
     pair: str  # "bundle" or "reference"
     role: str
     level: str
@@ -94,33 +106,18 @@ class Variant(_Strict):
     threads: int
     file_bytes: int = 0
     multiply_adds: int | None = None  # of one inference, read from the file; None: not a TFLite file
-    init_ms: float | None = None
-    first_ms: float | None = None
-    rss_mb: float | None = None  # resident memory added by loading it and running it once
-    peak_mb: float | None = None  # the most that its whole process ever had resident, Python and libraries included
-    latency: Latency | None = None
-    ratio: Ratio | None = None  # to the bundle's own model at its best CPU level on one thread
     gmacs: float | None = None  # 1e9 multiply-adds a second, at the median
     figures: dict[str, Figure] = {}
-    fault: str = ""  # why it was not measured
 
 
-class Pair(_Strict):
+class Pair(Timed):
     """Both models end to end on one whole field, from frame to finding."""
 
-    key: str
     name: str
     level: str
     runtime: str
     threads: int
-    init_ms: float | None = None
-    first_ms: float | None = None
-    rss_mb: float | None = None
-    peak_mb: float | None = None
-    latency: Latency | None = None
-    ratio: Ratio | None = None  # to the bundle's best CPU level on one thread
     figures: dict[str, Figure] = {}
-    fault: str = ""
 
 
 class Stages(_Strict):
@@ -180,39 +177,25 @@ class Start(_Strict):
     n: int
 
 
-class Step(_Strict):
+class Step(Timed):
     """One training step of one network: forward, backward and update of one batch."""
 
-    key: str
     network: str
     engine: str  # "Keras" or "PyTorch"
     batch: int
     threads: int
     parameters: int | None = None  # as the engine counts them
     version: str = ""
-    first_ms: float | None = None  # including compilation
-    peak_mb: float | None = None
-    latency: Latency | None = None
-    ratio: Ratio | None = None  # to Keras
-    fault: str = ""
 
 
-class Segmentation(_Strict):
+class Segmentation(Timed):
     """One program from a field to an image of numbered cells."""
 
-    key: str
     engine: str
     version: str = ""
     weights: str = ""  # what is to be said of a network's weights; "": they are its own, or there is no network
     cells: int | None = None  # found in all fields together; None: its weights are random
     cells_drawn: int  # in all fields together
-    init_ms: float | None = None
-    first_ms: float | None = None
-    rss_mb: float | None = None
-    peak_mb: float | None = None
-    latency: Latency | None = None
-    ratio: Ratio | None = None  # to Smearscope
-    fault: str = ""
 
 
 class Operation(_Strict):

@@ -5,9 +5,9 @@ Where the weights of a network are not on this machine its shape is filled with 
 what it answers is then no cell, its last step works on the answer that a perfect network would give.
 """
 
-import importlib.metadata
 import os
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -33,14 +33,12 @@ def smearscope(request: Request) -> Iterator[Any]:
     from smear.imaging.cell_detection import find_cells
     from smear.imaging.field_of_view import hide_outside, without_rim
     from smear.imaging.resampling import to_model_scale
+    from smear.inference.pipeline import Pipeline
     from smear.inference.segmentation import segment
-    from smear.inference.tflite import choose_runtime
 
     yield
-    bundle, level = load_bundle(Path(request["bundle"])), request["level"]
-    model = choose_runtime(request["runtime"]).open(
-        bundle.read_model("segmenter", level), bundle.model("segmenter", level).name, request["threads"], None
-    )
+    bundle = load_bundle(Path(request["bundle"]))
+    model = Pipeline(bundle, request["level"], request["runtime"], request["threads"]).segmenter
 
     def cells(image: Image) -> Image:
         view = without_rim(to_model_scale(image))
@@ -131,17 +129,9 @@ def _timed(request: Request, segment: Callable[[Image], Image], distribution: st
     turn = cycle(fields)
     yield
     yield lambda: segment(next(turn))
-    yield {
-        "version": importlib.metadata.version(distribution),
-        "weights": "" if known else RANDOM,
-        "cells": sum(int(segment(image).max()) for image in fields) if known else None,
-    }
+    found = sum(int(segment(image).max()) for image in fields) if known else None
+    yield {"version": version(distribution), "weights": "" if known else RANDOM, "cells": found}
 
 
-ENGINES: dict[str, Callable[[Request], Iterator[Any]]] = {
-    "smearscope": smearscope,
-    "scikit-image": scikit_image,
-    "stardist": stardist,
-    "cellpose": cellpose,
-}
+ENGINES = {"smearscope": smearscope, "scikit-image": scikit_image, "stardist": stardist, "cellpose": cellpose}
 """Each opens as `benchmarks.worker.Opening` says; the name is that of its distribution and of its environment."""

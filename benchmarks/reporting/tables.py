@@ -155,7 +155,7 @@ def environment_table(env: schema.Environment) -> Table:
     return Table("", ("", ""), tuple(facts.items()))
 
 
-def _latency(row: schema.Variant | schema.Pair | schema.Step | schema.Segmentation) -> Row:
+def _latency(row: schema.Timed) -> Row:
     if row.latency is None:
         return (row.fault or "not measured", "-", "-", "-", "-", "0")
     own = row.latency

@@ -1,4 +1,3 @@
-import os
 import sys
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from benchmarks.peers.training import MODULE, measure_training
 
 ONE_STEP = Effort(queries=1, seconds=1.0, burst=1, warm_s=0.0)
 PARAMETERS = 2_967_008  # of the paper's network at 224 pixels
-TORCH = os.environ.get("SMEARSCOPE_TORCH_PYTHON", "")
+TORCH = ROOT / ".venv-torch" / "bin" / "python"
 
 
 def step(engine: str, python: str) -> dict[str, object]:
@@ -32,6 +31,6 @@ def test_keras_trains_the_papers_network() -> None:
     assert step("Keras", sys.executable)["parameters"] == PARAMETERS
 
 
-@pytest.mark.skipif(not TORCH, reason="SMEARSCOPE_TORCH_PYTHON names no interpreter with PyTorch (make bench TORCH=1)")
+@pytest.mark.skipif(not TORCH.is_file(), reason=".venv-torch is not there (make bench TORCH=1)")
 def test_pytorch_trains_a_network_of_the_same_size() -> None:
-    assert step("PyTorch", TORCH)["parameters"] == PARAMETERS
+    assert step("PyTorch", str(TORCH))["parameters"] == PARAMETERS
