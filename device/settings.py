@@ -3,26 +3,23 @@
 import os
 import re
 import tomllib
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 
-from device.cameras.registry import CAMERAS
 from device.cameras.uri import PlainName
 from device.counting.cell_classes import DEFAULT_CLASSES, DEFAULT_TARGET, CellClass, checked_classes
 from device.model_pick import CHOICES, LevelChoice, ThreadsChoice
 from device.quality_control.measurements import QcTest
-from device.screen.displays import DISPLAYS
 from device.settings_faults import Fault, faults_of
+from device.settings_sections import Section, camera_usages, choice, display_usages, runtime_names
 from device.site.agreement import Demands
 from device.store.retention import MEGABYTE, Retention
 from device.user_paths import UserPath, expand_given
 from smear.bundle.files import MISSING, FileFault, read_file
 from smear.errors import RuntimeUnavailableError, SettingsError
 from smear.inference.quality_gate import Limits
-from smear.inference.tflite import RUNTIMES
 
 SYSTEM_FILE = Path("/etc/smearscope/config.toml")
 CONFIG_VARIABLE = "SMEARSCOPE_CONFIG"
@@ -30,21 +27,9 @@ _MAX_BYTES = 100_000  # of the file; with every key and its description it has 3
 _LIMITS = Limits()
 
 
-def _choice(default: str, text: str, usages: Callable[[], Sequence[str]], *, closed: bool = False) -> Any:
-    """Return a field whose description lists what may be chosen, looked up when it is needed.
-
-    `closed`: the value is one of `usages` as it stands; else it may go on, as in `files:PATH`.
-    """
-
-    def list_usages(schema: dict[str, Any]) -> None:
-        found = list(usages())
-        schema["description"] = f"{text}: {', '.join(found)}"
-        schema["enum" if closed else "examples"] = found
-
-    return Field(default=default, description=text, json_schema_extra=list_usages)
-
-
 def _known_runtime(name: str) -> str:
+    from smear.inference.tflite import RUNTIMES
+
     try:
         RUNTIMES.find(name)
     except RuntimeUnavailableError as error:
@@ -52,14 +37,10 @@ def _known_runtime(name: str) -> str:
     return name
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
-
-
-class CameraSettings(_Section):
+class CameraSettings(Section):
     """Where fields come from."""
 
-    name: PlainName = _choice("auto", "camera to open", CAMERAS.usages)
+    name: PlainName = choice("auto", "camera to open", camera_usages)
     timeout_s: float = Field(
         default=5.0, gt=0, le=60, description="without a frame for this long the camera counts as lost"
     )
@@ -86,16 +67,16 @@ class CameraSettings(_Section):
         return (self.width, self.height) if self.width and self.height else None
 
 
-class DisplaySettings(_Section):
+class DisplaySettings(Section):
     """Where results are shown."""
 
-    name: str = _choice("auto", "display to open", DISPLAYS.usages)
+    name: str = choice("auto", "display to open", display_usages)
     theme: Literal["dark", "light", "contrast"] = Field(default="dark", description="colours; contrast: for weak eyes")
     language: Literal["en", "de", "es", "fr", "id"] = Field(default="en", description="language of the screen")
     rotation: Literal[0, 90, 180, 270] = Field(default=0, description="degrees clockwise that the picture is turned")
 
 
-class ModelSettings(_Section):
+class ModelSettings(Section):
     """The models, and what runs them."""
 
     bundle: UserPath | None = Field(
@@ -104,11 +85,11 @@ class ModelSettings(_Section):
     require_signature: UserPath | None = Field(
         default=None, description="public key file; only bundles signed with its private key are used"
     )
-    level: LevelChoice = _choice(
+    level: LevelChoice = choice(
         "int8", "how the weights are stored; auto is what 'smearscope bench pick' found", lambda: CHOICES, closed=True
     )
-    runtime: Annotated[str, AfterValidator(_known_runtime)] = _choice(
-        "auto", "what runs the models", RUNTIMES.names, closed=True
+    runtime: Annotated[str, AfterValidator(_known_runtime)] = choice(
+        "auto", "what runs the models", runtime_names, closed=True
     )
     threads: ThreadsChoice = Field(default=1, description="threads of one inference, or auto; a Pi has four cores")
     delegate: str = Field(default="libedgetpu.so.1", description="library of the accelerator, for level edgetpu")
@@ -118,7 +99,7 @@ class ModelSettings(_Section):
     )
 
 
-class GateSettings(_Section):
+class GateSettings(Section):
     """What a field must meet to be labelled; the defaults are those of `smear.inference.quality_gate`."""
 
     min_focus: float = Field(
@@ -149,7 +130,7 @@ class GateSettings(_Section):
         return Limits(**self.model_dump())
 
 
-class CellSettings(_Section):
+class CellSettings(Section):
     """How a person classifies and counts cells."""
 
     classes: Annotated[tuple[CellClass, ...], AfterValidator(checked_classes)] = Field(
@@ -160,14 +141,14 @@ class CellSettings(_Section):
     target: int = Field(default=DEFAULT_TARGET, ge=1, le=10_000, description="leukocytes to count on a slide")
 
 
-class SlideSettings(_Section):
+class SlideSettings(Section):
     """Which fields are counted and reviewed."""
 
     count_once: bool = Field(default=True, description="count a field that is seen again only once")
     review_doubtful: bool = Field(default=True, description="queue doubtful and out-of-distribution fields for review")
 
 
-class SiteSettings(_Section):
+class SiteSettings(Section):
     """What a check of the site must reach, and what holds without one."""
 
     required: bool = Field(default=False, description="refuse every field while no site certificate holds")
@@ -182,7 +163,7 @@ class SiteSettings(_Section):
         return Demands(self.min_agreement, self.min_sensitivity, self.min_specificity)
 
 
-class LaboratorySettings(_Section):
+class LaboratorySettings(Section):
     """The laboratory's own systems."""
 
     hl7_folder: UserPath | None = Field(
@@ -190,7 +171,7 @@ class LaboratorySettings(_Section):
     )
 
 
-class QcSettings(_Section):
+class QcSettings(Section):
     """The quality control of the day."""
 
     required: bool = Field(default=False, description="mark every record until the quality control of the day is done")
@@ -205,7 +186,7 @@ class QcSettings(_Section):
     )
 
 
-class StoreSettings(_Section):
+class StoreSettings(Section):
     """Where records are kept, and for how long."""
 
     folder: UserPath | None = Field(
@@ -225,7 +206,7 @@ class StoreSettings(_Section):
         return Retention(self.min_free_mb * MEGABYTE, self.max_age_days, self.remove_oldest)
 
 
-class Settings(_Section):
+class Settings(Section):
     """The whole file; each attribute is one [section]."""
 
     camera: CameraSettings = CameraSettings()

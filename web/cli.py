@@ -25,6 +25,7 @@ UNIT = "smearscope-web.service"
 SERVICE_STATE = Path(f"{SERVICE_DATA}-web")
 DROP_IN = Path(f"/etc/systemd/system/{UNIT}.d")
 PORT = 8443
+_LARGE_BYTES = 128 * 1024  # glibc's own: photographs and what the login hashes are given back at once
 # What a unit that listens beyond this machine may talk to: addresses that no router passes on to the internet.
 _LOCAL = "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 169.254.0.0/16 fc00::/7 fe80::/10"
 
@@ -99,7 +100,7 @@ def serve(
     config_path: Path | None,
 ) -> None:  # fmt: skip
     """Serve until Ctrl-C."""
-    share_one_heap()
+    share_one_heap(_LARGE_BYTES)
     from web.app import create_app  # here: the other commands need no server
     from web.server import Listening, server_of
     from web.site import Site

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import cv2
 
 
-def open_capture(target: str, device: int | None = None) -> cv2.VideoCapture:
+def open_capture(target: str, device: int | None = None) -> "cv2.VideoCapture":
     """Return a capture of V4L2 `device` (which OpenCV opens by number only), else of the file or stream `target`.
 
     Check `isOpened`: opening may have failed.

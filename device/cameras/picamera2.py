@@ -22,9 +22,9 @@ GRAB_TIMEOUT_S = 5.0  # longer than any exposure used in bright field
 WANTED_FORMAT = "BGR888"
 _PACKED = {
     "BGR888": (3, None),
-    "RGB888": (3, cv2.COLOR_BGR2RGB),
-    "XBGR8888": (4, cv2.COLOR_RGBA2RGB),
-    "XRGB8888": (4, cv2.COLOR_BGRA2RGB),
+    "RGB888": (3, "COLOR_BGR2RGB"),
+    "XBGR8888": (4, "COLOR_RGBA2RGB"),
+    "XRGB8888": (4, "COLOR_BGRA2RGB"),
 }
 _CHROMA = {"NV12": (0, 1), "NV21": (1, 0), "YUV420": (0, 1), "YVU420": (1, 0)}  # which chroma plane is Cb, and Cr
 _RED_BLUE_WEIGHTS = {"Rec601": (0.299, 0.114), "Rec709": (0.2126, 0.0722)}  # Kr, Kb of ITU-R BT.601 and BT.709
@@ -81,7 +81,7 @@ class Picamera2Source:
             channels, conversion = _PACKED[pixel_format]
             rows = raw[: height * stride].reshape(height, stride)[:, : width * channels]
             picture = np.ascontiguousarray(rows).reshape(height, width, channels)
-            return picture if conversion is None else cv2.cvtColor(picture, conversion)
+            return picture if conversion is None else cv2.cvtColor(picture, getattr(cv2, conversion))
         if pixel_format in _CHROMA:
             luma, chroma_b, chroma_r = split_planes(raw, pixel_format, width, height, stride)
             return yuv_to_rgb(luma, chroma_b, chroma_r, *describe_colour_space(self._colour_space))

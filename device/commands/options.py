@@ -12,29 +12,27 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from device.cameras.base import Camera
 from device.cameras.calibration.profile import DEFAULT_OBJECTIVE, OBJECTIVE_PATTERN
-from device.cameras.registry import CAMERAS, ControlsOf, camera_kind, open_camera
 from device.data_folder import DATA_VARIABLE, data_folder
 from device.model_pick import AUTO, read_pick, resolved
 from device.screen.choices import level_of
-from device.screen.displays import DISPLAYS
 from device.settings import CONFIG_VARIABLE, Settings, load_settings
 from device.settings_changes import changes_in, with_changes
+from device.settings_sections import camera_usages, display_usages, runtime_names
 from device.store import Store
 from device.store.names import LAST_NUMBER, checked_operator
 from device.store.records import SlideDetails
 from device.system.process import quiet_native_stderr
 from smear.bundle.levels import LEVELS, Level, level_spec
 from smear.errors import StoreError
-from smear.inference.runtime import Runtime
-from smear.inference.tflite import RUNTIMES
-from smear.registry import Registry
 
 if TYPE_CHECKING:
+    from device.cameras.base import Camera
+    from device.cameras.registry import ControlsOf
     from smear.bundle.folder import Bundle
     from smear.inference.frame_processor import FrameProcessor, Hysteresis, SiteCheck
     from smear.inference.proof import Use
+    from smear.inference.runtime import Runtime
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -112,28 +110,33 @@ class FiniteRange(click.FloatRange):
 
 
 class NameOption(click.Option):
-    """An option that takes a name in a registry; its help lists them, looked up only when it is shown."""
+    """An option that takes one of the names that `usages` returns; its help lists them, looked up only when shown."""
 
     def __init__(
-        self, names: Sequence[str], *, registry: Registry[Any], default: str | None = None, **attributes: Any
+        self,
+        names: Sequence[str],
+        *,
+        usages: Callable[[], Sequence[str]],
+        default: str | None = None,
+        **attributes: Any,
     ) -> None:
         super().__init__(names, metavar="NAME", default=default, **attributes)
-        self._registry, self._default_words = registry, default or "auto"
+        self._usages, self._default_words = usages, default or "auto"
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Return the option and its help; see `click.Option`."""
-        self.help = f"{', '.join(self._registry.usages())}.  [default: {self._default_words}]"
+        self.help = f"{', '.join(self._usages())}.  [default: {self._default_words}]"
         return super().get_help_record(ctx)
 
 
-camera_option = click.option("--camera", cls=NameOption, registry=CAMERAS)
+camera_option = click.option("--camera", cls=NameOption, usages=camera_usages)
 objective_option = click.option(
     "--objective",
     metavar="NAME",
     callback=lambda ctx, param, name: checked_objective(name),
     help=f"Objective in the light path.  [default: the one of 'calibrate use'; at first {DEFAULT_OBJECTIVE}]",
 )
-display_option = click.option("--display", cls=NameOption, registry=DISPLAYS)
+display_option = click.option("--display", cls=NameOption, usages=display_usages)
 
 
 def checked_objective(name: str | None) -> str | None:
@@ -172,7 +175,7 @@ def model_options(command: F) -> Callable[..., Any]:
     added: Callable[..., Any] = packed
     for option in (
         click.option("--threads", type=click.IntRange(1, 64), help="Threads of one inference.  [default: 1]"),
-        click.option("--runtime", cls=NameOption, registry=RUNTIMES),
+        click.option("--runtime", cls=NameOption, usages=runtime_names),
         click.option("--level", type=click.Choice(LEVELS), help="How the weights are stored.  [default: int8]"),
         click.option(
             "--bundle",
@@ -188,7 +191,7 @@ def open_processor(
     settings: Settings,
     data: Path | None,
     choice: ModelChoice = NO_CHOICE,
-    wrap: Callable[[str, Runtime], Runtime] = lambda role, model: model,
+    wrap: "Callable[[str, Runtime], Runtime]" = lambda role, model: model,
     hysteresis: "Hysteresis | None" = None,
     path: Path | None = None,
     prove: "Callable[[Bundle], object] | None" = None,
@@ -282,13 +285,17 @@ def with_store(function: Callable[..., None]) -> Callable[..., Any]:
     return with_store_and_settings(without_settings)
 
 
-def open_source(settings: Settings, camera: str | None, controls: ControlsOf) -> Camera:
+def open_source(settings: Settings, camera: str | None, controls: "ControlsOf") -> "Camera":
     """Open the camera that `--camera` or the settings name, with the fixed `controls` of its calibration."""
+    from device.cameras.registry import open_camera
+
     wanted = settings.camera
     return open_camera(camera or wanted.name, pixel_size_um=wanted.pixel_size_um, size=wanted.size, controls=controls)
 
 
-def settle(source: Camera, settings: Settings) -> None:
+def settle(source: "Camera", settings: Settings) -> None:
     """Drop the frames of a camera that was just opened, in which its exposure and white balance still move."""
+    from device.cameras.registry import camera_kind
+
     for _ in range(camera_kind(source.name).settle_frames):
         source.read(settings.camera.timeout_s)

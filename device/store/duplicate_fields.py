@@ -22,11 +22,7 @@ _WHITEN_SIGMA = FINE / 16  # half a leukocyte: keeps nuclei and red cells, loses
 _NOISE_GREY = 2.0  # grey levels: the camera's noise on blank glass is not blown up to a picture
 _SEARCH = 4  # fine pixels around a proposal: one coarse pixel
 _STEPPED_EDGE = 3 * FINE  # pixels of the shorter edge that are looked at
-_REDUCED = (
-    (8, cv2.IMREAD_REDUCED_COLOR_8),
-    (4, cv2.IMREAD_REDUCED_COLOR_4),
-    (2, cv2.IMREAD_REDUCED_COLOR_2),
-)  # largest first
+_REDUCED = {8: "IMREAD_REDUCED_COLOR_8", 4: "IMREAD_REDUCED_COLOR_4", 2: "IMREAD_REDUCED_COLOR_2"}  # largest first
 _PADDED = 2 * COARSE  # so that a shift never wraps around
 
 
@@ -101,8 +97,8 @@ def describe_photograph(jpeg: bytes, shape: tuple[int, int]) -> View | None:
     JPEG is decoded as small as the comparison allows: it takes an eighth of the time for a camera's millions of pixels.
     """
     edge = min(shape)
-    mode = next((mode for step, mode in _REDUCED if edge >= step * _STEPPED_EDGE), cv2.IMREAD_COLOR)
-    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), mode)
+    mode = next((mode for step, mode in _REDUCED.items() if edge >= step * _STEPPED_EDGE), "IMREAD_COLOR")
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), getattr(cv2, mode))
     return None if image is None else replace(describe(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)), shape=shape)
 
 

@@ -13,7 +13,7 @@ _LARGE_BYTES = (
 )  # larger than any picture of a 1.5-megapixel camera; larger pieces are mapped alone and returned when freed
 
 
-def share_one_heap() -> None:
+def share_one_heap(large_bytes: int = _LARGE_BYTES) -> None:
     """Let all threads allocate from one heap that returns large pieces; call it before the first thread starts.
 
     glibc gives each thread a heap of its own and keeps freed memory in each of them, so that they fragment and the
@@ -24,8 +24,8 @@ def share_one_heap() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, 1)
-        mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
-        mallopt(_M_TRIM_THRESHOLD, _LARGE_BYTES)
+        mallopt(_M_MMAP_THRESHOLD, large_bytes)
+        mallopt(_M_TRIM_THRESHOLD, large_bytes)
 
 
 _BLAS_SIDE = 256  # smaller products are done without a buffer

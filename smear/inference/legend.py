@@ -8,10 +8,9 @@ from smear.site import NOT_CHECKED
 
 REFUSED = "REFUSED: no label"
 _NOTICE = "research use only"
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 _LINE_PX = 9  # on a field of `_FIELD_PX`: the smallest at which the font can be read
 _FIELD_PX = 224  # of the data set
-_FONT_HEIGHT_PX = 22  # of the font at scale 1
+_FONT_HEIGHT_PX = 22  # of `cv2.FONT_HERSHEY_SIMPLEX` at scale 1
 _BOX, _TEXT = (24, 20, 28), (255, 255, 255)
 _OPACITY = 0.75
 
@@ -38,7 +37,8 @@ def draw_legend(drawn: np.ndarray, lines: list[Line], cells: np.ndarray) -> None
     height, width = drawn.shape[:2]
     line = max(_LINE_PX, round(_LINE_PX * min(height, width) / _FIELD_PX))
     scale, thick = 0.75 * line / _FONT_HEIGHT_PX, max(1, line // 14)
-    longest = max(cv2.getTextSize(text, _FONT, scale, thick)[0][0] for text, _ in lines)
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    longest = max(cv2.getTextSize(text, font, scale, thick)[0][0] for text, _ in lines)
     box_height, box_width = min(height, line * len(lines) + line // 2), min(width, longest + 2 * line)
     corners = [(top, left) for top in (height - box_height, 0) for left in (0, width - box_width)]
     top, left = min(
@@ -51,7 +51,7 @@ def draw_legend(drawn: np.ndarray, lines: list[Line], cells: np.ndarray) -> None
         if colour is not None:
             cv2.rectangle(box, (line // 3, bottom - line * 2 // 3), (line, bottom), colour, cv2.FILLED)
         start = line // 3 if colour is None else line + line // 2
-        cv2.putText(box, text, (start, bottom), _FONT, scale, _TEXT, thick, cv2.LINE_AA)
+        cv2.putText(box, text, (start, bottom), font, scale, _TEXT, thick, cv2.LINE_AA)
 
 
 def _darker() -> np.ndarray:

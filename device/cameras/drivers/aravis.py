@@ -30,12 +30,7 @@ from smear.errors import CameraError
 GRAB_TIMEOUT_S = 5.0  # longer than any exposure used in bright field
 _SLICE_US = 100_000  # of waiting, between two looks at whether to go on
 _BUFFERS = 4  # one is filled while another is read; more would only be older
-_MOSAICS = {
-    "RG": cv2.COLOR_BayerRGGB2RGB,
-    "GR": cv2.COLOR_BayerGRBG2RGB,
-    "GB": cv2.COLOR_BayerGBRG2RGB,
-    "BG": cv2.COLOR_BayerBGGR2RGB,
-}
+_MOSAICS = {"RG": "RGGB", "GR": "GRBG", "GB": "GBRG", "BG": "BGGR"}
 _FORMAT = re.compile(r"(?:(RGB|BGR)8(?:Packed)?|Bayer(RG|GR|GB|BG)(8|10|12|16)|Mono(8|10|12|16))")
 _PREFERRED = ("RGB8", "BGR8", "BayerRG8", "BayerGR8", "BayerGB8", "BayerBG8")
 _AUTOMATICS = ("ExposureAuto", "GainAuto", "BalanceWhiteAuto")
@@ -201,7 +196,7 @@ def picture_of(data: bytes, width: int, height: int, pixel_format: str) -> np.nd
         return picture if packed == "RGB" else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
     bits = int(mosaic_bits or mono_bits)
     plane = np.frombuffer(data, np.uint8 if bits == 8 else "<u2", width * height).reshape(height, width)
-    rgb = cv2.cvtColor(plane, _MOSAICS[mosaic] if mosaic else cv2.COLOR_GRAY2RGB)
+    rgb = cv2.cvtColor(plane, getattr(cv2, f"COLOR_Bayer{_MOSAICS[mosaic]}2RGB") if mosaic else cv2.COLOR_GRAY2RGB)
     return rgb if bits == 8 else np.right_shift(rgb, bits - 8, dtype=np.uint16).astype(np.uint8)
 
 

@@ -24,7 +24,7 @@ STREAM = "-"
 
 @command.command()
 @click.argument("slide_name", metavar="[SLIDE]", required=False)
-@click.option("--format", "name", cls=NameOption, registry=EXPORTS, default="zip")
+@click.option("--format", "name", cls=NameOption, usages=EXPORTS.usages, default="zip")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

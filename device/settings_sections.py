@@ -1,0 +1,47 @@
+"""What the sections of the settings are made of, and the names in registries, which are imported only to list them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """One [section]: only known keys, and numbers that are finite."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+
+
+def choice(default: str, text: str, usages: Callable[[], Sequence[str]], *, closed: bool = False) -> Any:
+    """Return a field whose description lists what may be chosen, looked up when it is needed.
+
+    `closed`: the value is one of `usages` as it stands; else it may go on, as in `files:PATH`.
+    """
+
+    def list_usages(schema: dict[str, Any]) -> None:
+        found = list(usages())
+        schema["description"] = f"{text}: {', '.join(found)}"
+        schema["enum" if closed else "examples"] = found
+
+    return Field(default=default, description=text, json_schema_extra=list_usages)
+
+
+def camera_usages() -> tuple[str, ...]:
+    """Return how the cameras are written."""
+    from device.cameras.registry import CAMERAS
+
+    return CAMERAS.usages()
+
+
+def display_usages() -> tuple[str, ...]:
+    """Return how the displays are written."""
+    from device.screen.displays import DISPLAYS
+
+    return DISPLAYS.usages()
+
+
+def runtime_names() -> tuple[str, ...]:
+    """Return the names of the runtimes."""
+    from smear.inference.tflite import RUNTIMES
+
+    return RUNTIMES.names()
