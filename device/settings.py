@@ -6,19 +6,19 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, ValidationInfo, field_validator
 
 from device.cameras.uri import PlainName
 from device.counting.cell_classes import DEFAULT_CLASSES, DEFAULT_TARGET, CellClass, checked_classes
 from device.model_pick import CHOICES, LevelChoice, ThreadsChoice
 from device.quality_control.measurements import QcTest
 from device.settings_faults import Fault, faults_of
-from device.settings_sections import Section, camera_usages, choice, display_usages, runtime_names
+from device.settings_sections import Section, camera_usages, choice, display_usages, known_runtime, runtime_names
 from device.site.agreement import Demands
 from device.store.retention import MEGABYTE, Retention
 from device.user_paths import UserPath, expand_given
 from smear.bundle.files import MISSING, FileFault, read_file
-from smear.errors import RuntimeUnavailableError, SettingsError
+from smear.errors import SettingsError
 from smear.inference.quality_gate import Limits
 
 SYSTEM_FILE = Path("/etc/smearscope/config.toml")
@@ -27,14 +27,7 @@ _MAX_BYTES = 100_000  # of the file; with every key and its description it has 3
 _LIMITS = Limits()
 
 
-def _known_runtime(name: str) -> str:
-    from smear.inference.tflite import RUNTIMES
-
-    try:
-        RUNTIMES.find(name)
-    except RuntimeUnavailableError as error:
-        raise ValueError(str(error)) from error
-    return name
+MqttTopic = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 
 
 class CameraSettings(Section):
@@ -88,7 +81,7 @@ class ModelSettings(Section):
     level: LevelChoice = choice(
         "int8", "how the weights are stored; auto is what 'smearscope bench pick' found", lambda: CHOICES, closed=True
     )
-    runtime: Annotated[str, AfterValidator(_known_runtime)] = choice(
+    runtime: Annotated[str, AfterValidator(known_runtime)] = choice(
         "auto", "what runs the models", runtime_names, closed=True
     )
     threads: ThreadsChoice = Field(default=1, description="threads of one inference, or auto; a Pi has four cores")
@@ -171,6 +164,22 @@ class LaboratorySettings(Section):
     )
 
 
+class MqttSettings(Section):
+    """The MQTT broker that the web publishes the device's state to, as that of Home Assistant."""
+
+    host: str | None = Field(default=None, description="name or address of the broker; none is used when left out")
+    port: int = Field(default=8883, ge=1, le=65535, description="1883 is usual without TLS")
+    tls: bool = Field(default=True, description="without it the password is sent as it is")
+    ca_file: UserPath | None = Field(
+        default=None, description="certificate of the broker's authority; those of the system when left out"
+    )
+    user: str | None = Field(default=None, description="name to log in with")
+    password_file: UserPath | None = Field(default=None, description="its password, in a file of mode 0600")
+    interval_s: float = Field(default=10.0, ge=1, le=3600, description="between two states")
+    topic: MqttTopic = Field(default="smearscope", description="what the topics begin with")
+    discovery: MqttTopic = Field(default="homeassistant", description="prefix that Home Assistant looks for devices by")
+
+
 class QcSettings(Section):
     """The quality control of the day."""
 
@@ -217,6 +226,7 @@ class Settings(Section):
     cells: CellSettings = CellSettings()
     site: SiteSettings = SiteSettings()
     laboratory: LaboratorySettings = LaboratorySettings()
+    mqtt: MqttSettings = MqttSettings()
     qc: QcSettings = QcSettings()
     store: StoreSettings = StoreSettings()
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from smear.errors import RuntimeUnavailableError
+
 
 class Section(BaseModel):
     """One [section]: only known keys, and numbers that are finite."""
@@ -45,3 +47,14 @@ def runtime_names() -> tuple[str, ...]:
     from smear.inference.tflite import RUNTIMES
 
     return RUNTIMES.names()
+
+
+def known_runtime(name: str) -> str:
+    """Return `name`, or raise ValueError where no runtime is called so."""
+    from smear.inference.tflite import RUNTIMES
+
+    try:
+        RUNTIMES.find(name)
+    except RuntimeUnavailableError as error:
+        raise ValueError(str(error)) from error
+    return name

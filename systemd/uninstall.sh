@@ -12,7 +12,7 @@ rm -f /etc/systemd/system/smearscope.service /etc/systemd/system/smearscope-faul
   /etc/systemd/system/smearscope-retry.timer /etc/systemd/system/smearscope-web.service /etc/udev/rules.d/70-smearscope.rules \
   /etc/polkit-1/rules.d/50-smearscope-power.rules \
   /etc/sysusers.d/smearscope.conf /etc/tmpfiles.d/smearscope.conf
-rm -rf /opt/smearscope /etc/systemd/system/smearscope-web.service.d
+rm -rf /opt/smearscope /etc/systemd/system/smearscope-web.service.d /etc/avahi/services/smearscope.service
 if [ -L /usr/local/bin/smearscope ]; then
   rm -f /usr/local/bin/smearscope
 fi

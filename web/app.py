@@ -1,5 +1,9 @@
 """The application: every route, behind the guard unless it is named here as open."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib.resources import files
 
 from starlette.applications import Starlette
@@ -14,6 +18,7 @@ from smear.errors import SmearscopeError
 from web import api, live, login, media, openapi
 from web.guard import API, Page
 from web.integrations.metrics import metrics
+from web.integrations.mqtt import Publisher
 from web.pages import screen
 from web.pages.registry import PAGES
 from web.rendering import page
@@ -46,7 +51,9 @@ def create_app(site: Site, hosts: tuple[str, ...] = ()) -> Starlette:
         Route("/login", login.login, methods=["POST"]),
         Route("/static/{name}", _static, methods=["GET"]),
     ]
+    publisher = Publisher(site) if site.settings.mqtt.host else None
     app = Starlette(
+        lifespan=partial(_published, publisher),
         routes=[*opened, *(each.route() for each in guarded)],
         middleware=[Middleware(Shield, hosts=hosts)],
         exception_handlers={HTTPException: _refused, SmearscopeError: _failed},
@@ -54,6 +61,17 @@ def create_app(site: Site, hosts: tuple[str, ...] = ()) -> Starlette:
     app.state.site, app.state.feed = site, live.Feed(site)
     app.state.nav = tuple(each for each in PAGES if each.title)
     return app
+
+
+@asynccontextmanager
+async def _published(publisher: Publisher | None, app: Starlette) -> AsyncIterator[None]:
+    """Publish the device's state while the application is served."""
+    task = asyncio.create_task(publisher.run()) if publisher else None
+    yield
+    if task is not None:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def _static(request: Request) -> Response:

@@ -3,6 +3,7 @@
 import functools
 import ipaddress
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,18 +16,20 @@ import click
 from device.actions.base import Role
 from device.commands.options import config_option, data_option, settings_and_data
 from device.data_folder import SERVICE_DATA
+from device.settings import load_settings
 from device.system.memory import share_one_heap
 from smear.errors import SettingsError
 from smear.output_files import OutputFolder, printable
 from web.accounts import MIN_PASSWORD, Accounts, first_password
 from web.certificate import CERTIFICATE, fingerprint, own_certificate
+from web.integrations import avahi
 
 UNIT = "smearscope-web.service"
 SERVICE_STATE = Path(f"{SERVICE_DATA}-web")
 DROP_IN = Path(f"/etc/systemd/system/{UNIT}.d")
 PORT = 8443
 _LARGE_BYTES = 128 * 1024  # glibc's own: photographs and what the login hashes are given back at once
-# What a unit that listens beyond this machine may talk to: addresses that no router passes on to the internet.
+# What a unit that listens or publishes beyond this machine may talk to: addresses that no router passes on.
 _LOCAL = "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 169.254.0.0/16 fc00::/7 fe80::/10"
 
 
@@ -129,13 +132,18 @@ def enable(listen: str, port: int) -> None:
         raise SettingsError(f"{SERVICE_STATE} is missing; run systemd/install.sh again")
     own_certificate(SERVICE_STATE)
     _first_admin(Accounts(SERVICE_STATE), printed=True)
+    beyond = not address.is_loopback or load_settings().mqtt.host is not None
     lines = ["[Service]", f"Environment=SMEARSCOPE_WEB_LISTEN={address} SMEARSCOPE_WEB_PORT={port}",
-             f"SocketBindAllow=tcp:{port}", *([] if address.is_loopback else [f"IPAddressAllow={_LOCAL}"])]  # fmt: skip
+             f"SocketBindAllow=tcp:{port}", *([f"IPAddressAllow={_LOCAL}"] if beyond else [])]  # fmt: skip
     with OutputFolder(DROP_IN, create=True) as folder:
         folder.write("listen.conf", "\n".join([*lines, ""]).encode(), mode=0o644)
     _systemctl("daemon-reload")
     _systemctl("enable", "--quiet", UNIT)
     _systemctl("restart", UNIT)
+    if address.is_loopback:
+        avahi.withdraw()
+    elif avahi.announce(port):
+        click.echo(f"name         https://{socket.gethostname()}.local:{port}/")
     _say_where(SERVICE_STATE, str(address), port)
 
 
@@ -143,6 +151,7 @@ def enable(listen: str, port: int) -> None:
 def disable() -> None:
     """Stop the service, now and at each boot; accounts and certificate stay."""
     _systemctl("disable", "--quiet", "--now", UNIT)
+    avahi.withdraw()
     click.echo("the web is off")
 
 

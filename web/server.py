@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 CONNECTIONS = 100
-SILENT = 50  # of them, without a request so far; one more ends the one that has been silent longest
+SILENT = 50  # of them, waiting for a request; one more ends the one that has been silent longest
 REQUEST_S = 10.0  # to send a request's head, from the connection or the answer before on
 
 
@@ -54,12 +54,14 @@ class PunctualProtocol(H11Protocol):
     def _await_request(self) -> None:
         self._late = self.loop.call_later(REQUEST_S, self._cut)
         waiting = {each: each._late for each in self.connections if isinstance(each, PunctualProtocol)}
-        silent = {each: late.when() for each, late in waiting.items() if late is not None}
+        # Last those that asked for something before: a browser keeps its connection for the next page.
+        silent = {each: (each.cycle is not None, late.when()) for each, late in waiting.items() if late is not None}
         if len(silent) > SILENT:
             min(silent, key=lambda each: silent[each])._cut()
 
     def _cut(self) -> None:
         self._wait_no_longer()
+        self.connections.discard(self)  # at once: its end is handled after the requests that have come meanwhile
         self.transport.abort()
 
     def _wait_no_longer(self) -> None:
@@ -107,7 +109,7 @@ def server_of(app: Starlette, where: Listening) -> uvicorn.Server:
         port=where.port,
         http=http,
         ws="none",
-        lifespan="off",
+        lifespan="on",
         limit_concurrency=CONNECTIONS,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=2,

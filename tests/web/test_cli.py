@@ -2,8 +2,10 @@
 
 import os
 import re
+import socket
 import stat
 import sys
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
@@ -20,6 +22,7 @@ def state(tmp_path, monkeypatch):
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)
     monkeypatch.setattr("web.cli.SERVICE_STATE", folder)
     monkeypatch.setattr("web.cli.DROP_IN", tmp_path / "drop-in")
+    monkeypatch.setattr("web.integrations.avahi.SERVICES", tmp_path / "avahi")
     folder.mkdir(mode=0o700)
     return folder
 
@@ -61,6 +64,25 @@ def test_enabling_makes_the_first_password_once_and_opens_only_what_was_asked_fo
     assert "off" in web("disable").output
     assert systemctl()[-1] == f"disable --quiet --now {UNIT}"
     assert "users        admin (admin)" in web("status").output
+
+
+def test_the_local_network_is_told_where_the_pages_are_while_they_are_for_it(state, systemctl, tmp_path, monkeypatch):
+    announced = tmp_path / "avahi/smearscope.service"
+    web("enable", "--listen", "::")
+    assert not announced.exists()  # no Avahi here
+    announced.parent.mkdir()
+    assert f"https://{socket.gethostname()}.local:9443/" in web("enable", "--listen", "::", "--port", "9443").output
+    assert ElementTree.parse(announced).findtext("service/port") == "9443"
+    web("enable")
+    assert not announced.exists()
+    web("enable", "--listen", "0.0.0.0")
+    assert announced.exists()
+    web("disable")
+    assert not announced.exists()
+    (tmp_path / "config.toml").write_text('[mqtt]\nhost = "broker"\n')
+    monkeypatch.setenv("SMEARSCOPE_CONFIG", str(tmp_path / "config.toml"))
+    web("enable")
+    assert "IPAddressAllow=10.0.0.0/8" in (tmp_path / "drop-in/listen.conf").read_text()
 
 
 def test_accounts_are_added_changed_and_removed(state):

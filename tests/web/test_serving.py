@@ -197,13 +197,22 @@ def test_handshakes_that_hang_keep_nobody_out_and_are_cut_off(bench, tmp_path, m
             each.close()
 
 
+@contextmanager
+def ended(process):
+    """End `process` also where the test fails: leaving it to itself would wait for it without end."""
+    try:
+        yield
+    finally:
+        process.kill()
+
+
 def test_a_flooded_hung_and_killed_server_costs_the_device_no_field(bench, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "device", "web", "serve", "--port", str(port), "--data", str(bench.folder),
                "--state", str(tmp_path / "state")]  # fmt: skip
     environment = {name: value for name, value in os.environ.items() if name != "INVOCATION_ID"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process, ended(process):
         said = "".join(process.stdout.readline() for _ in range(3))
         password = re.search(r"the password (\S+)", said)[1]
         fingerprint = re.search(r"SHA-256 of the certificate: (\S+)", said)[1]
