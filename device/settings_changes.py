@@ -9,8 +9,10 @@ from device.settings_toml import Values, values_of
 FILE = "settings.toml"
 ON_DEVICE = frozenset(
     {"model.bundle", "model.require_signature", "model.delegate", "store.folder", "laboratory.hl7_folder"}
+    | {f"mqtt.{name}" for name in ("host", "port", "tls", "ca_file", "user", "password_file")}
 )
-"""Folders, keys and a library: who chooses them may run what lies there, so the settings file alone does."""
+"""Folders, keys, a library and who gets a password: who chooses them may run what lies there, or read any file of the
+web's, so the settings file alone does."""
 
 
 def changes_in(data: Path) -> Values:

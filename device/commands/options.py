@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from smear.inference.runtime import Runtime
 
 F = TypeVar("F", bound=Callable[..., Any])
+Usages = Callable[[], Sequence[str]]
 
 config_option = click.option(
     "--config",
@@ -112,14 +113,7 @@ class FiniteRange(click.FloatRange):
 class NameOption(click.Option):
     """An option that takes one of the names that `usages` returns; its help lists them, looked up only when shown."""
 
-    def __init__(
-        self,
-        names: Sequence[str],
-        *,
-        usages: Callable[[], Sequence[str]],
-        default: str | None = None,
-        **attributes: Any,
-    ) -> None:
+    def __init__(self, names: Sequence[str], *, usages: Usages, default: str | None = None, **attributes: Any) -> None:
         super().__init__(names, metavar="NAME", default=default, **attributes)
         self._usages, self._default_words = usages, default or "auto"
 
