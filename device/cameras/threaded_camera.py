@@ -128,7 +128,6 @@ class LiveCamera:
         try:
             source = open_source()
         except Exception as error:  # noqa: BLE001 - the driver's boundary: it may raise anything
-            _let_go(error)
             self._opened.fail(_translated(self.name, "cannot be opened", error))
             return
         self._opened.put(source)
@@ -153,19 +152,19 @@ def live(open_source: Callable[[CameraName, CameraRequest], Source]) -> Callable
     return opened
 
 
-def _let_go(error: BaseException | None) -> None:
-    """Empty the frames of `error` and its causes, which hold a driver that is half open, and its camera with it."""
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__
-
-
 def _size_of(shape: tuple[int, ...]) -> str:
     return f"{shape[1]}x{shape[0]}"
 
 
 def _translated(name: str, what: str, error: Exception) -> SmearscopeError:
-    """Return `error` as a `SmearscopeError` with its cause."""
+    """Return `error` as a `SmearscopeError` with its cause.
+
+    The frames of both are emptied: they hold the driver, and with it the camera, as long as somebody holds the error.
+    """
+    each: BaseException | None = error
+    while each is not None:
+        traceback.clear_frames(each.__traceback__)
+        each = each.__cause__ or each.__context__
     if isinstance(error, SmearscopeError):
         return error
     reason = str(error) or type(error).__name__

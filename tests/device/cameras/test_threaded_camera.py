@@ -1,6 +1,8 @@
 """The thread behind a real camera: newest frame, faults and hangs."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -157,3 +159,34 @@ def test_closing_gives_the_hardware_back_and_may_be_done_twice() -> None:
     assert source.released.is_set()
     with pytest.raises(CameraError, match="is closed"):
         camera.read(1)
+
+
+class Handle:
+    """What a driver keeps of its hardware; the hardware is free when nobody holds it."""
+
+
+def test_an_error_that_somebody_keeps_keeps_no_camera() -> None:
+    handles: list[weakref.ref[Handle]] = []
+
+    def held() -> None:
+        handle = Handle()
+        handles.append(weakref.ref(handle))
+        raise OSError("unplugged")
+
+    def open_source() -> ScriptedSource:
+        held()
+        return ScriptedSource(lambda count: picture(count))
+
+    gc.disable()
+    try:
+        with pytest.raises(CameraError) as refused:
+            LiveCamera("v4l2:0", open_source)
+        camera = LiveCamera("v4l2:0", lambda: ScriptedSource(lambda count: held() or picture(count)))
+        with pytest.raises(CameraError) as lost:
+            camera.read(5)
+        camera.close()
+        assert [handle() for handle in handles] == [None, None]
+    finally:
+        gc.enable()
+    assert "cannot be opened (unplugged)" in str(refused.value)
+    assert "was lost (unplugged)" in str(lost.value)
