@@ -111,7 +111,7 @@ def server_of(app: Starlette, where: Listening) -> uvicorn.Server:
         ws="none",
         lifespan="on",
         limit_concurrency=CONNECTIONS,
-        timeout_keep_alive=5,
+        timeout_keep_alive=2 * int(REQUEST_S),  # `REQUEST_S` counts. The usual 5 s are many clients' own, and they race
         timeout_graceful_shutdown=2,
         proxy_headers=where.proxied,
         forwarded_allow_ips="127.0.0.1,::1",
