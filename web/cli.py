@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import click
 
 from device.actions.base import Role
 from device.commands.options import config_option, data_option, settings_and_data
+from device.control.client import ask
+from device.control.protocol import ControlError
 from device.data_folder import SERVICE_DATA
 from device.settings import load_settings
 from device.system.memory import share_one_heap
@@ -66,12 +69,9 @@ port_option = click.option(
     "--port", type=click.IntRange(1, 65535), default=PORT, envvar="SMEARSCOPE_WEB_PORT", show_default=True
 )
 role_option = click.option(
-    "--role",
-    type=click.Choice([str(each) for each in Role]),
-    default="viewer",
-    show_default=True,
+    "--role", type=click.Choice([str(each) for each in Role]), default="viewer", show_default=True,
     help="What it may do.",
-)
+)  # fmt: skip
 
 
 def _accounts(function: Callable[..., None]) -> Callable[..., Any]:
@@ -112,12 +112,16 @@ def serve(
     if tls != "own" and not ipaddress.ip_address(listen).is_loopback:
         raise SettingsError("without TLS of its own it listens on 127.0.0.1 alone: passwords would be read on the way")
     accounts = Accounts(state)
-    _first_admin(accounts, printed="INVOCATION_ID" not in os.environ)
+    _first_admin(accounts, data, printed="INVOCATION_ID" not in os.environ)
     certificate = own_certificate(state) if tls == "own" else None
+    site = Site(data, settings, accounts, secure=tls != "off", config=config_path)
+    site.about = {"address": f"http{'s' if certificate else ''}://{_in_address(listen)}:{port}/"}
     if certificate:
-        click.echo(f"SHA-256 of the certificate: {fingerprint(certificate[0])}")
-    click.echo(f"http{'s' if certificate else ''}://{_in_address(listen)}:{port}/   (Ctrl-C ends it)")
-    app = create_app(Site(data, settings, accounts, secure=tls != "off", config=config_path), (*hosts, listen))
+        site.about["fingerprint"] = fingerprint(certificate[0])
+        click.echo(f"SHA-256 of the certificate: {site.about['fingerprint']}")
+    site.say_where()
+    click.echo(f"{site.about['address']}   (Ctrl-C ends it)")
+    app = create_app(site, (*hosts, listen))
     server_of(app, Listening(listen, port, certificate, proxied=tls == "proxy")).run()
 
 
@@ -131,7 +135,7 @@ def enable(listen: str, port: int) -> None:
     if not SERVICE_STATE.is_dir():
         raise SettingsError(f"{SERVICE_STATE} is missing; run systemd/install.sh again")
     own_certificate(SERVICE_STATE)
-    _first_admin(Accounts(SERVICE_STATE), printed=True)
+    _first_admin(Accounts(SERVICE_STATE), SERVICE_DATA, printed=True)
     beyond = not address.is_loopback or load_settings().mqtt.host is not None
     lines = ["[Service]", f"Environment=SMEARSCOPE_WEB_LISTEN={address} SMEARSCOPE_WEB_PORT={port}",
              f"SocketBindAllow=tcp:{port}", *([f"IPAddressAllow={_LOCAL}"] if beyond else [])]  # fmt: skip
@@ -256,8 +260,8 @@ def remove_token(accounts: Accounts, name: str) -> None:
     click.echo(f"{name} is removed")
 
 
-def _first_admin(accounts: Accounts, printed: bool) -> None:
-    """Make the first user where there is none, and print the password: it is kept nowhere."""
+def _first_admin(accounts: Accounts, data: Path, printed: bool) -> None:
+    """Make the first user where there is none, print the password and have the device show it: it is kept nowhere."""
     if accounts.users():
         return
     if not printed:  # it would stay in the journal
@@ -265,12 +269,13 @@ def _first_admin(accounts: Accounts, printed: bool) -> None:
     made = first_password()
     accounts.add_user("admin", Role.ADMIN, made)
     click.echo(f"The first user is admin, with the password {made}   (shown this once)")
+    with suppress(ControlError):  # no device is running that could
+        ask(data, "web is", only=data != SERVICE_DATA, password=made)
 
 
 def _password() -> str:
     prompt = f"Password, at least {MIN_PASSWORD} characters"
-    given = click.prompt(prompt, hide_input=True, confirmation_prompt=sys.stdin.isatty(), err=True)
-    return str(given)
+    return str(click.prompt(prompt, hide_input=True, confirmation_prompt=sys.stdin.isatty(), err=True))
 
 
 def _say_where(state: Path, listen: str, port: int) -> None:
@@ -280,7 +285,8 @@ def _say_where(state: Path, listen: str, port: int) -> None:
 
 
 def _in_address(listen: str) -> str:
-    return f"[{listen}]" if ":" in listen else listen
+    name = socket.gethostname() if ipaddress.ip_address(listen).is_unspecified else listen  # a browser needs one
+    return f"[{name}]" if ":" in name else name
 
 
 def _systemctl(*words: str, advice: str = "see 'journalctl -u smearscope-web'; run this with sudo") -> None:

@@ -1,5 +1,7 @@
 """Logging in and out."""
 
+from functools import partial
+
 import anyio
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -40,6 +42,7 @@ async def login(request: Request) -> Response:
     if user is None:
         return page(request, "login.html", 401, next=onward, fault="Name or password is wrong.")
     site.attempts.succeeded(*keys)
+    await anyio.to_thread.run_sync(partial(site.say_where, password=""))  # the first one is used, and shown no more
     site.sessions.end(request.cookies.get(site.cookie, ""))
     answer = RedirectResponse(onward, 303)
     set_cookie(site, answer, site.sessions.begin(user))

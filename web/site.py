@@ -1,6 +1,7 @@
 """What the routes share: accounts, sessions, the store, and the device behind its control socket."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,6 +41,7 @@ class Site:
     ) -> None:  # fmt: skip
         clock = clock or SystemClock()
         self.data, self.settings, self.accounts, self.secure, self.config = data, settings, accounts, secure, config
+        self.about: dict[str, str] = {}  # address and fingerprint
         self.sessions, self.attempts = Sessions(clock), Attempts(clock)
         self._readers, self._askers = CapacityLimiter(4), CapacityLimiter(2)  # `device.control.server.AT_ONCE`
         self.looking = CapacityLimiter(1)  # at the device's screen, one request after the other
@@ -74,6 +76,11 @@ class Site:
     def ask(self, command: str, **values: Any) -> dict[str, Any] | None:
         """Ask the device that records into the served folder, never the service about another; see `client.ask`."""
         return ask(self.data, command, only=self.data.resolve() != SERVICE_DATA.resolve(), **values)
+
+    def say_where(self, **about: str) -> None:
+        """Tell the device what to show of this server on its screen, if one is running."""
+        with suppress(ControlError, OSError):
+            self.ask("web is", **self.about, **about)
 
     def _looked(self, look: Callable[[Store], T]) -> T:
         with Store.read(self.data, self.settings.store.busy_timeout_s, writable=False) as store:

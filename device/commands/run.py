@@ -171,6 +171,7 @@ def command(
             **record_answers(data, settings, config_path),
             **ControlHandlers(camera_worker, inference_worker, recorder, faults, data, clock).answers(),
             "screen": lambda request: shown.mirror.picture(request.get("known")),
+            "web is": shown.mirror.web_is,
             "screen touch": lambda request: shown.mirror.touch(recorder.store, request),
         }
         health = HealthWorker(data, settings.store.retention().min_free_bytes)

@@ -23,6 +23,7 @@ from device.system.clock import Clock
 from smear.errors import ImageError
 from smear.images import encode
 from smear.memory import memory_for
+from smear.output_files import printable
 
 WIDTH_PX = 1280  # of the picture, at most
 EVERY_S = 0.4  # a picture, at most: PNG takes 4 ms for 800x480, with no loss in the letters
@@ -37,6 +38,7 @@ class ScreenMirror:
         """`fault` says why the screen shows nothing, if it does not."""
         self.page = ""  # what is shown, in words
         self.secret = False  # a PIN is typed on it
+        self.web: dict[str, str] = {}  # what the web said of itself: in memory alone
         self._clock, self._fault = clock, fault
         self._changed, self._encoding = threading.Condition(), threading.Lock()
         self._copy: NDArray[np.uint8] | None = None
@@ -92,6 +94,12 @@ class ScreenMirror:
                 small = cv2.resize(copy, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
                 self._encoded = tag, encode(small, ".png")
             return {"tag": tag} | ({} if tag == known else {"picture": self._encoded[1]})
+
+    def web_is(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep what the web says of itself: its address, its certificate, the first password until that was used."""
+        given = {name: request[name] for name in ("address", "fingerprint", "password") if name in request}
+        self.web |= {name: printable(str(each)[:200]) for name, each in given.items()}
+        return {}
 
     def touch(self, store: Store, request: Mapping[str, Any]) -> dict[str, Any]:
         """Do what a person elsewhere does at the screen, once it stands in the audit trail of `store`."""

@@ -87,3 +87,15 @@ def test_a_screen_without_a_device_is_said_in_one_sentence(served):
             {"error": "no device is running here, so there is no screen to show"},
         )
         assert viewer.post("/api/v1/screen/touch", json={"key": "tab"}).status_code == 403
+
+
+def test_the_device_is_told_what_to_show_and_that_somebody_has_logged_in(served, monkeypatch):
+    told = []
+    monkeypatch.setattr(served.site, "ask", lambda command, **about: told.append((command, about)))
+    served.site.about = {"address": "https://lab:8443/", "fingerprint": "AB"}
+    served.site.say_where(password="first")
+    with served.browser("ada"):
+        pass
+    assert told == [("web is", served.site.about | {"password": each}) for each in ("first", "")]
+    monkeypatch.undo()
+    served.site.say_where()  # no device is running

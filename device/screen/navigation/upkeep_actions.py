@@ -42,6 +42,7 @@ class UpkeepActions:
             "qc of the day": self._quality_control,
             "screen settings": self._screen,
             "screen choose": self._choose,
+            "web shown": lambda _: dict(self._display.mirror.web) if self._display else {},
         }
 
     def _calibration(self, request: Mapping[str, Any]) -> dict[str, Any]:

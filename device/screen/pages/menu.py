@@ -13,6 +13,7 @@ from device.screen.pages.history import open_history
 from device.screen.pages.lock import open_lock
 from device.screen.pages.shutdown import open_shutdown
 from device.screen.pages.slide import open_slide
+from device.screen.pages.upkeep.browser import open_browser
 from device.screen.pages.upkeep.calibration import open_calibration
 from device.screen.pages.upkeep.objective import open_objectives
 from device.screen.pages.upkeep.quality_control import open_quality_control
@@ -30,6 +31,7 @@ ENTRIES: tuple[tuple[Item, Callable[[ScreenState], Outcome]], ...] = (
     (Item("objective", "Objective", "o"), lambda live: open_objectives()),
     (Item("qc", "Quality control", "q"), lambda live: open_quality_control()),
     (Item("settings", "Settings", "g"), lambda live: open_settings()),
+    (Item("browser", "Web pages", "w"), lambda live: open_browser()),
     (Item("lock", "Lock", "k"), lambda live: open_lock()),
     (Item("shutdown", "Shut down", "d"), lambda live: open_shutdown()),
 )

@@ -112,3 +112,9 @@ def test_a_pin_that_is_typed_from_elsewhere_is_not_in_the_trail(mirror, tmp_path
         (event,) = store.newest_of_device(9)
     assert event.new == "a PIN"
     assert mirror.touched() == [Text("2468")]
+
+
+def test_what_the_web_says_of_itself_is_kept_until_it_says_something_else(mirror):
+    mirror.web_is({"command": "web is", "address": "https://lab:8443/", "password": "first"})
+    mirror.web_is({"fingerprint": "AB\x1b", "password": ""})
+    assert mirror.web == {"address": "https://lab:8443/", "password": "", "fingerprint": r"AB\x1b"}

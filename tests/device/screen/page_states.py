@@ -23,6 +23,7 @@ from device.screen.pages.shutdown import ASKED
 from device.screen.pages.slide import OpenSlidePage, asked_to_end
 from device.screen.pages.summary import SummaryPage
 from device.screen.pages.typed import TypedPage
+from device.screen.pages.upkeep.browser import BrowserPage
 from device.screen.pages.upkeep.calibration import CalibrationPage
 from device.screen.pages.upkeep.models import ModelsPage
 from device.screen.pages.upkeep.objective import ObjectivePage
@@ -102,6 +103,8 @@ NO_QC = {"required": False, "cleared": False, "begun": "", "operator": "", "slid
          "tests": [{**NOT_DONE, "name": each} for each in ("location", "slide", "calibration")]}  # fmt: skip
 CLEARED = QC | {"cleared": True, "required": False, "tests": QC["tests"][:1]}
 SCREEN = {"theme": "dark", "fixed": [], "language": "en", "brightness": 0.6, "pin": True, "lock_after_min": 15}
+WEB = {"address": "https://smearscope.local:8443/", "password": "h7kp-2mxa-9wcd-rt4e",
+       "fingerprint": ":".join(f"{each:02X}" for each in range(3, 256, 8))}  # fmt: skip
 MODELS = {
     "level": "int8", "levels": ["auto", "float32", "float16", "dynamic", "int8", "int16x8"], "fixed": [],
     "bundle": "default-0123456789ab",
@@ -133,6 +136,7 @@ PAGES: dict[str, tuple[Page, ScreenState]] = {
     "qc": (QualityControlPage(QC), NORMAL),
     "settings": (SettingsPage(SCREEN), NORMAL),
     "models": (ModelsPage(MODELS), NORMAL),
+    "browser": (BrowserPage(WEB), NORMAL),
     "locked": (LockPage(), NORMAL),
     "unlocking": (LockPage("123"), NORMAL),
     "pin": (PinPage("1234"), NORMAL),
@@ -148,6 +152,7 @@ PAGES: dict[str, tuple[Page, ScreenState]] = {
     "help": (help_of(LivePage(), compose(LivePage(), NORMAL).controls), NORMAL),
 }
 EMPTY: dict[str, tuple[Page, ScreenState]] = {
+    "browser-off": (BrowserPage({}), NORMAL),
     "gallery-empty": (GalleryPage(ONE, "Anna Berger", [], CLASSES), NORMAL),
     "cell-gone": (CellPage({**CELL, "picture": None, "area_um2": None, "said": {}, "opinion": None}), NORMAL),
     "count-complete": (CountPage(ONE, "Anna Berger", COUNT.to_json(), 2), NO_SLIDE),
