@@ -19,6 +19,7 @@ from web import api, live, login, media, openapi
 from web.guard import API, Page
 from web.integrations.metrics import metrics
 from web.integrations.mqtt import Publisher
+from web.integrations.thing import thing
 from web.pages import screen
 from web.pages.registry import PAGES
 from web.rendering import page
@@ -43,6 +44,7 @@ def create_app(site: Site, hosts: tuple[str, ...] = ()) -> Starlette:
         Page(f"{api.ROOT}/screen.png", screen.picture),
         Page(f"{api.ROOT}/openapi.json", openapi.show_document),
         Page("/metrics", metrics),
+        Page("/.well-known/wot", thing),
         *api.action_pages(),
         *PAGES,
     ]

@@ -46,6 +46,22 @@ def test_every_action_is_described_with_what_it_is_asked_with():
                                          "title": "Limit", "type": "integer"}  # fmt: skip
 
 
+def test_a_thing_description_names_every_action_where_the_api_has_it(served):
+    secret = served.accounts.add_token("openflexure", Role.VIEWER, 1)
+    with served.browser() as client:
+        assert client.get("/.well-known/wot").headers["location"].startswith("/login")
+        answer = client.get("/.well-known/wot", headers={"authorization": f"Bearer {secret}"})
+    assert answer.headers["content-type"] == "application/td+json"
+    found = answer.json()
+    assert found["base"] == "https://testserver/"
+    forms = {
+        each["forms"][0]["href"].split("{")[0] for kind in ("properties", "actions") for each in found[kind].values()
+    }
+    assert forms == {action_path(each) for each in ACTIONS.values()}
+    assert found["properties"]["slides_list"]["forms"][0]["href"] == "/api/v1/slides/list{?limit,before,search}"
+    assert found["actions"]["slides_rename"]["input"]["required"] == ["slide", "name"]
+
+
 @pytest.fixture(scope="module")
 def schema(tmp_path_factory):
     served = Served(tmp_path_factory.mktemp("api"))
