@@ -116,13 +116,11 @@ class _Run:
 
     def keep(self, name: str, content: bytes | Path, mode: int = FILE_MODE) -> None:
         """Keep a file under `name`: its content is written unless the target has it."""
-        if isinstance(content, bytes):
-            entry = Entry(hashlib.sha256(content).hexdigest(), len(content), mode)
-        else:
-            with content.open("rb") as file:
-                entry = Entry(hashlib.file_digest(file, "sha256").hexdigest(), file.tell(), mode)
+        entry = _entry(content, mode)
         if self._present.get(entry.object) != entry.bytes:
             self._target.write(entry.object, content)
+            if isinstance(content, Path) and _entry(content, mode) != entry:
+                raise StoreError(f"{name} was changed while it was copied; try again")
             self._present[entry.object] = entry.bytes
             self.copied, self.copied_bytes = self.copied + 1, self.copied_bytes + entry.bytes
         self.files[name] = entry
@@ -167,6 +165,13 @@ class _Run:
         if content is not None:
             self.keep(name, content)
         return content is not None
+
+
+def _entry(content: bytes | Path, mode: int) -> Entry:
+    if isinstance(content, bytes):
+        return Entry(hashlib.sha256(content).hexdigest(), len(content), mode)
+    with content.open("rb") as file:
+        return Entry(hashlib.file_digest(file, "sha256").hexdigest(), file.tell(), mode)
 
 
 def _photographs_of(snapshot: Path, folder: Path) -> list[str]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from device.cameras.uri import without_credentials
 from smear.errors import StoreError, first_line
 from smear.output_files import OutputFolder, printable
 
@@ -61,6 +62,8 @@ class _Bucket(Target):
         import s3fs  # here: a backup to a folder does without
 
         self.name = printable(address.rstrip("/"))
+        if not self.name.startswith(S3):
+            raise StoreError(f"{printable(address)} names no bucket; write s3://BUCKET/PATH")
         self.scratch = Path("/var/tmp")  # on a disk, where /tmp may be memory
         self._root = self.name.removeprefix(S3) + "/"
         # Listings are not remembered: another device may write into the same bucket.
@@ -89,11 +92,11 @@ class _Bucket(Target):
 
         try:
             yield
-        except (OSError, BotoCoreError, ClientError) as error:
+        except (OSError, BotoCoreError, ClientError, ValueError) as error:  # the last: AWS_ENDPOINT_URL is no address
             if may_lack and isinstance(error, FileNotFoundError):
                 raise
             advice = "check the address, AWS_ENDPOINT_URL and the credentials"
-            raise StoreError(f"{self.name}: {first_line(error)}; {advice}") from error
+            raise StoreError(f"{self.name}: {without_credentials(first_line(error))}; {advice}") from None
 
 
 def open_target(where: str) -> Target:

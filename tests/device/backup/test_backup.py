@@ -239,6 +239,20 @@ def test_a_model_that_is_removed_while_it_is_copied_is_passed_over(data, dest, t
     run("restore", dest, "--to", tmp_path / "new")
 
 
+def test_a_large_file_that_is_still_written_makes_no_backup_that_is_damaged(data, dest, monkeypatch):
+    write = Target.write
+
+    def while_it_grows(self, name, content):
+        if isinstance(content, Path) and content.name == "site.json":
+            content.write_text("more than before")
+        write(self, name, content)
+
+    monkeypatch.setattr("device.backup.backup._IN_MEMORY", 1)
+    monkeypatch.setattr(Target, "write", while_it_grows)
+    assert "site.json was changed while it was copied" in run("backup", dest, "--data", data, code=1)
+    assert backup_ids(Target(dest)) == []
+
+
 def test_a_damaged_backup_is_no_obstacle_to_the_next_one(data, dest, tmp_path):
     run("backup", dest, "--data", data)
     damaged = next(dest.glob("*.json"))
@@ -292,6 +306,19 @@ def test_a_bucket_that_breaks_off_is_one_sentence(data, bucket, monkeypatch):
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
         threading.Thread(target=break_off, args=(server,), daemon=True).start()
         assert "s3://laboratory/scope: Response payload" in run("backup", bucket, "--verify", code=1)
+
+
+@pytest.mark.parametrize(("where", "endpoint", "said"), [
+    ("s3://b/x", "http://lab:s3cret@", "Invalid endpoint: http://; check the address"),
+    ("s3://b/x", "nonsense", "Invalid endpoint: nonsense; check the address"),
+    ("s3://", "http://127.0.0.1:9", "s3:// names no bucket; write s3://BUCKET/PATH"),
+])  # fmt: skip
+def test_an_address_that_is_none_is_one_sentence_without_its_password(monkeypatch, where, endpoint, said):
+    pytest.importorskip("s3fs", reason="s3fs is not installed: pip install 'smearscope[s3]'")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    output = run("backup", where, "--list", code=1)
+    assert said in output
+    assert "s3cret" not in output
 
 
 LISTED = b"""<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>false
