@@ -1,6 +1,7 @@
 """What the sections of the settings are made of, and the names in registries, which are imported only to list them."""
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -28,25 +29,13 @@ def choice(default: str, text: str, usages: Callable[[], Sequence[str]], *, clos
     return Field(default=default, description=text, json_schema_extra=list_usages)
 
 
-def camera_usages() -> tuple[str, ...]:
-    """Return how the cameras are written."""
-    from device.cameras.registry import CAMERAS
-
-    return CAMERAS.usages()
+def _usages(module: str, registry: str) -> Callable[[], tuple[str, ...]]:
+    return lambda: tuple(getattr(import_module(module), registry).usages())
 
 
-def display_usages() -> tuple[str, ...]:
-    """Return how the displays are written."""
-    from device.screen.displays import DISPLAYS
-
-    return DISPLAYS.usages()
-
-
-def runtime_names() -> tuple[str, ...]:
-    """Return the names of the runtimes."""
-    from smear.inference.tflite import RUNTIMES
-
-    return RUNTIMES.names()
+camera_usages = _usages("device.cameras.registry", "CAMERAS")
+display_usages = _usages("device.screen.displays", "DISPLAYS")
+runtime_names = _usages("smear.inference.tflite", "RUNTIMES")
 
 
 def known_runtime(name: str) -> str:

@@ -10,13 +10,8 @@ _FILE = "smearscope.service"
 _TEXT = """\
 <?xml version="1.0" standalone="no"?>
 <!DOCTYPE service-group SYSTEM "avahi-service.dtd">
-<service-group>
-  <name replace-wildcards="yes">Smearscope on %h</name>
-  <service>
-    <type>_https._tcp</type>
-    <port>{port}</port>
-  </service>
-</service-group>
+<service-group><name replace-wildcards="yes">Smearscope on %h</name>
+<service><type>_https._tcp</type><port>{port}</port></service></service-group>
 """
 
 

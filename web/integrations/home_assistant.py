@@ -6,11 +6,8 @@ from device.store.retention import MEGABYTE
 from smear import RESEARCH_USE_ONLY, __version__
 from web.integrations.snapshot import Snapshot
 
-Entity = tuple[str, str, dict[str, str]]
-"""Kind of entity, name, and what else Home Assistant is told of it; its key is that of `state_json`."""
-
 _COUNT = {"state_class": "measurement"}
-_ENTITIES: dict[str, Entity] = {
+_ENTITIES: dict[str, tuple[str, str, dict[str, str]]] = {  # by the key of `state_json`: kind, name, and more of it
     "running": ("binary_sensor", "Device", {"device_class": "running"}),
     "camera": ("binary_sensor", "Camera", {"device_class": "connectivity"}),
     "problem": ("binary_sensor", "Problem", {"device_class": "problem"}),
@@ -32,7 +29,7 @@ def state_json(now: Snapshot) -> dict[str, Any]:
     """Return what is published of a snapshot; None: nothing is known."""
     session, tally = now.session or {}, now.slide.tally if now.slide else None
     faults = list(session.get("faults", ()))
-    return {
+    found = {
         "running": _switch(now.session is not None),
         "camera": _switch(now.camera_up),
         "problem": _switch(bool(faults)),
@@ -40,14 +37,13 @@ def state_json(now: Snapshot) -> dict[str, Any]:
         "label": session.get("label"),
         "refusals": ", ".join(each["code"] for each in session.get("refusals", ())) or None,
         "slide": now.slide.id if now.slide else None,
-        "fields": tally.total if tally else None,
-        "accepted": tally.accepted if tally else None,
-        "refused": tally.refused if tally else None,
         "examined": session.get("fields"),
         "latency": now.field.timing_ms.get("total") if now.field else None,
         "temperature": now.board.temperature_c,
         "free_disk": now.free_bytes // MEGABYTE,
     }
+    counts = (tally.total, tally.accepted, tally.refused) if tally else (None, None, None)
+    return found | dict(zip(("fields", "accepted", "refused"), counts, strict=True))
 
 
 def discovery_json(device: str, state_topic: str, availability_topic: str) -> dict[str, Any]:
@@ -61,13 +57,8 @@ def discovery_json(device: str, state_topic: str, availability_topic: str) -> di
         "state_topic": state_topic,
         "availability_topic": availability_topic,
         "components": {
-            key: {
-                "platform": kind,
-                "name": name,
-                "unique_id": f"smearscope_{device}_{key}",
-                "value_template": f"{{{{ value_json.{key} }}}}",
-                **more,
-            }
+            key: {"platform": kind, "name": name, "unique_id": f"smearscope_{device}_{key}",
+                  "value_template": f"{{{{ value_json.{key} }}}}", **more}
             for key, (kind, name, more) in _ENTITIES.items()
         },
     }  # fmt: skip

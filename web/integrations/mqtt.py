@@ -61,12 +61,8 @@ class Publisher:
                     await asyncio.wait_for(self._connected.wait(), settings.interval_s)
                 self._connected.clear()
                 if client.is_connected():
-                    try:
-                        now = state_json(await snapshot(self._site))
-                    except OSError as error:  # of the data folder's disk
-                        _log.warning("mqtt: the device's state cannot be read: %s", error)
-                    else:
-                        client.publish(state, json.dumps(now, allow_nan=False), qos=1, retain=True)
+                    now = state_json(await snapshot(self._site))
+                    client.publish(state, json.dumps(now, allow_nan=False), qos=1, retain=True)
         finally:
             client.publish(availability, "offline", qos=1, retain=True)  # an end that is said has no last will
             client.disconnect()
@@ -101,13 +97,12 @@ def _client_of(settings: MqttSettings) -> "Client":
 
 def _password(path: Path) -> str:
     """Return the password in a file that nobody but its owner may read; no message holds it."""
-    advice = f"'sudo install -m 600 -o smearscope-web FILE {printable(path)}' puts it there"
     try:
+        content = read_file(path, _PASSWORD_BYTES).decode()
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise SettingsError(f"mqtt.password_file {printable(path)}: others may read it; chmod 600 it")
-        return read_file(path, _PASSWORD_BYTES).decode().rstrip("\r\n")
-    except (FileFault, OSError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
+            raise FileFault("others may read it")
+    except (FileFault, OSError, UnicodeDecodeError) as error:
+        reason = "it is no UTF-8 text" if isinstance(error, UnicodeDecodeError) else error
+        advice = f"'sudo install -m 600 -o smearscope-web FILE {printable(path)}' puts it there"
         raise SettingsError(f"mqtt.password_file {printable(path)}: {reason}; {advice}") from None
-    except UnicodeDecodeError:
-        raise SettingsError(f"mqtt.password_file {printable(path)}: it is no UTF-8 text; {advice}") from None
+    return content.rstrip("\r\n")

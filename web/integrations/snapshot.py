@@ -1,5 +1,6 @@
 """The device and its newest slide at one moment, for programs that watch it."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,15 +36,13 @@ class Snapshot:
 
 async def snapshot(site: Site) -> Snapshot:
     """Return how the device is now; a device that does not answer and records that cannot be read are left out."""
-    try:
+    session, slide, field = None, None, None
+    with suppress(ControlError):
         session = await site.perform(action_called("status"), _ITSELF, {})
-    except ControlError:
-        session = None
-    try:
+    with suppress(StoreError):
         slide, field = await site.read(_newest)
-    except StoreError:
-        slide, field = None, None
-    return Snapshot(session, slide, field, await run_sync(read_health), free_bytes_of(site.data))
+    free_bytes = free_bytes_of(site.data) if site.data.is_dir() else 0
+    return Snapshot(session, slide, field, await run_sync(read_health), free_bytes)
 
 
 def _newest(store: Store) -> tuple[SlideRecord | None, FieldRecord | None]:

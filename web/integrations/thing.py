@@ -21,6 +21,7 @@ def description(base: str) -> dict[str, Any]:
 
     Source: Web of Things Thing Description 1.1, W3C Recommendation, 5 December 2023.
     """
+    named = {each.name.replace(" ", "_"): each for each in ACTIONS.values()}
     listening = {"href": f"{ROOT}/events", "op": "subscribeevent", "subprotocol": "sse"}
     return {
         "@context": "https://www.w3.org/2022/wot/td/v1.1",
@@ -30,18 +31,16 @@ def description(base: str) -> dict[str, Any]:
         "base": base,
         "securityDefinitions": {"token": {"scheme": "bearer", "in": "header"}},
         "security": "token",
-        "properties": {each.name.replace(" ", "_"): _property(each) for each in ACTIONS.values() if not each.changes},
-        "actions": {each.name.replace(" ", "_"): _action(each) for each in ACTIONS.values() if each.changes},
+        "properties": {name: _property(each) for name, each in named.items() if not each.changes},
+        "actions": {name: _action(each) for name, each in named.items() if each.changes},
         "events": {"result": {"title": "The state of the device and its newest result", "forms": [listening]}},
     }
 
 
 def _property(action: Action[Any]) -> dict[str, Any]:
     variables = schema_of(action.name)["properties"]
-    query = f"{{?{','.join(variables)}}}" if variables else ""
-    form = {"href": f"{action_path(action)}{query}", "op": "readproperty"}
-    about = {"title": action.help, "type": "object", "readOnly": True, "forms": [form]}
-    return about | ({"uriVariables": variables} if variables else {})
+    form = {"href": action_path(action) + (f"{{?{','.join(variables)}}}" if variables else ""), "op": "readproperty"}
+    return {"title": action.help, "type": "object", "readOnly": True, "uriVariables": variables, "forms": [form]}
 
 
 def _action(action: Action[Any]) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def test_a_broker_that_goes_away_is_found_again_and_no_word_of_it_holds_the_pass
 
 @pytest.mark.parametrize(
     ("content", "mode", "said"),
-    [(b"x", 0o640, "others may read it"), (b"\xff", 0o600, "no UTF-8"), (None, 0, "No such file")],
+    [(b"x", 0o640, "others may read it"), (b"\xff", 0o600, "no UTF-8"), (None, 0, "is missing")],
 )
 def test_a_password_that_cannot_be_used_is_said_in_one_line(tmp_path, content, mode, said):
     path = tmp_path / "password"
