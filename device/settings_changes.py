@@ -16,12 +16,14 @@ web's, so the settings file alone does."""
 
 
 def changes_in(data: Path) -> Values:
-    """Return what was changed.
+    """Return what was changed; what the settings file alone may say is passed over, whoever wrote it.
 
     Raises:
         SettingsError: the file cannot be read or holds faults.
     """
-    return values_of(load_settings(data / FILE), said=True) if os.access(data / FILE, os.R_OK) else {}
+    found = values_of(load_settings(data / FILE), said=True) if os.access(data / FILE, os.R_OK) else {}
+    return {section: {key: each for key, each in keys.items() if f"{section}.{key}" not in ON_DEVICE}
+            for section, keys in found.items()}  # fmt: skip
 
 
 def with_changes(settings: Settings, changes: Values) -> Settings:

@@ -88,6 +88,12 @@ def test_no_folder_key_or_library_is_chosen_from_elsewhere(store, config, name):
     found = change(store, config, **{name: "/tmp/x"})
     assert found == {"changed": [], "faults": {name: "the settings file alone can say it"}}
     assert rows(store, config)[name]["fixed"]
+    section, key = name.split(".")
+    # As a program that got into the service could write it, for root to read.
+    written = {"mqtt.port": "7", "mqtt.tls": "false"}.get(name, '"/tmp/x"')
+    (store.folder / FILE).write_text(f"[{section}]\n{key} = {written}\n")
+    in_force, _ = settings_and_data(config, store.folder)
+    assert getattr(getattr(in_force, section), key) == getattr(getattr(Settings(), section), key)
 
 
 def test_a_damaged_file_of_changes_is_named_and_not_passed_over(store, config):
