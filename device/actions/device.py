@@ -1,7 +1,6 @@
 """Looking after the device: what it said, which models it has, going back to the one before, touching its screen."""
 
 from itertools import islice
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -16,11 +15,8 @@ from smear.bundle.folder import Bundle
 from smear.bundle.signing import load_signed_bundle
 from smear.errors import BundleError
 from smear.inference.proof import prove
-from smear.output_files import printable
 
 Level = Literal["error", "warning", "notice", "info"]
-
-
 Key = Literal[
     "tab", "shift tab", "up", "down", "left", "right", "return", "escape", "f1", "backspace", "page up", "page down"
 ]
@@ -82,13 +78,9 @@ def _roll_back(context: Context, request: Request) -> dict[str, Any]:
     before = bundles.target(models, bundles.CURRENT)
     key = context.settings.model.require_signature
     home = bundles.rollback(models, prove=lambda bundle: _prove(context, bundle), public_key=key)
-    left = _name(before)
-    context.store.note_of_device(context.operator, audit_trail.Action.MODEL, left, _name(home))
-    return {"current": _name(home), "previous": left}
-
-
-def _name(path: Path | None) -> str | None:
-    return None if path is None else printable(path.name)
+    left = before.name if before else None
+    context.store.note_of_device(context.operator, audit_trail.Action.MODEL, left, home.name)
+    return {"current": home.name, "previous": left}
 
 
 def _prove(context: Context, bundle: Bundle, every_level: bool = False) -> None:

@@ -1,12 +1,15 @@
 """The pages that look after the device: settings as a form, the model, the log, the screen."""
 
 import re
+import shutil
 
 import pytest
 
+from device import bundles
 from device.store import Store
 from device.system.log_file import LogFile
 from device.system.systemd import Priority
+from tests import tiny_bundle
 from web.pages.device import _value
 
 
@@ -77,6 +80,20 @@ def test_only_an_admin_runs_the_model_and_is_told_how_it_went(served, monkeypatc
         assert ran == [True]
         rolled = admin.post("/do/model/rollback", data={})
         assert (rolled.status_code, "no previous bundle" in rolled.text) == (409, True)
+
+
+def test_an_admin_goes_back_to_the_model_before_and_the_log_says_so(served, tmp_path, monkeypatch):
+    models, made = served.data / bundles.MODELS, tiny_bundle.make(tmp_path / "made")
+    first = bundles.install(made, models, prove=lambda bundle: None)
+    shutil.copytree(first, models / "second")
+    bundles.activate(models, "second", prove=lambda bundle: None)
+    monkeypatch.setattr("device.actions.device.prove", lambda bundle, use, every_level: None)
+    with served.browser("ada") as admin, served.browser("olga") as operator:
+        assert f"Go back to {first.name}" in admin.get("/model").text
+        assert "Go back to" not in operator.get("/model").text
+        assert admin.post("/do/model/rollback", data={"next": "/model"}).headers["location"] == "/model"
+        assert "Go back to second" in admin.get("/model").text
+        assert f"<td>second</td><td>{first.name}</td>" in operator.get("/logs").text
 
 
 def test_a_screen_without_a_device_is_said_in_one_sentence(served):
