@@ -8,7 +8,6 @@ from device.cameras.registry import camera_details, camera_kind
 from device.data_folder import find_data_folder
 from device.exports.hl7 import require_ready
 from device.model_pick import read_pick, resolved
-from device.screen.choices import level_of
 from device.screen.displays import display_kind
 from device.settings import Settings
 from device.settings_faults import Fault, line_of
@@ -81,7 +80,7 @@ def _of_bundle(settings: Settings, text: str, data: Path | None) -> list[Fault]:
         path = settings.model.bundle or current_bundle((data or Path()) / MODELS)
         bundle = load_signed_bundle(path, settings.model.require_signature)
         where = LEVEL
-        level, _ = resolved(level_of(settings.model, data), 1, read_pick(data, bundle.sha256))
+        level, _ = resolved(settings.model.level, 1, read_pick(data, bundle.sha256))
         bundle.model("segmenter", level)
         bundle.model("classifier", level)
     except SmearscopeError as error:

@@ -1,6 +1,9 @@
 """Looking after the device: what it said, which models it has, going back to the one before, touching its screen."""
 
+from collections.abc import Callable
+from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -31,6 +34,12 @@ class Touch(Request):
     key: Key | None = None
     x: Share = None
     y: Share = None
+
+
+class Activate(Request):
+    """Which of the installed bundles."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class ShowLogs(Request):
@@ -73,11 +82,12 @@ def _verify(context: Context, request: Request) -> dict[str, Any]:
     return {"verified": bundle.manifest.name, "sha256": bundle.sha256, "levels": list(bundle.manifest.segmenter.levels)}
 
 
-def _roll_back(context: Context, request: Request) -> dict[str, Any]:
+def _switched(context: Context, switch: Callable[..., Path]) -> dict[str, Any]:
+    """Make another bundle current, and say so in the audit trail."""
     models = context.store.folder / bundles.MODELS
     before = bundles.target(models, bundles.CURRENT)
     key = context.settings.model.require_signature
-    home = bundles.rollback(models, prove=lambda bundle: _prove(context, bundle), public_key=key)
+    home = switch(models, prove=lambda bundle: _prove(context, bundle), public_key=key)
     left = before.name if before else None
     context.store.note_of_device(context.operator, audit_trail.Action.MODEL, left, home.name)
     return {"current": home.name, "previous": left}
@@ -92,7 +102,9 @@ ACTIONS: tuple[Action[Any], ...] = (
     Action("logs show", "Show what the device said, newest first", Role.OPERATOR, ShowLogs, _logs),
     Action("model list", "List the installed model bundles, newest first", Role.VIEWER, Request, _models),
     Action("model verify", "Run every level of the bundle in use on its golden inputs", Role.ADMIN, Request, _verify),
-    Action("model rollback", "Prove the previous bundle and make it current again", Role.ADMIN, Request, _roll_back,
-           changes=True),
+    Action("model activate", "Prove an installed bundle and make it current", Role.ADMIN, Activate,
+           lambda context, request: _switched(context, partial(bundles.activate, name=request.name)), changes=True),
+    Action("model rollback", "Prove the previous bundle and make it current again", Role.ADMIN, Request,
+           lambda context, request: _switched(context, bundles.rollback), changes=True),
     TOUCH,
 )  # fmt: skip

@@ -7,8 +7,6 @@ import click
 
 from device import bundles
 from device.commands.options import ModelChoice, settings_and_data, use_of
-from device.control.server import Answer
-from device.screen.navigation.model_actions import ModelActions
 from device.settings import Settings
 from smear.bundle import signing
 from smear.bundle.folder import Bundle
@@ -33,12 +31,6 @@ class Device:
 
         use = use_of(self.settings, self.folder.parent, bundle.sha256, ModelChoice(runtime=runtime))
         prove(bundle, use, every_level=True)
-
-
-def models_of(settings: Settings, data: Path, choice: ModelChoice) -> dict[str, Answer]:
-    """Return the actions by which models are chosen at the screen, but for what the command line says."""
-    fixed = {name for name in ("bundle", "level") if getattr(choice, name) is not None}
-    return ModelActions(settings.model, data, fixed, Device(settings, data / bundles.MODELS, None).prove).answers()
 
 
 @click.group(help="Show, prove, install, switch or sign model bundles.")

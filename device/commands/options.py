@@ -15,7 +15,6 @@ import click
 from device.cameras.calibration.profile import DEFAULT_OBJECTIVE, OBJECTIVE_PATTERN
 from device.data_folder import DATA_VARIABLE, data_folder
 from device.model_pick import AUTO, read_pick, resolved
-from device.screen.choices import level_of
 from device.settings import CONFIG_VARIABLE, Settings, load_settings
 from device.settings_changes import changes_in, with_changes
 from device.settings_sections import camera_usages, display_usages, runtime_names
@@ -223,7 +222,7 @@ def use_of(settings: Settings, data: Path | None, bundle_sha256: str, choice: Mo
     """Return how this device runs a bundle: as asked for, as set, or as it was picked."""
     from smear.inference.proof import Use
 
-    level, threads = choice.level or level_of(settings.model, data), choice.threads or settings.model.threads
+    level, threads = choice.level or settings.model.level, choice.threads or settings.model.threads
     level, threads = resolved(level, threads, read_pick(data, bundle_sha256) if AUTO in (level, threads) else None)
     return Use(
         level=level,

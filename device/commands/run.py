@@ -13,7 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from device import bundles
 from device.cameras.calibration import Corrector, OpticalSetup, ProfileStore
-from device.commands.model import models_of
 from device.commands.options import (
     OPERATOR_VARIABLE,
     ModelChoice,
@@ -71,7 +70,7 @@ from device.system.memory import fail_before_the_kernel_acts, share_one_heap
 from device.system.signals import stopping
 from device.system.systemd import Journal, Notifier, Priority
 from smear import __version__
-from smear.errors import SmearscopeError
+from smear.errors import SettingsError, SmearscopeError
 from smear.inference.proof import prove
 
 INTERRUPTED = 130  # 128 + SIGINT: ended before the fields asked for were examined
@@ -113,16 +112,16 @@ def command(
     hysteresis = LabelHysteresis() if settings.slide.count_once else None
     loader = ModelLoader(
         lambda: bundle_path(settings, data, choice.bundle),
-        lambda path, other, proven: open_processor(
+        lambda path, level, proven: open_processor(
             settings,
             data,
-            replace(choice, level=other or choice.level),
+            (asked := replace(choice, level=level)),
             deadline.wrap,
             hysteresis,
             path,
-            (lambda bundle: prove(bundle, use_of(settings, data, bundle.sha256, choice))) if proven else None,
+            (lambda bundle: prove(bundle, use_of(settings, data, bundle.sha256, asked))) if proven else None,
         ),
-        lambda: use_of(settings, data, "", choice).level,  # one that was picked needs no accelerator
+        lambda: level_now(config_path, data, settings, choice),
         settings.model.cpu_fallback,
         faults,
     )
@@ -180,7 +179,7 @@ def command(
             clock,
             faults,
             camera_worker,
-            OwnActions(answers | models_of(settings, data, choice), recorder, settings, data, details.operator, shown),
+            OwnActions(answers, recorder, settings, data, details.operator, shown),
             settings.camera.timeout_s,
             lambda: processors.corrector.calibration,
             lambda: health.newest,
@@ -216,6 +215,14 @@ def command(
     if failure is not None:
         raise failure
     finish(inference_worker, recorder, not_closed, interrupted=fields is not None and stop.is_set())
+
+
+def level_now(config: Path | None, data: Path, settings: Settings, choice: ModelChoice) -> str:
+    """Return the level that is asked for, or set by now: it is changed while the device runs."""
+    try:
+        return choice.level or settings_and_data(config, data)[0].model.level
+    except SettingsError:  # somebody edits the file
+        return settings.model.level
 
 
 def guard_of(settings: Settings, data: Path, choice: ModelChoice, managed: bool, faults: ActiveFaults) -> StartGuard:

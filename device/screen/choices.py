@@ -5,8 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from device.model_pick import LevelChoice
-from device.settings import DisplaySettings, ModelSettings
+from device.settings import DisplaySettings
 from smear.bundle.files import FileFault, read_file
 from smear.output_files import write_atomic
 
@@ -21,7 +20,6 @@ class Choices(BaseModel):
     theme: Literal["dark", "light", "contrast"] = "dark"
     language: Literal["en", "de", "es", "fr", "id"] = "en"
     brightness: float | None = Field(default=None, ge=0.05, le=1)  # None: as it is
-    level: LevelChoice | None = None  # of the models; None: the settings' one
     lock_after_min: int = Field(default=15, ge=0, le=600)  # without a touch, where a PIN is set; 0: by the button alone
 
     @classmethod
@@ -44,9 +42,3 @@ class Choices(BaseModel):
 def fixed(settings: DisplaySettings) -> set[str]:
     """Return which choices the settings file makes."""
     return settings.model_fields_set & Choices.model_fields.keys()
-
-
-def level_of(settings: ModelSettings, data: Path | None) -> str:
-    """Return the level to use: the settings file's, else the one chosen at the screen, else the default."""
-    kept = None if data is None or "level" in settings.model_fields_set else Choices.read(data).level
-    return kept or settings.level

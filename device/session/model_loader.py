@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from device.model_pick import AUTO
 from device.session.active_faults import ActiveFaults
 from device.session.inference_worker import Processor, ProcessorSlot
 from device.session.supervisor import Turn
@@ -14,9 +15,9 @@ BUNDLE = "bundle"
 ACCELERATOR = "accelerator"
 _LOOK_S = 2.0
 
-Open = Callable[[Path, Level | None, bool], Processor]
-"""Opens a processor with the bundle in a folder, at a level (None: the one that options and settings ask for); when
-True, only after the bundle was proven in a process of its own."""
+Open = Callable[[Path, str, bool], Processor]
+"""Opens a processor with the bundle in a folder, at a level or AUTO; when True, only after the bundle was proven in a
+process of its own."""
 
 
 class ModelLoader:
@@ -26,11 +27,11 @@ class ModelLoader:
         self,
         find: Callable[[], Path],
         open_processor: Open,
-        wanted: Callable[[], Level],
+        wanted: Callable[[], str],
         cpu_fallback: bool,
         faults: ActiveFaults,
     ) -> None:
-        """`find` returns the folder of the bundle that is chosen now, `wanted` the level."""
+        """`find` returns the folder of the bundle that is chosen now, `wanted` the level, or AUTO."""
         self.find = find
         self.tried: tuple[object, ...] = ()  # level, and fingerprint of the bundle, that were to be loaded last
         self.loaded: tuple[object, ...] = ()  # of those that were
@@ -59,16 +60,17 @@ class ModelLoader:
         return self._wanted(), *fingerprint(bundle)
 
     def _opened(self, path: Path, failed: Exception | None, prove: bool) -> Processor:
-        cpu_level = level_spec(self._wanted()).cpu_level
+        wanted = self._wanted()
+        cpu_level = level_spec(wanted).cpu_level if wanted != AUTO else None  # one that was picked is for the CPU
         if cpu_level is None:  # it needs no accelerator
             self._on_cpu = False
             self._faults.resolve(ACCELERATOR)
-            return self._open(path, None, prove)
+            return self._open(path, wanted, prove)
         if isinstance(failed, InferenceError):
             self._give_up(failed, cpu_level)
         if not self._on_cpu:
             try:
-                return self._open(path, None, prove)
+                return self._open(path, wanted, prove)
             except RuntimeUnavailableError as error:
                 self._give_up(error, cpu_level)
         return self._open(path, cpu_level, prove)

@@ -25,7 +25,7 @@ def button(canvas: Canvas, box: Box, text: str, px: int, *, usable: bool, key: s
 
     The letter of its `key` is underlined in `text`, or follows it.
     """
-    ground = canvas.theme.track if usable else canvas.theme.panel
+    ground = canvas.theme.track if usable else canvas.theme.background
     canvas.fill(box, ground)
     if usable:
         canvas.frame(box, canvas.theme.quiet)

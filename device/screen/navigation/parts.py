@@ -42,7 +42,14 @@ def button_row(
     for item, each in zip(items, boxes, strict=True):
         button(canvas, each, item.label, round(1.2 * px), usable=item.usable, key=item.key)
     return tuple(
-        Control(item.name, each, item.help or item.label, item.key, item.usable, item.value)
+        Control(
+            item.name,
+            each,
+            f"{item.label}: {item.help}" if item.help else item.label,
+            item.key,
+            item.usable,
+            item.value,
+        )
         for item, each in zip(items, boxes, strict=True)
     )
 
@@ -95,7 +102,7 @@ def _draw_row(canvas: Canvas, row: Box, px: int, item: Item) -> None:
         room = beside
     if item.below:
         above, below = room.rows((1, 1))
-        ink, ground = (theme.text, theme.track) if item.usable else (theme.quiet, theme.panel)
+        ink, ground = (theme.text, theme.track) if item.usable else (theme.quiet, theme.background)
         canvas.text(item.label, above, round(1.2 * px), ink, ground)
         canvas.text(item.below, below, px, ink, ground)
 

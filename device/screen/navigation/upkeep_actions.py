@@ -9,6 +9,7 @@ from device.actions.base import Context
 from device.cameras.calibration import NONE, ProfileStore
 from device.cameras.calibration.procedures import summary
 from device.control.server import Answer
+from device.model_pick import AUTO
 from device.quality_control.measurements import QcMeasurement, QcTest, last_of_each
 from device.reporting.tables import local_time
 from device.screen.choices import Choices, fixed
@@ -19,6 +20,7 @@ from device.settings import Settings
 from device.store import Store
 from device.system.backlight import brightness, set_brightness
 
+SHIPPED = "default"  # what the bundle that ships is called
 _SLIDES = 20  # that can be chosen for a test
 
 
@@ -43,6 +45,7 @@ class UpkeepActions:
             "screen settings": self._screen,
             "screen choose": self._choose,
             "web shown": lambda _: dict(self._display.mirror.web) if self._display else {},
+            "models": self._models,
         }
 
     def _calibration(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,6 +106,19 @@ class UpkeepActions:
             self._display.language = kept.language
         self._display.lock_after_s = lock_after_s(self._data)
         return self._screen(request)
+
+    def _models(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return level and bundle of the models, and which others can be chosen."""
+        listed = self._session["model list"]({})
+        level = next(each for each in self._session["settings show"]({})["settings"] if each["name"] == "model.level")
+        used = next((each for each in listed["bundles"] if each["current"] and not listed["chosen"]), None)
+        return {
+            "level": level["value"],
+            "levels": [each for each in level["choices"] if used is None or each in {AUTO, *used["levels"]}],
+            "bundle": used["name"] if used is not None else listed["chosen"] or SHIPPED,
+            "bundles": listed["bundles"],
+            "fixed": ["level"] * bool(level["fixed"]) + ["bundle"] * bool(listed["chosen"]),
+        }
 
 
 def _test(test: QcTest, counted: Sequence[QcMeasurement], last: Sequence[QcMeasurement]) -> dict[str, Any]:

@@ -29,16 +29,16 @@ class HelpPage(Page):
     @property
     def title(self) -> str:
         """Name the page that is explained."""
-        return f"Keys: {self.of or 'live picture'}"
+        return f"Help: {self.of or 'live picture'}"
 
     def draw(self, canvas: Canvas, places: Places, live: ScreenState) -> tuple[Control, ...]:
         """Draw as many keys as there is room for."""
         px, theme, every = places.text_px, canvas.theme, (*self.keys, *EVERYWHERE)
         canvas.fill(places.body, theme.panel)
         room = places.body.inset(px // 2, px // 4)
-        columns = 2 if room.width >= 44 * px else 1
         height = round(1.7 * px)
         fits = room.height // height
+        columns = 2 if room.width >= 44 * px and fits < len(every) else 1
         for column, box in enumerate(room.columns([1] * columns, px)):
             begin = self.first + column * fits
             for number, (key, does) in enumerate(every[begin : begin + fits]):

@@ -108,8 +108,8 @@ WEB = {"address": "https://smearscope.local:8443/", "password": "h7kp-2mxa-9wcd-
 MODELS = {
     "level": "int8", "levels": ["auto", "float32", "float16", "dynamic", "int8", "int16x8"], "fixed": [],
     "bundle": "default-0123456789ab",
-    "bundles": [{"name": f"default-{each}", "made": "2026-07-14", "damaged": damaged}
-                for each, damaged in (("0123456789ab", False), ("ba9876543210", False), ("0f0f0f0f0f0f", True))],
+    "bundles": [{"name": f"default-{each}", "created": "2026-07-14T09:31", "fault": fault}
+                for each, fault in (("0123456789ab", None), ("ba9876543210", None), ("0f0f0f0f0f0f", "no manifest"))],
 }  # fmt: skip
 
 

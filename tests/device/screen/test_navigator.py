@@ -125,7 +125,7 @@ def test_the_help_of_a_page_lists_its_keys() -> None:
     session.do(*keys("escape", "escape"))
     session.type("?")
     assert isinstance(session.page, HelpPage)
-    assert {("F", "hold this picture still"), ("O", "show or hide the outlines")} <= set(session.page.keys)
+    assert {("F", "Freeze: hold this picture still"), ("M", "Menu: all other pages")} <= set(session.page.keys)
 
 
 @pytest.mark.parametrize("way", ["scanner", "touch", "keys"])

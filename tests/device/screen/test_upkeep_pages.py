@@ -9,20 +9,23 @@ import pytest
 
 from device import bundles
 from device.cameras.calibration import ProfileStore
+from device.commands.options import ModelChoice
+from device.commands.run import level_now
 from device.control.handlers import ControlHandlers
 from device.control.record_answers import record_answers
 from device.quality_control.measurements import QcTest
-from device.screen.choices import FILE, Choices, level_of
+from device.screen.choices import FILE, Choices
 from device.screen.drawing.themes import LIGHT
 from device.screen.navigation.inputs import Key
-from device.screen.navigation.model_actions import ModelActions
 from device.screen.navigation.own_actions import OwnActions
 from device.screen.pages.upkeep.calibration import CalibrationPage
 from device.screen.pages.upkeep.models import ModelsPage, open_models
 from device.screen.pages.upkeep.quality_control import QualityControlPage
 from device.screen.pages.upkeep.steps import GOOD
 from device.screen.patient_display import display_of
-from device.settings import DisplaySettings, ModelSettings, QcSettings, Settings
+from device.settings import DisplaySettings, QcSettings, Settings, load_settings
+from device.store import Store
+from device.store.recorder import Recorder
 from device.system import backlight
 from smear.bundle.folder import write_manifest
 from smear.bundle.manifest import read_manifest
@@ -168,28 +171,33 @@ def test_the_objective_is_switched_and_its_own_calibration_is_used(bench: Bench)
     assert "100x oil is in use" in session.navigator._notice
 
 
-@pytest.mark.parametrize("in_the_file", [{}, {"level": "int8"}])
+@pytest.mark.parametrize("in_the_file", ["", '[model]\nlevel = "int8"\n'])
 def test_level_and_bundle_are_chosen_on_the_screen_unless_the_settings_file_says_them(
-    tmp_path: Path, in_the_file: dict[str, str]
+    tmp_path: Path, in_the_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = tiny_bundle.make(tmp_path / "one"), tiny_bundle.make(tmp_path / "two")
+    first, second, data = tiny_bundle.make(tmp_path / "one"), tiny_bundle.make(tmp_path / "two"), tmp_path / "data"
     write_manifest(second, read_manifest(second).model_copy(update={"name": "new"}))
-    data, proven = tmp_path / "data", list[str]()
     for each in (second, first):
         bundles.install(each, data / bundles.MODELS, prove=lambda bundle: None)
-    settings = ModelSettings(**in_the_file)  # type: ignore[arg-type]
-    answers = ModelActions(settings, data, (), lambda bundle: proven.append(bundle.sha256)).answers()
-    session = Session(lambda action, request: answers[action](request))
-    session.navigator._follow(open_models())
-    settled(session)
-    page = session.page
-    assert isinstance(page, ModelsPage)
-    session.touch("level", tiny_bundle.LEVEL)
-    settled(session)
-    assert level_of(settings, data) == ("int8" if in_the_file else tiny_bundle.LEVEL)
-    assert ModelSettings().level == level_of(ModelSettings(), tmp_path / "elsewhere") == "int8"
-    other = next(each["name"] for each in page.known["bundles"] if each["name"] != page.known["bundle"])
-    session.touch("bundle", other)
-    session.settle()
-    assert bundles.current_bundle(data / bundles.MODELS).name == other
-    assert len(proven) == 1
+    monkeypatch.setattr("device.actions.device.prove", lambda bundle, use, every_level: None)
+    (config := tmp_path / "config.toml").write_text(in_the_file)
+    with Store.record(data) as store:
+        answers = record_answers(data, load_settings(config), config)
+        act = OwnActions(answers, Recorder(store, make_tracker=None), Settings(), data, "Eva")
+        session = Session(act)
+        session.navigator._follow(open_models())
+        settled(session)
+        page = session.page
+        assert isinstance(page, ModelsPage)
+        session.touch("level", tiny_bundle.LEVEL)
+        settled(session)
+        assert level_now(config, data, Settings(), ModelChoice()) == ("int8" if in_the_file else tiny_bundle.LEVEL)
+        other = next(each["name"] for each in page.known["bundles"] if not each["current"])
+        session.touch("bundle", other)
+        session.settle()
+        assert bundles.current_bundle(data / bundles.MODELS).name == other
+        events = store.newest_of_device(9)
+    assert ("Eva", "model", other) in {(each.operator, each.action, each.new) for each in events}
+    assert level_now(config, data, Settings(), ModelChoice(level="float16")) == "float16"
+    config.write_text("[model")  # somebody edits it
+    assert level_now(config, data, Settings(), ModelChoice()) == "int8"

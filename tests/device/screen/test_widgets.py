@@ -34,7 +34,7 @@ def test_a_button_that_does_nothing_has_no_edge() -> None:
         button(canvas, BOX, "End slide", 16, usable=usable)
         edges.append(tuple(canvas.pixels[10, 10]))
         assert [each.whole for each in canvas.written] == [True]
-    assert edges == [DARK.quiet, DARK.panel]
+    assert edges == [DARK.quiet, DARK.background]
 
 
 def test_the_lines_of_a_list_have_one_size_and_lie_one_under_another() -> None:

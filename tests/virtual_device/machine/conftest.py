@@ -7,9 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from device.screen.arrangement import arrange
+from device.screen.layout import ScreenState
+from device.screen.navigation.composition import compose
+from device.screen.navigation.page import Page
 from smear.images import read_image, write_image
 from tests.golden import LOCAL_DIFFERENCE, largest_local_difference
 from tests.virtual_device import container, debian, image, tools
@@ -19,9 +23,6 @@ from tests.virtual_device.qemu import SCREEN, Machine
 GOLDEN = debian.HERE / "golden"
 START_S = 1800.0  # from the agent's first answer to the first examined field; 60 to 90 s on an idle machine
 SETTLE_S = 600.0  # for a screen or a state to come about; seconds on an idle machine
-PLACES = arrange(SCREEN)
-CHANGING = (PLACES.header, PLACES.meters, PLACES.slide.rows((1, 2))[0], PLACES.state)
-"""Fields a second; the focus of the last fields; the slide's name, which is the time of its start; milliseconds."""
 WRITES = 100  # acknowledged before the power goes
 
 
@@ -93,16 +94,35 @@ def status(machine: Machine) -> Any:
     return json.loads(machine.out("python3", "/opt/guest/ask.py"))
 
 
+def seen_upright(machine: Machine) -> np.ndarray:
+    """Return what a person sees who has turned the screen a quarter to the left, as display.rotation = 90 wants it."""
+    return np.ascontiguousarray(np.rot90(machine.screen()))
+
+
+def tap(machine: Machine, page: Page, control: str, value: object = None, *, turned: bool = False) -> None:
+    """Touch the middle of a control of `page` as soon as it is on the screen."""
+    composed = compose(page, ScreenState(slide=""), SCREEN[::-1] if turned else SCREEN)
+    box = next(each.box for each in composed.controls if each.name == control and value in (None, each.value))
+    area = np.s_[box.y : box.y + box.height, box.x : box.x + box.width]
+    seen = lambda: (seen_upright(machine) if turned else machine.screen())[area]  # noqa: E731
+    is_there = lambda: largest_local_difference(seen(), composed.canvas.pixels[area]) <= LOCAL_DIFFERENCE  # noqa: E731
+    container.until(is_there, SETTLE_S, machine.journal)
+    x, y = box.x + box.width // 2, box.y + box.height // 2
+    machine.tap(*((SCREEN[0] - 1 - y, x) if turned else (x, y)))
+
+
 @pytest.fixture
-def shows(tmp_path: Path) -> Callable[[Machine, str], None]:
+def shows(tmp_path: Path) -> Callable[..., None]:
     """Return a check that the screen comes to look like the golden picture of this name."""
 
-    def check(machine: Machine, name: str) -> None:
+    def check(machine: Machine, name: str, turned: bool = False) -> None:
         golden = GOLDEN / f"{name}.png"
 
         def alike() -> bool:
-            seen = machine.screen()
-            for box in CHANGING:
+            seen = seen_upright(machine) if turned else machine.screen()
+            places = arrange((seen.shape[1], seen.shape[0]))
+            # Fields a second; the focus of the last fields; the slide's name, its start's time; milliseconds.
+            for box in (places.header, places.meters, places.slide.rows((1, 2))[0], places.state):
                 seen[box.y : box.y + box.height, box.x : box.x + box.width] = 0
             write_image(tmp_path / golden.name, seen)
             return golden.exists() and largest_local_difference(seen, read_image(golden)) <= LOCAL_DIFFERENCE

@@ -2,20 +2,15 @@
 
 from collections.abc import Callable
 
-import numpy as np
-
 from device.screen.layout import ScreenState
-from device.screen.navigation.composition import compose
-from device.screen.navigation.page import Page
 from device.screen.pages.live import LivePage
 from device.screen.pages.new_slide import FIELDS, NewSlidePage
 from device.screen.pages.slide import OpenSlidePage, asked_to_end
 from device.screen.pages.summary import SummaryPage
 from tests.device.screen.page_states import SUMMARY
-from tests.golden import LOCAL_DIFFERENCE, largest_local_difference
 from tests.virtual_device import container, image
-from tests.virtual_device.machine.conftest import SETTLE_S, status
-from tests.virtual_device.qemu import SCREEN, Machine
+from tests.virtual_device.machine.conftest import SETTLE_S, status, tap
+from tests.virtual_device.qemu import Machine
 
 Shows = Callable[[Machine, str], None]
 SLIDES = "SELECT count(*) FROM slides"
@@ -24,17 +19,6 @@ SLIDES = "SELECT count(*) FROM slides"
 def slides(machine: Machine) -> int:
     """Return how many slides are in the store."""
     return int(machine.out("sqlite3", "-readonly", "/var/lib/smearscope/smearscope.sqlite3", SLIDES))
-
-
-def tap(machine: Machine, page: Page, control: str, value: object = None) -> None:
-    """Touch the middle of a control of `page` as soon as it is on the screen."""
-    composed = compose(page, ScreenState(slide=""), SCREEN)
-    box = next(each.box for each in composed.controls if each.name == control and value in (None, each.value))
-    area = np.s_[box.y : box.y + box.height, box.x : box.x + box.width]
-    drawn = composed.canvas.pixels[area]
-    is_there = lambda: largest_local_difference(machine.screen()[area], drawn) <= LOCAL_DIFFERENCE  # noqa: E731
-    container.until(is_there, SETTLE_S, machine.journal)
-    machine.tap(box.x + box.width // 2, box.y + box.height // 2)
 
 
 def start_slide(machine: Machine, *, another: bool) -> None:

@@ -3,9 +3,26 @@
 import json
 from collections.abc import Callable
 
+from device.screen.navigation.page import Notice
+from device.screen.pages.live import LivePage
+from device.screen.pages.menu import MenuPage
+from device.screen.pages.typed import TypedPage
+from tests.device.screen.page_states import EMPTY, PAGES
 from tests.virtual_device import container, frames, image
-from tests.virtual_device.machine.conftest import SETTLE_S, WRITES, status, until_active
+from tests.virtual_device.machine.conftest import SETTLE_S, WRITES, status, tap, until_active
 from tests.virtual_device.qemu import Machine
+
+PAGES_OF = {
+    "slide": PAGES["open-slide"][0],
+    **dict.fromkeys(("history", "cells", "export"), PAGES["history"][0]),
+    "review": EMPTY["review-empty"][0],
+    "calibrate": PAGES["calibrate"][0],
+    "objective": PAGES["objective"][0],
+    "qc": TypedPage("Who is at work?", "Operator", Notice),
+    "settings": PAGES["settings"][0],
+}
+"""By the menu's entries: a page with its button "back" where it is on the one that opens."""
+RESIDENT_MB = 220.0  # of the service with the screen, beside the libraries that draw where no GPU does
 
 
 def faults(machine: Machine) -> dict[str, str]:
@@ -36,6 +53,30 @@ def test_a_screen_that_comes_late_is_used(second: Machine, shows: Callable[[Mach
     second.out("modprobe", "virtio_gpu")
     shows(second, "examined")
     assert "display" not in status(second)["faults"]
+
+
+def test_a_screen_on_its_side_that_is_plugged_in_late_shows_turned_pages_and_takes_touches(
+    second: Machine, shows: Callable[..., None]
+) -> None:
+    connector = "/sys/class/drm/card0-Virtual-1/status"
+    second.out("systemctl", "stop", "smearscope")
+    second.out("sh", "-c", f"echo off > {connector}")
+    second.out("sh", "-c", "printf '[display]\\nrotation = 90\\n' >> /etc/smearscope/config.toml")
+    second.out("systemctl", "start", "--no-block", "smearscope")
+    container.until(lambda: "display" in faults(second), SETTLE_S, second.journal)
+    second.out("sh", "-c", f"echo on > {connector}")
+    shows(second, "examined-turned", turned=True)
+    assert "display" not in status(second)["faults"]
+    for entry, page in PAGES_OF.items():
+        tap(second, LivePage(), "menu", turned=True)
+        tap(second, MenuPage(), entry, turned=True)
+        tap(second, page, "back", turned=True)  # as soon as it is there
+        tap(second, MenuPage(), "back", turned=True)
+
+
+def test_the_service_with_the_screen_keeps_to_its_memory(second: Machine) -> None:
+    found = json.loads(second.out("python3", "/opt/guest/resident.py"))
+    assert found["resident"] - found["mesa"] <= RESIDENT_MB, found
 
 
 def test_a_usb_microscope_changes_no_finding_of_the_pictures_it_shows(second: Machine) -> None:

@@ -44,6 +44,7 @@ class CountPage(Page):
         texts += [(text, theme.warning) for text in self._missing()]
         if self.count["complete"]:
             texts.append(("The count is complete.", theme.text))
+        texts.append(("In brackets stands the 95 % interval.", theme.quiet))
         signing = "Signing makes the slide read-only, and its photographs are kept."
         texts.append((signing, theme.quiet))
         paragraphs(canvas, side.inset(px // 2, px // 2), texts, px)

@@ -8,8 +8,9 @@ from device.model_pick import AUTO
 from device.screen.arrangement import Places
 from device.screen.drawing.canvas import Canvas
 from device.screen.layout import ScreenState
-from device.screen.navigation.page import Control, Notice, Open, Outcome, Page, Perform, Pressed, Stay
+from device.screen.navigation.page import Control, Notice, Outcome, Page, Perform, Pressed, Stay
 from device.screen.navigation.parts import BACK, HELP, Item, button_row, list_rows
+from device.screen.pages.typed import as_somebody
 from smear.bundle.levels import level_spec
 
 TRIED = "The bundle is tried out first, which takes a minute or two. The device goes on meanwhile."
@@ -34,10 +35,7 @@ class ModelsPage(Page):
         known = self.known
         levels = [self._row("level", each, f"Level {each}", _about(each)) for each in known["levels"]]
         bundles = [
-            self._row(
-                "bundle", each["name"], f"Bundle {each['name']}", DAMAGED if each["damaged"] else f"made {each['made']}"
-            )
-            for each in known["bundles"]
+            self._row("bundle", each["name"], f"Bundle {each['name']}", _made(each)) for each in known["bundles"]
         ] or [Item("bundle", f"Bundle {known['bundle']}", "", False, known["bundle"], below="no other is installed")]
         controls = list_rows(canvas, places, places.body, [*levels, *bundles], self.first, height=4.4)
         for control in controls:
@@ -47,7 +45,7 @@ class ModelsPage(Page):
 
     def _row(self, what: str, name: str, shown: str, about: str) -> Item:
         fixed = what in self.known["fixed"]
-        below = "The settings file or the command line says which." if fixed else about
+        below = "The settings file says which." if fixed else about
         return Item(what, shown, "", not fixed and about != DAMAGED, name, below=below)
 
     def press(self, pressed: Pressed, live: ScreenState) -> Outcome:
@@ -56,18 +54,26 @@ class ModelsPage(Page):
             case Control("rows", value=first):
                 return Stay(replace(self, first=first))
             case Control("level", value=level):
-                return Perform(
-                    "models choose", {"level": level}, lambda answer: Stay(replace(self, known=answer), LOADED)
-                )
+                return Perform("settings change", {"values": {"model.level": level}}, _changed)
             case Control("bundle", value=name):
-                return Perform("models choose", {"bundle": name}, lambda answer: Notice(LOADED), TRIED)
+                return Perform("model activate", {"name": name}, lambda answer: Notice(LOADED), TRIED)
         return Notice()
+
+
+def _made(bundle: Mapping[str, Any]) -> str:
+    return DAMAGED if bundle["fault"] else f"made {bundle['created'][:10]}"
 
 
 def _about(level: str) -> str:
     return "the fastest by 'smearscope bench pick'" if level == AUTO else level_spec(level).help
 
 
+def _changed(answer: Mapping[str, Any]) -> Outcome:
+    if answer["faults"]:
+        return Notice("; ".join(answer["faults"].values()))
+    return Perform("models", {}, lambda answer: Stay(ModelsPage(answer), LOADED))
+
+
 def open_models() -> Outcome:
-    """Open the page."""
-    return Perform("models", {}, lambda answer: Open(ModelsPage(answer)))
+    """Open the page for who is at work: the audit trail says who chose."""
+    return as_somebody(lambda name, show: Perform("models", {}, lambda answer: show(ModelsPage(answer))))
