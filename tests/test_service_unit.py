@@ -37,6 +37,14 @@ def test_systemd_finds_the_unit_closed() -> None:
     assert exposure(SYSTEMD / "smearscope-web.service") <= HIGHEST_EXPOSURE_WEB
 
 
+def test_below_sys_the_service_may_write_the_backlight_alone() -> None:
+    writable = re.findall(r"^ReadWritePaths=(.*)$", UNIT.read_text(), re.MULTILINE)
+    assert " ".join(writable).split() == ["-/run/media", "-/media", "-/run/smearscope-backlight"]
+    (rule,) = re.findall('.*SUBSYSTEM=="backlight".*', (SYSTEMD / "70-smearscope.rules").read_text())
+    assert rule.endswith('RUN{program}+="/usr/bin/ln -sfn /sys%p /run/smearscope-backlight"')
+    assert rule.count("/brightness") == 2, "its owner's group, and its mode; nothing else of it is given"
+
+
 def test_the_drop_in_for_a_network_camera_opens_what_the_unit_closes() -> None:
     text = camera_drop_in("http://192.0.2.20/video")
     shown = re.findall(r"```ini\n(.*?)```", (SYSTEMD / "README.md").read_text(), re.DOTALL)

@@ -7,7 +7,7 @@ from device.screen.navigation.page import Notice
 from device.screen.pages.live import LivePage
 from device.screen.pages.menu import MenuPage
 from device.screen.pages.typed import TypedPage
-from tests.device.screen.page_states import EMPTY, PAGES
+from tests.device.screen.page_states import PAGES
 from tests.virtual_device import container, frames, image
 from tests.virtual_device.machine.conftest import SETTLE_S, WRITES, status, tap, until_active
 from tests.virtual_device.qemu import Machine
@@ -15,10 +15,9 @@ from tests.virtual_device.qemu import Machine
 PAGES_OF = {
     "slide": PAGES["open-slide"][0],
     **dict.fromkeys(("history", "cells", "export"), PAGES["history"][0]),
-    "review": EMPTY["review-empty"][0],
     "calibrate": PAGES["calibrate"][0],
     "objective": PAGES["objective"][0],
-    "qc": TypedPage("Who is at work?", "Operator", Notice),
+    **dict.fromkeys(("review", "qc"), TypedPage("Who is at work?", "Operator", Notice)),
     "settings": PAGES["settings"][0],
 }
 """By the menu's entries: a page with its button "back" where it is on the one that opens."""
