@@ -58,7 +58,7 @@ def log_in(page: Page, name: str, password: str) -> None:
     page.keyboard.press("Enter")
 
 
-def touched(bench) -> list[str | None]:
+def touched(bench) -> list[str | None]:  # noqa: F811
     """Return what the audit trail says of the screen, newest first."""
     return [each.new for each in bench.recorder.store.newest_of_device(9)]
 
