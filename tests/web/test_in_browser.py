@@ -14,6 +14,7 @@ from tests.device.store.review.signed import recorded
 from tests.web.clients import PASSWORD
 from tests.web.test_serving import bench, served  # noqa: F401
 from web.pages.registry import PAGES
+from web.sessions import FREE_TRIES
 
 SIZES = {"phone": (375, 812), "desktop": (1440, 900)}
 SCHEMES = {"phone": "dark", "desktop": "light"}
@@ -122,6 +123,20 @@ def test_cells_are_dragged_onto_a_class_alone_or_all_that_are_marked(browser, si
         expect(page.get_by_role("status")).to_have_text("2 cells: blast.")
         expect(page.locator("#count")).to_have_text("3")
         require_good(page, tmp_path)
+
+
+def test_wrong_passwords_lock_the_login_and_it_says_for_how_long(browser, site, tmp_path):
+    with window(browser, site, "phone") as page:
+        for _ in range(FREE_TRIES):
+            log_in(page, "vera", "a wrong password")
+            expect(page.get_by_role("alert")).to_have_text("Name or password is wrong.")
+        log_in(page, "vera", PASSWORD)  # the right one must wait, too
+        expect(page.get_by_role("alert")).to_have_text(
+            re.compile(r"Too many wrong passwords. Try again in \d+ seconds.")
+        )
+        require_good(page, tmp_path)
+        page.goto("/live")
+        expect(page).to_have_url(re.compile("/login"))
 
 
 @pytest.mark.parametrize("size", SIZES)
