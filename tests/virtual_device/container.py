@@ -46,7 +46,7 @@ class Booted:
     def __init__(self, leader: int) -> None:
         self._leader = leader
 
-    def run(self, *command: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
         """Run `command` as root in the container."""
         return subprocess.run(
             ["nsenter", f"--target={self._leader}", "--all", "--root", "--wd", *command],

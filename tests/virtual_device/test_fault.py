@@ -7,7 +7,7 @@ import pytest
 from tests.virtual_device import container, debian
 
 FAULT, RETRY = "smearscope-fault.service", "smearscope-retry.timer"
-LIMIT_S = 60.0
+LIMIT_S = 180.0
 SETUP = """
 cp /units/*.service /units/*.timer /etc/systemd/system
 systemd-sysusers /units/smearscope.sysusers

@@ -11,7 +11,7 @@ import pytest
 from tests.virtual_device import container
 from tests.virtual_device.conftest import WATCHDOG_S
 
-START_S = 60.0  # of which most is importing and proving the bundle on a busy test machine
+START_S = 180.0  # of which most is importing and proving the bundle on a busy test machine
 STOP_S = 5.0
 DATABASE = "/var/lib/smearscope/smearscope.sqlite3"
 
