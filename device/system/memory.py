@@ -3,22 +3,24 @@
 import ctypes
 import resource
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h
-_LARGE_BYTES = (
-    16 * 2**20
-)  # larger than any picture of a 1.5-megapixel camera; larger pieces are mapped alone and returned when freed
+_LARGE_BYTES = 16 * 2**20  # more than a picture of 1.5 megapixels; larger pieces are mapped alone, returned when freed
+_STACK_BYTES = 2 * 2**20
 
 
 def share_one_heap(large_bytes: int = _LARGE_BYTES) -> None:
     """Let all threads allocate from one heap that returns large pieces; call it before the first thread starts.
 
     glibc gives each thread a heap of its own and keeps freed memory in each of them, so that they fragment and the
-    process grows. Other C libraries are left as they are.
+    process grows. Other C libraries are left as they are. Stacks of threads are smaller than the usual 8 MB: all of a
+    stack counts in what `fail_before_the_kernel_acts` allows, and a picture read ahead would leave none for a field.
     """
+    threading.stack_size(_STACK_BYTES)
     if sys.platform != "linux":
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
