@@ -170,7 +170,8 @@ def screen(ctx: click.Context, displays: tuple[str, ...], rounds: int) -> None:
 @click.option(
     "--rounds", default=8, show_default=True, type=click.IntRange(3), help="With idle connections and without."
 )
-def web(seconds: int, rounds: int) -> None:
+@click.pass_context
+def web(ctx: click.Context, seconds: int, rounds: int) -> None:
     """Measure a field's way to the browser, and what a hundred idle connections cost."""
     from benchmarks.progress import show_progress
     from benchmarks.reporting import terminal
@@ -179,7 +180,7 @@ def web(seconds: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory(prefix="smearscope-web-") as folder, show_progress() as progress:
         found = measure_viewers(seconds, rounds, Path(folder), progress)
     terminal.print_viewers(found, table_console(FILE_WIDTH))
-    _exit_with(found.faults(), click.get_current_context())
+    _exit_with(found.faults(), ctx)
 
 
 @command.command()

@@ -115,7 +115,7 @@ def serve(
     _first_admin(accounts, data, printed="INVOCATION_ID" not in os.environ)
     certificate = own_certificate(state) if tls == "own" else None
     site = Site(data, settings, accounts, secure=tls != "off", config=config_path)
-    site.about = {"address": f"http{'s' if certificate else ''}://{_in_address(listen)}:{port}/"}
+    site.about = {"address": _url("https" if certificate else "http", listen, port)}
     if certificate:
         site.about["fingerprint"] = fingerprint(certificate[0])
         click.echo(f"SHA-256 of the certificate: {site.about['fingerprint']}")
@@ -279,14 +279,14 @@ def _password() -> str:
 
 
 def _say_where(state: Path, listen: str, port: int) -> None:
-    click.echo(f"address      https://{_in_address(listen)}:{port}/")
+    click.echo(f"address      {_url('https', listen, port)}")
     if (certificate := state / CERTIFICATE).is_file():
         click.echo(f"certificate  SHA-256 {fingerprint(certificate)}")
 
 
-def _in_address(listen: str) -> str:
+def _url(scheme: str, listen: str, port: int) -> str:
     name = socket.gethostname() if ipaddress.ip_address(listen).is_unspecified else listen  # a browser needs one
-    return f"[{name}]" if ":" in name else name
+    return f"{scheme}://{f'[{name}]' if ':' in name else name}:{port}/"
 
 
 def _systemctl(*words: str, advice: str = "see 'journalctl -u smearscope-web'; run this with sudo") -> None:

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 from PIL import Image
 
@@ -95,9 +96,8 @@ def measure_viewers(seconds: float, rounds: int, folder: Path, on_progress: OnPr
             for idle in (False, True)[:: 1 if turn % 2 else -1]:
                 with _idle(port if idle else None):
                     pair[idle].rounds.append([_field_ms(data, seconds / 3)])
-    p95_ms = sorted(times)[int(0.95 * len(times))]
     ratio = ratio_of(pair[True], pair[False], "none")
-    return Viewers(latency_of(times), p95_ms, len(times) / BROWSERS / seconds, resident, ratio)
+    return Viewers(latency_of(times), float(np.percentile(times, 95)), len(times) / BROWSERS / seconds, resident, ratio)
 
 
 @contextmanager

@@ -24,12 +24,12 @@ class Change(Request):
 def _show(context: Context, request: Request) -> dict[str, Any]:
     file, changes, default = load_settings(context.config), changes_in(context.store.folder), values_of(Settings())
     now, in_force, described = values_of(with_changes(file, changes)), values_of(context.settings), _described()
-    rows = []
+    said, rows = values_of(file, said=True), []
     for name, about in described.items():
         section, key = name.split(".")
         rows.append({
             "name": name, "value": now[section][key], "changed": changes.get(section, {}).get(key),
-            "default": default[section][key], "description": about["description"], "fixed": _fixed(name, file),
+            "default": default[section][key], "description": about["description"], "fixed": _fixed(name, said),
             "choices": [True, False] if about.get("type") == "boolean" else about.get("enum", []),
             "waits": now[section][key] != in_force[section][key],
         })  # fmt: skip
@@ -43,19 +43,20 @@ def _described() -> dict[str, Any]:
             for key, about in schema["$defs"][section]["properties"].items()}  # fmt: skip
 
 
-def _fixed(name: str, file: Settings) -> str:
+def _fixed(name: str, said: Values) -> str:
+    """Return why `name` cannot be changed here, "" where it can; `said` is what the settings file says."""
     section, _, key = name.partition(".")
-    if key in values_of(file, said=True).get(section, {}):
+    if key in said.get(section, {}):
         return "the settings file says it; change it there"
     return "the settings file alone can say it" if name in ON_DEVICE else ""
 
 
 def _change(context: Context, request: Change) -> dict[str, Any]:
     file, changes, known, faults = load_settings(context.config), changes_in(context.store.folder), _described(), {}
-    before = {section: dict(keys) for section, keys in changes.items()}
+    said, before = values_of(file, said=True), {section: dict(keys) for section, keys in changes.items()}
     for name, value in request.values.items():
         section, _, key = name.partition(".")
-        if fault := _fixed(name, file) if name in known else "there is no such setting":
+        if fault := _fixed(name, said) if name in known else "there is no such setting":
             faults[printable(name)] = fault
         elif value is None or value == "":
             changes.get(section, {}).pop(key, None)

@@ -105,11 +105,9 @@ def command(
     """
     share_one_heap()
     settings, data = settings_and_data(config_path, data_path)
-    console, clock, notifier, faults = (
-        Console(stderr=True), SystemClock(), Notifier(), ActiveFaults(Journal(keep=LogFile(data).add))
-    )  # fmt: skip
+    console, clock, notifier, log = Console(stderr=True), SystemClock(), Notifier(), LogFile(data)
+    faults, hysteresis = ActiveFaults(Journal(keep=log.add)), LabelHysteresis() if settings.slide.count_once else None
     deadline = InvokeDeadline(Deadlines.of(notifier.watchdog_s, settings.store.busy_timeout_s))
-    hysteresis = LabelHysteresis() if settings.slide.count_once else None
     loader = ModelLoader(
         lambda: bundle_path(settings, data, choice.bundle),
         lambda path, level, proven: open_processor(
@@ -206,7 +204,7 @@ def command(
                 ),
                 stop,
                 guard,
-                LogFile(data),
+                log,
             )
             not_closed = close_slide(recorder, leave_open=hung_up.is_set())
         sum_up(recorder, data)

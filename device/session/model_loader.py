@@ -49,9 +49,9 @@ class ModelLoader:
             RuntimeUnavailableError: its accelerator is missing, and the settings do not allow the CPU.
             SmearscopeError: it cannot be opened.
         """
-        path = self.find()
-        self.tried = self.chosen(path)  # before it is read: a swap meanwhile is noticed as one
-        processor = self._opened(path, failed, prove)
+        path, wanted = self.find(), self._wanted()
+        self.tried = (wanted, *fingerprint(path))  # before it is read: a swap meanwhile is noticed as one
+        processor = self._opened(path, wanted, failed, prove)
         self.loaded = self.tried
         return processor
 
@@ -59,8 +59,7 @@ class ModelLoader:
         """Return what changes when another level is chosen, or `bundle` is another one."""
         return self._wanted(), *fingerprint(bundle)
 
-    def _opened(self, path: Path, failed: Exception | None, prove: bool) -> Processor:
-        wanted = self._wanted()
+    def _opened(self, path: Path, wanted: str, failed: Exception | None, prove: bool) -> Processor:
         cpu_level = level_spec(wanted).cpu_level if wanted != AUTO else None  # one that was picked is for the CPU
         if cpu_level is None:  # it needs no accelerator
             self._on_cpu = False

@@ -6,6 +6,7 @@ from typing import Any
 
 from device.actions import qc
 from device.actions.base import Context
+from device.bundles import shipped_bundle
 from device.cameras.calibration import NONE, ProfileStore
 from device.cameras.calibration.procedures import summary
 from device.control.server import Answer
@@ -20,7 +21,6 @@ from device.settings import Settings
 from device.store import Store
 from device.system.backlight import brightness, set_brightness
 
-SHIPPED = "default"  # what the bundle that ships is called
 _SLIDES = 20  # that can be chosen for a test
 
 
@@ -115,7 +115,7 @@ class UpkeepActions:
         return {
             "level": level["value"],
             "levels": [each for each in level["choices"] if used is None or each in {AUTO, *used["levels"]}],
-            "bundle": used["name"] if used is not None else listed["chosen"] or SHIPPED,
+            "bundle": used["name"] if used is not None else listed["chosen"] or shipped_bundle().name,
             "bundles": listed["bundles"],
             "fixed": ["level"] * bool(level["fixed"]) + ["bundle"] * bool(listed["chosen"]),
         }
