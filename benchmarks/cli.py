@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from device.commands.options import FiniteRange, bundle_path, config_option, data_option, settings_and_data
+from device.commands.options import FiniteRange, config_option, data_option, settings_and_data
+from device.model_choice import bundle_path
 from device.model_pick import AUTO, write_pick
 from smear.bundle.levels import LEVELS
 from smear.inference.tflite import AUTOMATIC

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from device.backup.backup import LAST
-from device.bundles import MODELS, current_bundle
 from device.cameras.base import grant_of
 from device.cameras.registry import AUTO as CAMERA_AUTO
 from device.cameras.registry import CAMERAS, camera_kind, open_camera
-from device.commands.options import use_of
 from device.exports.registry import EXPORTS
+from device.model_choice import bundle_path, use_of
 from device.model_pick import AUTO as LEVEL_AUTO
 from device.model_pick import HOW, read_pick
 from device.screen.displays import AUTO as DISPLAY_AUTO
@@ -168,9 +167,7 @@ def check_plugins() -> Check:
 
 def check_model(settings: Settings, data: Path) -> Check:
     """The bundle that would be used: its checksums and signature, and that it runs here, in a process of its own."""
-    bundle = load_signed_bundle(
-        settings.model.bundle or current_bundle(data / MODELS), settings.model.require_signature
-    )
+    bundle = load_signed_bundle(bundle_path(settings, data, None), settings.model.require_signature)
     use = use_of(settings, data, bundle.sha256)
     prove(bundle, use)
     text = f"{bundle.manifest.name} {bundle.sha256[:12]} at {use.level}: {bundle.path}"

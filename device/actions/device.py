@@ -10,7 +10,7 @@ from pydantic import Field
 
 from device import bundles
 from device.actions.base import Action, Context, Limit, Request, Role
-from device.commands.options import use_of
+from device.model_choice import bundle_path, use_of
 from device.store.review import audit_trail
 from device.system.log_file import newest_first
 from device.system.systemd import Priority
@@ -76,7 +76,7 @@ def _fault_of_shipped() -> str | None:
 
 
 def _verify(context: Context, request: Request) -> dict[str, Any]:
-    path = context.settings.model.bundle or bundles.current_bundle(context.store.folder / bundles.MODELS)
+    path = bundle_path(context.settings, context.store.folder, None)
     bundle = load_signed_bundle(path, context.settings.model.require_signature)
     _prove(context, bundle, every_level=True)
     return {"verified": bundle.manifest.name, "sha256": bundle.sha256, "levels": list(bundle.manifest.segmenter.levels)}

@@ -17,7 +17,7 @@ from distributed.diagnostics.plugin import WorkerPlugin
 
 from device.archive.examiner import Examiner, Job
 from device.archive.workers import KILLED, Lost, R, Sent, T, Work, failed
-from device.commands.options import bundle_path, use_of
+from device.model_choice import bundle_path, use_of
 from device.site.watch import SiteWatch
 from smear import __version__
 from smear.bundle.folder import load_bundle

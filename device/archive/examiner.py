@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from device.archive.slide import Tile, TileResult, has_tissue, open_slide, read_tile, tile_result
-from device.commands.options import ModelChoice, open_processor
+from device.model_choice import ModelChoice, open_processor
 from device.reporting.analysis_outputs import AnalysisOutputs
 from device.settings import Settings
 from smear import RESEARCH_USE_ONLY

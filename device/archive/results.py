@@ -9,7 +9,7 @@ from device.archive.examiner import Examiner, Job, PictureResult, PictureTask
 from device.archive.manifest import ENDING, Manifest
 from device.archive.result_file import WRITERS, require_writer, row_of
 from device.archive.workers import Lost, Workers, in_order
-from device.commands.options import bundle_path, use_of
+from device.model_choice import bundle_path, use_of
 from device.site.watch import SiteWatch
 from smear import __version__
 from smear.bundle.signing import load_signed_bundle

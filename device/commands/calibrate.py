@@ -27,12 +27,12 @@ from device.commands.options import (
     config_option,
     data_option,
     objective_option,
-    open_processor,
     open_source,
     settings_and_data,
     settle,
 )
 from device.control.client import ask
+from device.model_choice import open_processor
 from device.settings import Settings
 from device.system.clock import SystemClock
 from smear.errors import CameraError

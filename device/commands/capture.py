@@ -12,19 +12,17 @@ from device.cameras.base import Camera
 from device.cameras.calibration import Corrector, ProfileStore
 from device.cameras.calibration.selection import open_calibrated
 from device.commands.options import (
-    NO_CHOICE,
-    ModelChoice,
     camera_option,
     config_option,
     data_option,
     model_options,
     objective_option,
-    open_processor,
     open_source,
     settings_and_data,
     settle,
 )
 from device.control.client import ask
+from device.model_choice import NO_CHOICE, ModelChoice, open_processor
 from device.reporting.tables import SIMULATED
 from device.settings import Settings
 from device.system.clock import SystemClock

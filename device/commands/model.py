@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from device import bundles
-from device.commands.options import ModelChoice, settings_and_data, use_of
+from device.commands.options import settings_and_data
+from device.model_choice import ModelChoice, use_of
 from device.settings import Settings
 from smear.bundle import signing
 from smear.bundle.folder import Bundle

@@ -15,8 +15,6 @@ from device import bundles
 from device.cameras.calibration import Corrector, OpticalSetup, ProfileStore
 from device.commands.options import (
     OPERATOR_VARIABLE,
-    ModelChoice,
-    bundle_path,
     camera_option,
     config_option,
     data_option,
@@ -24,10 +22,8 @@ from device.commands.options import (
     display_option,
     model_options,
     objective_option,
-    open_processor,
     open_source,
     settings_and_data,
-    use_of,
 )
 from device.commands.recording import (
     begin_slide,
@@ -42,6 +38,7 @@ from device.control.handlers import ControlHandlers
 from device.control.protocol import socket_path
 from device.control.record_answers import record_answers
 from device.control.server import Answer, ControlServer
+from device.model_choice import ModelChoice, bundle_path, open_processor, use_of
 from device.quality_control.state import QcWatch
 from device.reporting.tables import SIMULATED
 from device.screen.live_screen import LiveScreen

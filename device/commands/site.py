@@ -12,16 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from device.cameras.calibration import Calibration, Corrector, ProfileStore
-from device.commands.options import (
-    FiniteRange,
-    ModelChoice,
-    bundle_path,
-    config_option,
-    data_option,
-    model_options,
-    open_processor,
-    settings_and_data,
-)
+from device.commands.options import FiniteRange, config_option, data_option, model_options, settings_and_data
+from device.model_choice import ModelChoice, bundle_path, open_processor
 from device.settings import Settings
 from device.site import certificate as certificates
 from device.site.agreement import (

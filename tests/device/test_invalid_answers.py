@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from device.cli import cli
-from device.commands.options import open_processor
+from device.model_choice import open_processor
 from device.store import Store
 from smear.findings import Frame, RefusalCode
 from smear.images import write_image
@@ -68,7 +68,7 @@ def _defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("role", ROLES)
 def test_a_field_is_refused_as_an_invalid_answer_wherever_it_is_wrong(role: str, place: str, tmp_path: Path) -> None:
-    from device.commands.options import ModelChoice
+    from device.model_choice import ModelChoice
     from device.settings import Settings
 
     image = render("Pre", 1).image

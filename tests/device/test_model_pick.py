@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from device.commands.options import ModelChoice, use_of
+from device.model_choice import ModelChoice, use_of
 from device.model_pick import PICK, Pick, machine, read_pick, resolved, write_pick
 from device.settings import parse_settings
 

@@ -8,7 +8,7 @@ import pytest
 
 from device.cameras.registry import open_camera
 from device.cameras.threaded_camera import STALE_S
-from device.commands.options import open_processor
+from device.model_choice import open_processor
 from device.screen.displays import open_display
 from device.settings import Settings
 from device.system.health import read_health, throttle_words

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from device.archive.examiner import Job
-from device.commands.options import ModelChoice
+from device.model_choice import ModelChoice
 from device.settings import Settings
 from smear.images import write_image
 from smear.synthetic import render

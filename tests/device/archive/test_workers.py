@@ -11,7 +11,7 @@ from device.archive.examiner import Examiner, Job
 from device.archive.inputs import Inputs
 from device.archive.process_pool import ProcessPool
 from device.archive.workers import KILLED, Lost, ThisProcess, in_order
-from device.commands.options import ModelChoice
+from device.model_choice import ModelChoice
 from smear.errors import BundleError
 from tests.device.archive.deadly import end_at_thirteen, end_once
 

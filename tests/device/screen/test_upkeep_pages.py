@@ -9,10 +9,10 @@ import pytest
 
 from device import bundles
 from device.cameras.calibration import ProfileStore
-from device.commands.options import ModelChoice
 from device.commands.run import level_now
 from device.control.handlers import ControlHandlers
 from device.control.record_answers import record_answers
+from device.model_choice import ModelChoice
 from device.quality_control.measurements import QcTest
 from device.screen.choices import FILE, Choices
 from device.screen.drawing.themes import LIGHT

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from device.cameras.registry import open_camera
-from device.commands.options import open_processor
+from device.model_choice import open_processor
 from device.settings import load_settings
 from smear.findings import Finding, Frame
 

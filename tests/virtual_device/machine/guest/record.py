@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from device.cameras.registry import open_camera
-from device.commands.options import open_processor
+from device.model_choice import open_processor
 from device.settings import load_settings
 from device.store import Store
 
