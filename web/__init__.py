@@ -8,7 +8,12 @@ from typing import Any
 
 
 class _Deferred(ModuleType):
-    """OpenCV, loaded with its first use: its 16 MB are not needed to serve a live picture, which the device draws."""
+    """OpenCV, loaded with its first use: pages and the live picture, which the device draws, need none of it.
+
+    `smearscope bench web` measured 75 MB resident, and 91 with an ordinary import, where 90 are allowed. 22 modules
+    that the web imports for records, settings and kinds of cameras import OpenCV themselves, and each would have to
+    do it inside its functions. `importlib.util.LazyLoader` is not safe between threads in Python 3.11.2 (gh-114763).
+    """
 
     _lock = RLock()
 
