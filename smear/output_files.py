@@ -1,6 +1,7 @@
 """The one door for files that are written: below a folder's descriptor, regular files only, whole or not at all."""
 
 import errno
+import fcntl
 import os
 import secrets
 import stat
@@ -14,7 +15,7 @@ from smear.errors import StoreError
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS})  # FAT on some kernels, FUSE, network shares
-
+_NO_LOCKS = frozenset({errno.EBADF, errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL})  # network shares, FUSE
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _MODE = 0o666  # before the umask
 
@@ -63,6 +64,23 @@ class OutputFolder:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let one process and thread at a time change what is in the folder; the lock goes with them, however they end.
+
+        Without locks, as on some network shares, each file is still written whole.
+        """
+        lock = os.open(".", _FOLDER, dir_fd=self._descriptor)  # its own: descriptors that are copies share a lock
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
+            yield
+        finally:
+            os.close(lock)
 
     def check(self, name: PurePath | str, may_replace: Replaceable | None = None) -> None:
         """Refuse now what `write` would refuse, without making anything.

@@ -1,6 +1,5 @@
 """Who may use the web: users with passwords, and tokens for programs, in one file that only their owner reads."""
 
-import fcntl
 import hashlib
 import os
 import re
@@ -153,14 +152,13 @@ class Accounts:
         """Change the file, while no other process does."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            raise AccountError(f"{printable(self._folder)}: {error.strerror}; run this with sudo") from error
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
+            folder = OutputFolder(self._folder)
+        except (OSError, SmearscopeError) as error:
+            raise AccountError(
+                f"{printable(self._folder)}: cannot be changed by this user; run this with sudo"
+            ) from error
+        with folder, folder.alone():
             write_owned(self._folder, FILE, change(self._file()).model_dump_json().encode())
-        finally:
-            os.close(folder)
 
 
 def write_owned(folder: Path, name: str, content: bytes) -> None:

@@ -12,13 +12,19 @@ from device.settings_checks import check_on_machine
 from device.settings_toml import Values, to_toml, values_of
 from device.store.database.connection import FILE_MODE
 from device.store.review import audit_trail
-from smear.output_files import printable, write_atomic
+from smear.output_files import OutputFolder, printable
+
+MEANWHILE = "somebody else changed it meanwhile"
 
 
 class Change(Request):
     """New values by SECTION.KEY; null or an empty text: the default."""
 
     values: Annotated[dict[str, Any], Field(max_length=100)]
+    before: dict[str, Any] = Field(
+        default_factory=dict, max_length=100,
+        description="'changed' of settings as they were seen: one that somebody has changed since has a fault",
+    )  # fmt: skip
 
 
 def _show(context: Context, request: Request) -> dict[str, Any]:
@@ -52,11 +58,18 @@ def _fixed(name: str, said: Values) -> str:
 
 
 def _change(context: Context, request: Change) -> dict[str, Any]:
+    with OutputFolder(context.store.folder) as folder, folder.alone():
+        return _change_alone(context, folder, request)
+
+
+def _change_alone(context: Context, folder: OutputFolder, request: Change) -> dict[str, Any]:
     file, changes, known, faults = load_settings(context.config), changes_in(context.store.folder), _described(), {}
     said, before = values_of(file, said=True), {section: dict(keys) for section, keys in changes.items()}
     for name, value in request.values.items():
         section, _, key = name.partition(".")
-        if fault := _fixed(name, said) if name in known else "there is no such setting":
+        now = changes.get(section, {}).get(key)
+        fault = _fixed(name, said) if name in known else "there is no such setting"
+        if fault := fault or _meanwhile(request.before.get(name, now), now):
             faults[printable(name)] = fault
         elif value is None or value == "":
             changes.get(section, {}).pop(key, None)
@@ -71,12 +84,20 @@ def _change(context: Context, request: Change) -> dict[str, Any]:
             faults[name] = each.text
     if faults or not isinstance(found, Settings):
         return {"changed": [], "faults": faults}
-    return {"changed": _keep(context, before, values_of(found, said=True)), "faults": {}}
+    return {"changed": _keep(context, folder, before, values_of(found, said=True)), "faults": {}}
 
 
-def _keep(context: Context, before: Values, after: Values) -> list[str]:
+def _meanwhile(before: object, now: object) -> str:
+    """Return that a setting is no longer as it was seen; "" where it is."""
+    if before == now:
+        return ""
+    shown = "the default" if now is None else json.dumps(now, ensure_ascii=False, allow_nan=False)
+    return f"{MEANWHILE}: it is {shown} now. Save again to have yours"
+
+
+def _keep(context: Context, folder: OutputFolder, before: Values, after: Values) -> list[str]:
     """Write what is changed now, and what differs into the audit trail; return the names of that."""
-    write_atomic(context.store.folder / FILE, to_toml(after).encode(), FILE_MODE)
+    folder.write(FILE, to_toml(after).encode(), mode=FILE_MODE)
     old, new = (
         {f"{section}.{key}": f"{section}.{key} = {json.dumps(value, allow_nan=False)}" for section, keys in each.items()
          for key, value in keys.items()} for each in (before, after)

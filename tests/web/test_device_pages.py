@@ -1,5 +1,6 @@
 """The pages that look after the device: settings as a form, the model, the log, the screen."""
 
+import html
 import re
 import shutil
 
@@ -18,6 +19,11 @@ def beside(text, name):
     found = re.search(rf'<p id="{re.escape(name)}-about">(.*?)</p>', text)
     assert found is not None, name
     return found[1]
+
+
+def before_of(text):
+    """Return what the form was made of."""
+    return html.unescape(re.search(r'name="before" value="(.*?)"', text)[1])
 
 
 def test_a_setting_is_changed_by_an_admin_and_said_to_wait_for_the_restart(served):
@@ -48,6 +54,23 @@ def test_every_fault_stands_beside_its_setting_with_what_was_written_and_nothing
         assert "Waits" not in admin.get("/settings").text
         api = admin.post("/api/v1/settings/change", json={"values": {"gate.min_cells": 0}}).json()
         assert (api["changed"], list(api["faults"])) == ([], ["gate.min_cells"])
+
+
+def test_of_two_admins_with_the_form_open_the_second_is_told_what_the_first_changed_and_nothing_is_lost(served):
+    with served.browser("ada") as ada, served.browser("ada") as bea:
+        opened = before_of(ada.get("/settings").text)
+        assert ada.post("/settings", data={"before": opened, "gate.min_cells": "3"}).status_code == 303
+        late = {"before": opened, "gate.min_cells": "4", "qc.valid_hours": "12"}
+        told = bea.post("/settings", data=late)
+        assert told.status_code == 409
+        assert "somebody else changed it meanwhile: it is 3 now" in beside(told.text, "gate.min_cells")
+        assert 'name="gate.min_cells" value="4"' in told.text  # what was written stays in the form
+        assert 'name="gate.min_cells" value="3"' in ada.get("/settings").text
+        again = late | {"before": before_of(told.text)}
+        assert bea.post("/settings", data=again).status_code == 303
+        both = bea.post("/settings", data={"before": opened, "gate.min_cells": "", "gate.min_focus": "0.5"})
+        assert both.status_code == 303
+        assert 'name="gate.min_cells" value="4"' in bea.get("/settings").text  # which this form did not touch
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The device itself: its health, its log, its models, its settings; and help."""
 
 import json
-from typing import get_args
+from typing import Any, get_args
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from device.actions.base import Role
 from device.actions.device import Level
 from device.actions.registry import ACTIONS, action_called
+from device.actions.settings import MEANWHILE
 from device.control.protocol import ControlError
 from device.store.retention import MEGABYTE, free_bytes_of
 from device.system.health import read_health, throttle_words
@@ -62,18 +63,32 @@ async def settings(request: Request) -> Response:
 
 
 async def change_settings(request: Request) -> Response:
-    """Change what the form has changed, or show each fault beside its setting."""
-    form, rows = dict(await form_of(request)), (await asked(request, "settings show"))["settings"]
-    before = {each["name"]: _text(each["changed"]) for each in rows}
-    values = {name: _value(form[name]) for name, old in before.items() if form.get(name, old) != old}
-    action = action_called("settings change")
-    found = await site_of(request).perform(action, person_of(request), {"values": values})
+    """Change what the form has changed, or show each fault beside its setting, with what was written."""
+    form, before = dict(await form_of(request)), (await _rows(request))[1]
+    if "before" in form:  # what the form was made of: somebody else may have changed it since
+        before = {name: _object(form["before"]).get(name) for name in before}
+    form = {name: form[name] for name, old in before.items() if form.get(name, _text(old)) != _text(old)}
+    values = {"values": {name: _value(text) for name, text in form.items()}, "before": {n: before[n] for n in form}}
+    found = await site_of(request).perform(action_called("settings change"), person_of(request), values)
     return await _settings(request, form, found["faults"]) if found["faults"] else RedirectResponse("/settings", 303)
 
 
-async def _settings(request: Request, form: dict[str, str], faults: dict[str, str]) -> Response:
+async def _rows(request: Request) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return every setting, and by its name what it was changed to."""
     rows = (await asked(request, "settings show"))["settings"]
-    return page(request, "settings.html", 400 if faults else 200, rows=rows, text=_text, form=form, faults=faults)
+    return rows, {each["name"]: each["changed"] for each in rows}
+
+
+def _object(text: str) -> dict[str, Any]:
+    found = _value(text)
+    return found if isinstance(found, dict) else {}
+
+
+async def _settings(request: Request, form: dict[str, str], faults: dict[str, str]) -> Response:
+    rows, changed = await _rows(request)
+    before = json.dumps({name: value for name, value in changed.items() if value is not None}, allow_nan=False)
+    status = 409 if any(each.startswith(MEANWHILE) for each in faults.values()) else 400 if faults else 200
+    return page(request, "settings.html", status, rows=rows, text=_text, form=form, faults=faults, before=before)
 
 
 def _text(value: object) -> str:

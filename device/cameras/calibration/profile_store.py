@@ -1,8 +1,5 @@
 """Calibration profiles on disk: one file for each camera and objective, written whole or not at all, one at a time."""
 
-import errno
-import fcntl
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,15 +10,13 @@ from pydantic import ValidationError
 
 from device.cameras.calibration.profile import DEFAULT_OBJECTIVE, OBJECTIVE_PATTERN, Calibration, OpticalSetup
 from smear.bundle.files import MISSING, FileFault, read_file
-from smear.errors import SettingsError, StoreError, first_fault
+from smear.errors import SettingsError, first_fault
 from smear.output_files import OutputFolder, printable
 
 FOLDER = "calibration"
 OLD_FILE = "calibration.json"  # of schema version 1: a single one, beside the folder
 IN_USE = "objective-in-use"  # holds the name of one
 MAX_BYTES = 1_000_000  # a flat field takes 40 kB
-_LOCK = ".lock"
-_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL})  # some network shares and FUSE
 _REMEDY = "remove it and calibrate again"
 
 Change = Callable[[Calibration], Calibration]
@@ -182,24 +177,9 @@ class ProfileStore:
 
     @contextmanager
     def _alone(self) -> Iterator[OutputFolder]:
-        """Open the folder for writing and let one process at a time work in it; the lock ends with the process."""
-        with OutputFolder(self.folder, create=True) as folder:
-            try:
-                lock = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
-            except OSError as error:
-                where = printable(self.folder / _LOCK)
-                raise StoreError(
-                    f"cannot write {where}: {error.strerror}; free some space or check its owner"
-                ) from error
-            try:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX)
-                except OSError as error:
-                    if error.errno not in _NO_LOCKS:  # without locks each file is still written whole
-                        raise
-                yield folder
-            finally:
-                os.close(lock)
+        """Open the folder for writing, for one process at a time."""
+        with OutputFolder(self.folder, create=True) as folder, folder.alone():
+            yield folder
 
 
 def _same(one: OpticalSetup, other: OpticalSetup) -> bool:

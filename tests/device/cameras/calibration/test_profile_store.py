@@ -160,7 +160,7 @@ for number in range({CHANGES}):
     assert [writer.returncode for writer in writers] == [0] * 4
     (only,), _ = store.read()
     assert len(only.controls) == 4 * CHANGES
-    assert sorted(path.name for path in store.folder.iterdir()) == [".lock", only.file_name]
+    assert sorted(path.name for path in store.folder.iterdir()) == [only.file_name]
 
 
 @pytest.mark.parametrize(
