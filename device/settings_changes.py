@@ -1,6 +1,7 @@
 """Settings that were changed in the browser: a file in the data folder, for keys that the settings file leaves out."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from device.settings import Settings, load_settings
@@ -32,3 +33,12 @@ def with_changes(settings: Settings, changes: Values) -> Settings:
         return settings
     said = values_of(settings, said=True)
     return Settings.model_validate({each: changes.get(each, {}) | said.get(each, {}) for each in Settings.model_fields})
+
+
+def replaced(settings: Settings, given: Mapping[str, object]) -> Settings:
+    """Return the settings with the values in `given`, by SECTION.KEY, which the command line has checked."""
+    for name, value in given.items():
+        section, key = name.split(".")
+        changed = getattr(settings, section).model_copy(update={key: value})
+        settings = settings.model_copy(update={section: changed})
+    return settings

@@ -66,12 +66,12 @@ class Site:
         return await anyio.to_thread.run_sync(lambda: self._looked(look), limiter=self._readers)
 
     async def perform(self, action: Action[Any], person: Person, values: dict[str, Any]) -> dict[str, Any]:
-        """Do an action as `person`: changes by the running device, or on the store itself where none runs."""
-        if not action.changes and action.answer is not None:
+        """Do an action as `person`: of the running device what changes or asks it, or on the store where none runs."""
+        if not action.changes and not action.of_session and action.answer is not None:
             return await self.read(
                 lambda store: action.perform(Context(store, self.settings, person.name, self.config), values)
             )
-        return await anyio.to_thread.run_sync(lambda: self._changed(action, person.name, values), limiter=self._askers)
+        return await anyio.to_thread.run_sync(lambda: self._asked(action, person.name, values), limiter=self._askers)
 
     def ask(self, command: str, **values: Any) -> dict[str, Any] | None:
         """Ask the device that records into the served folder, never the service about another; see `client.ask`."""
@@ -86,14 +86,17 @@ class Site:
         with Store.read(self.data, self.settings.store.busy_timeout_s, writable=False) as store:
             return look(store)
 
-    def _changed(self, action: Action[Any], operator: str, values: dict[str, Any]) -> dict[str, Any]:
+    def _asked(self, action: Action[Any], operator: str, values: dict[str, Any]) -> dict[str, Any]:
         action.parsed(values)
-        found = self.ask(action.name, **values, operator=operator)
-        if found is not None:
-            return found
+        try:
+            if (found := self.ask(action.name, **values, operator=operator)) is not None:
+                return found
+        except ControlError:
+            if not action.of_session:
+                raise
         if action.answer is None:
             raise ControlError("no device is running here; start one with 'smearscope run'")
-        with Store.read(self.data, self.settings.store.busy_timeout_s) as store:
+        with Store.read(self.data, self.settings.store.busy_timeout_s, writable=action.changes) as store:
             return action.perform(Context(store, self.settings, operator, self.config), values)
 
 

@@ -1,6 +1,6 @@
 """An action: its name, who may do it, what it is asked with, and what answers it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -44,6 +44,13 @@ class Context:
     settings: Settings
     operator: str = ""  # who acts, for the audit trail; "" may only look
     config: Path | None = None  # --config, where it was given
+    started_with: Collection[str] = ()  # SECTION.KEY of those `settings` that the command line gave the device
+
+    def started_by(self, name: str) -> str:
+        """Return by which option the setting `name` was fixed when the device started; "" where it was not."""
+        section, _, key = name.partition(".")
+        option = key if section == "model" else section
+        return f"the device was started with --{option}, which comes first" if name in self.started_with else ""
 
 
 class Request(BaseModel):
@@ -80,6 +87,7 @@ class Action(Generic[R]):
     request: type[R]
     answer: Callable[[Context, R], dict[str, Any]] | None  # None: only the running device can, over its socket
     changes: bool = False
+    of_session: bool = False  # it depends on how the device was started, where one runs: that is asked then
 
     def parsed(self, values: Mapping[str, object], strict: bool = True) -> R:
         """Return `values`, of JSON types, as this action's request; not `strict`: they may be texts, as in an address.

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from device import bundles
 from device.actions.base import Action, Context, Limit, Request, Role
+from device.actions.settings import FILE_SAYS
 from device.model_choice import bundle_path, use_of
 from device.store.review import audit_trail
 from device.system.log_file import newest_first
@@ -63,8 +64,13 @@ def _models(context: Context, request: Request) -> dict[str, Any]:
         for each in bundles.installed(context.store.folder / bundles.MODELS)
     ]  # fmt: skip
     shipped = not chosen and not any(each["current"] for each in found)
-    return {"bundles": found, "chosen": str(chosen) if chosen else None, "shipped_in_use": shipped,
-            "shipped_fault": _fault_of_shipped()}  # fmt: skip
+    return {"bundles": found, "chosen": str(chosen) if chosen else None, "fixed": _fixed(context),
+            "shipped_in_use": shipped, "shipped_fault": _fault_of_shipped()}  # fmt: skip
+
+
+def _fixed(context: Context) -> str:
+    """Return why the bundle that is current is not the one in use, "" where it is."""
+    return context.started_by("model.bundle") or (FILE_SAYS if context.settings.model.bundle else "")
 
 
 def _fault_of_shipped() -> str | None:
@@ -84,6 +90,8 @@ def _verify(context: Context, request: Request) -> dict[str, Any]:
 
 def _switched(context: Context, switch: Callable[..., Path]) -> dict[str, Any]:
     """Make another bundle current, and say so in the audit trail."""
+    if fixed := _fixed(context):
+        raise BundleError(f"another bundle would not be used: {fixed}")
     models = context.store.folder / bundles.MODELS
     before = bundles.target(models, bundles.CURRENT)
     key = context.settings.model.require_signature
@@ -100,7 +108,8 @@ def _prove(context: Context, bundle: Bundle, every_level: bool = False) -> None:
 TOUCH = Action("screen touch", "Touch the device's screen, or type there", Role.OPERATOR, Touch, None, changes=True)
 ACTIONS: tuple[Action[Any], ...] = (
     Action("logs show", "Show what the device said, newest first", Role.OPERATOR, ShowLogs, _logs),
-    Action("model list", "List the installed model bundles, newest first", Role.VIEWER, Request, _models),
+    Action("model list", "List the installed model bundles, newest first", Role.VIEWER, Request, _models,
+           of_session=True),
     Action("model verify", "Run every level of the bundle in use on its golden inputs", Role.ADMIN, Request, _verify),
     Action("model activate", "Prove an installed bundle and make it current", Role.ADMIN, Activate,
            lambda context, request: _switched(context, partial(bundles.activate, name=request.name)), changes=True),

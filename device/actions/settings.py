@@ -14,6 +14,8 @@ from device.store.database.connection import FILE_MODE
 from device.store.review import audit_trail
 from smear.output_files import OutputFolder, printable
 
+FILE_SAYS = "the settings file says it; change it there"
+TAKEN_UP = "model.level"  # while the device runs
 MEANWHILE = "somebody else changed it meanwhile"
 
 
@@ -34,10 +36,11 @@ def _show(context: Context, request: Request) -> dict[str, Any]:
     for name, about in described.items():
         section, key = name.split(".")
         rows.append({
-            "name": name, "value": now[section][key], "changed": changes.get(section, {}).get(key),
-            "default": default[section][key], "description": about["description"], "fixed": _fixed(name, said),
+            "name": name, "changed": changes.get(section, {}).get(key),
+            "value": (in_force if context.started_by(name) else now)[section][key],
+            "default": default[section][key], "description": about["description"], "fixed": _fixed(context, name, said),
             "choices": [True, False] if about.get("type") == "boolean" else about.get("enum", []),
-            "waits": now[section][key] != in_force[section][key],
+            "waits": not (name == TAKEN_UP or context.started_by(name)) and now[section][key] != in_force[section][key],
         })  # fmt: skip
     return {"settings": rows}
 
@@ -49,11 +52,13 @@ def _described() -> dict[str, Any]:
             for key, about in schema["$defs"][section]["properties"].items()}  # fmt: skip
 
 
-def _fixed(name: str, said: Values) -> str:
+def _fixed(context: Context, name: str, said: Values) -> str:
     """Return why `name` cannot be changed here, "" where it can; `said` is what the settings file says."""
     section, _, key = name.partition(".")
+    if started := context.started_by(name):
+        return started
     if key in said.get(section, {}):
-        return "the settings file says it; change it there"
+        return FILE_SAYS
     return "the settings file alone can say it" if name in ON_DEVICE else ""
 
 
@@ -68,7 +73,7 @@ def _change_alone(context: Context, folder: OutputFolder, request: Change) -> di
     for name, value in request.values.items():
         section, _, key = name.partition(".")
         now = changes.get(section, {}).get(key)
-        fault = _fixed(name, said) if name in known else "there is no such setting"
+        fault = _fixed(context, name, said) if name in known else "there is no such setting"
         if fault := fault or _meanwhile(request.before.get(name, now), now):
             faults[printable(name)] = fault
         elif value is None or value == "":
@@ -109,7 +114,8 @@ def _keep(context: Context, folder: OutputFolder, before: Values, after: Values)
 
 
 ACTIONS: tuple[Action[Any], ...] = (
-    Action("settings show", "Show every setting, and which wait for a restart", Role.VIEWER, Request, _show),
+    Action("settings show", "Show every setting, and which wait for a restart", Role.VIEWER, Request, _show,
+           of_session=True),
     Action("settings change", "Change settings; a faulty change changes nothing, and its faults are listed by name",
            Role.ADMIN, Change, _change, changes=True),
 )  # fmt: skip

@@ -4,7 +4,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -162,7 +162,7 @@ def command(
             console.print(SIMULATED, style="bold yellow", markup=False)
         begin_slide(recorder, slide_name, camera_worker.simulated, console, details)
         answers = {
-            **record_answers(data, settings, config_path),
+            **record_answers(data, settings, config_path, given_settings(camera, display, choice)),
             **ControlHandlers(camera_worker, inference_worker, recorder, faults, data, clock).answers(),
             "screen": lambda request: shown.mirror.picture(request.get("known")),
             "web is": shown.mirror.web_is,
@@ -210,6 +210,12 @@ def command(
     if failure is not None:
         raise failure
     finish(inference_worker, recorder, not_closed, interrupted=fields is not None and stop.is_set())
+
+
+def given_settings(camera: str | None, display: str | None, choice: ModelChoice) -> dict[str, object]:
+    """Return what the command line says in place of the settings, by SECTION.KEY."""
+    options = {"camera.name": camera, "display.name": display} | {f"model.{k}": v for k, v in asdict(choice).items()}
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def level_now(config: Path | None, data: Path, settings: Settings, choice: ModelChoice) -> str:

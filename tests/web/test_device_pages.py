@@ -7,6 +7,8 @@ import shutil
 import pytest
 
 from device import bundles
+from device.control.protocol import ControlError
+from device.control.record_answers import record_answers
 from device.store import Store
 from device.system.log_file import LogFile
 from device.system.systemd import Priority
@@ -117,6 +119,27 @@ def test_an_admin_goes_back_to_the_model_before_and_the_log_says_so(served, tmp_
         assert admin.post("/do/model/rollback", data={"next": "/model"}).headers["location"] == "/model"
         assert "Go back to second" in admin.get("/model").text
         assert f"<td>second</td><td>{first.name}</td>" in operator.get("/logs").text
+
+
+def test_what_the_running_device_was_started_with_is_said_and_not_offered(served, tmp_path, monkeypatch):
+    given = {"model.level": "float16", "model.bundle": tmp_path / "tried"}
+    answers = record_answers(served.data, served.site.settings, None, given)
+    with served.browser("ada") as admin:
+        monkeypatch.setattr(served.site, "ask", lambda command, **values: answers[command](values))
+        page = admin.get("/settings").text
+        assert "the device was started with --level, which comes first" in beside(page, "model.level")
+        assert "<b>model.level</b> <code>float16</code>" in page
+        models = admin.get("/model").text
+        assert f"<code>{tmp_path / 'tried'}</code> is used: the device was started with --bundle" in models
+        assert "previous bundle to go back to" not in models
+        refused = admin.post("/do/model/rollback", data={})
+        assert (refused.status_code, "was started with --bundle" in refused.text) == (409, True)
+
+        def busy(command, **values):
+            raise ControlError("busy with 8 other requests")
+
+        monkeypatch.setattr(served.site, "ask", busy)
+        assert admin.get("/settings").status_code == 200  # as of the files, then
 
 
 def test_a_screen_without_a_device_is_said_in_one_sentence(served):

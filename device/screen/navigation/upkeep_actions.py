@@ -117,7 +117,7 @@ class UpkeepActions:
             "levels": [each for each in level["choices"] if used is None or each in {AUTO, *used["levels"]}],
             "bundle": used["name"] if used is not None else listed["chosen"] or shipped_bundle().name,
             "bundles": listed["bundles"],
-            "fixed": ["level"] * bool(level["fixed"]) + ["bundle"] * bool(listed["chosen"]),
+            "fixed": {"level": level["fixed"], "bundle": listed["fixed"]},
         }
 
 

@@ -26,8 +26,9 @@ def config(tmp_path):  # type: ignore[no-untyped-def]
     return path
 
 
-def rows(store, config):  # type: ignore[no-untyped-def]
-    found = action_called("settings show").perform(Context(store, Settings(), "ada", config), {})
+def rows(store, config, settings=None, started_with=()):  # type: ignore[no-untyped-def]
+    context = Context(store, settings or Settings(), "ada", config, started_with)
+    found = action_called("settings show").perform(context, {})
     return {each["name"]: each for each in found["settings"]}
 
 
@@ -100,3 +101,16 @@ def test_a_damaged_file_of_changes_is_named_and_not_passed_over(store, config):
     (store.folder / FILE).write_text("[qc]\nrequired = 7\n")
     with pytest.raises(SettingsError, match=f"{FILE}: line 2: qc.required = 7 is not allowed"):
         settings_and_data(config, store.folder)
+
+
+def test_what_the_device_was_started_with_comes_first_and_the_choice_is_refused_with_that_reason(store, config):
+    change(store, config, model__level="float16", model__threads=2)
+    started = Settings(model={"level": "dynamic"}), {"model.level"}
+    shown = rows(store, config, *started)
+    reason = "the device was started with --level, which comes first"
+    assert [shown["model.level"][each] for each in ("value", "fixed", "waits")] == ["dynamic", reason, False]
+    assert [shown["model.threads"][each] for each in ("value", "fixed", "waits")] == [2, "", True]
+    context = Context(store, started[0], "ada", config, started[1])
+    found = action_called("settings change").perform(context, {"values": {"model.level": "int8"}})
+    assert found == {"changed": [], "faults": {"model.level": reason}}
+    assert not rows(store, config)["model.level"]["waits"]  # the running device takes it up

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from device.actions.settings import FILE_SAYS
 from device.counting.differential import differential
 from device.exports.base import FileFormat
 from device.exports.registry import EXPORTS
@@ -106,11 +107,12 @@ SCREEN = {"theme": "dark", "fixed": [], "language": "en", "brightness": 0.6, "pi
 WEB = {"address": "https://smearscope.local:8443/", "password": "h7kp-2mxa-9wcd-rt4e",
        "fingerprint": ":".join(f"{each:02X}" for each in range(3, 256, 8))}  # fmt: skip
 MODELS = {
-    "level": "int8", "levels": ["auto", "float32", "float16", "dynamic", "int8", "int16x8"], "fixed": [],
-    "bundle": "default-0123456789ab",
+    "level": "int8", "levels": ["auto", "float32", "float16", "dynamic", "int8", "int16x8"],
+    "fixed": {"level": "", "bundle": ""}, "bundle": "default-0123456789ab",
     "bundles": [{"name": f"default-{each}", "created": "2026-07-14T09:31", "fault": fault}
                 for each, fault in (("0123456789ab", None), ("ba9876543210", None), ("0f0f0f0f0f0f", "no manifest"))],
 }  # fmt: skip
+FIXED = {"level": "the device was started with --level, which comes first", "bundle": FILE_SAYS}
 
 
 def calibrating(page: CalibrationPage, live: ScreenState = NORMAL) -> tuple[Page, ScreenState]:
@@ -180,7 +182,7 @@ EMPTY: dict[str, tuple[Page, ScreenState]] = {
         NO_SLIDE,
     ),
     "settings-button": (SettingsPage(SCREEN | {"lock_after_min": 0}), NO_SLIDE),
-    "models-fixed": (ModelsPage(MODELS | {"fixed": ["level", "bundle"]}, first=3), NORMAL),
+    "models-fixed": (ModelsPage(MODELS | {"fixed": FIXED}, first=3), NORMAL),
     "models-shipped": (ModelsPage(MODELS | {"bundles": [], "bundle": "default"}, first=5), NORMAL),
     "pin-again": (PinPage("12", first="1234"), NORMAL),
     "history": (HistoryPage([]), NORMAL),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from device import bundles
+from device.actions.settings import FILE_SAYS
 from device.cameras.calibration import ProfileStore
 from device.commands.run import level_now
 from device.control.handlers import ControlHandlers
@@ -171,9 +172,16 @@ def test_the_objective_is_switched_and_its_own_calibration_is_used(bench: Bench)
     assert "100x oil is in use" in session.navigator._notice
 
 
-@pytest.mark.parametrize("in_the_file", ["", '[model]\nlevel = "int8"\n'])
-def test_level_and_bundle_are_chosen_on_the_screen_unless_the_settings_file_says_them(
-    tmp_path: Path, in_the_file: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("in_the_file", "given", "reason"),
+    [
+        ("", {}, ""),
+        ('[model]\nlevel = "int8"\n', {}, FILE_SAYS),
+        ("", {"model.level": "int8"}, "the device was started with --level, which comes first"),
+    ],
+)
+def test_level_and_bundle_are_chosen_on_the_screen_unless_the_settings_file_or_the_start_says_them(
+    tmp_path: Path, in_the_file: str, given: dict[str, object], reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second, data = tiny_bundle.make(tmp_path / "one"), tiny_bundle.make(tmp_path / "two"), tmp_path / "data"
     write_manifest(second, read_manifest(second).model_copy(update={"name": "new"}))
@@ -182,16 +190,17 @@ def test_level_and_bundle_are_chosen_on_the_screen_unless_the_settings_file_says
     monkeypatch.setattr("device.actions.device.prove", lambda bundle, use, every_level: None)
     (config := tmp_path / "config.toml").write_text(in_the_file)
     with Store.record(data) as store:
-        answers = record_answers(data, load_settings(config), config)
+        answers = record_answers(data, load_settings(config), config, given)
         act = OwnActions(answers, Recorder(store, make_tracker=None), Settings(), data, "Eva")
         session = Session(act)
         session.navigator._follow(open_models())
         settled(session)
         page = session.page
         assert isinstance(page, ModelsPage)
+        assert page.known["fixed"] == {"level": reason, "bundle": ""}
         session.touch("level", tiny_bundle.LEVEL)
         settled(session)
-        assert level_now(config, data, Settings(), ModelChoice()) == ("int8" if in_the_file else tiny_bundle.LEVEL)
+        assert level_now(config, data, Settings(), ModelChoice()) == ("int8" if reason else tiny_bundle.LEVEL)
         other = next(each["name"] for each in page.known["bundles"] if not each["current"])
         session.touch("bundle", other)
         session.settle()

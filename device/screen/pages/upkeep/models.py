@@ -44,9 +44,8 @@ class ModelsPage(Page):
         return (*controls, *button_row(canvas, places.row, places.text_px, (BACK, HELP)))
 
     def _row(self, what: str, name: str, shown: str, about: str) -> Item:
-        fixed = what in self.known["fixed"]
-        below = "The settings file says which." if fixed else about
-        return Item(what, shown, "", not fixed and about != DAMAGED, name, below=below)
+        fixed = self.known["fixed"][what]
+        return Item(what, shown, "", not fixed and about != DAMAGED, name, below=fixed or about)
 
     def press(self, pressed: Pressed, live: ScreenState) -> Outcome:
         """Choose a level or a bundle."""
