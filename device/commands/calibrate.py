@@ -200,7 +200,6 @@ def _without_a_device(
 ) -> Calibration:
     """Calibrate with a camera of one's own; a typed scale needs none."""
     profiles, wall_s = ProfileStore(data), SystemClock().wall_s()
-    profiles.migrate()
     in_use = objective or profiles.objective()
     typed = request.get("pixel_size_um")
     if typed:

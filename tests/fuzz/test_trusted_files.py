@@ -24,7 +24,6 @@ from hypothesis import strategies as st
 
 from device.cameras.calibration import Calibration, ProfileStore
 from device.cameras.calibration.gains import GainRows
-from device.cameras.calibration.profile_store import OLD_FILE
 from device.settings import Settings, load_settings
 from device.settings_toml import to_toml, values_of
 from smear.bundle.arrays import read_arrays
@@ -242,10 +241,12 @@ def test_a_mutated_calibration(tmp_path: Path) -> None:
         pixel_size_um=0.25, best_focus=0.2,
     )  # fmt: skip
     small = whole.model_copy(update={"flat": None})
+    store = ProfileStore(tmp_path)
+    store.folder.mkdir()
 
     def read(content: bytes) -> None:
-        (tmp_path / OLD_FILE).write_bytes(content)
-        found = ProfileStore(tmp_path).in_use()
+        (store.folder / "calibration.json").write_bytes(content)
+        found = store.in_use()
         if found.white is not None:
             assert np.isfinite(GainRows(found, (48, 64)).gains(slice(0, 48))).all()
 

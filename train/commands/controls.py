@@ -10,7 +10,7 @@ from rich.table import Table
 
 from smear.inference.evaluator import Evaluator
 from train.commands import options
-from train.commands.options import PATH, RenamedOption
+from train.commands.options import PATH
 from train.evaluation.control_results import FILE, Outcome, save
 from train.evaluation.control_suite import read_plan, run
 from train.evaluation.shares import Share
@@ -24,10 +24,7 @@ from train.evaluation.shares import Share
 @click.option("--run", type=PATH, help="Training run of the bundle: shows whether test fields were trained on.")
 @click.option("--out", type=PATH, required=True, help=f"Folder for {FILE}.")
 @options.limit
-@click.option(
-    "--without-ood", cls=RenamedOption, former=["--without-strangers"], is_flag=True,
-    help="Leave out the out-of-distribution pictures.",
-)  # fmt: skip
+@click.option("--without-ood", is_flag=True, help="Leave out the out-of-distribution pictures.")
 @click.option("--without-masks", is_flag=True, help="Leave out the comparison with masks drawn by hand.")
 @options.quiet
 def command(bundle: Path, level: str, out: Path, without_ood: bool, without_masks: bool, **given: Any) -> None:

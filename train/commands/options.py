@@ -69,23 +69,6 @@ def model(names: Sequence[str], default: str, text: str = "The network.") -> Cal
     return click.option("--model", type=click.Choice(names), default=default, show_default=True, help=text)
 
 
-class RenamedOption(click.Option):
-    """An option whose former names still work, but are not shown in its help."""
-
-    def __init__(self, *args: Any, former: Sequence[str] = (), **attributes: Any) -> None:
-        super().__init__(*args, **attributes)
-        self.shown = list(self.opts)
-        self.opts += former
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Return the help under the present name."""
-        every, self.opts = self.opts, self.shown
-        try:
-            return super().get_help_record(ctx)
-        finally:
-            self.opts = every
-
-
 def parsed_settings(words: Sequence[str]) -> dict[str, object]:
     """Return `NAME=VALUE` words as settings of a network.
 

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from train.commands import options
-from train.commands.options import PATH, RenamedOption
+from train.commands.options import PATH
 from train.fitting.settings import SegmenterEpochs, SegmenterSettings
 from train.networks.registry import segmenters
 
@@ -22,7 +22,7 @@ USUAL = SegmenterEpochs()
     "--epochs", "drawn_epochs", default=USUAL.drawn, show_default=True, help="Of the teacher, on masks drawn by hand."
 )
 @click.option(
-    "--student-epochs", cls=RenamedOption, former=["--taught-epochs"], default=USUAL.student, show_default=True,
+    "--student-epochs", default=USUAL.student, show_default=True,
     help="Of the student, on those and the teacher's pseudo-labels.",
 )  # fmt: skip
 @click.option(

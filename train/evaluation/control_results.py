@@ -11,7 +11,6 @@ from pydantic import TypeAdapter, ValidationError
 from smear.errors import TrainingError
 from smear.inference.evaluator import Answer, Answers
 from smear.output_files import OutputFolder
-from train.evaluation.former_results import from_schema_1
 from train.evaluation.occlusion import Occlusion
 from train.evaluation.shares import Share
 from train.evaluation.shortcut_controls import Graded
@@ -107,18 +106,18 @@ def save(outcome: Outcome, path: Path) -> None:
 
 
 def load(path: Path) -> Outcome:
-    """Read what `save` wrote, by this version or an earlier one.
+    """Read what `save` wrote.
 
     Raises:
-        TrainingError: it cannot be read, or a later version wrote it.
+        TrainingError: it cannot be read, or another version wrote it.
     """
     again = "run 'smearscope train controls' again"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         schema = content["schema"]
-        if schema not in (1, SCHEMA):
+        if schema != SCHEMA:
             raise TrainingError(f"{path}: schema {schema}, not {SCHEMA}; {again}")
-        return _ADAPTER.validate_python(from_schema_1(content) if schema == 1 else content)
+        return _ADAPTER.validate_python(content)
     except ValidationError as error:
         raise TrainingError(f"{path}: not a result of the controls ({error.errors()[0]['msg']}); {again}") from error
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -73,22 +73,17 @@ def _rows_of_split(settings: ComparisonSettings, specs: Sequence[NetworkSpec], d
     def background() -> Row:
         return background_row(background_score(data.fields, fold, budget.seed), groups)
 
-    path = _row_path(settings.out, BACKGROUND, data.split.name)
+    path = settings.out / f"{BACKGROUND}.{data.split.name}.json"
     yield _row(path, {"split": data.split.name, "seed": budget.seed}, background)
     verbose = 1 if sys.stdout.isatty() else 2  # Keras's own progress bar, or one line an epoch
     for spec in specs:
-        path = _row_path(settings.out, spec.name, data.split.name)
+        path = settings.out / f"{spec.name}.{data.split.name}.json"
         work = settings.out / "runs" / path.stem
 
         def fitted(spec: NetworkSpec = spec, work: Path = work) -> Row:
             return run(spec, train, test, groups, work, budget, verbose)
 
         yield _row(path, asked, fitted)
-
-
-def _row_path(out: Path, name: str, split: str) -> Path:
-    former = out / f"ground.{split}.json"
-    return former if name == BACKGROUND and former.exists() else out / f"{name}.{split}.json"
 
 
 def _row(path: Path, asked: Row, measure: Callable[[], Row]) -> Row:

@@ -62,7 +62,7 @@ class Calibration(BaseModel):
     id: str = Field(default="", pattern=r"^[0-9A-Za-z-]{0,40}$")  # date and checksum of the rest; in every record
     created: str = ""  # ISO 8601, UTC
     camera: str = ""  # stable name; empty: of the first camera that is opened
-    serial: str | None = None  # None: not known, as in a file of schema version 1
+    serial: str | None = None  # None: not known
     size: tuple[Edge, Edge] | None = None  # width, height of the frames; None: of the first size that is delivered
     pixel_format: str | None = None
     objective: Annotated[str, StringConstraints(pattern=f"^{OBJECTIVE_PATTERN}$")] = DEFAULT_OBJECTIVE

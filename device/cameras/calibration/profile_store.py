@@ -14,7 +14,6 @@ from smear.errors import SettingsError, first_fault
 from smear.output_files import OutputFolder, printable
 
 FOLDER = "calibration"
-OLD_FILE = "calibration.json"  # of schema version 1: a single one, beside the folder
 IN_USE = "objective-in-use"  # holds the name of one
 MAX_BYTES = 1_000_000  # a flat field takes 40 kB
 _REMEDY = "remove it and calibrate again"
@@ -26,13 +25,12 @@ class ProfileStore:
     """The profiles below one data folder."""
 
     def __init__(self, data: Path) -> None:
-        self._data = data
         self.folder = data / FOLDER
 
     def read(self) -> tuple[list[Calibration], list[str]]:
         """Return the profiles, newest first, and a sentence for each file that cannot be read."""
         profiles, faults = [], []
-        for path in [*sorted(self.folder.glob("*.json")), self._data / OLD_FILE]:
+        for path in sorted(self.folder.glob("*.json")):
             try:
                 found = _read_profile(path)
             except SettingsError as error:
@@ -123,24 +121,6 @@ class ProfileStore:
         self.remove(removed)
         return removed
 
-    def migrate(self) -> None:
-        """Move a single calibration of schema version 1 into a profile of the camera that it names; its id stays.
-
-        Raises:
-            StoreError: the folder cannot be written.
-        """
-        old = self._data / OLD_FILE
-        if not old.exists():
-            return
-        with self._alone() as folder:
-            try:
-                found = _read_profile(old)
-            except SettingsError:
-                return  # it is named wherever profiles are read
-            if found is not None:
-                folder.write(found.file_name, _bytes(found))
-                old.unlink(missing_ok=True)
-
     def objective(self) -> str:
         """Return the objective that was chosen with `use_objective`; at first the default one."""
         try:
@@ -167,7 +147,7 @@ class ProfileStore:
         return next((each for each in profiles if not each.pending and not each.misfits(setup)), None)
 
     def _remove(self, profile: Calibration) -> None:
-        for path in [*self.folder.glob("*.json"), self._data / OLD_FILE]:
+        for path in self.folder.glob("*.json"):
             try:
                 found = _read_profile(path)
             except SettingsError:

@@ -53,7 +53,6 @@ def corrector_for(
     notes = [*grant_of(camera).differences]
     events: list[str] = []
     try:
-        profiles.migrate()
         events += profiles.bind(setup, wall_s)
     except StoreError as error:  # of a card that is read-only or full: what is stored already still applies
         notes.append(str(error))

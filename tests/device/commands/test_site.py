@@ -138,9 +138,10 @@ def test_one_file_in_two_classes_is_refused(site: Site, pictures: Path, tmp_path
 def test_the_calibrated_scale_is_taken_for_pictures_of_the_calibrated_size(
     site: Site, person: Person, pictures: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "data").mkdir()
+    folder = tmp_path / "data" / "calibration"
+    folder.mkdir(parents=True)
     known = {"id": "x", "camera": "imx477", "size": [40, 40], "pixel_size_um": 0.11}
-    (tmp_path / "data" / "calibration.json").write_text(json.dumps(known))
+    (folder / "x.json").write_text(json.dumps(known))
     assert site("check", str(pictures)).exit_code == 0
     assert person.scales == {0.11}
     found = load(tmp_path / "data")

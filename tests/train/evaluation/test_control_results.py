@@ -1,8 +1,7 @@
-"""Results of the controls are stored, and those of the former schema are read under today's names and codes."""
+"""Results of the controls are stored and read back."""
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,29 +27,12 @@ def outcome() -> Outcome:
     )  # fmt: skip
 
 
-def as_schema_1(path: Path) -> None:
-    """Rewrite a stored result as schema 1 had it."""
-    content: dict[str, Any] = json.loads(path.read_text())
-    for new, old in (("out_of_distribution", "strangers"), ("scale_bars", "bars"), ("occlusion_shares", "looked_at")):
-        content[old] = content.pop(new)
-    content["fields"]["asked"] = content["fields"].pop("evaluated")
-    content["clean"][0]["refusals"] = [ADVICE]
-    content["strangers"][0]["refusals"] = {"no white cell found": 2, "words that nobody knows": 1}
-    path.write_text(json.dumps(content | {"schema": 1}))
-
-
 def test_what_is_saved_is_read_back(outcome: Outcome, tmp_path: Path) -> None:
     control_results.save(outcome, tmp_path / "controls.json")
     assert control_results.load(tmp_path / "controls.json") == outcome
 
 
-def test_a_result_of_schema_1_is_read_with_codes_for_its_sentences(outcome: Outcome, tmp_path: Path) -> None:
-    control_results.save(outcome, tmp_path / "controls.json")
-    as_schema_1(tmp_path / "controls.json")
-    assert control_results.load(tmp_path / "controls.json") == outcome
-
-
-def test_a_later_schema_is_refused(outcome: Outcome, tmp_path: Path) -> None:
+def test_another_schema_is_refused(outcome: Outcome, tmp_path: Path) -> None:
     control_results.save(outcome, tmp_path / "controls.json")
     content = json.loads((tmp_path / "controls.json").read_text())
     (tmp_path / "controls.json").write_text(json.dumps(content | {"schema": SCHEMA + 1}))

@@ -85,7 +85,7 @@ def found(place: Path, bundle: Path) -> Outcome:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(occlusion, "STRIDE_PX", 96)
         patch.setattr(control_suite, "OCCLUDED", 4)
-        result = run("controls", place, bundle, "--without-strangers", "--without-masks", "--limit", "8")
+        result = run("controls", place, bundle, "--without-ood", "--without-masks", "--limit", "8")
     assert result.exit_code == 0, result.output
     return control_results.load(place / "out" / "controls.json")
 

@@ -10,7 +10,7 @@ import pytest
 
 from device.cameras.calibration import Calibration, OpticalSetup, ProfileStore
 from device.cameras.calibration.profile import GRID
-from device.cameras.calibration.profile_store import FOLDER, IN_USE, OLD_FILE
+from device.cameras.calibration.profile_store import FOLDER, IN_USE
 from smear.errors import SettingsError, StoreError
 
 SETUP = OpticalSetup("v4l2:/dev/v4l/by-id/a", "123", (640, 480), "MJPG", "40x", "v4l2:/dev/video0")
@@ -57,19 +57,6 @@ def test_it_fits_its_own_camera_and_objective_and_no_other(store, change, said):
     assert store.find(other) is None
     store.update(other, typed(0.1), NOW_S + 1)
     assert store.find(SETUP) == made
-
-
-def test_a_single_calibration_of_before_becomes_the_profile_of_the_camera_it_names(store, tmp_path):
-    old = {"schema_version": 1, "id": "20200101T000000Z-aa", "created": "2020-01-01T00:00:00+00:00",
-           "camera": "v4l2:/dev/video0", "size": [640, 480], "pixel_size_um": 0.25}  # fmt: skip
-    (tmp_path / OLD_FILE).write_text(json.dumps(old))
-    setup = replace(SETUP, objective="default")
-    assert store.find(setup).id == "20200101T000000Z-aa", "read where it is, as on a read-only disk"
-    store.migrate()
-    assert not (tmp_path / OLD_FILE).exists()
-    assert store.find(setup).id == "20200101T000000Z-aa"
-    assert store.find(OpticalSetup("picamera2:0", "", (640, 480), "BGR888")) is None
-    assert store.find(OpticalSetup("v4l2:/dev/video0", "", (1280, 960), "MJPG")) is None
 
 
 def test_a_typed_scale_waits_for_the_first_camera_and_then_belongs_to_it(store):
@@ -174,16 +161,18 @@ for number in range({CHANGES}):
         {"schema_version": 3},
     ],
 )  # fmt: skip
-def test_no_number_of_a_calibration_is_anything_but_finite_and_in_its_range(store, tmp_path, change):
-    (tmp_path / OLD_FILE).write_text(json.dumps(change))
+def test_no_number_of_a_calibration_is_anything_but_finite_and_in_its_range(store, change):
+    store.folder.mkdir()
+    (store.folder / "calibration.json").write_text(json.dumps(change))
     (said,) = store.read()[1]
     assert "calibration.json: " in said
     assert "calibrate again" in said
     assert said.isprintable()
 
 
-def test_a_calibration_that_is_no_file_is_said_without_waiting(store, tmp_path):
-    os.mkfifo(tmp_path / OLD_FILE)
+def test_a_calibration_that_is_no_file_is_said_without_waiting(store):
+    store.folder.mkdir()
+    os.mkfifo(store.folder / "calibration.json")
     (said,) = store.read()[1]
     assert "is no regular file; remove it" in said
     with pytest.raises(SettingsError, match="is no regular file; remove it"):
