@@ -94,8 +94,10 @@ class LazyGroup(click.Group):
         except ModuleNotFoundError as error:
             _fail(ctx, _missing(ctx.invoked_subcommand or "", error))
         except KeyboardInterrupt:
-            click.echo("smearscope: stopped by Ctrl-C", err=True)
+            click.echo("smearscope: stopped", err=True)
             ctx.exit(INTERRUPTED)
+        except PermissionError as error:  # from a path that was named, and pathlib cannot tell what is there
+            _fail(ctx, f"{error.filename}: {error.strerror}; give yourself permission, or choose another")
 
 
 def _fail(ctx: click.Context, message: str) -> NoReturn:

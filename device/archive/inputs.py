@@ -1,5 +1,6 @@
 """What the paths of a command line come to: pictures one by one, never all names at once."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ class Inputs:
             ImageError: there is one.
         """
         for path in self.paths:
+            if not path:  # of a script's variable that is not set; pathlib would take it for the working directory
+                raise ImageError("an empty path; give a file or a folder")
             unreadable: list[str] = []
             if next(_pictures(path, Counter(), unreadable), None) is None and not unreadable:
                 raise ImageError(
@@ -71,7 +74,7 @@ def _pictures(path: str, passed_over: Counter[str], unreadable: list[str]) -> It
                     passed_over[suffix or "without a suffix"] += 1
         except ImageError as error:
             unreadable.append(f"{printable(path)}: {error}")
-    elif Path(path).is_dir():
+    elif os.path.isdir(path):  # noqa: PTH112 - pathlib's raises where it cannot know
         yield from walk_pictures(Path(path), passed_over, unreadable)
     else:
         yield Path(path)

@@ -18,11 +18,18 @@ ENDING = ".manifest"  # added to the name of the file of results
 _APPLICATION_ID = 0x534D4152  # "SMAR", in the head of the file: tells ours from other databases
 _ID_AT = 68  # https://www.sqlite.org/fileformat.html
 _COMMIT_EVERY_S = 1.0  # what a power cut can cost
+_ADVICE = {
+    sqlite3.SQLITE_BUSY: "another run writes it; wait for its end, or choose another --out",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be written; choose another --out",
+    sqlite3.SQLITE_FULL: "the disk is full; free some space and go on with --resume",
+    sqlite3.SQLITE_IOERR: "its disk fails; choose another --out",
+    sqlite3.SQLITE_READONLY: "it may not be written; choose another --out",
+}
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS results (id INTEGER PRIMARY KEY, sha256 TEXT, key BLOB, result TEXT NOT NULL);
 CREATE UNIQUE INDEX IF NOT EXISTS results_by_key ON results (key) WHERE key IS NOT NULL;
 CREATE TABLE IF NOT EXISTS pictures (
-    name TEXT PRIMARY KEY, number INTEGER NOT NULL, run INTEGER NOT NULL, result INTEGER NOT NULL
+    name BLOB PRIMARY KEY, number INTEGER NOT NULL, run INTEGER NOT NULL, result INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS runs (id INTEGER PRIMARY KEY);
 """
@@ -78,10 +85,11 @@ class Manifest:
     def rows(self) -> Iterator[tuple[str, str | None, str]]:
         """Yield name, sha256 and JSON of each picture: those of this run in the order given, then earlier ones."""
         with self._explained():
-            yield from self._database.execute(
+            for name, *found in self._database.execute(
                 "SELECT name, sha256, results.result FROM pictures JOIN results ON results.id = pictures.result "
                 "ORDER BY run DESC, number"
-            )
+            ):
+                yield printable(os.fsdecode(name)), *found
 
     def forget_others(self) -> None:
         """Drop the pictures that this run, which went through all, has not met: they are gone from the archive."""
@@ -89,18 +97,24 @@ class Manifest:
             self._database.execute("DELETE FROM pictures WHERE run != ?", (self._run,))
             self._database.execute("DELETE FROM results WHERE key IS NULL AND id NOT IN (SELECT result FROM pictures)")
 
-    def close(self) -> None:
-        """Write what is not on the disk yet; a manifest of nothing, as after a wrong setting, is removed."""
+    def is_empty(self) -> bool:
+        """Tell whether no picture is done yet."""
+        with self._explained():
+            return self._database.execute("SELECT 1 FROM pictures LIMIT 1").fetchone() is None
+
+    def close(self, keep: bool) -> None:
+        """Write what is not on the disk yet; a manifest of nothing, as after a wrong setting, only to `keep` it."""
         with self._explained():
             self._commit()
-            empty = self._database.execute("SELECT 1 FROM results LIMIT 1").fetchone() is None
+            remove = not keep and self.is_empty()
             self._database.close()
-        if empty:
+        if remove:
             self._path.unlink()
 
     def _note(self, task: PictureTask, result: int) -> None:
         self._database.execute(
-            "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?)", (task.name, task.number, self._run, result)
+            "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?)",
+            (os.fsencode(task.path), task.number, self._run, result),  # two paths may print as the same text
         )
         if self._committed_s is None or time.monotonic() - self._committed_s > _COMMIT_EVERY_S:
             self._commit()
@@ -120,11 +134,10 @@ class Manifest:
         try:
             yield
         except sqlite3.Error as error:
-            raise StoreError(
-                f"manifest {printable(self._path)}: {error}; free some space, choose another --out, or remove it"
-            ) from error
+            advice = _ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "it is damaged; choose another --out")
+            raise StoreError(f"manifest {printable(self._path)}: {advice} ({error})") from error
 
 
 def is_manifest(head: bytes) -> bool:
-    """Tell from the first bytes of a file whether it is a manifest."""
-    return head[:6] == b"SQLite" and head[_ID_AT : _ID_AT + 4] == _APPLICATION_ID.to_bytes(4, "big")
+    """Tell from the first bytes of a file whether it is a manifest; on a full disk one stays without a byte."""
+    return not head or (head[:6] == b"SQLite" and head[_ID_AT : _ID_AT + 4] == _APPLICATION_ID.to_bytes(4, "big"))

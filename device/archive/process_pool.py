@@ -6,7 +6,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from multiprocessing.connection import wait
@@ -33,7 +33,7 @@ class ProcessPool:
     def send(self, work: Work[T, R], tasks: list[T]) -> Sent[T]:
         """See `Workers`."""
         try:
-            return Sent(tasks, self._pool.submit(_work, work, tasks))
+            return Sent(tasks, self._submitted(work, tasks))
         except BrokenProcessPool as error:  # one died since; `take` goes on from here
             return Sent(tasks, failed(error))
 
@@ -54,14 +54,27 @@ class ProcessPool:
 
     def close(self) -> None:
         """See `Workers`."""
-        self._pool.shutdown(cancel_futures=True)
+        try:
+            self._pool.shutdown(cancel_futures=True)
+        except KeyboardInterrupt:  # again: a wait that is broken off here is never ended, and holds up the exit
+            for process in multiprocessing.active_children():
+                process.kill()
+            raise
 
     def _alone(self, work: Work[T, R], task: T) -> R | Lost:
         try:
-            return self._pool.submit(_work, work, [task]).result()[0]
+            return self._submitted(work, [task]).result()[0]
         except BrokenProcessPool:
             self._restart()
             return Lost(KILLED)
+
+    def _submitted(self, work: Work[T, R], tasks: list[T]) -> Future[list[R]]:
+        """Submit with Ctrl-C, which a terminal sends to all processes, held back: those that start now inherit that."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return self._pool.submit(_work, work, tasks)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
     def _restart(self) -> None:
         self._pool.shutdown()
@@ -79,7 +92,6 @@ _examiner: Examiner | SmearscopeError | None = None  # of this process, where it
 def _begin(job: Job) -> None:
     """Make this process a worker."""
     global _examiner
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the first one decides
     try:
         _examiner = Examiner(job)
     except SmearscopeError as error:

@@ -50,10 +50,10 @@ class ResultTable:
         try:
             if kind is None:
                 self.manifest.forget_others()
-            if kind is None or issubclass(kind, KeyboardInterrupt):
+            if kind is None or (issubclass(kind, KeyboardInterrupt) and not self.manifest.is_empty()):
                 self._write()
         finally:
-            self.manifest.close()
+            self.manifest.close(keep=self._out.exists())
 
     def missing(
         self, workers: Workers, tasks: Iterable[PictureTask], reused: Callable[[PictureResult], None]

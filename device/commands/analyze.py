@@ -21,6 +21,7 @@ from device.archive.workers import Lost, ThisProcess, Workers, in_order, usable_
 from device.commands.options import FiniteRange, config_option, data_option, model_options
 from device.data_folder import find_data_folder
 from device.settings import load_settings
+from device.system.signals import interruptible
 from smear import RESEARCH_USE_ONLY
 from smear.errors import SmearscopeError, StoreError
 from smear.images.urls import is_url
@@ -108,11 +109,18 @@ def command(
     data = find_data_folder(settings, data_path)  # only its models are used, and it may be missing
     job = Job(settings, data, digests=out is not None, **wanted)
     if out is not None and out.suffix == SLIDES:
-        _examine_slide(Path(paths[0]), job, scheduler or workers, out)
+        with interruptible():
+            _examine_slide(Path(paths[0]), job, scheduler or workers, out)
         return
     inputs, tally = Inputs(paths), Tally()
     inputs.require_pictures()
-    _examine(inputs, job, scheduler or workers, tally, as_json, out, resume)
+    try:
+        with interruptible():
+            _examine(inputs, job, scheduler or workers, tally, as_json, out, resume)
+    except KeyboardInterrupt:
+        if out is not None and out.exists():
+            click.echo(f"smearscope: {printable(out)} holds what is done; go on with --resume", err=True)
+        raise
     if out is None and not as_json:
         click.echo(RESEARCH_USE_ONLY)
     _sum_up(inputs, tally)

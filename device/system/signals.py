@@ -1,4 +1,4 @@
-"""The signals that end a session."""
+"""The signals that end a session, or the examination of an archive."""
 
 import signal
 import threading
@@ -7,6 +7,20 @@ from contextlib import contextmanager
 from types import FrameType
 
 from device.system.systemd import Notifier
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM, by which batch systems end a job, and SIGHUP do what Ctrl-C does."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # nohup
+            signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

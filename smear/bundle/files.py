@@ -115,7 +115,7 @@ def _opened(path: Path, follow: bool = False) -> int:
     except FileNotFoundError:
         raise FileFault(MISSING) from None
     except (OSError, ValueError) as error:
-        if path.is_symlink():
+        if os.path.islink(path):  # noqa: PTH114 - pathlib's own raises where a folder on the way may not be entered
             raise FileFault("is a symbolic link") from error
         raise FileFault(f"cannot be read ({getattr(error, 'strerror', None) or error})") from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -1,6 +1,7 @@
 """The pictures below a folder: which files are examined, and which are passed over and why."""
 
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from smear.images.writer import is_own_output_file
 from smear.output_files import printable
 
 OWN_OUTPUT = "masks and overlays of this program"
+FOLDER_LINKS, NO_FILES = "links to folders", "pipes, sockets and devices"
 SORTED_ENTRIES = 4096  # of one folder; a flat archive of millions cannot be sorted without holding its names
 
 
@@ -21,7 +23,7 @@ class PictureFolder:
     """What lies below one folder."""
 
     pictures: tuple[Path, ...]  # sorted by path
-    passed_over: dict[str, int]  # by kind: a suffix such as ".heic", "without a suffix", or `OWN_OUTPUT`
+    passed_over: dict[str, int]  # by kind: a suffix such as ".heic", "without a suffix", or one of the above
     unreadable: tuple[str, ...]  # a sentence for each folder that could not be opened
 
 
@@ -37,7 +39,8 @@ def walk_pictures(folder: Path, passed_over: Counter[str], unreadable: list[str]
     """Yield each picture below `folder`, sorted by path, and note by kind what is passed over, and what is unreadable.
 
     Hidden files and folders are left out without a word: trash, checkpoints of notebooks, and the `._NAME.jpg` that
-    macOS lays beside each file on a foreign disk. Symbolic links to files are followed, those to folders are not.
+    macOS lays beside each file on a foreign disk. Symbolic links to files are followed, those to folders are not;
+    one that leads nowhere is yielded, for whoever reads it to say so.
     A folder of more than `SORTED_ENTRIES` comes in the order of its file system: its names never stand in memory.
     """
     open_folders = [_entries(folder, unreadable)]
@@ -49,18 +52,25 @@ def walk_pictures(folder: Path, passed_over: Counter[str], unreadable: list[str]
             continue
         elif entry.is_dir(follow_symlinks=False):
             open_folders.append(_entries(Path(entry.path), unreadable))
-        elif (path := Path(entry.path)).is_file():
-            if kind := _passed_over_as(path):
-                passed_over[kind] += 1
-            else:
-                yield path
+        elif kind := _passed_over_as(path := Path(entry.path)):
+            passed_over[kind] += 1
+        else:
+            yield path
 
 
 def _passed_over_as(path: Path) -> str:
     """Return the kind of file that `path` is, empty for a picture."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # a link to a picture that is not there or not to be read: whoever reads it says so
+        mode = stat.S_IFREG
+    if stat.S_ISDIR(mode):
+        return FOLDER_LINKS
     suffix = path.suffix.lower()
     if suffix not in IMAGE_SUFFIXES:
         return suffix or "without a suffix"
+    if not stat.S_ISREG(mode):
+        return NO_FILES
     return OWN_OUTPUT if suffix == ".png" and is_own_output_file(path) else ""
 
 

@@ -27,6 +27,8 @@ def format_of(head: bytes) -> str:
     Raises:
         ImageError: none of those that are read; the message has no file name yet.
     """
+    if not head:
+        raise ImageError("an empty file; copy or take the picture again")
     for name, starts in _SIGNATURES.items():
         if head.startswith(starts):
             return name

@@ -85,10 +85,13 @@ def digest_of(path: Path | str) -> str:
     """Return the sha256 of the file or URL `path`.
 
     Raises:
-        ImageError: there is none, or it may not be read.
+        ImageError: there is none, it may not be read, or it can be read only once.
     """
-    with _named(path), _opened(path) as file:
-        return _sha256(file)
+    with _named(path):
+        if isinstance(path, Path) and not os.path.isfile(path):  # noqa: PTH113 - pathlib's may raise
+            raise ImageError("no file on a disk")
+        with _opened(path) as file:
+            return _sha256(file)
 
 
 def _sha256(file: IO[bytes]) -> str:
@@ -132,7 +135,7 @@ def _named(path: Path | str) -> Iterator[None]:
 def _opened(path: Path | str) -> Iterator[IO[bytes]]:
     """Open `path`; what is no file on a disk is read to its end first, since a decoder must go back and forth."""
     if isinstance(path, str):
-        yield io.BytesIO(fetch(path, _MAX_STREAM_BYTES))
+        yield _bounded(fetch(path, _MAX_STREAM_BYTES + 1))
         return
     try:
         file = path.open("rb")
@@ -143,12 +146,25 @@ def _opened(path: Path | str) -> Iterator[IO[bytes]]:
     except IsADirectoryError:
         raise ImageError("is a folder, not a picture") from None
     except (OSError, ValueError) as error:
-        raise ImageError(f"cannot be opened ({error}); check the path") from error
+        raise ImageError(f"cannot be opened ({getattr(error, 'strerror', None) or error}); check the path") from error
     with file:
-        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        try:
+            before = os.fstat(file.fileno())
+            if not stat.S_ISREG(before.st_mode):
+                yield _bounded(file.read(_MAX_STREAM_BYTES + 1))
+                return
             yield file
-        else:
-            yield io.BytesIO(file.read(_MAX_STREAM_BYTES))
+            after = os.fstat(file.fileno())
+        except OSError as error:
+            raise ImageError(f"cannot be read ({error.strerror}); check its disk or network, and try again") from error
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise ImageError("was changed while it was read; examine it again once it is complete")
+
+
+def _bounded(content: bytes) -> IO[bytes]:
+    if len(content) > _MAX_STREAM_BYTES:
+        raise ImageError(f"has more than {_MAX_STREAM_BYTES:,} bytes; save it as a file on a disk, or smaller")
+    return io.BytesIO(content)
 
 
 def _read(file: IO[bytes]) -> Picture:

@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -127,6 +128,47 @@ def test_a_call_without_sense_is_a_usage_error(analyze: Analyze, archive: Archiv
     assert analyze(folder, "--workers", "many").exit_code == 2
 
 
+def test_names_that_print_alike_have_a_row_each(analyze: Analyze, archive: Archive, tmp_path: Path) -> None:
+    folder, out = archive(2), tmp_path / "results.jsonl"
+    (folder / "000.png").rename(os.fsdecode(os.fsencode(folder) + b"/\xff.png"))
+    (folder / "001.png").rename(folder / "\\xff.png")
+    assert analyze(folder, "--out", out).exit_code == 0
+    assert [row["image"] for row in rows_of(out)] == [f"{folder}/\\xff.png"] * 2
+
+
+def test_a_run_that_is_ended_before_its_first_picture_leaves_nothing_in_the_way(
+    analyze: Analyze, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, out = archive(1), tmp_path / "results.jsonl"
+    with monkeypatch.context() as patched:
+        patched.setattr("device.commands.analyze.in_order", lambda *_: signal.raise_signal(signal.SIGINT))
+        assert analyze(folder, "--out", out).exit_code == INTERRUPTED
+    assert [path.name for path in tmp_path.iterdir()] == ["archive"]
+    (tmp_path / "results.jsonl.manifest").touch()  # all that a full disk leaves of it
+    assert analyze(folder, "--out", out, "--resume").exit_code == 0
+    assert len(rows_of(out)) == 1
+
+
+@pytest.mark.parametrize(("fault", "advice"), [("busy", "another run writes it; wait"), ("damaged", "it is damaged")])
+def test_a_manifest_that_cannot_be_gone_on_with_says_what_to_do(
+    analyze: Analyze, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, advice: str
+) -> None:
+    folder, out, manifest = archive(1), tmp_path / "results.jsonl", tmp_path / "results.jsonl.manifest"
+    assert analyze(folder, "--out", out).exit_code == 0
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *values, **options: connect(*values, **options, timeout=0))
+    with contextlib.closing(connect(manifest, isolation_level=None)) as other:
+        if fault == "busy":
+            other.execute("BEGIN EXCLUSIVE")
+        else:
+            manifest.write_bytes(manifest.read_bytes()[:5000])
+        before = out.read_bytes()
+        result = analyze(folder, "--out", out, "--resume")
+    assert result.exit_code == 1
+    assert advice in result.stderr
+    assert out.read_bytes() == before
+
+
 def opened_by(process: subprocess.Popen[bytes], pipe: Path) -> int:
     """Wait until `process` has come to `pipe`, and return a descriptor that keeps it waiting there."""
     while process.poll() is None:
@@ -138,7 +180,7 @@ def opened_by(process: subprocess.Popen[bytes], pipe: Path) -> int:
     raise AssertionError(f"the run ended by itself: {process.returncode}")
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_was_ended_goes_on_where_it_was(
     common: list[str], analyze: Analyze, archive: Archive, tmp_path: Path, end: signal.Signals
 ) -> None:
@@ -151,9 +193,9 @@ def test_a_run_that_was_ended_goes_on_where_it_was(
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True) as process:
         writer = opened_by(process, gate)
         os.killpg(process.pid, end)
-        assert process.wait(60) == (INTERRUPTED if end == signal.SIGINT else -signal.SIGKILL)
+        assert process.wait(60) == (-end if end == signal.SIGKILL else INTERRUPTED)
     os.close(writer)
-    assert out.exists() == (end == signal.SIGINT)
+    assert out.exists() == (end != signal.SIGKILL)
     if out.exists():
         assert len(rows_of(out)) == 50
     gate.unlink()

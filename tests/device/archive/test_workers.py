@@ -1,8 +1,12 @@
 """Batches go to processes and come back in order, whichever of these are killed."""
 
 import itertools
+import re
+import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
@@ -52,6 +56,25 @@ def test_tasks_are_taken_as_results_are_so_that_millions_need_no_memory(job: Job
     with closing(ProcessPool(job, 2)) as pool:
         done = list(itertools.islice(in_order(pool, end_at_thirteen, tasks()), 40))
     assert len(ahead) <= len(done) + pool.window * pool.batch
+
+
+def test_ctrl_c_is_for_the_first_process_and_pressed_again_waits_for_none(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    pool = ProcessPool(job, 1)
+    pool.send(end_at_thirteen, [1])
+    (worker,) = active_children()
+    held_back = re.search(r"SigBlk:\s*(\w+)", Path(f"/proc/{worker.pid}/status").read_text())
+    assert held_back is not None
+    assert int(held_back[1], 16) >> (signal.SIGINT - 1) & 1
+    monkeypatch.setattr(ProcessPoolExecutor, "shutdown", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pool.close()
+    worker.join(30)
+    assert not Path(f"/proc/{worker.pid}").exists()
 
 
 def test_a_bundle_that_does_not_open_in_the_processes_is_the_fault_that_is_raised(job: Job, tmp_path: Path) -> None:

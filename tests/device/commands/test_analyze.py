@@ -102,14 +102,14 @@ def bad_picture(folder: Path, kind: str) -> Path:
         path = folder / "deep.png"
         cv2.imwrite(str(path), good[..., 0].astype(np.uint16) * 257)
     else:
-        path = folder / "missing.png"
+        path = folder / f"{'missing' * (60 if kind == 'too long' else 1)}.png"
     return path
 
 
 BAD = {
     "text": "not a picture in a known format; give JPEG",
     "truncated": "damaged or truncated",
-    "empty": "not a picture",
+    "empty": "an empty file; copy",
     "1x1": "1x1 is too small",
     "huge": "larger than 50,000,000 pixels",
     "header": "not a picture that can be read",
@@ -117,6 +117,7 @@ BAD = {
     "rgba": "RGB with an alpha channel that is transparent in places",
     "grey of 16 bits": "more than 8 bits a channel",
     "missing": "no such file; check the path",
+    "too long": "cannot be opened (File name too long)",
 }
 
 
@@ -154,7 +155,7 @@ def test_in_a_folder_run_the_others_are_still_done_and_the_failures_counted(
     analyze: Analyze, pictures: Path, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(pictures, tmp_path / "mixed"))
-    bad = {str(bad_picture(folder, kind)) for kind in BAD if kind != "missing"}
+    bad = {str(bad_picture(folder, kind)) for kind in BAD if kind not in {"missing", "too long"}}
     result = analyze("--json", folder, "--masks", tmp_path / "masks")
     assert result.exit_code == 1
     found = lines(result)
@@ -427,6 +428,12 @@ def test_a_level_or_runtime_that_is_not_there_is_one_line(analyze: Analyze, tiny
         assert result.exit_code == 1
         assert is_one_line_of_ours(result.stderr)
         assert re.search("(choose|write) one of", result.stderr)
+
+
+def test_the_empty_path_of_an_unset_variable_is_not_the_working_directory(analyze: Analyze) -> None:
+    result = analyze("")
+    assert result.exit_code == 1
+    assert result.stderr == "smearscope: an empty path; give a file or a folder\n"
 
 
 def test_an_empty_folder_is_one_line(analyze: Analyze, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ def test_without_standard_error_the_work_is_done(tmp_path: Path) -> None:
     done = ended("$SM config show 2>&- <&-", tmp_path)
     assert done.returncode == 0
     assert done.stdout.startswith("# settings from")
+    assert ended("$SM analyze --json nothing.png 2>&- <&-", tmp_path).stdout.startswith('{"image": "nothing.png"')
 
 
 def test_a_reader_that_has_had_enough_ends_it_without_a_word(tmp_path: Path) -> None:

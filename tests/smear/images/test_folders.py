@@ -1,5 +1,6 @@
 """What lies below a folder: pictures in order, the rest counted, and nothing hidden."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from smear.errors import ImageError
 from smear.images import encode_output, list_images, look_through
-from smear.images.folders import OWN_OUTPUT
+from smear.images.folders import FOLDER_LINKS, NO_FILES, OWN_OUTPUT
 
 
 def touched(root: Path, *names: str) -> None:
@@ -37,12 +38,19 @@ def test_a_folder_whose_own_name_is_hidden_is_looked_through(tmp_path: Path) -> 
 def test_what_is_passed_over_is_counted_by_kind(tmp_path: Path) -> None:
     touched(tmp_path, "a.heic", "b.HEIC", "README", "c.jpg")
     (tmp_path / "mask.png").write_bytes(encode_output(np.zeros((40, 40), np.uint8)))
-    assert look_through(tmp_path).passed_over == {".heic": 2, "without a suffix": 1, OWN_OUTPUT: 1}
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "round").symlink_to(tmp_path)
+    kinds = {".heic": 2, "without a suffix": 1, OWN_OUTPUT: 1, NO_FILES: 1, FOLDER_LINKS: 1}
+    assert look_through(tmp_path).passed_over == kinds
+
+
+def test_a_link_to_a_picture_that_is_not_there_is_a_picture_whose_reading_fails(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").symlink_to("nowhere.jpg")
+    (tmp_path / "b.jpg").symlink_to("b.jpg")  # as one into a folder that may not be entered: no stat
+    assert [path.name for path in list_images(tmp_path)] == ["a.jpg", "b.jpg"]
 
 
 def test_a_folder_that_cannot_be_opened_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
     scandir = os.scandir
 
     def refuse(path: str) -> object:

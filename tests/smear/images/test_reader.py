@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps, TiffImagePlugin
 
 from smear.errors import ImageError
-from smear.images import encode, read_image, read_picture, write_image
+from smear.images import digest_of, encode, read_field, read_image, read_picture, reader, write_image
 from smear.images import jpeg as jpeg_reader
 from smear.synthetic import render
 
@@ -421,6 +421,50 @@ def test_a_name_that_is_no_utf8_stands_in_the_message_as_escapes(tmp_path: Path)
         read_image(path)
     assert r"\xfcber.jpg: no such file" in str(error.value)
     str(error.value).encode()  # or it could not be printed
+
+
+class FailingFile(io.FileIO):
+    """A file on a disk with a bad sector, or of a server that has gone."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    def readinto(self, buffer: object, /) -> int:
+        raise OSError(5, "Input/output error")
+
+
+def test_a_disk_that_fails_is_called_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_image(tmp_path / "a.png", render("Pre", 1).image)
+    monkeypatch.setattr(Path, "open", lambda path, mode: FailingFile(path))
+    for read in (read_field, digest_of):
+        with pytest.raises(ImageError, match=r"a\.png: cannot be read \(Input/output error\); check its disk"):
+            read(tmp_path / "a.png")
+
+
+def test_a_file_that_is_written_while_it_is_read_gives_no_picture_of_two_halves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, find_format = tmp_path / "a.bmp", reader.format_of
+    write_image(path, render("Pre", 1).image)
+
+    def meanwhile(head: bytes) -> str:
+        os.utime(path, ns=(0, 0))
+        return find_format(head)
+
+    monkeypatch.setattr(reader, "format_of", meanwhile)
+    with pytest.raises(ImageError, match="was changed while it was read"):
+        read_picture(path)
+
+
+def test_a_stream_has_no_digest_that_would_use_it_up_and_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ImageError, match="no file on a disk"):
+        digest_of(tmp_path / "pipe")
+    monkeypatch.setattr(reader, "_MAX_STREAM_BYTES", 1000)
+    with pytest.raises(ImageError, match="has more than 1,000 bytes"):
+        read_picture(Path("/dev/zero"))
 
 
 def test_a_picture_is_read_from_a_pipe(tmp_path: Path) -> None:
