@@ -219,7 +219,7 @@ def check_board(sys_folder: Path = Path("/sys")) -> Check:
     """Temperature and throttling, where the board has sensors for them."""
     health = read_health(sys_folder)
     words = throttle_words(health.throttled or 0)
-    temperature = "no sensor" if health.temperature_c is None else f"{health.temperature_c:.0f} degrees C"
+    temperature = "no sensor" if health.temperature_c is None else f"{health.temperature_c:.0f} °C"
     if words:
         text = f"{temperature}, {', '.join(words)}; use the board's own power supply and a cooler"
         return Check("board", State.WORKS_WITHOUT, text)

@@ -1,6 +1,7 @@
 """The house stays one that a newcomer can read: no crowded folder, no endless module, one report, no circles."""
 
 import ast
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -24,6 +25,11 @@ def test_no_folder_holds_more_modules_than_one_can_take_in():
 def test_no_module_is_longer_than_a_sitting():
     lengths = {path.relative_to(ROOT).as_posix(): len(path.read_text().splitlines()) for path in modules()}
     assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
+
+
+def test_a_micrometre_is_written_in_one_way():
+    written = [path.relative_to(ROOT).as_posix() for path in modules() if re.search(r"[0-9}] um\b", path.read_text())]
+    assert written == []
 
 
 def test_no_packages_of_a_room_import_each_other_in_a_circle():

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Request = dict[str, Any]
-"""What the worker was asked to open: "threads"; "fields", an .npy file of RGB uint8 (n, H, W, 3) at 0.5 um a pixel;
+"""What the worker was asked to open: "threads"; "fields", an .npy file of RGB uint8 (n, H, W, 3) at 0.5 µm a pixel;
 "cells", one of uint16 (n, H, W) with the number of the cell drawn at each pixel. Ours: "bundle", "level", "runtime"."""
 Image = NDArray[Any]
 
-NUCLEUS_PX = 8  # between the centres of two nuclei at least; the smallest blasts have 12 um, 24 pixels, across
+NUCLEUS_PX = 8  # between the centres of two nuclei at least; the smallest blasts have 12 µm, 24 pixels, across
 MIN_PX = 100  # a fifth of the smallest blast; platelets are smaller
 STARDIST = {"n_rays": 32, "grid": (2, 2), "n_channel_in": 3, "axes": "YXC"}  # of its model 2D_versatile_he
 THRESHOLDS = {"prob_thresh": 0.69, "nms_thresh": 0.3}  # of the same

@@ -145,7 +145,7 @@ def environment_table(env: schema.Environment) -> Table:
         "other processes": f"kept {env.others_busy:.1f} processors busy over the whole run",
     }  # fmt: skip
     for when, board in (("before", env.before), ("after", env.after)):
-        temperature = "no sensor" if board.temperature_c is None else f"{board.temperature_c:.0f} degrees C"
+        temperature = "no sensor" if board.temperature_c is None else f"{board.temperature_c:.0f} °C"
         throttled = "no throttle bits" if board.throttled is None else f"throttle bits {board.throttled:#x}"
         clock = f"{board.clock_mhz:.0f} MHz" if board.clock_mhz else "clock unknown"
         facts[when] = (

@@ -272,7 +272,7 @@ def _say(result: SiteCertificate, short: Sequence[str], notes: Sequence[str], ou
 
 def _lines(found: SiteCertificate) -> list[str]:
     until = f"{found.id}, valid until {found.valid_until:%Y-%m-%d}" if found.id else "none"
-    scale = f"{found.pixel_size_um:.4f} um a pixel" if found.pixel_size_um else "no calibrated scale"
+    scale = f"{found.pixel_size_um:.4f} µm a pixel" if found.pixel_size_um else "no calibrated scale"
     return [
         f"certificate: {until}",
         f"camera: {found.profile}, {found.objective or scale}",

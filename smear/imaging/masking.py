@@ -10,7 +10,7 @@ from smear.imaging.stain_normalization import background_colour, normalization_t
 SCALE_BAR_BOX = (48, 32)  # width and height of the burned-in scale bar of the data set, bottom right
 NEUTRAL = 255  # grey level painted around cells for the classifier: white glass, the same for every class
 FIELD_SAMPLES = 112  # along the shorter side: every other pixel of a field of the data set is enough for its glass
-CROP_SIZE = 48  # edge of a cell crop in model pixels: 24 um; 99 % of the measured leukocytes are below 17 um
+CROP_SIZE = 48  # edge of a cell crop in model pixels: 24 µm; 99 % of the measured leukocytes are below 17 µm
 
 
 def scale_bar_box(frame: ModelFrame) -> tuple[int, int, int, int] | None:

@@ -1,6 +1,6 @@
 """The edge of one pixel on the slide, estimated from the red cells in the picture, with its doubt.
 
-A red cell on a dried smear is 7.2 um across; what a picture's are in pixels gives its scale.
+A red cell on a dried smear is 7.2 µm across; what a picture's are in pixels gives its scale.
 """
 
 import math
@@ -13,8 +13,8 @@ from smear.findings import RedCellScale
 from smear.imaging.red_cells import Circles, find_circles
 from smear.imaging.resampling import ModelFrame, content_of
 
-RED_CELL_PX = 14.4  # 7.2 um at 0.5 um a pixel; measured: our fields 14.2, IML 14.2, PBC 14.1, Chula 13.7
-WINDOW_PX = 192  # of the middle of the picture, 96 um at model scale: 40 red cells in the median field
+RED_CELL_PX = 14.4  # 7.2 µm at 0.5 µm a pixel; measured: our fields 14.2, IML 14.2, PBC 14.1, Chula 13.7
+WINDOW_PX = 192  # of the middle of the picture, 96 µm at model scale: 40 red cells in the median field
 MIN_WINDOW_PX = 32
 AGREEING = 0.2  # of the logarithm: as far off as a first look may be that needs no second
 NEAR = 0.25  # of the logarithm: what is looked at so near to its true scale is measured as well as can be

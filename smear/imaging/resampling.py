@@ -11,8 +11,8 @@ from smear.errors import ImageError
 from smear.findings import require_rgb
 
 FIELD_SIZE = 224  # edge of the field both models were made for, in pixels (the paper's input)
-MODEL_PIXEL_SIZE_UM = 0.5  # the data set's fields: median red cell 14.5 px for 7.2 um, median blast 24 px for 12 um
-MAX_MODEL_PIXELS = 12_500_000  # 1.77 mm each way at 0.5 um: a picture of 50 megapixels at 0.25 um; takes about 400 MB
+MODEL_PIXEL_SIZE_UM = 0.5  # the data set's fields: median red cell 14.5 px for 7.2 µm, median blast 24 px for 12 µm
+MAX_MODEL_PIXELS = 12_500_000  # 1.77 mm each way at 0.5 µm: a picture of 50 megapixels at 0.25 µm; takes about 400 MB
 
 
 _T = TypeVar("_T", bound=np.generic)
@@ -86,10 +86,10 @@ def to_model_scale(
 
 def _unusable(pixel_size_um: float | None, width: int, height: int) -> str:
     if pixel_size_um is None or not 0 < pixel_size_um < float("inf"):
-        return f"a pixel size of {pixel_size_um} um is none; give the edge of one pixel on the slide"
+        return f"a pixel size of {pixel_size_um} µm is none; give the edge of one pixel on the slide"
     across, down = (side * pixel_size_um / 1000 for side in (width, height))
     return (
-        f"a pixel size of {pixel_size_um:g} um makes {width}x{height} pixels {across:.2g} x {down:.2g} mm, more than "
+        f"a pixel size of {pixel_size_um:g} µm makes {width}x{height} pixels {across:.2g} x {down:.2g} mm, more than "
         "any field of a microscope; give the edge of one pixel on the slide, not on the sensor"
     )
 

@@ -133,16 +133,16 @@ class QualityGate:
         low, high = said.interval_um
         if low <= used <= high or abs(math.log(said.pixel_size_um / used)) <= math.log(self._limits.max_scale_ratio):
             return
-        seen = f"red cells look as at {said.pixel_size_um:.2g} um a pixel ({low:.2g} to {high:.2g})"
+        seen = f"red cells look as at {said.pixel_size_um:.2g} µm a pixel ({low:.2g} to {high:.2g})"
         if scale.given:
             advice = (
-                f"{seen}, not as at the {used:.2g} um that was given: "
+                f"{seen}, not as at the {used:.2g} µm that was given: "
                 "check the objective, and give or calibrate its pixel size"
             )
         else:
             advice = (
                 f"{seen}; as one whole field, which is assumed where no pixel size is given, it would be "
-                f"{used:.2g} um: give the pixel size"
+                f"{used:.2g} µm: give the pixel size"
             )
         yield Refusal(RefusalCode.SCALE_DISAGREES, advice)
 

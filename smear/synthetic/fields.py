@@ -125,4 +125,4 @@ def check_size(shape: tuple[int, int], pixel_size_um: float) -> None:
         ImageError: a side below one pixel, or a pixel size that is not positive and finite.
     """
     if min(shape) < 1 or not 0 < pixel_size_um < math.inf:
-        raise ImageError(f"cannot draw a field of {shape} pixels of {pixel_size_um} um; both must be positive")
+        raise ImageError(f"cannot draw a field of {shape} pixels of {pixel_size_um} µm; both must be positive")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from smear.synthetic.paint import SUPERSAMPLING
 from smear.synthetic.stains import Stain
 
-# Half the opening angle of a 40x/0.65 objective, as tangent: radius of the blur disc per um out of focus.
+# Half the opening angle of a 40x/0.65 objective, as tangent: radius of the blur disc per µm out of focus.
 _BLUR_PER_DEFOCUS = 0.855
 _DIFFRACTION_UM = 0.17  # Gaussian sigma of the Airy disc at NA 0.65 and 550 nm
 _MOSAIC = np.array([[0.8, 0.6], [0.95, -0.3], [0.8, -0.6]], np.float32)

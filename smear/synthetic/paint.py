@@ -15,7 +15,7 @@ SUPERSAMPLING = 2  # dye is painted at twice the requested resolution, for smoot
 HAEMOGLOBIN, AZURE, CHROMATIN, EOSIN = range(4)
 _THICKEST_PILE = 1.7  # red cells flatten where they overlap: a pile never looks thicker than this many
 _BANK_PIXEL_UM = 0.125
-_BANK_SIZE = 512  # 64 um: no cell is larger, so no pattern repeats inside one
+_BANK_SIZE = 512  # 64 µm: no cell is larger, so no pattern repeats inside one
 
 
 @dataclass(slots=True, eq=False)
@@ -25,7 +25,7 @@ class Canvas:
     dyes: NDArray[np.float32]  # (4, 2H, 2W)
     mask: NDArray[np.uint8]  # (H, W)
     cells: NDArray[np.uint16]  # (H, W)
-    origin: tuple[float, float]  # x, y of the top-left corner on the slide, um
+    origin: tuple[float, float]  # x, y of the top-left corner on the slide, µm
     pixel_um: float  # of a supersampled pixel
 
     def take_dyes(self) -> NDArray[np.float32]:
@@ -36,12 +36,12 @@ class Canvas:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Patch:
-    """The part of a canvas around one object, and its pixel centres in um from the canvas's origin."""
+    """The part of a canvas around one object, and its pixel centres in µm from the canvas's origin."""
 
     rows: slice
     columns: slice
-    x: NDArray[np.float32]  # (1, w), um on the slide
-    y: NDArray[np.float32]  # (h, 1), um on the slide
+    x: NDArray[np.float32]  # (1, w), µm on the slide
+    y: NDArray[np.float32]  # (h, 1), µm on the slide
 
     @property
     def mask_rows(self) -> slice:
@@ -203,7 +203,7 @@ def _mark(
 
 
 def paint(scene: Scene, look: Look, origin: tuple[float, float], shape: tuple[int, int], pixel_um: float) -> Canvas:
-    """Paint `scene` as seen from `origin` (x, y in um) into a field of `shape` (height, width) pixels."""
+    """Paint `scene` as seen from `origin` (x, y in µm) into a field of `shape` (height, width) pixels."""
     height, width = shape
     canvas = Canvas(
         np.zeros((4, height * SUPERSAMPLING, width * SUPERSAMPLING), np.float32),

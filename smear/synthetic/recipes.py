@@ -27,7 +27,7 @@ class CellKind:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The contents of one class's fields; counts are for a field of 112 x 112 um."""
+    """The contents of one class's fields; counts are for a field of 112 x 112 µm."""
 
     kinds: tuple[tuple[CellKind, float], ...]  # with their shares
     leukocytes: Range

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from smear.synthetic.recipes import CellKind, Recipe
 
-STEPS = 256  # samples of an outline; a step is 0.15 um on a blast, below any pixel worth simulating
+STEPS = 256  # samples of an outline; a step is 0.15 µm on a blast, below any pixel worth simulating
 FIELD_AREA_UM2 = 112.0 * 112.0  # of the data set's fields, for which recipes count
-_RED_RADIUS_UM = 3.6  # 7.2 um: median red cell of the data set at 0.5 um a pixel
+_RED_RADIUS_UM = 3.6  # 7.2 µm: median red cell of the data set at 0.5 µm a pixel
 _HARMONICS = np.arange(2, 8)
 _ANGLES = (np.arange(STEPS) * (2 * math.pi / STEPS)).astype(np.float32)
 _BASIS = np.concatenate([np.cos(np.outer(_HARMONICS, _ANGLES)), np.sin(np.outer(_HARMONICS, _ANGLES))]).astype(

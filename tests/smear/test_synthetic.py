@@ -133,7 +133,7 @@ def test_the_mask_does_not_depend_on_stain_noise_or_focus() -> None:
 
 
 def test_defocus_takes_detail_away_step_by_step() -> None:
-    # Beyond 4 um nothing is left but the rounding to whole grey levels.
+    # Beyond 4 µm nothing is left but the rounding to whole grey levels.
     energy = [cv2.Laplacian(render("Pro", 2, defocus_um=z, noise=0).image, cv2.CV_64F).var() for z in (0, 1, 2, 4)]
     assert all(sharp > 1.3 * soft for sharp, soft in pairwise(energy))
 
@@ -180,7 +180,7 @@ def test_the_scale_bar_hides_what_lies_under_it() -> None:
 def test_overlapping_fields_of_a_slide_show_the_same_cells() -> None:
     slide = SyntheticSlide("Pre", 4, 0.5)
     here, there = slide.field_at(0, 0, noise=0), slide.field_at(30.0, 17.0, noise=0)
-    dx, dy = 60, 34  # pixels of 0.5 um
+    dx, dy = 60, 34  # pixels of 0.5 µm
     assert np.array_equal(here.mask.values[dy:, dx:], there.mask.values[:-dy, :-dx])
     assert here.mask.cell[dy:, dx:].any()
     # Illumination stays with the microscope, so colours may differ by the vignette, but no more.

@@ -24,7 +24,7 @@ class Laboratory:
 
     name: str
     folder: str  # below the root of the training data; pictures lie in it or in folders below it
-    pixel_size_um: float  # estimated from red cells of 7.2 um, or else from neutrophils
+    pixel_size_um: float  # estimated from red cells of 7.2 µm, or else from neutrophils
     cells: Cells = "normal"
     teaches: bool = True  # False: its terms allow measuring, but no weights fitted to it
     on_black: bool = False  # cells are cut out on black, which is replaced by white

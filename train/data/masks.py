@@ -25,7 +25,7 @@ FOREIGN = "wbc_masks"
 """Folder of the public data sets with masks of white cells, below the root of the training data."""
 
 PIXEL_SIZE_UM = {
-    # estimated from red cells (7.2 um) where there are any, else from neutrophils (12 um)
+    # estimated from red cells (7.2 µm) where there are any, else from neutrophils (12 µm)
     "zheng_dataset1": 0.18,
     "zheng_dataset2": 0.068,
     "bccd": 0.09,

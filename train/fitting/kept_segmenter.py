@@ -33,7 +33,7 @@ def keep_segmenter(path: Path, out: Path) -> tuple[Segment, TrainedSegmenter]:
     facts, scale = bundle.manifest.segmenter, bundle.manifest.input
     if (scale.size, scale.pixel_size_um) != (FIELD_SIZE, MODEL_PIXEL_SIZE_UM):
         raise TrainingError(
-            f"bundle {path}: made for {scale.size} pixels of {scale.pixel_size_um} um, not for {FIELD_SIZE} of "
+            f"bundle {path}: made for {scale.size} pixels of {scale.pixel_size_um} µm, not for {FIELD_SIZE} of "
             f"{MODEL_PIXEL_SIZE_UM}; give another one with --segmenter-from"
         )
     levels = {level: entry for level, entry in facts.levels.items() if not level_spec(level).needs_delegate}

@@ -90,7 +90,7 @@ def typed_scale(calibration: Calibration, pixel_size_um: float) -> Calibration:
         ImageError: no microscope has such a scale.
     """
     if not 0.01 <= pixel_size_um <= 10:
-        raise ImageError(f"a pixel of {pixel_size_um:g} um is none of a microscope; check the division of the ruling")
+        raise ImageError(f"a pixel of {pixel_size_um:g} µm is none of a microscope; check the division of the ruling")
     return calibration.model_copy(update={"pixel_size_um": round(pixel_size_um, 6)})
 
 

@@ -86,7 +86,7 @@ class ProfileStore:
         newest = waiting[0]
         self.update(setup, lambda known: known.model_copy(update={"pixel_size_um": newest.pixel_size_um}), wall_s)
         self.remove(waiting)
-        return [f"the typed scale of {newest.pixel_size_um:g} um belongs to {setup.describe()} from now on"]
+        return [f"the typed scale of {newest.pixel_size_um:g} µm belongs to {setup.describe()} from now on"]
 
     def remove(self, profiles: list[Calibration]) -> None:
         """Delete the files of `profiles`.

@@ -147,7 +147,7 @@ def test_a_pixel_size_that_makes_a_picture_too_large_is_one_line_and_the_others_
     assert result.exit_code == 1
     said, _ = result.stderr.splitlines()
     assert is_one_line_of_ours(f"{said}\n")
-    assert f"{large}: a pixel size of 1.6 um makes 1280x960 pixels 2 x 1.5 mm" in said
+    assert f"{large}: a pixel size of 1.6 µm makes 1280x960 pixels 2 x 1.5 mm" in said
     assert ["error" in line for line in lines(result)] == [True, False]
 
 

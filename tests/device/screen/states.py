@@ -63,8 +63,8 @@ REFUSALS = {
     "out-of-focus": (RefusalCode.OUT_OF_FOCUS, "out of focus (21% of the sharpness needed): turn the fine focus"),
     "scale": (
         RefusalCode.SCALE_DISAGREES,
-        "red cells look as at 0.12 um a pixel (0.1 to 0.13); as one whole field, which is assumed where no pixel size "
-        "is given, it would be 0.35 um: give the pixel size",
+        "red cells look as at 0.12 µm a pixel (0.1 to 0.13); as one whole field, which is assumed where no pixel size "
+        "is given, it would be 0.35 µm: give the pixel size",
     ),
     "exposure": (
         RefusalCode.BAD_EXPOSURE,
@@ -95,7 +95,7 @@ OTHER_REFUSALS = (
     "classes describe",
     "not certain enough (51%, at least 75% needed): look at more fields",
     "not steady yet (the last results on this field differ): hold the stage still",
-    "red cells look as at 0.12 um a pixel (0.1 to 0.13), not as at the 0.25 um that was given: check the objective, "
+    "red cells look as at 0.12 µm a pixel (0.1 to 0.13), not as at the 0.25 µm that was given: check the objective, "
     "and give or calibrate its pixel size",
 )
 COUNTS = {"Benign": 2, "Early": 4, "Pre": 30, "Pro": 2}

@@ -140,7 +140,7 @@ scales = st.one_of(st.sampled_from([0.35, 0.5, 0.7]), st.floats(0.25, 1.0))
 def test_a_cell_is_found_where_it_lies_in_the_frame_whatever_its_size_and_scale(
     shape: tuple[int, int], pixel_size_um: float, across: float, down: float, stride: int
 ) -> None:
-    radius = 6.0 / pixel_size_um  # a blast of 12 um
+    radius = 6.0 / pixel_size_um  # a blast of 12 µm
     middle = across * (shape[1] - 1), down * (shape[0] - 1)
     y, x = np.mgrid[0 : shape[0], 0 : shape[1]]
     drawn = np.hypot(x - middle[0], y - middle[1]) <= radius

@@ -98,11 +98,11 @@ def test_a_wrong_pixel_size_is_refused_and_both_scales_are_named(
     finding = processor.examine(Frame(red_cells_only(3, (300, 300)).image, "drawn", typed))
     (refusal,) = (each for each in finding.refusals if each.code == RefusalCode.SCALE_DISAGREES)
     assert SENTENCE.match(refusal.advice)
-    assert f"not as at the {named} um that was given" in refusal.advice
+    assert f"not as at the {named} µm that was given" in refusal.advice
     assert finding.scale is not None
     assert finding.scale.given
     assert finding.scale.red_cells is not None
-    assert f"{finding.scale.red_cells.pixel_size_um:.2g} um a pixel" in refusal.advice
+    assert f"{finding.scale.red_cells.pixel_size_um:.2g} µm a pixel" in refusal.advice
 
 
 def test_a_picture_that_is_no_whole_field_is_refused_where_no_pixel_size_is_given(processor: FrameProcessor) -> None:
@@ -110,7 +110,7 @@ def test_a_picture_that_is_no_whole_field_is_refused_where_no_pixel_size_is_give
     finding = processor.examine(Frame(image, "drawn"))
     (refusal,) = (each for each in finding.refusals if each.code == RefusalCode.SCALE_DISAGREES)
     assert "as one whole field" in refusal.advice
-    assert refusal.advice.endswith("it would be 0.19 um: give the pixel size")
+    assert refusal.advice.endswith("it would be 0.19 µm: give the pixel size")
     assert RefusalCode.SCALE_DISAGREES not in codes(processor.examine(Frame(image, "drawn", 0.1)))
 
 

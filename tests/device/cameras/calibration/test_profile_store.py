@@ -63,7 +63,7 @@ def test_a_typed_scale_waits_for_the_first_camera_and_then_belongs_to_it(store):
     store.update(OpticalSetup(objective="40x"), typed(0.25), NOW_S)
     assert store.find(SETUP) is None
     (said,) = store.bind(SETUP, NOW_S + 1)
-    assert "0.25 um belongs to v4l2:/dev/v4l/by-id/a, serial 123, 640x480, MJPG, objective 40x" in said
+    assert "0.25 µm belongs to v4l2:/dev/v4l/by-id/a, serial 123, 640x480, MJPG, objective 40x" in said
     assert [each.setup.camera for each in store.read()[0]] == [SETUP.camera]
     assert store.bind(OpticalSetup("picamera2:0", "", (640, 480), "BGR888", "40x"), NOW_S) == []
 

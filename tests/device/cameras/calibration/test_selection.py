@@ -130,7 +130,7 @@ def test_a_typed_scale_is_bound_to_the_first_camera_that_is_opened_and_that_is_s
     typed = CliRunner().invoke(cli, ["calibrate", "scale", "--pixel-size-um", "0.3", *data])
     assert "the first camera that is opened" in typed.stdout
     ran = CliRunner().invoke(cli, ["run", "--camera", "simulated:", "--fields", "1", "--display", "none", *data])
-    assert "the typed scale of 0.3 um belongs to simulated:, 640x480, objective default from now on" in ran.stderr
+    assert "the typed scale of 0.3 µm belongs to simulated:, 640x480, objective default from now on" in ran.stderr
     assert "simulated:, 640x480, objective default: pixel_size_um" in CliRunner().invoke(
         cli, ["calibrate", "list", *data]
     ).stdout  # fmt: skip
