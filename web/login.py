@@ -25,23 +25,23 @@ async def login(request: Request) -> Response:
     require_same_site(request)
     form = dict(await form_of(request))
     name, onward = form.get("name", ""), local_path(form.get("next", "/"))
-    keys = f"name {name[:40]}", f"from {request.client.host if request.client else ''}"
-    user, wait_s = None, site.attempts.wait_s(*keys)
+    tried = name[:40], request.client.host if request.client else "nowhere"
+    user, wait_s = None, site.attempts.wait_s(*tried)
     if not wait_s:
         if site.hashing.statistics().tasks_waiting >= _QUEUE:
             raise HTTPException(503, "too many logins at once; try again")
         async with site.hashing:
-            wait_s = site.attempts.wait_s(*keys)  # again: those before this one in the queue may have been wrong
+            wait_s = site.attempts.wait_s(*tried)  # again: those before this one in the queue may have been wrong
             if not wait_s:
                 user = await anyio.to_thread.run_sync(site.accounts.login, name, form.get("password", ""))
                 if user is None:
-                    site.attempts.failed(*keys)
+                    site.attempts.failed(*tried)
     if wait_s:
         fault = f"Too many wrong passwords. Try again in {wait_s:.0f} seconds."
         return page(request, "login.html", 429, next=onward, fault=fault)
     if user is None:
         return page(request, "login.html", 401, next=onward, fault="Name or password is wrong.")
-    site.attempts.succeeded(*keys)
+    site.attempts.succeeded(*tried)
     await anyio.to_thread.run_sync(partial(site.say_where, password=""))  # the first one is used, and shown no more
     site.sessions.end(request.cookies.get(site.cookie, ""))
     answer = RedirectResponse(onward, 303)

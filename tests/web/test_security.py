@@ -18,7 +18,7 @@ from tests.web.clients import PASSWORD
 from web.app import OPEN
 from web.guard import local_path
 from web.live import Feed
-from web.sessions import FREE_TRIES, IDLE_S, LONGEST_S, MOST
+from web.sessions import FREE_TRIES, FREE_TRIES_ANYWHERE, IDLE_S, LONGEST_S, MOST
 
 
 def paths(app):
@@ -125,6 +125,10 @@ def test_a_login_takes_no_cookie_that_the_browser_came_with(served):
     assert served.site.sessions.find(second, users) is not None
 
 
+def ada(served, name="ada"):
+    return served.accounts.users()[0].model_copy(update={"name": name})
+
+
 def end_of_logout(served, client):
     assert client.post("/logout").status_code == 303
 
@@ -140,7 +144,7 @@ def end_of_logout(served, client):
         lambda served, client: [
             (served.clock.advance(IDLE_S - 1), client.get("/")) for _ in range(int(LONGEST_S / IDLE_S) + 1)
         ],
-        lambda served, client: [served.site.sessions.begin(served.accounts.users()[0]) for _ in range(MOST + 1)],
+        lambda served, client: [served.site.sessions.begin(ada(served, f"ada{each}")) for each in range(MOST + 1)],
     ],
     ids=["logout", "role", "password", "removed", "idle", "long", "crowd"],
 )
@@ -152,6 +156,13 @@ def test_a_session_ends(served, end):
         client.cookies.clear()
         client.cookies.set(served.site.cookie, cookie)  # as kept by somebody who copied it
         assert client.get("/").headers.get("location") == "/login?next=%2F"
+
+
+def test_who_logs_in_again_and_again_ends_no_session_but_their_own(served):
+    with served.browser("olga") as client:
+        first, *_ = [served.site.sessions.begin(ada(served)) for _ in range(MOST + 1)]
+        assert served.site.sessions.find(first, served.accounts.users()) is None
+        assert client.get("/").status_code == 200
 
 
 def test_wrong_passwords_lock_the_name_and_the_address_for_longer_and_longer(served):
@@ -171,6 +182,45 @@ def test_wrong_passwords_lock_the_name_and_the_address_for_longer_and_longer(ser
         assert tried("ada", PASSWORD) == 303
         assert tried("ada", "x" * 16_000) == 401
         assert tried("ada", "x" * 17_000) == 413
+
+
+def guessed(served, name, address, password="wrong" * 4):
+    """Try a password from an address."""
+
+    async def tried():
+        through = httpx.ASGITransport(app=served.app, client=(address, 50_000))
+        async with httpx.AsyncClient(transport=through, base_url="https://testserver") as client:
+            return (await client.post("/login", data={"name": name, "password": password})).status_code
+
+    return asyncio.run(tried())
+
+
+def test_who_knows_a_name_and_guesses_keeps_nobody_else_out(served):
+    for _ in range(2 * FREE_TRIES):
+        guessed(served, "ada", "10.0.0.66")
+    assert guessed(served, "ada", "10.0.0.66", PASSWORD) == 429
+    assert guessed(served, "ada", "10.0.0.7", PASSWORD) == 303
+
+
+def test_guesses_from_many_addresses_are_slowed_down_but_not_where_somebody_has_logged_in_before(served):
+    assert guessed(served, "ada", "10.0.0.7", PASSWORD) == 303
+    answers = [guessed(served, "ada", f"10.0.1.{number}") for number in range(60)]
+    assert answers == [401] * FREE_TRIES_ANYWHERE + [429] * (60 - FREE_TRIES_ANYWHERE)
+    assert guessed(served, "ada", "10.0.2.1", PASSWORD) == 429
+    assert guessed(served, "ada", "10.0.0.7", PASSWORD) == 303
+    assert guessed(served, "ada", "10.0.2.1", PASSWORD) == 429  # which that did not forget
+    for _ in range(FREE_TRIES):
+        guessed(served, "ada", "10.0.0.7")
+    assert guessed(served, "ada", "10.0.0.7", PASSWORD) == 429
+
+
+def test_who_floods_the_login_with_names_frees_none_that_has_to_wait(served):
+    attempts = served.site.attempts
+    for _ in range(FREE_TRIES):
+        attempts.failed("ada", "10.0.0.66")
+    for number in range(2000):
+        attempts.failed(f"nobody{number}", f"10.1.{number // 256}.{number % 256}")
+    assert attempts.wait_s("ada", "10.0.0.66") > 0
 
 
 def test_wrong_passwords_that_come_all_at_once_are_no_more_tries(served):
