@@ -1,14 +1,23 @@
 """Where records are kept, when nothing or something else is said."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from device.settings import Settings
+from device.settings import SYSTEM_FILE, Settings, load_settings
 from device.user_paths import expand_given
 from smear.errors import SettingsError
 
 SERVICE_DATA = Path("/var/lib/smearscope")
 DATA_VARIABLE = "SMEARSCOPE_DATA_DIR"
+
+
+def service_data() -> Path:
+    """Return the data folder of the service: the one that its settings file names, else systemd's for it."""
+    with suppress(SettingsError):  # the service does not start with such a file
+        if os.access(SYSTEM_FILE, os.R_OK):
+            return load_settings(SYSTEM_FILE).store.folder or SERVICE_DATA
+    return SERVICE_DATA
 
 
 def data_folder(settings: Settings, given: Path | None = None) -> Path:

@@ -18,7 +18,7 @@ from device.actions.base import Role
 from device.commands.options import config_option, data_option, settings_and_data
 from device.control.client import ask
 from device.control.protocol import ControlError
-from device.data_folder import SERVICE_DATA
+from device.data_folder import DATA_VARIABLE, SERVICE_DATA, service_data
 from device.settings import load_settings
 from device.system.memory import share_one_heap
 from smear.errors import SettingsError
@@ -108,6 +108,8 @@ def serve(
     from web.server import Listening, server_of
     from web.site import Site
 
+    if "STATE_DIRECTORY" in os.environ and DATA_VARIABLE not in os.environ:  # the unit's, of accounts alone
+        data_path = data_path or service_data()
     settings, data = settings_and_data(config_path, data_path)
     if tls != "own" and not ipaddress.ip_address(listen).is_loopback:
         raise SettingsError("without TLS of its own it listens on 127.0.0.1 alone: passwords would be read on the way")
@@ -135,7 +137,7 @@ def enable(listen: str, port: int) -> None:
     if not SERVICE_STATE.is_dir():
         raise SettingsError(f"{SERVICE_STATE} is missing; run systemd/install.sh again")
     own_certificate(SERVICE_STATE)
-    _first_admin(Accounts(SERVICE_STATE), SERVICE_DATA, printed=True)
+    _first_admin(Accounts(SERVICE_STATE), service_data(), printed=True)
     beyond = not address.is_loopback or load_settings().mqtt.host is not None
     lines = ["[Service]", f"Environment=SMEARSCOPE_WEB_LISTEN={address} SMEARSCOPE_WEB_PORT={port}",
              f"SocketBindAllow=tcp:{port}", *([f"IPAddressAllow={_LOCAL}"] if beyond else [])]  # fmt: skip
@@ -270,7 +272,7 @@ def _first_admin(accounts: Accounts, data: Path, printed: bool) -> None:
     accounts.add_user("admin", Role.ADMIN, made)
     click.echo(f"The first user is admin, with the password {made}   (shown this once)")
     with suppress(ControlError):  # no device is running that could
-        ask(data, "web is", only=data != SERVICE_DATA, password=made)
+        ask(data, "web is", only=data != service_data(), password=made)
 
 
 def _password() -> str:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from device.actions.base import Action, Context, Role
 from device.control.client import ask
 from device.control.protocol import ControlError
-from device.data_folder import SERVICE_DATA
+from device.data_folder import service_data
 from device.settings import Settings
 from device.store import Store
 from device.system.clock import Clock, SystemClock
@@ -41,6 +41,7 @@ class Site:
     ) -> None:  # fmt: skip
         clock = clock or SystemClock()
         self.data, self.settings, self.accounts, self.secure, self.config = data, settings, accounts, secure, config
+        self.of_service = data.resolve() == service_data().resolve()
         self.about: dict[str, str] = {}  # address and fingerprint
         self.sessions, self.attempts = Sessions(clock), Attempts(clock)
         self._readers, self._askers = CapacityLimiter(4), CapacityLimiter(2)  # `device.control.server.AT_ONCE`
@@ -75,7 +76,7 @@ class Site:
 
     def ask(self, command: str, **values: Any) -> dict[str, Any] | None:
         """Ask the device that records into the served folder, never the service about another; see `client.ask`."""
-        return ask(self.data, command, only=self.data.resolve() != SERVICE_DATA.resolve(), **values)
+        return ask(self.data, command, only=not self.of_service, **values)
 
     def say_where(self, **about: str) -> None:
         """Tell the device what to show of this server on its screen, if one is running."""

@@ -5,6 +5,8 @@ import re
 import socket
 import stat
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
@@ -64,6 +66,26 @@ def test_enabling_makes_the_first_password_once_and_opens_only_what_was_asked_fo
     assert "off" in web("disable").output
     assert systemctl()[-1] == f"disable --quiet --now {UNIT}"
     assert "users        admin (admin)" in web("status").output
+
+
+def test_the_service_serves_the_folder_that_the_settings_of_the_device_name(state, tmp_path, monkeypatch):
+    (config := tmp_path / "config.toml").write_text(f'[store]\nfolder = "{tmp_path / "disk"}"\n')
+    monkeypatch.setattr("device.data_folder.SYSTEM_FILE", config)
+    monkeypatch.delenv("SMEARSCOPE_DATA_DIR", raising=False)
+    unit = (Path(__file__).parents[2] / "systemd" / UNIT).read_text()
+    assert "SMEARSCOPE_DATA_DIR" not in unit
+    monkeypatch.setenv("STATE_DIRECTORY", str(state))  # as systemd does
+    web("user", "add", "ada", "--role", "admin", given="a long password\n")
+    served = []
+    monkeypatch.setattr(
+        "web.server.server_of",
+        lambda app, where: SimpleNamespace(run=lambda: served.append(app.state.site)),
+    )
+    web("serve", "--tls", "off")
+    assert [(each.data, each.of_service) for each in served] == [(tmp_path / "disk", True)]
+    monkeypatch.setenv("SMEARSCOPE_DATA_DIR", str(tmp_path / "other"))
+    web("serve", "--tls", "off")
+    assert (served[1].data, served[1].of_service) == (tmp_path / "other", False)
 
 
 def test_the_local_network_is_told_where_the_pages_are_while_they_are_for_it(state, systemctl, tmp_path, monkeypatch):

@@ -287,7 +287,7 @@ def test_a_change_of_another_folder_than_the_services_is_not_sent_to_the_service
         with served.browser("olga") as client:
             assert client.post("/api/v1/slides/rename", json={"slide": "B-2", "name": "B-3"}).status_code == 200
             assert asked == []
-            monkeypatch.setattr("web.site.SERVICE_DATA", served.data)
+            served.site.of_service = True
             assert client.post("/api/v1/slides/rename", json={"slide": "B-3", "name": "B-4"}).status_code == 200
             assert [each["name"] for each in asked] == ["B-4"]
     finally:
