@@ -123,8 +123,7 @@ def serve(
         click.echo(f"SHA-256 of the certificate: {site.about['fingerprint']}")
     site.say_where()
     click.echo(f"{site.about['address']}   (Ctrl-C ends it)")
-    app = create_app(site, (*hosts, listen))
-    server_of(app, Listening(listen, port, certificate, proxied=tls == "proxy")).run()
+    server_of(create_app(site, (*hosts, listen)), Listening(listen, port, certificate, tls == "proxy")).run()
 
 
 @command.command()
