@@ -1,5 +1,6 @@
 """Several machines: the workers of a Dask scheduler, each sent the bundle once, and whatever is lost sent again."""
 
+import hashlib
 import logging
 import statistics
 import threading
@@ -27,7 +28,6 @@ from smear.errors import BundleError, SmearscopeError
 from smear.output_files import OutputFolder
 from smear.site import CameraProfile, SiteStatus
 
-_PLUGIN = "smearscope"
 _PROFILER = ("profile", "profile-cycle")  # of Dask: it holds on to a frame's arrays, at which LiteRT refuses to work
 _BATCH = 32  # pictures: at 15 ms each a task takes half a second, and a scheduler does some thousands of tasks a second
 _BATCHES_A_THREAD = 3  # one that runs, two that wait
@@ -48,9 +48,10 @@ class _FixedSite:
 
 
 class ExaminerPlugin(WorkerPlugin):  # type: ignore[misc]  # Dask has no types
-    """What a worker needs for one job: the bundle's files, checked there before they are used."""
+    """What a worker needs for one job: the bundle's files, checked there before they are used.
 
-    name = _PLUGIN
+    Its name is that of the job, so that no run of other models or settings takes its place on the workers.
+    """
 
     def __init__(self, job: Job) -> None:
         """Pack the bundle of `job`.
@@ -70,6 +71,9 @@ class ExaminerPlugin(WorkerPlugin):  # type: ignore[misc]  # Dask has no types
         level: Any = use_of(settings, job.data, bundle.sha256, job.choice).level
         choice = replace(job.choice, level=level, threads=job.choice.threads or 1)
         self._job = replace(job, settings=unsigned, data=None, choice=choice)
+        whole = repr((self._version, self._sha256, self._site.status(None), self._job))
+        self.name = f"smearscope-{hashlib.sha256(whole.encode()).hexdigest()}"
+        self._is_ready = False
 
     def setup(self, worker: Any) -> None:
         """Write the bundle beside the worker's own files and check it; see `WorkerPlugin`.
@@ -91,9 +95,19 @@ class ExaminerPlugin(WorkerPlugin):  # type: ignore[misc]  # Dask has no types
             raise BundleError(f"worker {worker.address}: another bundle arrived than was sent")
         self._lock = threading.Lock()  # a worker may have several threads, and the models are one
         self._examiner: Examiner | None = None
+        self._is_ready = True
 
     def work(self, work: Work[T, R], tasks: list[T]) -> list[R]:
-        """Do `work`, with models that are opened by the first batch: its fault reaches who sent it."""
+        """Do `work`, with models that are opened by the first batch: its fault reaches who sent it.
+
+        Raises:
+            SmearscopeError: `setup` failed on this worker, which joined during the run.
+        """
+        if not self._is_ready:
+            raise SmearscopeError(
+                f"worker {get_worker().address} could not be set up, as its log says; stop it or mend it (it needs "
+                f"smearscope {self._version} and some disk space), and go on with --resume"
+            )
         with self._lock:
             if self._examiner is None:
                 self._examiner = Examiner(self._job, self._folder, self._site)
@@ -118,13 +132,17 @@ class Cluster:
         self._client = self._connected(_FIRST_PATIENCE_S)
 
     @property
-    def window(self) -> int:
-        """Enough batches for all threads that are there now; workers may come and go."""
+    def threads(self) -> int:
+        """How many threads the workers have now; they may come and go."""
         try:
-            threads: int = sum(self._client.nthreads().values())
+            return sum(self._client.nthreads().values())
         except _LOST:
-            threads = 0
-        return _BATCHES_A_THREAD * max(1, threads)
+            return 0
+
+    @property
+    def window(self) -> int:
+        """Enough batches for all threads that are there now."""
+        return _BATCHES_A_THREAD * max(1, self.threads)
 
     def send(self, work: Work[T, R], tasks: list[T]) -> Sent[T]:
         """See `Workers`."""
@@ -159,7 +177,7 @@ class Cluster:
 
     def _submitted(self, work: Work[T, R], tasks: list[T], **where: Any) -> Any:
         try:
-            return self._client.submit(_work, work, tasks, pure=False, **where)
+            return self._client.submit(_work, self._plugin.name, work, tasks, pure=False, **where)
         except _LOST as error:
             return failed(error)
 
@@ -201,6 +219,8 @@ class Cluster:
             raise SmearscopeError(
                 f"a worker of {self._address} lacks {error.name!r}; run pip install 'smearscope[cluster]' there"
             ) from error
+        except ValueError as error:
+            raise SmearscopeError(f"--scheduler {self._address}: {error}; give tcp://HOST:8786") from error
         except _LOST as error:
             raise SmearscopeError(
                 f"no scheduler answers at {self._address}; start it with 'dask scheduler', or check the address"
@@ -208,7 +228,7 @@ class Cluster:
         return client
 
 
-def _work(work: Work[T, R], tasks: list[T]) -> list[R]:
-    plugin: Any = get_worker().plugins[_PLUGIN]
+def _work(name: str, work: Work[T, R], tasks: list[T]) -> list[R]:
+    plugin: Any = get_worker().plugins[name]
     results: list[R] = plugin.work(work, tasks)
     return results

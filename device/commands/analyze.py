@@ -108,15 +108,16 @@ def command(
     settings = load_settings(config_path)
     data = find_data_folder(settings, data_path)  # only its models are used, and it may be missing
     job = Job(settings, data, digests=out is not None, **wanted)
+    where = workers if scheduler is None else scheduler
     if out is not None and out.suffix == SLIDES:
         with interruptible():
-            _examine_slide(Path(paths[0]), job, scheduler or workers, out)
+            _examine_slide(Path(paths[0]), job, where, out)
         return
     inputs, tally = Inputs(paths), Tally()
     inputs.require_pictures()
     try:
         with interruptible():
-            _examine(inputs, job, scheduler or workers, tally, as_json, out, resume)
+            _examine(inputs, job, where, tally, as_json, out, resume)
     except KeyboardInterrupt:
         if out is not None and out.exists():
             click.echo(f"smearscope: {printable(out)} holds what is done; go on with --resume", err=True)
@@ -201,7 +202,10 @@ def _workers(job: Job, where: str | int) -> Workers:
     if isinstance(where, str):
         from device.archive.cluster import Cluster  # here: an extra of its own
 
-        return Cluster(job, where)
+        cluster = Cluster(job, where)
+        if not cluster.threads:
+            click.echo(f"smearscope: waiting for a worker; start one with 'dask worker {where}'", err=True)
+        return cluster
     if where == 1:
         return ThisProcess(job)
     from device.archive.process_pool import ProcessPool  # here: one picture needs no other process

@@ -8,16 +8,19 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
-from device.archive.examiner import Job
+from device.archive.examiner import Examiner, Job
+from device.archive.inputs import Inputs
 from device.archive.manifest import Manifest
 from device.archive.workers import KILLED, Lost, in_order
 from device.cli import cli
+from smear.errors import SmearscopeError
 from tests.device.archive.deadly import end_at_thirteen, stop_once
 
 pytest.importorskip("distributed", reason="Dask is missing: pip install 'smearscope[cluster]'")
@@ -127,6 +130,30 @@ def test_a_batch_that_takes_far_longer_than_others_is_given_to_a_second_worker(
     os.mkfifo(tmp_path / "never")
     with closing(cluster.Cluster(job, machines.address)) as workers:
         assert list(in_order(workers, stop_once, [str(tmp_path)])) == [(str(tmp_path), str(tmp_path))]
+
+
+def test_runs_of_other_settings_do_not_examine_for_each_other(
+    machines: Machines, job: Job, archive: Callable[[int], Path]
+) -> None:
+    tasks = Inputs([str(archive(3))]).tasks()
+    other = replace(job, digests=False)
+    with closing(cluster.Cluster(job, machines.address)) as workers, closing(cluster.Cluster(other, machines.address)):
+        done = list(in_order(workers, Examiner.pictures, tasks))
+    assert all(len(result.sha256) == 64 for _, result in done)
+
+
+def test_a_worker_that_joins_and_cannot_be_set_up_is_named(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = cluster.ExaminerPlugin(job)
+    worker = SimpleNamespace(address="tcp://b:1", plugins={plugin.name: plugin})
+    monkeypatch.setattr(cluster, "get_worker", lambda: worker)
+    with pytest.raises(SmearscopeError, match="worker tcp://b:1 could not be set up"):
+        plugin.work(Examiner.pictures, [])
+
+
+@pytest.mark.parametrize("address", ["", "a:8786x", "http://a:80"])
+def test_an_address_that_is_none_is_one_line(job: Job, address: str) -> None:
+    with pytest.raises(SmearscopeError, match="give tcp://HOST:8786"):
+        cluster.Cluster(job, address)
 
 
 def test_without_a_scheduler_it_is_one_line(tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
