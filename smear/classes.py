@@ -1,6 +1,7 @@
 """The four classes a field may resemble, their order in every tensor, and their colours on every screen."""
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,13 @@ def by_name(name: str) -> FieldClass:
         KeyError: no class has that name.
     """
     return _BY_NAME[name]
+
+
+def meant_by(folder: str) -> str | None:
+    """Return the class that a `folder` of labelled fields must mean, by name or title, misspelt or not; else None."""
+    known = {text.lower(): each.name for each in FIELD_CLASSES for text in (each.name, each.title)}
+    close = get_close_matches(folder.lower(), known, 1, 0.7)
+    return known[close[0]] if close else None
 
 
 _BY_NAME = {c.name: c for c in FIELD_CLASSES}

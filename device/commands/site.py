@@ -3,7 +3,8 @@
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +32,7 @@ from device.site.certificate import SiteCertificate
 from device.system.clock import SystemClock
 from smear import RESEARCH_USE_ONLY
 from smear.bundle.folder import load_bundle
+from smear.classes import meant_by
 from smear.errors import ImageError, StoreError
 from smear.findings import Frame
 from smear.images import look_through, read_field, write_atomic
@@ -96,17 +98,18 @@ def check(
     """
     settings, data = settings_and_data(config_path, data_path)
     known = ProfileStore(data).in_use()
-    labelled = _labelled(folder)
     open_gate = settings.model_copy(update={"site": settings.site.model_copy(update={"required": False})})
     processor = open_processor(open_gate, data, choice)
     try:
+        labelled = _labelled(folder, processor.pipeline.bundle.fitted_fields())
         fields = _examined(labelled, processor, known, pixel_size_um)
         draft = _draft(processor, known, stain, fields)
     finally:
         processor.close()
     missing = missing_of(fields)
     if missing:
-        raise ImageError(f"{printable(folder)}: too little to check a site; add {'; '.join(missing)}")
+        notes = "".join(f" ({note})" for note in labelled.notes)
+        raise ImageError(f"{printable(folder)}: too little to check a site; add {'; '.join(missing)}{notes}")
     short = shortfalls(draft.figures, settings.site.demands())
     result = _stored(draft, short, settings, data)
     _write_report(result, fields, short, labelled.notes, out)
@@ -151,11 +154,11 @@ def revoke(data_path: Path | None, config_path: Path | None) -> None:
     click.echo("the site certificate is revoked" if certificates.revoke(data) else "there is no site certificate")
 
 
-def _labelled(folder: Path) -> Labelled:
-    """Return the pictures in the sub-folders of `folder`, each content once.
+def _labelled(folder: Path, fitted: Collection[str] = ()) -> Labelled:
+    """Return the pictures in the sub-folders of `folder`, each content once, and none with a sha256 of `fitted`.
 
     Raises:
-        ImageError: `folder` or one below it cannot be opened, or holds no sub-folder.
+        ImageError: `folder` or one below it cannot be opened, or holds no sub-folder; a name is nearly that of a class.
     """
     try:
         subfolders = sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
@@ -168,23 +171,32 @@ def _labelled(folder: Path) -> Labelled:
             f"{printable(folder)}: no sub-folder with labelled fields; make Benign, Early, Pre, Pro and {NORMAL} "
             f"with at least {MIN_FIELDS} fields each of those that the laboratory has"
         )
-    found, seen, twice = Labelled(), {}, 0
+    found, seen, skipped = Labelled(), {}, Counter[str]()
     for subfolder in subfolders:
-        below, kind = look_through(subfolder), kind_of(subfolder.name)
+        kind, below = _kind_of(subfolder), look_through(subfolder)
         if below.unreadable:
             raise ImageError(below.unreadable[0])
         for path in below.pictures:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            if digest not in seen:
+            if digest in fitted:
+                skipped["were left out, since the bundle was adapted to them"] += 1
+            elif digest not in seen:
                 seen[digest] = kind
                 found.pictures.append((path, kind))
             elif seen[digest] == kind:
-                twice += 1
+                skipped["are copies of others and were counted once"] += 1
             else:
                 raise ImageError(f"{printable(path)}: the same file lies in another class too; keep one of them")
-    if twice:
-        found.notes.append(f"{twice} files are copies of others and were counted once")
+    found.notes += [f"{count} files {why}" for why, count in skipped.items()]
     return found
+
+
+def _kind_of(folder: Path) -> str:
+    kind = kind_of(folder.name)
+    meant = meant_by(folder.name) if kind == NORMAL else None
+    if meant:
+        raise ImageError(f"{printable(folder)}: is that {meant}? Rename it, or it would count as {NORMAL}")
+    return kind
 
 
 def _examined(

@@ -47,16 +47,19 @@ def load(folder: Path) -> SiteCertificate | None:
     Raises:
         SettingsError: the file is damaged.
     """
-    path = folder / FILE
+    path, advice = folder / FILE, "run 'smearscope site revoke' and check again"
     try:
-        return SiteCertificate.model_validate_json(path.read_bytes())
+        found = SiteCertificate.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror}); check its owner and permissions") from error
     except ValidationError as error:
         fault = first_fault(error)
-        raise SettingsError(f"{path}: {fault}; run 'smearscope site revoke' and check again") from error
+        raise SettingsError(f"{path}: {fault}; {advice}") from error
+    if found.schema_version != SCHEMA_VERSION or found.id != _id_of(found):
+        raise SettingsError(f"{path}: not as it was issued, damaged or edited; {advice}")
+    return found
 
 
 def issue(draft: SiteCertificate, folder: Path, now_s: float, valid_days: float) -> SiteCertificate:
@@ -67,14 +70,18 @@ def issue(draft: SiteCertificate, folder: Path, now_s: float, valid_days: float)
     """
     now = datetime.fromtimestamp(now_s, UTC).replace(microsecond=0)
     dated = draft.model_copy(update={"id": "", "created": now, "valid_until": now + timedelta(days=valid_days)})
-    digest = hashlib.sha256(dated.model_dump_json().encode()).hexdigest()[:8]
-    certificate = dated.model_copy(update={"id": f"{now:%Y%m%dT%H%M%SZ}-{digest}"})
+    certificate = dated.model_copy(update={"id": _id_of(dated)})
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(folder / FILE, (certificate.model_dump_json(indent=1) + "\n").encode())
     except OSError as error:
         raise StoreError(f"{folder / FILE}: cannot be written ({error.strerror}); choose another --data") from error
     return certificate
+
+
+def _id_of(certificate: SiteCertificate) -> str:
+    rest = certificate.model_copy(update={"id": ""}).model_dump_json()
+    return f"{certificate.created:%Y%m%dT%H%M%SZ}-{hashlib.sha256(rest.encode()).hexdigest()[:8]}"
 
 
 def revoke(folder: Path) -> bool:

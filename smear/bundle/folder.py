@@ -19,6 +19,8 @@ from smear.bundle.manifest import (
 from smear.errors import BundleError
 from smear.output_files import printable, write_atomic
 
+FITTED = "fitted_fields.txt"
+
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
@@ -59,6 +61,10 @@ class Bundle:
         except FileFault as error:
             raise BundleError(f"bundle {self.path}: {printable(name)} {error}; {MEND}") from error
         return content
+
+    def fitted_fields(self) -> frozenset[str]:
+        """Return the sha256 of every picture that the bundle was adapted to; they show nothing of how good it is."""
+        return frozenset(self.read(FITTED).decode().split()) if FITTED in self.checksums else frozenset()
 
     @property
     def checksums(self) -> dict[str, str]:

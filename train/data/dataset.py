@@ -61,7 +61,7 @@ def class_root(folder: Path) -> Path:
     here = sorted(p.name for p in folder.iterdir() if p.is_dir())
     raise DatasetError(
         f"{folder}: expected the folders {', '.join(LABELS)} in it or in its Original/, "
-        f"found {', '.join(here[:8]) or 'no folders'}; give the folder that holds Original/"
+        f"found {', '.join(here[:8]) or 'no folders'}; add or rename folders, or give the one above them"
     )
 
 
@@ -85,7 +85,7 @@ def read(folder: Path, quiet: bool = False) -> Dataset:
     found = Dataset(root, tuple(sorted(records, key=lambda r: r.file)), tuple(skipped))
     empty = [label for label, count in found.counts().items() if not count]
     if empty:
-        raise DatasetError(f"{root}: no readable picture in {', '.join(empty)}; copy the data again")
+        raise DatasetError(f"{root}: no readable picture in {', '.join(empty)}; put its pictures there")
     return found
 
 

@@ -1,5 +1,6 @@
 """Fields that people reviewed on a device, as `smearscope slides export --format training` writes them."""
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,19 +21,32 @@ class ReviewedField:
     label: str
     slide: str  # shared by the fields of one slide, as far as the name tells; else the field's own name
 
+    @property
+    def sha256(self) -> str:
+        """Checksum of the photograph's file."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
 
 def read_reviewed(folder: Path, least: int) -> list[ReviewedField]:
     """Return the fields below `folder`, or its Original/, sorted by class and name.
 
     Raises:
-        DatasetError: fewer than two classes have fields, or one of them fewer than `least`.
+        DatasetError: fewer than two classes have fields, or one of them fewer than `least`; a folder is no class; one
+            photograph has two.
     """
     root = folder / "Original" if (folder / "Original").is_dir() else folder
+    for part in sorted(root.iterdir()):
+        if part.is_dir() and part.name not in LABELS and not part.name.startswith("."):
+            raise DatasetError(f"{part}: no class has that name; use {', '.join(LABELS)}, or move it elsewhere")
     found = [
         ReviewedField(path, label, slide_of(path.stem) or path.stem)
         for label in LABELS if (root / label).is_dir() for path in list_images(root / label)
     ]  # fmt: skip
     require_enough(found, least, f"in {folder}")
+    labels: dict[str, str] = {}
+    for field in found:
+        if labels.setdefault(field.sha256, field.label) != field.label:
+            raise DatasetError(f"{field.path}: the same file lies in another class too; keep one of them")
     return found
 
 

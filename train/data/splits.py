@@ -127,9 +127,12 @@ def _divide(records: Sequence[Record], audit: Mapping[str, Audited], seed: int) 
     """Return about four fifths and one fifth of `records`: classes in proportion, groups whole."""
     labels = [r.label for r in records]
     groups = [audit[r.file].group for r in records]
-    smallest = min(len({g for g, other in zip(groups, labels, strict=True) if other == label}) for label in set(labels))
-    if smallest < PARTS:
-        raise DatasetError(f"a class has only {smallest} groups of fields; at least {PARTS} are needed to divide it")
+    sizes = {label: len({g for g, own in zip(groups, labels, strict=True) if own == label}) for label in set(labels)}
+    label, size = min(sizes.items(), key=lambda each: (each[1], each[0]))
+    if size < PARTS:
+        raise DatasetError(
+            f"{label}: {size} different fields, too few to divide them; add {PARTS - size} of other places"
+        )
     splitter = StratifiedGroupKFold(PARTS, shuffle=True, random_state=seed)
     large, small = next(splitter.split(labels, labels, groups))
     return [records[i] for i in large], [records[i] for i in small]

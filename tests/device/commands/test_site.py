@@ -1,6 +1,7 @@
 """`smearscope site`: a folder of labelled fields becomes figures, a page and a certificate, or says what is missing."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from device.cli import cli
 from device.site.certificate import FILE, load
+from smear.bundle.files import sha256_of
 from smear.classes import LABELS
 from smear.findings import Finding, Frame
 from smear.images import write_image
@@ -24,9 +26,11 @@ class Person:
     """Answers as the folder says, but for the fields in `wrong`; normal blood is refused."""
 
     def __init__(self) -> None:
-        bundle = SimpleNamespace(sha256="ab" * 32, manifest=SimpleNamespace(name="tiny"))
+        facts = SimpleNamespace(name="tiny")
+        bundle = SimpleNamespace(sha256="ab" * 32, manifest=facts, fitted_fields=lambda: self.fitted)
         self.pipeline = SimpleNamespace(bundle=bundle, level="int8")
         self.wrong: dict[str, str] = {}
+        self.fitted: frozenset[str] = frozenset()
         self.scales: set[float | None] = set()
 
     def examine(self, frame: Frame) -> Finding:
@@ -133,6 +137,25 @@ def test_one_file_in_two_classes_is_refused(site: Site, pictures: Path, tmp_path
     result = site("check", str(tmp_path / "both"))
     assert result.exit_code == 1
     assert "in another class too" in result.stderr
+
+
+@pytest.mark.parametrize(("folder", "meant"), [("Pre-B", "Pre"), ("Ealry", "Early"), ("hematogones", "Benign")])
+def test_a_folder_that_is_nearly_a_class_is_not_taken_for_normal_blood(
+    site: Site, pictures: Path, tmp_path: Path, folder: str, meant: str
+) -> None:
+    shutil.copytree(pictures, tmp_path / "fields")
+    (tmp_path / "fields" / folder).mkdir()
+    result = site("check", str(tmp_path / "fields"))
+    assert result.exit_code == 1
+    assert f"{folder}: is that {meant}? Rename it" in result.stderr
+
+
+def test_fields_that_the_bundle_was_adapted_to_show_nothing(site: Site, person: Person, pictures: Path) -> None:
+    person.fitted = frozenset({sha256_of(pictures / "Pre" / "0.png")})
+    result = site("check", str(pictures))
+    assert result.exit_code == 1
+    assert "1 more of Pre with cells" in result.stderr
+    assert "1 files were left out, since the bundle was adapted to them" in result.stderr
 
 
 def test_the_calibrated_scale_is_taken_for_pictures_of_the_calibrated_size(

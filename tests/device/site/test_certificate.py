@@ -1,5 +1,6 @@
 """The certificate holds for one bundle, one camera profile and a time; what else holds nothing says why."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -72,6 +73,16 @@ def test_without_a_certificate_nothing_holds(tmp_path: Path) -> None:
 def test_a_damaged_certificate_is_named_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text('{"profile": 3}')
     with pytest.raises(SettingsError, match=r"site\.json: .*site revoke"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("change", [
+    {"valid_until": "2031-01-01T00:00:00Z"}, {"level": "float32"}, {"schema_version": 9}, {"id": "20260301T000000Z-0"},
+])  # fmt: skip
+def test_a_certificate_that_is_not_as_it_was_issued_does_not_hold(tmp_path: Path, change: dict[str, object]) -> None:
+    made = issue(draft(), tmp_path, NOW_S, 180)
+    (tmp_path / FILE).write_text(json.dumps(made.model_dump(mode="json") | change))
+    with pytest.raises(SettingsError, match=r"not as it was issued, damaged or edited; .*site revoke"):
         load(tmp_path)
 
 

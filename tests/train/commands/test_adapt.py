@@ -69,6 +69,7 @@ def test_reviewed_fields_make_a_better_bundle_with_the_same_segmenter(
     assert told["after"]["macro_f1"]["value"] > told["before"]["macro_f1"]["value"] + 0.1
     made, old = verify(tmp_path / "out"), load_bundle(bundle)
     assert made.manifest.segmenter.levels == old.manifest.segmenter.levels
+    assert len(made.fitted_fields()) == told["fitted"]
     assert made.manifest.classifier.levels["float32"].sha256 != old.manifest.classifier.levels["float32"].sha256
     assert made.manifest.classifier.levels["float32"].figures["macro_f1"].n == told["gain"]["n"]
     assert told["gain"]["n"] == told["fitted"] >= 50  # every field is fitted, and measured by a layer that was not

@@ -35,7 +35,7 @@ def test_another_picture_gives_another_fingerprint(tmp_path: Path) -> None:
 
 def test_a_wrong_layout_is_told_in_one_sentence_with_what_was_found(tmp_path: Path) -> None:
     (tmp_path / "cats").mkdir()
-    with pytest.raises(DatasetError, match=r"expected the folders Benign, Early, Pre, Pro .* found cats; give"):
+    with pytest.raises(DatasetError, match=r"expected the folders Benign, Early, Pre, Pro .* found cats; add"):
         dataset.read(tmp_path, quiet=True)
 
 

@@ -106,7 +106,7 @@ def test_an_audit_of_other_files_is_refused() -> None:
 
 def test_too_few_fields_to_divide_are_an_error() -> None:
     few = named(dict.fromkeys(LABELS, 4))
-    with pytest.raises(DatasetError, match="only 4 groups"):
+    with pytest.raises(DatasetError, match=r"Benign: 4 different fields, .* add 1 of other places"):
         splits.make("grouped", few, audit_of(few, per_group=1, sessions=1), 0)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smear.bundle.derivation import derive
-from smear.bundle.folder import Bundle, load_bundle
+from smear.bundle.folder import FITTED, Bundle, load_bundle
 from smear.bundle.levels import Level, level_spec
 from smear.bundle.manifest import ModelFile
 from smear.classes import LABELS
@@ -171,7 +171,9 @@ def _write(bundle: Bundle, folder: Path, change: Head, site: _Site, unseen: NDAr
     )
     files = {levels[name].file: changed[levels[name].file] for name in levels}
     golden = renewed_golden(bundle, {name: changed[entry.file] for name, entry in levels.items()})
-    return derive(replace(bundle, manifest=manifest), folder, files | {GOLDEN: golden}, manifest)
+    fitted = bundle.fitted_fields().union(field.sha256 for field in site.fields)
+    files |= {GOLDEN: golden, FITTED: "\n".join(sorted(fitted)).encode()}
+    return derive(replace(bundle, manifest=manifest), folder, files, manifest)
 
 
 def _own_levels(bundle: Bundle) -> dict[Level, ModelFile]:
