@@ -111,42 +111,15 @@ class NetworkSpec(Spec):
         return model
 
 
-def _paper_cnn(name: str, settings: DropoutSettings | PublishedDropoutSettings) -> "keras.Model":
-    from train.networks.architectures import paper_cnn
-
-    return paper_cnn(settings.size, settings.dropout, name)
-
-
-def _unet(settings: NetworkSettings) -> "keras.Model":
-    from train.networks.architectures import unet
-
-    return unet(settings.size)
-
-
-def _unet_light(settings: NetworkSettings) -> "keras.Model":
-    from train.networks.architectures import unet_light
-
-    return _initialised(unet_light(settings.size), settings)
-
-
-def _smearnet(settings: DropoutSettings) -> "keras.Model":
-    from train.networks.architectures import smearnet
-
-    return _initialised(smearnet(settings.size, settings.dropout), settings)
-
-
-def _initialised(model: "keras.Model", settings: NetworkSettings) -> "keras.Model":
+def _own(function: str, settings: NetworkSettings, **given: str) -> "keras.Model":
+    """Build one of `train.networks.architectures`, whose parameters are the settings."""
+    from train.networks import architectures
     from train.networks.backbone import load_imagenet
 
+    model = getattr(architectures, function)(**settings.model_dump(exclude={"weights"}), **given)
     if settings.weights == "imagenet":
         load_imagenet(model)
     return model
-
-
-def _cellnet(settings: CropSettings) -> "keras.Model":
-    from train.networks.architectures import cellnet
-
-    return cellnet(settings.size, settings.dropout)
 
 
 def _vit(settings: NetworkSettings) -> "keras.Model":
@@ -171,26 +144,27 @@ def _application(name: str, text: str, smallest_px: int = 32) -> NetworkSpec:
 BUILT_IN = (
     NetworkSpec(
         name="unet_light", help="our segmenter for the device: a U-Net on EfficientNet-Lite0, on half the grid",
-        task="segmentation", build=_unet_light, pretrained=True,
+        task="segmentation", build=partial(_own, "unet_light"), pretrained=True,
     ),
-    NetworkSpec(name="unet", help="the paper's U-Net as published", task="segmentation", build=_unet),
+    NetworkSpec(name="unet", help="the paper's U-Net as published", task="segmentation", build=partial(_own, "unet")),
     NetworkSpec(
         name="paper_cnn", help="the paper's custom CNN with a dropout that trains, see docs/decisions/0006",
-        task="classification", build=partial(_paper_cnn, "paper_cnn"), settings=DropoutSettings,
+        task="classification", build=partial(_own, "paper_cnn"), settings=DropoutSettings,
     ),
     NetworkSpec(
         name="paper_cnn_literal", help="the paper's custom CNN with its published dropout of 0.8",
-        task="classification", build=partial(_paper_cnn, "paper_cnn_literal"), settings=PublishedDropoutSettings,
+        task="classification", build=partial(_own, "paper_cnn", name="paper_cnn_literal"),
+        settings=PublishedDropoutSettings,
     ),
     _application("MobileNetV2", "compared in the paper: Sandler et al. 2018"),
     NetworkSpec(
         name="smearnet", help="our classifier for the device: all cells of a field, on a neutral background",
-        task="classification", shown="cells", build=_smearnet, settings=DropoutSettings, pretrained=True,
-        epochs=MASKED_EPOCHS,
+        task="classification", shown="cells", build=partial(_own, "smearnet"), settings=DropoutSettings,
+        pretrained=True, epochs=MASKED_EPOCHS,
     ),
     NetworkSpec(
         name="cellnet", help="a small classifier of one cell at a time, to compare with",
-        task="classification", shown="crops", build=_cellnet, settings=CropSettings, epochs=CELL_EPOCHS,
+        task="classification", shown="crops", build=partial(_own, "cellnet"), settings=CropSettings, epochs=CELL_EPOCHS,
     ),
     NetworkSpec(
         name="vit", help="a small vision transformer: Dosovitskiy et al. 2021, half as deep as ViT-Ti/16",
