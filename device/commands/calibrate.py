@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from device.cameras.base import Camera
-from device.cameras.calibration import NONE, Calibration, Corrector, OpticalSetup, ProfileStore
-from device.cameras.calibration.measurement import typed_scale
+from device.cameras.calibration import Calibration, Corrector, OpticalSetup, ProfileStore
 from device.cameras.calibration.procedures import (
     BLANK_FRAMES,
     Measured,
@@ -17,6 +16,7 @@ from device.cameras.calibration.procedures import (
     measured_focus,
     measured_scale,
     summary,
+    typed,
 )
 from device.cameras.calibration.selection import open_calibrated, setup_of
 from device.cameras.registry import camera_identity, camera_kind
@@ -201,11 +201,9 @@ def _without_a_device(
     """Calibrate with a camera of one's own; a typed scale needs none."""
     profiles, wall_s = ProfileStore(data), SystemClock().wall_s()
     in_use = objective or profiles.objective()
-    typed = request.get("pixel_size_um")
-    if typed:
-        typed_scale(NONE, typed)
+    if known := request.get("pixel_size_um"):
         setup = _named_setup(camera or settings.camera.name, settings, in_use)
-        made = Measured(lambda known: typed_scale(known, typed), setup.size)
+        made = typed(known, setup.size)
     else:
         setup, made = _measured(request, settings, data, camera, in_use)
     if in_use != profiles.objective():

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from device.cameras.base import Camera
-from device.cameras.calibration import NONE, ProfileStore
-from device.cameras.calibration.measurement import typed_scale
+from device.cameras.calibration import ProfileStore
 from device.cameras.calibration.procedures import (
     BLANK_FRAMES,
     Measured,
@@ -16,6 +15,7 @@ from device.cameras.calibration.procedures import (
     measured_focus,
     measured_scale,
     summary,
+    typed,
 )
 from device.cameras.calibration.profile import OBJECTIVE_PATTERN
 from device.cameras.calibration.selection import corrector_for, setup_of
@@ -173,10 +173,8 @@ class ControlHandlers:
             examined = self._next_field()
             return measured_focus(examined.frame, examined.finding, self._inference.processors.corrector.reference)
         if kind == "scale" and isinstance(pixel_size_um, int | float):
-            typed = float(pixel_size_um)
-            typed_scale(NONE, typed)  # refused before anything is stored
             size = next(self._frames(1)).image.shape
-            return Measured(lambda known: typed_scale(known, typed), (size[1], size[0]))
+            return typed(float(pixel_size_um), (size[1], size[0]))
         if kind == "scale" and isinstance(division_um, int | float):
             return measured_scale(next(self._frames(1)), float(division_um))
         if kind == "scale":

@@ -5,7 +5,6 @@ import numpy as np
 
 from device.cameras.calibration.gains import GainRows
 from device.cameras.calibration.profile import GRID, MAX_GAIN, Calibration
-from device.cameras.calibration.ruling import line_spacing_px
 from smear.errors import ImageError
 
 MIN_GLASS, MAX_GLASS = 60.0, 250.0  # of 255: darker is not lit, brighter is clipped, and neither says what white is
@@ -72,15 +71,6 @@ def measure_blank(calibration: Calibration, blank: np.ndarray, *, white: bool, f
     if gains.max() > MAX_GAIN:
         raise ImageError(f"the light is too coloured (gain {gains.max():.1f}); check the lamp's filter, then again")
     return made.model_copy(update={"white": _three(gains), "glass": (round(float(min(colour.max(), 255.0)), 2),) * 3})
-
-
-def measure_scale(calibration: Calibration, image: np.ndarray, division_um: float) -> Calibration:
-    """Return `calibration` with the pixel size from a stage micrometre with a line every `division_um`.
-
-    Raises:
-        ImageError: there are no regular lines.
-    """
-    return typed_scale(calibration, division_um / line_spacing_px(image))
 
 
 def typed_scale(calibration: Calibration, pixel_size_um: float) -> Calibration:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from device.cameras.base import Camera
-from device.cameras.calibration.measurement import BlankMean, measure_blank, measure_scale, typed_scale
+from device.cameras.calibration.measurement import BlankMean, measure_blank, typed_scale
 from device.cameras.calibration.profile import Calibration
 from device.cameras.calibration.profile_store import Change
+from device.cameras.calibration.ruling import line_spacing_px
 from smear.errors import CameraError
 from smear.findings import Finding, Frame
 from smear.imaging.field_quality import Reference
@@ -50,9 +51,17 @@ def measured_scale(frame: Frame, division_um: float) -> Measured:
     Raises:
         ImageError: there are no regular lines.
     """
-    scale = measure_scale(Calibration(), frame.image, division_um).pixel_size_um
-    assert scale is not None
-    return Measured(lambda known: typed_scale(known, scale), (frame.image.shape[1], frame.image.shape[0]))
+    return typed(division_um / line_spacing_px(frame.image), (frame.image.shape[1], frame.image.shape[0]))
+
+
+def typed(pixel_size_um: float, size: tuple[int, int] | None) -> Measured:
+    """Take a pixel size that somebody knows, of frames of `size`.
+
+    Raises:
+        ImageError: no microscope has such a scale.
+    """
+    typed_scale(Calibration(), pixel_size_um)  # refused before anything is stored
+    return Measured(lambda known: typed_scale(known, pixel_size_um), size)
 
 
 def measured_focus(frame: Frame, finding: Finding, reference: Reference) -> Measured:

@@ -4,10 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from device.cameras.calibration.measurement import measure_scale, typed_scale
+from device.cameras.calibration.measurement import typed_scale
+from device.cameras.calibration.procedures import measured_scale
 from device.cameras.calibration.profile import NONE
 from device.cameras.calibration.ruling import line_spacing_px
 from smear.errors import ImageError
+from smear.findings import Frame
 
 
 def ruling(spacing: float, degrees: float, width: float = 1.5, shape=(480, 640)) -> np.ndarray:  # type: ignore[no-untyped-def]
@@ -29,8 +31,8 @@ def test_the_spacing_of_a_ruling_is_found_in_any_direction(spacing, degrees):
 
 
 def test_a_scale_is_the_division_over_the_spacing():
-    made = measure_scale(NONE, ruling(40.0, 3), 10.0)
-    assert made.pixel_size_um == pytest.approx(0.25, rel=0.01)
+    made = measured_scale(Frame(ruling(40.0, 3), "ruling"), 10.0)
+    assert made.change(NONE).pixel_size_um == pytest.approx(0.25, rel=0.01)
 
 
 def test_a_smear_is_no_ruling():
