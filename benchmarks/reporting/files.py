@@ -3,12 +3,14 @@
 import re
 from pathlib import Path
 
-from benchmarks.reporting.page import page
+from markupsafe import Markup
+
 from benchmarks.reporting.plots import plots_of
 from benchmarks.reporting.report import TITLE, details, report, summary
 from benchmarks.schema import BenchmarkError, Result, read_result
 from smear.images import write_atomic
-from train.reporting.page import blocks_to_markdown
+from smear.templating import render
+from train.reporting.page import Heading, blocks_to_markdown
 
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 README_PLOT = Path("docs", "bench.svg")  # below the README's folder
@@ -37,6 +39,16 @@ def write(result: Result, folder: Path) -> list[Path]:
     for name, text in contents.items():
         write_atomic(folder / name, text.encode())
     return [folder / name for name in contents]
+
+
+def page(result: Result) -> str:
+    """Return the report with its plots as one HTML file that loads nothing else."""
+    # matplotlib escapes the texts in its SVG; the XML declaration before it does not belong into HTML.
+    plots = [Markup(svg[svg.index("<svg") :]) for svg in plots_of(result).values()]
+    blocks = report(result)
+    first = next(i for i, block in enumerate(blocks) if isinstance(block, Heading))
+    parts = {"introduction": blocks[:first], "blocks": blocks[first:]}
+    return render("benchmarks.reporting", "result.html", title=TITLE, plots=plots, **parts)
 
 
 def keep(result: Result, folder: Path) -> Path:

@@ -1,11 +1,10 @@
 """The kinds of cameras, and opening one by name: `picamera2:0`, `v4l2:/dev/video0`, `http://...`, `files:PATH`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from device.cameras import files, picamera2, simulated, v4l2
-from device.cameras.autodetect import open_first
 from device.cameras.base import Camera, CameraDetails, CameraIdentity, CameraKind, CameraRequest
 from device.cameras.drivers import aravis, gphoto2, micromanager
 from device.cameras.network import http, rtsp
@@ -115,6 +114,26 @@ def camera_drop_in(name: str) -> str:
 def attached_cameras() -> list[str]:
     """Return the names that `auto` tries, in this order."""
     return [name for kind in CAMERAS.all() for name in kind.attached()]
+
+
+def open_first(candidates: Iterable[str], open_named: Callable[[str], Camera]) -> Camera:
+    """Open the first of `candidates`, names of cameras, that can be opened; a person must ask for a simulated one.
+
+    Raises:
+        CameraError: none can; the message says what was tried and why it failed.
+    """
+    failures: list[str] = []
+    for name in candidates:
+        try:
+            return open_named(name)
+        except CameraError as error:
+            failures.append(str(error))
+    if len(failures) < 2:
+        failures.append("no USB camera among /dev/video*")
+    raise CameraError(
+        f"no camera found: {'; '.join(failures)}. Connect one, or name one with --camera "
+        "(--camera simulated: for the simulated microscope)"
+    )
 
 
 def _open(name: str, request: CameraRequest, controls_of: ControlsOf) -> Camera:

@@ -1,7 +1,7 @@
 import re
 from html.parser import HTMLParser
 
-from benchmarks.reporting.page import page
+from benchmarks.reporting.files import page
 from benchmarks.reporting.plots import plots_of
 from benchmarks.reporting.report import report
 from benchmarks.schema import Result

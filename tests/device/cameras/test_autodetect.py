@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from device.cameras.autodetect import open_first
 from device.cameras.base import Camera
-from device.cameras.registry import attached_cameras, open_camera
+from device.cameras.registry import attached_cameras, open_camera, open_first
 from device.cameras.v4l2 import capture_devices
 from smear.errors import CameraError
 from smear.images import write_image
