@@ -6,7 +6,7 @@ Numbers and layouts of the requests are those of <linux/videodev2.h>, the same o
 import fcntl
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -48,8 +48,6 @@ _FIXED = {
 CONTROLS = {name: number for name, (number, _) in _AUTOMATICS.items()} | _FIXED
 _MOST = 500  # entries of a list: a driver that never says that it ends must not hang us
 
-Ioctl = Callable[[int, int, bytearray], object]
-
 
 @dataclass(frozen=True, slots=True)
 class Capability:
@@ -60,32 +58,32 @@ class Capability:
     captures: bool
 
 
-def query_capability(handle: int, ioctl: Ioctl = fcntl.ioctl) -> Capability:
+def query_capability(handle: int) -> Capability:
     """Return the capability of an open node.
 
     Raises:
         OSError: it is no V4L2 device.
     """
     reply = bytearray(_CAPABILITY.size)
-    ioctl(handle, _QUERYCAP, reply)
+    fcntl.ioctl(handle, _QUERYCAP, reply)
     driver, card, _, _, all_nodes, this_node = _CAPABILITY.unpack(reply)
     capabilities = this_node if all_nodes & _DEVICE_CAPS else all_nodes  # a metadata node captures no video itself
     return Capability(_text(driver), _text(card), bool(capabilities & _VIDEO_CAPTURE))
 
 
-def inspect_device(path: str, ioctl: Ioctl = fcntl.ioctl) -> CameraDetails:
+def inspect_device(path: str) -> CameraDetails:
     """Return what the device at `path` offers; it may be in use by another program.
 
     Raises:
         OSError: it cannot be opened, or is no V4L2 device.
     """
     with _opened(path) as handle:
-        card = query_capability(handle, ioctl).card
-        formats = tuple(_formats(handle, ioctl))
-        return CameraDetails(card, formats, tuple(_controls(handle, ioctl)))
+        card = query_capability(handle).card
+        formats = tuple(_formats(handle))
+        return CameraDetails(card, formats, tuple(_controls(handle)))
 
 
-def settled_controls(path: str, ioctl: Ioctl = fcntl.ioctl) -> dict[str, int]:
+def settled_controls(path: str) -> dict[str, int]:
     """Fix exposure, gain, white balance and focus as they are now; return what the device at `path` took of it.
 
     Raises:
@@ -93,24 +91,24 @@ def settled_controls(path: str, ioctl: Ioctl = fcntl.ioctl) -> dict[str, int]:
     """
     kept = {}
     with _opened(path) as handle:
-        now = {name: _value_of(handle, number, ioctl) for name, number in CONTROLS.items()}
+        now = {name: _value_of(handle, number) for name, number in CONTROLS.items()}
         for name, value in now.items():
             wanted = _AUTOMATICS[name][1] if name in _AUTOMATICS else value
             if value is None or wanted is None:
                 continue
-            if _answered(ioctl, handle, _S_CTRL, bytearray(_VALUE.pack(CONTROLS[name], wanted))):
+            if _answered(handle, _S_CTRL, bytearray(_VALUE.pack(CONTROLS[name], wanted))):
                 kept[name] = wanted
     return kept
 
 
-def set_control(path: str, name: str, value: int, ioctl: Ioctl = fcntl.ioctl) -> None:
+def set_control(path: str, name: str, value: int) -> None:
     """Set one of `CONTROLS`.
 
     Raises:
         OSError: the device at `path` does not have it, or not with this value.
     """
     with _opened(path) as handle:
-        ioctl(handle, _S_CTRL, bytearray(_VALUE.pack(CONTROLS[name], value)))
+        fcntl.ioctl(handle, _S_CTRL, bytearray(_VALUE.pack(CONTROLS[name], value)))
 
 
 @contextmanager
@@ -122,25 +120,23 @@ def _opened(path: str) -> Iterator[int]:
         os.close(handle)
 
 
-def _formats(handle: int, ioctl: Ioctl) -> Iterator[PixelFormat]:
+def _formats(handle: int) -> Iterator[PixelFormat]:
     for index in range(_MOST):
         reply = bytearray(_FORMAT.pack(index, _VIDEO_CAPTURE, 0, b"", 0))
-        if not _answered(ioctl, handle, _ENUM_FMT, reply):
+        if not _answered(handle, _ENUM_FMT, reply):
             return
         _, _, _, description, code = _FORMAT.unpack(reply)
         name = code.to_bytes(4, "little").decode("ascii", "replace").rstrip("\0 ")
-        sizes, steps = _sizes(handle, code, ioctl)
+        sizes, steps = _sizes(handle, code)
         yield PixelFormat(name, _text(description), sizes, steps)
 
 
-def _sizes(
-    handle: int, code: int, ioctl: Ioctl
-) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int, int], ...]]:
+def _sizes(handle: int, code: int) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int, int], ...]]:
     """Return the discrete sizes, or the ranges of width and height of a device that scales in steps."""
     sizes = []
     for index in range(_MOST):
         reply = bytearray(_FRAME_SIZE.pack(index, code, 0, *(0,) * 6))
-        if not _answered(ioctl, handle, _ENUM_FRAMESIZES, reply):
+        if not _answered(handle, _ENUM_FRAMESIZES, reply):
             break
         _, _, kind, *numbers = _FRAME_SIZE.unpack(reply)
         if kind != _DISCRETE:
@@ -150,11 +146,11 @@ def _sizes(
     return tuple(sorted(set(sizes))), ()
 
 
-def _controls(handle: int, ioctl: Ioctl) -> Iterator[Control]:
+def _controls(handle: int) -> Iterator[Control]:
     number = 0
     for _ in range(_MOST):
         reply = bytearray(_CONTROL.pack(number | _NEXT, 0, b"", 0, 0, 0, 0, 0))
-        if not _answered(ioctl, handle, _QUERYCTRL, reply):
+        if not _answered(handle, _QUERYCTRL, reply):
             return
         found, kind, name, low, high, step, default, flags = _CONTROL.unpack(reply)
         if found <= number:
@@ -162,20 +158,20 @@ def _controls(handle: int, ioctl: Ioctl) -> Iterator[Control]:
         number = found
         if kind not in _SIMPLE_TYPES or flags & (_DISABLED | _WRITE_ONLY):
             continue
-        value = _value_of(handle, number, ioctl)
+        value = _value_of(handle, number)
         if value is not None:
             yield Control(_text(name), value, low, high, step, default)
 
 
-def _value_of(handle: int, number: int, ioctl: Ioctl) -> int | None:
+def _value_of(handle: int, number: int) -> int | None:
     value = bytearray(_VALUE.pack(number, 0))
-    return int(_VALUE.unpack(value)[1]) if _answered(ioctl, handle, _G_CTRL, value) else None
+    return int(_VALUE.unpack(value)[1]) if _answered(handle, _G_CTRL, value) else None
 
 
-def _answered(ioctl: Ioctl, handle: int, request: int, reply: bytearray) -> bool:
+def _answered(handle: int, request: int, reply: bytearray) -> bool:
     """Ask; False at the end of a list, and for what the driver does not know."""
     try:
-        ioctl(handle, request, reply)
+        fcntl.ioctl(handle, request, reply)
     except OSError:
         return False
     return True

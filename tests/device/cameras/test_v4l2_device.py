@@ -2,17 +2,29 @@
 
 import errno
 import struct
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from device.cameras.base import CameraDetails, Control, PixelFormat
-from device.cameras.v4l2_device import Ioctl, inspect_device, query_capability, set_control, settled_controls
+from device.cameras.v4l2_device import inspect_device, query_capability, set_control, settled_controls
 from device.cli import cli
 
 MJPG, YUYV = (int.from_bytes(name, "little") for name in (b"MJPG", b"YUYV"))
 SIZES = {MJPG: [(1920, 1080), (640, 480)], YUYV: [(640, 480)]}
 STEPPED = PixelFormat("YUYV", "raw", steps=((32, 640, 16), (32, 480, 8)))
+
+Ioctl = Callable[[int, int, bytearray], None]
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Answer in place of the kernel: `ioctl` is called, at first a webcam's."""
+    stand_in = SimpleNamespace(ioctl=webcam)
+    monkeypatch.setattr("device.cameras.v4l2_device.fcntl", stand_in)
+    return stand_in
 
 
 def webcam(handle: int, request: int, reply: bytearray) -> None:
@@ -40,8 +52,8 @@ def at(index: int, length: int) -> int:
     return index
 
 
-def test_formats_sizes_and_controls_are_what_the_kernel_tells() -> None:
-    assert inspect_device("/dev/null", webcam) == CameraDetails(
+def test_formats_sizes_and_controls_are_what_the_kernel_tells(kernel: SimpleNamespace) -> None:
+    assert inspect_device("/dev/null") == CameraDetails(
         "Scope 5",
         (
             PixelFormat("MJPG", "Motion-JPEG", ((640, 480), (1920, 1080))),
@@ -67,10 +79,13 @@ def with_controls(values: dict[int, int]) -> Ioctl:
     return answer
 
 
-def test_a_calibration_keeps_exposure_white_balance_and_focus_and_switches_their_automatics_off() -> None:
+def test_a_calibration_keeps_exposure_white_balance_and_focus_and_switches_their_automatics_off(
+    kernel: SimpleNamespace,
+) -> None:
     # auto_exposure, exposure_time_absolute, white_balance_automatic, white_balance_temperature, focus_...
     values = {0x009A0901: 3, 0x009A0902: 156, 0x0098090C: 1, 0x0098091A: 4600, 0x009A090C: 1, 0x009A090A: 40}
-    kept = settled_controls("/dev/null", with_controls(values))
+    kernel.ioctl = with_controls(values)
+    kept = settled_controls("/dev/null")
     assert kept == {
         "auto_exposure": 1,
         "white_balance_automatic": 0,
@@ -81,13 +96,14 @@ def test_a_calibration_keeps_exposure_white_balance_and_focus_and_switches_their
     }
     values |= {0x009A0901: 3, 0x009A0902: 999, 0x0098091A: 6500}  # plugged out and in: the automatics are on again
     for name, value in kept.items():
-        set_control("/dev/null", name, value, with_controls(values))
+        set_control("/dev/null", name, value)
     assert list(values.values()) == [1, 156, 0, 4600, 0, 40]
 
 
-def test_a_control_that_the_camera_does_not_have_is_an_error() -> None:
+def test_a_control_that_the_camera_does_not_have_is_an_error(kernel: SimpleNamespace) -> None:
+    kernel.ioctl = with_controls({})
     with pytest.raises(OSError, match="no such control"):
-        set_control("/dev/null", "gain", 3, with_controls({}))
+        set_control("/dev/null", "gain", 3)
 
 
 def test_a_size_in_steps_is_offered_inside_its_range_and_on_its_grid() -> None:
@@ -96,8 +112,9 @@ def test_a_size_in_steps_is_offered_inside_its_range_and_on_its_grid() -> None:
     assert not STEPPED.offers((1280, 480))
 
 
-def test_a_driver_that_never_ends_its_lists_does_not_hang_us() -> None:
-    details = inspect_device("/dev/null", lambda handle, request, reply: None)
+def test_a_driver_that_never_ends_its_lists_does_not_hang_us(kernel: SimpleNamespace) -> None:
+    kernel.ioctl = lambda handle, request, reply: None
+    details = inspect_device("/dev/null")
     assert len(details.formats) == 500
 
 
@@ -107,8 +124,8 @@ def test_what_is_no_device_is_an_error() -> None:
 
 
 @pytest.fixture
-def attached(monkeypatch: pytest.MonkeyPatch) -> None:
-    details = inspect_device("/dev/null", webcam)
+def attached(kernel: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    details = inspect_device("/dev/null")
     monkeypatch.setattr("device.cameras.v4l2._find_device", lambda target: 0)
     monkeypatch.setattr("device.cameras.v4l2.inspect_device", lambda target: details)
 
@@ -147,8 +164,9 @@ def test_config_check_knows_the_sizes_that_the_camera_offers(attached: None, tmp
         (0x04000001, 0, True),  # an old driver, which tells only of the node
     ],
 )
-def test_a_metadata_node_is_no_camera(all_nodes: int, this_node: int, is_camera: bool) -> None:
+def test_a_metadata_node_is_no_camera(kernel: SimpleNamespace, all_nodes: int, this_node: int, is_camera: bool) -> None:
     def answer(handle: int, request: int, reply: bytearray) -> None:
         reply[:] = struct.pack("16s32s32sIII12x", b"uvcvideo", b"Scope", b"usb", 0, all_nodes, this_node)
 
-    assert query_capability(0, answer).captures is is_camera
+    kernel.ioctl = answer
+    assert query_capability(0).captures is is_camera
