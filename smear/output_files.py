@@ -116,27 +116,22 @@ class OutputFolder:
             StoreError: the disk is full or read-only; `name` leads out of the folder or over a symbolic link; or it is
                 there and no regular file, or one that `may_replace` refuses.
         """
-        *folders, last = self._parts(name)
-        parent = os.dup(self._descriptor)
         part = f".{os.getpid()}-{secrets.token_hex(8)}.part"  # without `last`, which may be as long as names can be
         try:
-            for folder in folders:
-                parent = _entered(parent, folder, mode)
-            self._require_regular(parent, last, name, may_replace)
-            try:
-                with _new_file(parent, part, mode) as file:
-                    yield file
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.rename(part, last, src_dir_fd=parent, dst_dir_fd=parent)
-            except BaseException:
-                _remove(parent, part)
-                raise
-            _sync_folder(parent)
+            with self._inside(name, mode) as (parent, last):
+                self._require_regular(parent, last, name, may_replace)
+                try:
+                    with _new_file(parent, part, mode) as file:
+                        yield file
+                        file.flush()
+                        os.fsync(file.fileno())
+                    os.rename(part, last, src_dir_fd=parent, dst_dir_fd=parent)
+                except BaseException:
+                    _remove(parent, part)
+                    raise
+                _sync_folder(parent)
         except OSError as error:
             raise self._cannot(name, error) from error
-        finally:
-            os.close(parent)
 
     def read(self, name: PurePath | str) -> bytes | None:
         """Return what is in the regular file `name`; None where there is none, or a symbolic link on the way.
@@ -170,12 +165,17 @@ class OutputFolder:
         return True
 
     @contextmanager
-    def _inside(self, name: PurePath | str) -> Iterator[tuple[int, str]]:
-        """Give a descriptor of the folder of `name`, and the last part of `name`."""
+    def _inside(self, name: PurePath | str, make: int | None = None) -> Iterator[tuple[int, str]]:
+        """Give a descriptor of the folder of `name`, and the last part of `name`.
+
+        Folders that are missing are made for files of the mode `make`; None: none is made.
+        """
         *folders, last = self._parts(name)
         parent = os.dup(self._descriptor)
         try:
             for folder in folders:
+                if make is not None:
+                    _make_folder(parent, folder, make)
                 inner = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
                 os.close(parent)
                 parent = inner
@@ -234,19 +234,13 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def _entered(parent: int, folder: str, mode: int) -> int:
-    """Return a descriptor of `folder` in `parent`, made where it is missing, and close `parent`."""
+def _make_folder(parent: int, folder: str, mode: int) -> None:
+    """Make `folder` in `parent` where it is missing."""
     try:
         os.mkdir(folder, mode | (mode & 0o444) >> 2, dir_fd=parent)
     except FileExistsError:
-        made = False
-    else:
-        made = True
-    if made:
-        _sync_folder(parent)
-    inner = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
-    os.close(parent)
-    return inner
+        return
+    _sync_folder(parent)
 
 
 def _new_file(parent: int, name: str, mode: int) -> IO[bytes]:

@@ -20,7 +20,7 @@ from device.settings import Settings
 from device.store import Store
 from smear import RESEARCH_USE_ONLY
 from smear.errors import StoreError
-from smear.output_files import OutputFolder, printable
+from smear.output_files import printable, write_atomic
 
 NOT_CLEARED = 3  # exit code: all was measured, and it is not good enough
 _HOW_TO = {
@@ -158,8 +158,7 @@ def chart(store: Store, settings: Settings, measure: str, lot: str | None, last:
     writer = _WRITERS.get(out.suffix.lower())
     if writer is None:
         raise click.UsageError("--out takes a file that ends with .svg or .html")
-    with OutputFolder(out.parent) as folder:
-        folder.write(out.name, writer(drawn).encode())
+    write_atomic(out, writer(drawn).encode())
     click.echo(f"wrote {printable(out)}")
 
 

@@ -15,6 +15,7 @@ from smear.classes import LABELS
 from smear.findings import Finding, Frame, Refusal, RefusalCode
 from smear.inference.frame_processor import FrameProcessor
 from smear.inference.pipeline import Pipeline
+from smear.metrics import softmax
 from smear.progress import progress
 
 NO_CELL = len(LABELS)  # class index where no cell was found: none of the classes, so it counts as wrong
@@ -135,9 +136,7 @@ class Answers:
         A finding holds only calibrated probabilities p = softmax(l / T), and softmax(T log p) = softmax(l).
         """
         calibrated = np.array([row.probabilities for row in self.rows]).reshape(-1, len(LABELS))
-        log = np.log(np.maximum(calibrated, MIN_PROBABILITY))
-        exponentials = np.exp((log - log.max(axis=1, keepdims=True)) * temperature)
-        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+        return softmax(np.log(np.maximum(calibrated, MIN_PROBABILITY)) * temperature)
 
 
 def _indices(names: Iterable[str | None]) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from device.commands.options import config_option, data_option
 from device.reporting.cell_pictures import picture_of_cell
 from device.store import CellRecord, Store
 from smear.images import encode_output
-from smear.output_files import OutputFolder, printable
+from smear.output_files import printable, write_atomic
 
 _PLACE = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})", re.ASCII)
 
@@ -41,9 +41,7 @@ PNG = _Png(path_type=Path, dir_okay=False)
 
 def write_picture(store: Store, cell: CellRecord, path: Path) -> None:
     """Write the picture of a cell to the file `path`."""
-    picture = encode_output(picture_of_cell(store, cell))
-    with OutputFolder(path.parent) as folder:
-        folder.write(path.name, picture)
+    write_atomic(path, encode_output(picture_of_cell(store, cell)))
 
 
 @click.group()

@@ -11,10 +11,9 @@ from device.commands.slides.group import command
 from device.reporting.events import change_text
 from device.store import FieldRecord, Store
 from device.store.rows import NONE_OF_THEM
+from device.system.process import has_desktop
 from smear.classes import LABELS
 from smear.output_files import printable
-
-_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")  # of X11 and Wayland
 
 
 @command.command()
@@ -70,5 +69,5 @@ def _line(store: Store, record: FieldRecord) -> str:
 
 def _open(photograph: Path | None) -> None:
     """Show a photograph to who sits before a screen."""
-    if photograph is not None and sys.stdout.isatty() and any(os.environ.get(name) for name in _SCREENS):
+    if photograph is not None and sys.stdout.isatty() and has_desktop(os.environ):
         click.launch(str(photograph.resolve()))
