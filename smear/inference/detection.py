@@ -72,9 +72,7 @@ class FeatureModel:
         Raises:
             BundleError: it is damaged, or made for another number of `features`.
         """
-        # Of a bundle from before cells were looked at one by one, every cell counts as a leukocyte.
-        arrays = {"cell_weights": np.zeros(features, np.float32), "cell_bias": np.ones((), np.float32)}
-        arrays |= read_arrays(content, name)
+        arrays = read_arrays(content, name)
         shapes: dict[str, tuple[int, ...]] = {
             "mean": (features,), "scale": (features,), "centres": (len(LABELS), features),
             "precision": (features, features), "weights": (features,), "bias": (), "typical": (2, 2),
