@@ -215,9 +215,9 @@ def check_backup(data: Path) -> Check:
     )
 
 
-def check_board(sys_folder: Path = Path("/sys")) -> Check:
+def check_board() -> Check:
     """Temperature and throttling, where the board has sensors for them."""
-    health = read_health(sys_folder)
+    health = read_health()
     words = throttle_words(health.throttled or 0)
     temperature = "no sensor" if health.temperature_c is None else f"{health.temperature_c:.0f} °C"
     if words:
@@ -226,9 +226,9 @@ def check_board(sys_folder: Path = Path("/sys")) -> Check:
     return Check("board", State.OK, f"{platform.machine()}, {temperature}")
 
 
-def is_raspberry_pi(model: Path = Path("/proc/device-tree/model")) -> bool:
+def is_raspberry_pi() -> bool:
     """Return whether this is a Raspberry Pi; a desktop analyses files and needs no camera."""
     try:
-        return "Raspberry Pi" in model.read_text(encoding="utf-8", errors="replace")
+        return "Raspberry Pi" in Path("/proc/device-tree/model").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False

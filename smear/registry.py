@@ -96,10 +96,6 @@ class Registry(Generic[SpecT]):
         """Return the specs of the plugins that can be used, by name."""
         return tuple(self._plugins[0].values())
 
-    def names(self) -> tuple[str, ...]:
-        """Return the names of `all`."""
-        return tuple(spec.name for spec in self.all())
-
     def usages(self) -> tuple[str, ...]:
         """Return how the names of `all` are written."""
         return tuple(spec.written for spec in self.all())

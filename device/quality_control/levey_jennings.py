@@ -22,8 +22,7 @@ class Line:
 class Point:
     """One measurement in the chart."""
 
-    y: float  # inside the chart
-    beyond: bool  # it lies outside, and is drawn at the edge
+    y: float  # inside the chart: what lies outside is drawn at the edge
     measured: QcMeasurement
 
     @property
@@ -78,9 +77,7 @@ def chart_of(measure: str, lot: str, history: Sequence[QcMeasurement], last: int
 
 
 def _points(shown: Sequence[QcMeasurement], heights: Sequence[float], low: float, high: float) -> tuple[Point, ...]:
-    return tuple(
-        Point(min(high, max(low, y)), not low <= y <= high, each) for each, y in zip(shown, heights, strict=True)
-    )
+    return tuple(Point(min(high, max(low, y)), each) for each, y in zip(shown, heights, strict=True))
 
 
 def _expected(measure: str, history: Sequence[QcMeasurement]) -> tuple[Expected, str]:

@@ -88,15 +88,9 @@ def run_before(store: Store, last_s: float) -> QcRun | None:
 class QcWatch:
     """Knows the state for a running session; the measurements are read again when one was added."""
 
-    def __init__(
-        self,
-        settings: QcSettings,
-        simulated: Callable[[], bool] = lambda: False,
-        now: Callable[[], Moment] = moment,
-    ) -> None:
+    def __init__(self, settings: QcSettings, simulated: Callable[[], bool] = lambda: False) -> None:
         self._settings = settings
         self._simulated = simulated
-        self._now = now
         self._version: tuple[int, int] | None = None
         self._runs: list[QcRun] = []
 
@@ -104,7 +98,7 @@ class QcWatch:
         """Return the state now or, of a field exposed at `exposed_s` on the clock of the boot, then."""
         if not self._settings.required:
             return NOT_ASKED
-        now = self._now()
+        now = moment()
         if exposed_s is not None:
             now = replace(now, monotonic_s=exposed_s, wall_s=now.wall_s + exposed_s - now.monotonic_s)
         version = store.qc_version()

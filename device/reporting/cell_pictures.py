@@ -23,7 +23,7 @@ class PhotographGoneError(StoreError):
     """A record has no photograph any more."""
 
 
-def picture_of_cell(store: Store, cell: CellRecord, colour: Colour = UNCLASSIFIED) -> Image:
+def picture_of_cell(store: Store, cell: CellRecord) -> Image:
     """Return RGB uint8 (EDGE_PX, EDGE_PX, 3) of a cell from the photograph of its field.
 
     Raises:
@@ -38,7 +38,7 @@ def picture_of_cell(store: Store, cell: CellRecord, colour: Colour = UNCLASSIFIE
         )
     if not path.is_file():
         raise PhotographGoneError(f"cell {cell.name}: the photograph of its field, {printable(path)}, is missing")
-    return cropped(read_image(path), cell, cell_side_px(field.pixel_size_um, [cell]), EDGE_PX, colour)
+    return cropped(read_image(path), cell, cell_side_px(field.pixel_size_um, [cell]), EDGE_PX, UNCLASSIFIED)
 
 
 def photograph_of(store: Store, field_id: int) -> tuple[FieldRecord, Image] | None:

@@ -24,19 +24,19 @@ _UNREADABLE = (
 )  # fmt: skip
 
 
-def read_arrays(content: bytes, name: str, limit: int = MAX_BYTES) -> dict[str, np.ndarray]:
+def read_arrays(content: bytes, name: str) -> dict[str, np.ndarray]:
     """Return the arrays of the .npz file with this `content`; `name` is for messages.
 
     Sizes are compared before anything is unpacked, so that a small file cannot fill the memory.
 
     Raises:
-        BundleError: it is damaged, larger than `limit` bytes unpacked, or holds anything but finite numbers.
+        BundleError: it is damaged, larger than `MAX_BYTES` unpacked, or holds anything but finite numbers.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
-            if len(members) > MAX_ARRAYS or sum(member.file_size for member in members) > limit:
-                raise BundleError(f"{name} unpacks to more than {limit // 1_000_000} MB or {MAX_ARRAYS} arrays")
+            if len(members) > MAX_ARRAYS or sum(member.file_size for member in members) > MAX_BYTES:
+                raise BundleError(f"{name} unpacks to more than {MAX_BYTES // 1_000_000} MB or {MAX_ARRAYS} arrays")
             return {member.filename.removesuffix(".npy"): _array(archive, member) for member in members}
     except _UNREADABLE as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__

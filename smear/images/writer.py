@@ -66,12 +66,12 @@ def is_own_output_file(path: Path) -> bool:
         return False
 
 
-def write_image(path: Path, image: np.ndarray, quality: int = 95, mode: int = 0o666) -> None:
+def write_image(path: Path, image: np.ndarray, mode: int = 0o666) -> None:
     """Write `image`, RGB (H, W, 3) or grey (H, W) uint8, atomically in the format of `path`'s suffix.
 
     The umask takes from `mode`.
     """
-    write_atomic(path, encode(image, path.suffix, quality), mode)
+    write_atomic(path, encode(image, path.suffix), mode)
 
 
 def _text_chunk(keyword: str, text: str) -> bytes:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from smear.findings import Cell, CellMask
+from smear.findings import Cell
 from smear.imaging.contours import NEIGHBOURS, CellContours, log_odds
 from smear.imaging.masking import scale_bar_box
 from smear.imaging.resampling import ModelFrame, stride_of
@@ -80,7 +80,7 @@ def find_cells(probabilities: NDArray[np.float32], frame: ModelFrame, pixel_size
         pixels = _refine(contours, grid_labels, stride).within(height, width)
         labels = np.zeros((height, width), np.uint16)
         labels.reshape(-1)[pixels.rows * width + pixels.columns] = pixels.labels
-    boxes, cells = _measure(labels, pixels, frame, pixel_size_um)
+    boxes, cells = measure(labels, pixels, frame, pixel_size_um)
     return Detection(labels > 0, labels, cells, boxes, contours)
 
 
@@ -142,16 +142,9 @@ def _refine(contours: CellContours, grid_labels: NDArray[np.uint16], stride: int
 
 
 def measure(
-    labels: NDArray[np.uint16], mask: CellMask, frame: ModelFrame, pixel_size_um: float | None
-) -> list[DetectedCell]:
-    """Measure every cell of a label map at model scale; lengths are converted to pixels of the original frame."""
-    return _measure(labels, CellPixels.of(labels, mask.nucleus), frame, pixel_size_um)[1]
-
-
-def _measure(
     labels: NDArray[np.uint16], pixels: CellPixels, frame: ModelFrame, pixel_size_um: float | None
 ) -> tuple[NDArray[np.intp], list[DetectedCell]]:
-    """Return the boxes of all labels, and the cells that lie in the frame."""
+    """Return the boxes of all labels at model scale, and the cells that lie in the frame, measured in its pixels."""
     if not len(pixels.labels):
         return np.zeros((0, 4), int), []
     present, boxes, areas, sums, nucleus_areas = _sums_by_label(pixels)

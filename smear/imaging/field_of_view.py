@@ -10,10 +10,7 @@ from smear.imaging.stain_normalization import background_colour
 
 BLACK, WHITE = 60, 250  # a corner is black if no channel is lighter, white if none is darker; phones: 0 to 30 and 255
 DARK_SHARE = 0.35  # of the light in the picture (95th percentile): darker is the rim, lighter its soft shoulder
-LEAST_BLACK, LEAST_WHITE = (
-    0.02,
-    0.1,
-)  # of the picture; overexposed glass in a corner is white too, a disc leaves 0.2
+LEAST_BLACK, LEAST_WHITE = 0.02, 0.1  # of the picture; overexposed glass in a corner is white too, a disc leaves 0.2
 LEAST_FIELD = 0.25  # of the picture; what is smaller is one cell on bare ground
 WHOLE = 0.9  # of its convex hull that is light: dark cells at the rim bite into a field of view
 ROUND = 0.03  # of the radius: root mean square distance of the edge from a circle

@@ -72,11 +72,9 @@ def as_items(pixels: NDArray[np.uint8]) -> NDArray[np.void]:
     return np.ascontiguousarray(pixels).view("V3")[..., 0]
 
 
-def on_neutral_background(
-    pixels: NDArray[np.uint8], keep: NDArray[np.bool_], background: int = NEUTRAL
-) -> NDArray[np.uint8]:
-    """Return a copy of RGB uint8 (h, w, 3) with everything outside bool (h, w) `keep` painted `background`."""
-    return np.asarray(cv2.copyTo(pixels, keep.astype(np.uint8), np.full(pixels.shape, background, np.uint8)), np.uint8)
+def on_neutral_background(pixels: NDArray[np.uint8], keep: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return a copy of RGB uint8 (h, w, 3) with everything outside bool (h, w) `keep` painted `NEUTRAL`."""
+    return np.asarray(cv2.copyTo(pixels, keep.astype(np.uint8), np.full(pixels.shape, NEUTRAL, np.uint8)), np.uint8)
 
 
 def crop_cell(

@@ -36,10 +36,7 @@ FREE_VOTES, FREE_EVENNESS, FREE_WITHIN = 0.5, 0.7, 0.45  # of a cell that no oth
 # 0.05 to 0.10): what shrinks a cell, or covers some of it, says nothing there. Our fields 14.3, IML 14.5, Chula 14.1.
 MANY_FREE, FREE_QUANTILE = 20, 0.75
 _GRID = np.arange(math.log(7.0), math.log(31.0), 0.05)  # diameters in pixels that `find_circles` can see
-_COARSE, _FINE = (
-    0.22,
-    0.16,
-)  # widths of the mode, in the logarithm; the diameters found in one field vary by 0.1
+_COARSE, _FINE = 0.22, 0.16  # widths of the mode, in the logarithm; the diameters found in one field vary by 0.1
 _AREA = 2.5  # weight grows with this power of the diameter: small circles are gaps, rims and platelets
 
 

@@ -55,14 +55,14 @@ def other_probability(logits: np.ndarray) -> np.ndarray:
     return np.asarray(np.exp(_log_softmax(logits)[:, CLASSES]))
 
 
-def read_maps(maps: np.ndarray, which: np.ndarray, centres: np.ndarray, stride: float = MAP_STRIDE) -> np.ndarray:
+def read_maps(maps: np.ndarray, which: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Return float (n, c): the logits at each of the cells' `centres`, float (n, 2) of x, y, bilinearly.
 
-    `maps` is a classifier's answers, float (m, h, w, c), one place for each `stride` pixels; int (n,) `which` names the
-    map of each cell.
+    `maps` is a classifier's answers, float (m, h, w, c), one place for each `MAP_STRIDE` pixels; int (n,) `which` names
+    the map of each cell.
     """
     last = np.array([maps.shape[2] - 1, maps.shape[1] - 1])
-    places = np.minimum(np.maximum(centres / stride - 0.5, 0), last)
+    places = np.minimum(np.maximum(centres / MAP_STRIDE - 0.5, 0), last)
     left, top = np.minimum(places.astype(int), last - 1).T
     right, down = (places - np.stack([left, top], axis=1)).T[..., np.newaxis]
     above = maps[which, top, left] * (1 - right) + maps[which, top, left + 1] * right

@@ -54,43 +54,25 @@ def render(
         raise ImageError(f"no synthetic class {label!r}; choose one of {', '.join(LABELS)}")
     rng = np.random.default_rng([unsigned(seed), LABELS.index(label)])
     drawn = draw_stain(rng, PALETTES[label])
-    return _field(rng, RECIPES[label], label, seed, shape, pixel_size_um, cells, defocus_um, stain or drawn, noise,
+    return _field(rng, RECIPES[label], label, seed, shape, pixel_size_um, cells, stain or drawn, defocus_um, noise,
                   scale_bar)  # fmt: skip
 
 
-def red_cells_only(
-    seed: int,
-    shape: tuple[int, int] = (224, 224),
-    pixel_size_um: float = 0.5,
-    *,
-    defocus_um: float = 0.0,
-    stain: Stain | None = None,
-    noise: float = NOISE,
-    scale_bar: bool = False,
-) -> SyntheticField:
+def red_cells_only(seed: int, shape: tuple[int, int] = (224, 224), pixel_size_um: float = 0.5) -> SyntheticField:
     """Draw a field with red cells and platelets but no leukocyte: label None, empty mask."""
     rng = np.random.default_rng([unsigned(seed), len(LABELS)])
-    drawn = draw_stain(rng, SESSIONS)
-    return _field(rng, NO_LEUKOCYTES, None, seed, shape, pixel_size_um, 0, defocus_um, stain or drawn, noise, scale_bar)
+    return _field(rng, NO_LEUKOCYTES, None, seed, shape, pixel_size_um, 0, draw_stain(rng, SESSIONS))
 
 
-def blank(
-    seed: int,
-    shape: tuple[int, int] = (224, 224),
-    pixel_size_um: float = 0.5,
-    *,
-    stain: Stain | None = None,
-    noise: float = NOISE,
-) -> SyntheticField:
+def blank(seed: int, shape: tuple[int, int] = (224, 224), pixel_size_um: float = 0.5) -> SyntheticField:
     """Draw empty glass, off the smear: label None, empty mask."""
     rng = np.random.default_rng([unsigned(seed), len(LABELS) + 1])
-    drawn = draw_stain(rng, SESSIONS)
-    return _field(rng, EMPTY_GLASS, None, seed, shape, pixel_size_um, 0, 0.0, stain or drawn, noise, False)
+    return _field(rng, EMPTY_GLASS, None, seed, shape, pixel_size_um, 0, draw_stain(rng, SESSIONS))
 
 
 def _field(
     rng: np.random.Generator, recipe: Recipe, label: str | None, seed: int, shape: tuple[int, int], pixel_um: float,
-    cells: int | None, defocus_um: float, stain: Stain, noise: float, scale_bar: bool,
+    cells: int | None, stain: Stain, defocus_um: float = 0.0, noise: float = NOISE, scale_bar: bool = False,
 ) -> SyntheticField:  # fmt: skip
     check_size(shape, pixel_um)
     look, lamp = draw_look(rng), draw_lamp(rng)

@@ -44,8 +44,6 @@ class SyntheticSlide:
         y_um: float,
         shape: tuple[int, int] = (224, 224),
         noise_seed: int = 0,
-        *,
-        defocus_um: float = 0.0,
         noise: float = NOISE,
     ) -> SyntheticField:
         """Return the field of `shape` (height, width) whose top-left corner lies at (`x_um`, `y_um`).
@@ -57,7 +55,7 @@ class SyntheticSlide:
         scene = self._scene(x_um, y_um, shape[1] * self.pixel_size_um, shape[0] * self.pixel_size_um)
         canvas = paint(scene, self._look, (x_um, y_um), shape, self.pixel_size_um)
         image = expose(
-            canvas.take_dyes(), self._stain, self._lamp, self.pixel_size_um, defocus_um, noise, unsigned(noise_seed)
+            canvas.take_dyes(), self._stain, self._lamp, self.pixel_size_um, 0.0, noise, unsigned(noise_seed)
         )
         return SyntheticField(image, CellMask(canvas.mask), canvas.cells, self.label, self.seed)
 

@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from smear.findings import BACKGROUND, CYTOPLASM, NUCLEUS
+from smear.findings import BACKGROUND, CYTOPLASM, NUCLEUS, CellMask
+from smear.imaging.cell_detection import CellPixels, DetectedCell, measure
 from smear.imaging.contours import MAX_LOG_ODDS
 from smear.imaging.resampling import ModelFrame, to_frame_scale
 from smear.imaging.stain_normalization import GLASS_PERCENTILE, fill_holes
@@ -58,6 +59,10 @@ def log_odds(this: np.ndarray, that: np.ndarray) -> np.ndarray:
 def split_by_outline(cell: np.ndarray) -> np.ndarray:
     """Split bool (h, w) by its outline alone, every pixel being certain."""
     return split_touching_cells(cell, np.where(cell, np.float32(-MAX_LOG_ODDS), np.float32(MAX_LOG_ODDS)))
+
+
+def measured(labels: np.ndarray, mask: CellMask, view: ModelFrame, pixel_size_um: float | None) -> list[DetectedCell]:
+    return measure(labels, CellPixels.of(labels, mask.nucleus), view, pixel_size_um)[1]
 
 
 def watershed(cell: np.ndarray, background: np.ndarray, stride: int) -> np.ndarray:

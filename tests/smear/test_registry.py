@@ -33,7 +33,7 @@ def test_a_plugin_is_found_beside_the_built_in_ones(tmp_path, monkeypatch):
     install(monkeypatch, tmp_path, "lamp_plugin:red")
     registry = lamps()
     assert registry.find("red").help == "a red lamp"
-    assert registry.names() == ("white", "blue", "red")
+    assert [spec.name for spec in registry.all()] == ["white", "blue", "red"]
     assert registry.usages() == ("white", "blue", "red:[watts]")
     assert registry.problems() == ()
 
@@ -65,7 +65,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones():
 def test_a_broken_plugin_is_one_line_and_leaves_the_others_alone(tmp_path, monkeypatch, value, source, reason):
     install(monkeypatch, tmp_path, value, source)
     registry = lamps()
-    assert registry.names() == ("white", "blue")
+    assert [spec.name for spec in registry.all()] == ["white", "blue"]
     (problem,) = registry.problems()
     assert problem.text.startswith("lamp 'red' of smearscope-extra cannot be used: ")
     assert reason in problem.text
@@ -85,6 +85,6 @@ def test_of_two_plugins_with_one_name_neither_is_chosen(tmp_path, monkeypatch):
     install(monkeypatch, tmp_path, "lamp_plugin:red")
     write_plugin(tmp_path, {}, {GROUP: {"red": "lamp_plugin:red"}}, name="smearscope-other")
     registry = lamps()
-    assert registry.names() == ("white", "blue")
+    assert [spec.name for spec in registry.all()] == ["white", "blue"]
     with pytest.raises(CameraError, match="smearscope-extra and smearscope-other both provide this name"):
         registry.find("red")

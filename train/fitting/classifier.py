@@ -95,7 +95,6 @@ def fit_masked(
     seed: int = 0,
     variation: FieldVariation | None = None,
     resume: bool = False,
-    verbose: int = 2,
 ) -> keras.Model:
     """Fit the model of `start` to training fields with their background masked, and save it as `out`/model.keras.
 
@@ -107,13 +106,11 @@ def fit_masked(
         varied = variation or FieldVariation()
         return MaskedFieldBatches(fields, others, synthetic, MASKED_STEPS, MASKED_BATCH, seed, varied)
 
-    return fit_once(
-        start, draw, lambda _: map_loss, out, epochs=epochs, rate=MASKED_RATE, resume=resume, verbose=verbose
-    )
+    return fit_once(start, draw, lambda _: map_loss, out, epochs=epochs, rate=MASKED_RATE, resume=resume)
 
 
-def score_masked(model: keras.Model, fields: MaskedFields, background: bool = False) -> FieldScores:
-    """Return the answers of `model` to `fields` that have cells; with `background`, it is not masked.
+def score_masked(model: keras.Model, fields: MaskedFields) -> FieldScores:
+    """Return the answers of `model` to `fields` that have cells.
 
     Each map is averaged, as on the device; so each field has one row of logits, of weight 1.
     """
@@ -121,8 +118,7 @@ def score_masked(model: keras.Model, fields: MaskedFields, background: bool = Fa
     answers = []
     for start in range(0, len(seen), SCORED_AT_ONCE):
         pixels = fields.pixels[seen[start : start + SCORED_AT_ONCE]]
-        inputs = pixels[..., :3].astype(np.float32) / 255.0 if background else on_neutral_background(pixels)
-        answers.append(np.asarray(model.predict_on_batch(inputs), np.float32).mean(axis=(1, 2)))
+        answers.append(np.asarray(model.predict_on_batch(on_neutral_background(pixels)), np.float32).mean(axis=(1, 2)))
     logits, one = np.concatenate(answers), np.ones(1)
     return FieldScores(
         tuple(fields.files[row] for row in seen),
@@ -141,7 +137,6 @@ def fit_cells(
     seed: int = 0,
     variation: single_cells.Variation | None = None,
     resume: bool = False,
-    verbose: int = 2,
 ) -> keras.Model:
     """Fit the model of `start` to the cells of training fields and to negatives; save it as `out`/model.keras."""
     keras.utils.set_random_seed(seed)
@@ -149,9 +144,7 @@ def fit_cells(
     def draw() -> CropBatches:
         return CropBatches(crops, CELL_STEPS, CELL_BATCH, seed, variation or single_cells.Variation())
 
-    return fit_once(
-        start, draw, lambda _: cell_loss, out, epochs=epochs, rate=CELL_RATE, resume=resume, verbose=verbose
-    )
+    return fit_once(start, draw, lambda _: cell_loss, out, epochs=epochs, rate=CELL_RATE, resume=resume)
 
 
 def score_cells(model: keras.Model, crops: Crops) -> FieldScores:
@@ -177,14 +170,13 @@ def fit_fields(
     epochs: int,
     seed: int = 0,
     resume: bool = False,
-    verbose: int = 2,
 ) -> keras.Model:
     """Fit the model of `start` to whole fields with the paper's augmentation, and save it as `out`/model.keras."""
     keras.utils.set_random_seed(seed)
     model = start()
     batches = FieldBatches(list(fields), prepare, batch=FIELD_BATCH, seed=seed)
     trained = keras.Sequential([keras.Input((FIELD_SIZE, FIELD_SIZE, 3)), paper_augmentation(), model])
-    fit(trained, batches, field_loss, out, epochs=epochs, rate=FIELD_RATE, resume=resume, verbose=verbose)
+    fit(trained, batches, field_loss, out, epochs=epochs, rate=FIELD_RATE, resume=resume)
     model.save(out / "model.keras")
     return model
 

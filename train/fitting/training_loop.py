@@ -98,7 +98,6 @@ def fit_once(
     epochs: int,
     rate: float,
     resume: bool = False,
-    verbose: int | str = 2,
 ) -> keras.Model:
     """Return the model of a finished run in `folder` if `resume`; else `fit` the one that `build` returns, and save it.
 
@@ -108,7 +107,7 @@ def fit_once(
     if resume and done.exists():
         return keras.models.load_model(done, compile=False)
     model = build()
-    fit(model, draw(), loss_of(model), folder, epochs=epochs, rate=rate, resume=resume, verbose=verbose)
+    fit(model, draw(), loss_of(model), folder, epochs=epochs, rate=rate, resume=resume)
     model.save(done)
     return model
 

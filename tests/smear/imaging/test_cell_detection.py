@@ -18,14 +18,13 @@ from smear.imaging.cell_detection import (
     MIN_CELL_PX,
     clear_of_scale_bar,
     find_cells,
-    measure,
 )
 from smear.imaging.contours import MAX_LOG_ODDS
 from smear.imaging.resampling import ModelFrame, to_model_scale
 from smear.imaging.stain_normalization import fill_holes
 from smear.imaging.tiling import whole_strides
 from smear.imaging.watershed import split_touching_cells
-from tests.smear.reference import split_by_outline
+from tests.smear.reference import measured, split_by_outline
 
 BACKGROUND_PIXEL = np.array([0.9, 0.05, 0.05], np.float32)
 DRAWN_CELLS = 328  # in the 32 drawn masks, specks aside
@@ -80,13 +79,13 @@ def mask_in(probabilities: np.ndarray) -> np.ndarray:
 def test_an_empty_field_has_no_cells() -> None:
     labels = split_by_outline(np.zeros((224, 224), bool))
     assert not labels.any()
-    assert measure(labels, CellMask(np.zeros((224, 224), np.uint8)), view_of(), None) == []
+    assert measured(labels, CellMask(np.zeros((224, 224), np.uint8)), view_of(), None) == []
 
 
 def test_a_field_that_is_all_cell_has_a_cell() -> None:
     labels = split_by_outline(np.ones((224, 224), bool))
     assert labels.any()
-    assert measure(labels, CellMask(np.full((224, 224), NUCLEUS, np.uint8)), view_of(), None)
+    assert measured(labels, CellMask(np.full((224, 224), NUCLEUS, np.uint8)), view_of(), None)
 
 
 def test_two_touching_cells_are_split_at_their_neck() -> None:
@@ -207,7 +206,7 @@ def test_cells_drawn_by_hand_are_split_as_drawn(data_dir: Path) -> None:
 
 def test_a_cell_is_measured_as_drawn() -> None:
     cell, nucleus = discs((100, 90, 20)), discs((100, 90, 14))
-    (found,) = measure(split_by_outline(cell), two_level(cell, nucleus), view_of(), 0.5)
+    (found,) = measured(split_by_outline(cell), two_level(cell, nucleus), view_of(), 0.5)
     area = np.count_nonzero(cell)
     assert found.cell.area_px == area
     assert found.cell.area_um2 == pytest.approx(area * 0.25)
@@ -221,7 +220,7 @@ def test_a_cell_is_measured_as_drawn() -> None:
 def test_a_long_cell_is_less_circular() -> None:
     long = np.zeros((224, 224), np.uint8)
     cv2.ellipse(long, (100, 100), (40, 10), 0, 0, 360, 1, cv2.FILLED)
-    (found,) = measure(split_by_outline(long > 0), two_level(long > 0, long > 0), view_of(), None)
+    (found,) = measured(split_by_outline(long > 0), two_level(long > 0, long > 0), view_of(), None)
     a, b = 40, 10
     perimeter = math.pi * (3 * (a + b) - math.sqrt((3 * a + b) * (a + 3 * b)))  # Ramanujan
     assert found.cell.circularity == pytest.approx(4 * math.pi * math.pi * a * b / perimeter**2, abs=0.05)
@@ -229,7 +228,7 @@ def test_a_long_cell_is_less_circular() -> None:
 
 def test_without_a_pixel_size_there_is_no_area_in_micrometres() -> None:
     cell = discs((100, 100, 12))
-    (found,) = measure(split_by_outline(cell), two_level(cell, cell), view_of(pixel_size_um=None), None)
+    (found,) = measured(split_by_outline(cell), two_level(cell, cell), view_of(pixel_size_um=None), None)
     assert found.cell.area_um2 is None
     assert found.cell.nc_ratio == 1
 
@@ -237,7 +236,7 @@ def test_without_a_pixel_size_there_is_no_area_in_micrometres() -> None:
 def test_lengths_are_in_pixels_of_the_frame() -> None:
     view = view_of((896, 896), 0.125)  # four frame pixels to a model pixel
     cell = discs((100, 60, 12))
-    (found,) = measure(split_by_outline(cell), two_level(cell, cell), view, 0.125)
+    (found,) = measured(split_by_outline(cell), two_level(cell, cell), view, 0.125)
     assert found.cell.area_px == pytest.approx(np.count_nonzero(cell) * 16)
     assert found.cell.area_um2 == pytest.approx(np.count_nonzero(cell) * 0.25)
     assert found.cell.centroid == pytest.approx((401.5, 241.5), abs=1)
@@ -245,7 +244,7 @@ def test_lengths_are_in_pixels_of_the_frame() -> None:
 
 def test_a_cell_cut_by_the_frame_is_marked_and_has_less_weight() -> None:
     cell = discs((100, 100, 20), (0, 40, 20))
-    found = measure(split_by_outline(cell), two_level(cell, cell), view_of(), None)
+    found = measured(split_by_outline(cell), two_level(cell, cell), view_of(), None)
     inside, cut = sorted(found, key=lambda each: each.cell.touches_edge)
     assert not inside.cell.touches_edge
     assert cut.cell.touches_edge
@@ -265,7 +264,7 @@ def test_boxes_contours_and_centres_lie_in_the_frame(
 ) -> None:
     view = view_of((height, width), pixel_size_um)
     cell = discs(*circles, shape=view.pixels.shape[:2])
-    for found in measure(split_by_outline(cell), two_level(cell, cell), view, pixel_size_um):
+    for found in measured(split_by_outline(cell), two_level(cell, cell), view, pixel_size_um):
         x, y, box_width, box_height = found.cell.bbox
         assert x >= 0
         assert y >= 0
@@ -283,14 +282,14 @@ def test_boxes_contours_and_centres_lie_in_the_frame(
 def test_a_cell_in_the_mirrored_border_of_a_small_frame_is_not_counted() -> None:
     view = view_of((100, 100), 0.5)
     cell = discs((20, 20, 12), (112, 112, 12))
-    (found,) = measure(split_by_outline(cell), two_level(cell, cell), view, 0.5)
+    (found,) = measured(split_by_outline(cell), two_level(cell, cell), view, 0.5)
     assert found.cell.centroid == pytest.approx((50, 50), abs=0.5)
 
 
 def test_the_classifier_sees_the_cells_of_largest_weight_first_and_none_on_the_scale_bar() -> None:
     cell = discs((60, 60, 10), (120, 60, 18), (205, 210, 14))
     view = view_of(pixel_size_um=None)
-    found = measure(split_by_outline(cell), two_level(cell, cell), view, None)
+    found = measured(split_by_outline(cell), two_level(cell, cell), view, None)
     chosen = clear_of_scale_bar(view, found)
     assert [found[i].cell.bbox[0] for i in chosen] == [102, 50]
 
@@ -298,7 +297,7 @@ def test_the_classifier_sees_the_cells_of_largest_weight_first_and_none_on_the_s
 def test_a_cell_on_the_scale_bar_is_left_out_even_if_it_is_the_only_one() -> None:
     cell = discs((205, 210, 12))
     view = view_of(pixel_size_um=None)
-    found = measure(split_by_outline(cell), two_level(cell, cell), view, None)
+    found = measured(split_by_outline(cell), two_level(cell, cell), view, None)
     assert len(found) == 1
     assert clear_of_scale_bar(view, found) == []
 

@@ -8,12 +8,12 @@ import pytest
 
 from smear.bundle.manifest import Classifier, read_manifest
 from smear.findings import NUCLEUS, CellMask
-from smear.imaging.cell_detection import DetectedCell, clear_of_scale_bar, measure
+from smear.imaging.cell_detection import DetectedCell, clear_of_scale_bar
 from smear.imaging.masking import NEUTRAL
 from smear.imaging.resampling import ModelFrame, to_model_scale
 from smear.inference.classification import MAX_CELLS, classify
 from smear.inference.tflite import open_runtime
-from tests.smear.reference import split_by_outline
+from tests.smear.reference import measured, split_by_outline
 
 GLASS = np.array([240.0, 235.0, 210.0])
 
@@ -52,7 +52,7 @@ def scene(
         cv2.circle(cell, (x, y), radius, 1, cv2.FILLED)
     view = to_model_scale(image, 0.5 if known else None)
     labels = split_by_outline(cell > 0)
-    return view, labels > 0, measure(labels, CellMask(cell * np.uint8(NUCLEUS)), view, None)
+    return view, labels > 0, measured(labels, CellMask(cell * np.uint8(NUCLEUS)), view, None)
 
 
 def test_every_cell_is_shown_on_neutral_ground(facts: Classifier) -> None:

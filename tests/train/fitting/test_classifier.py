@@ -41,7 +41,7 @@ def test_a_few_steps_separate_four_colours(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(module, "CELL_STEPS", 12)
     monkeypatch.setattr(module, "CELL_BATCH", 40)
     crops = coloured()
-    model = fit_cells(architectures.cellnet, crops, tmp_path, epochs=3, variation=Variation(blur=0), verbose=0)
+    model = fit_cells(architectures.cellnet, crops, tmp_path, epochs=3, variation=Variation(blur=0))
     assert (tmp_path / "model.keras").is_file()
     known = crops.of(set(crops.files[:16]))
     scores = score_cells(model, known)

@@ -58,9 +58,7 @@ def test_it_learns_and_leaves_its_log(tmp_path: Path) -> None:
 def test_a_finished_run_is_loaded_and_not_fitted_again(tmp_path: Path) -> None:
     def once(resume: bool) -> tuple[float, int]:
         batches = Line()
-        model = fit_once(
-            model_of, lambda: batches, lambda _: "mse", tmp_path, epochs=2, rate=0.2, resume=resume, verbose=0
-        )
+        model = fit_once(model_of, lambda: batches, lambda _: "mse", tmp_path, epochs=2, rate=0.2, resume=resume)
         return float(np.asarray(model.layers[-1].kernel)[0, 0]), len(batches.seen)
 
     first, drawn = once(resume=False)

@@ -111,7 +111,6 @@ class Variation:
     edge_px: int = 1  # by which the mask is dilated or eroded: the segmenter's own error
     blur: float = 0.3  # share of fields that are blurred
     jpeg: float = 0.35  # share of fields that are recompressed, as a USB camera's stream is
-    background: bool = False  # the background is shown too: the control that measures what it gives away
 
 
 class MaskedFieldBatches(RandomBatches):
@@ -200,7 +199,7 @@ def vary_stain(field: Pixels, rng: np.random.Generator, variation: Variation) ->
     tint = -np.log(rng.uniform(1 - variation.tint, 1.0, 3))
     corrected = cv2.transform(density, np.column_stack([np.diag(gains), tint]))
     image = np.asarray(cv2.exp(-np.clip(corrected, 0.0, 5.0)), np.float32)
-    return image if variation.background else np.where(field[..., 3:] > 127, image, np.float32(NEUTRAL / 255.0))
+    return np.where(field[..., 3:] > 127, image, np.float32(NEUTRAL / 255.0))
 
 
 def hue_shifted(field: Pixels, rng: np.random.Generator) -> Pixels:
