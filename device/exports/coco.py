@@ -8,6 +8,7 @@ from device.exports.archive import Archive, archive_of
 from device.exports.base import FileFormat, SlideSource, iso_time
 from device.exports.documents import write_object
 from smear import RESEARCH_USE_ONLY, __version__
+from smear.site import NOT_CHECKED
 
 
 def write_coco(source: SlideSource, out: IO[bytes]) -> None:
@@ -38,6 +39,7 @@ def _images(archive: Archive) -> Iterator[dict[str, Any]]:
                 "height": field.height,
                 "date_captured": iso_time(field.wall_time_s),
                 "pixel_size_um": field.pixel_size_um,
+                "site_certificate": field.site_certificate or NOT_CHECKED,
             }
 
 

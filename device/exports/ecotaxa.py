@@ -13,6 +13,7 @@ from device.exports.tables import without_formulas
 from device.store.records import CellRecord, FieldRecord
 from device.store.review.audit_trail import Action
 from smear.images import encode
+from smear.site import NOT_CHECKED
 
 _MARGIN = 0.25  # of the cell's longer side, on each side of the crop: its surroundings help to tell what it is
 _TEXT, _NUMBER = "[t]", "[f]"
@@ -49,6 +50,7 @@ _COLUMNS = {
     "acq_id": _TEXT,
     "acq_pixel_um": _NUMBER,
     "process_id": _TEXT,
+    "process_site_certificate": _TEXT,
 }
 """The table's columns; EcoTaxa takes its own names, and any others that begin with object, sample, acq or process."""
 
@@ -99,6 +101,7 @@ def _row(source: SlideSource, field: FieldRecord, cell: CellRecord, pixels: Cell
         "acq_id": _sample(source),
         "acq_pixel_um": field.pixel_size_um,
         "process_id": f"{_sample(source)}-{field.bundle_sha256[:12]}-{field.level}",
+        "process_site_certificate": field.site_certificate or NOT_CHECKED,
     }
 
 

@@ -10,6 +10,7 @@ from device.exports.base import FileFormat, SlideSource
 from device.exports.outlines import CellPixels
 from device.store.records import CellRecord, FieldRecord
 from smear import RESEARCH_USE_ONLY
+from smear.site import NOT_CHECKED
 
 _SPACE = uuid.UUID("7c1f1c52-5d0e-4f0c-9a58-0f6a3f0b8f7e")
 """Of the objects' identifiers: the same cell has the same one in every export, so QuPath can update it."""
@@ -34,6 +35,7 @@ def _collection(archive: Archive, field: FieldRecord, image: str) -> dict[str, A
         "slide": source.slide.name,
         "image": image,
         "pixel_size_um": field.pixel_size_um,  # coordinates are pixels of the image
+        "site_certificate": field.site_certificate or NOT_CHECKED,
         "features": [_feature(source, field, colours, *cell) for cell in archive.cells(field)],
     }
 

@@ -52,6 +52,7 @@ def test_qupath_gets_valid_objects_with_class_colour_and_measures(unpacked, devi
     assert (first["metadata"]["outline"], old["metadata"]["outline"]) == ("contour", "box")
     assert (folder / collection["image"]).is_file()
     assert collection["pixel_size_um"] == PIXEL_SIZE_UM
+    assert collection["site_certificate"] == "not checked at this site"
 
 
 def test_imagej_gets_rois_with_class_and_colour(unpacked, device):
@@ -121,6 +122,7 @@ def test_ecotaxa_gets_a_crop_of_each_cell_and_a_table_with_types(unpacked, devic
     assert (rows[0]["object_date"], rows[0]["object_time"]) == ("20231114", "221320")
     assert {rows[0][f"sample_{what}"] for what in ("name", "operator", "stain", "specimen")} == {f"'{HOSTILE}"}
     assert rows[3]["object_outline"] == "box"
+    assert {row["process_site_certificate"] for row in rows} == {"not checked at this site"}
 
 
 def test_csv_has_iso_times_the_name_of_the_slide_and_the_device(exported, device):
