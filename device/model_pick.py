@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema
 
 from smear.bundle.files import FileFault, read_file
 from smear.bundle.levels import LEVELS, Level
@@ -56,7 +56,7 @@ class Pick(BaseModel):
     bundle_sha256: str
     machine: str
     level: Level
-    threads: int
+    threads: Annotated[int, Field(ge=1, le=64)]
     figures: tuple[Figure, ...]
 
 

@@ -65,15 +65,12 @@ class Inputs:
 
 def _pictures(path: str, passed_over: Counter[str], unreadable: list[str]) -> Iterator[Path | str]:
     if is_url(path):
-        try:
-            for url in walk_url(path):
-                suffix = Path(url).suffix.lower()
-                if url == path or suffix in IMAGE_SUFFIXES:
-                    yield url
-                else:
-                    passed_over[suffix or "without a suffix"] += 1
-        except ImageError as error:
-            unreadable.append(f"{printable(path)}: {error}")
+        for url in walk_url(path, unreadable):
+            suffix = Path(url).suffix.lower()
+            if url == path or suffix in IMAGE_SUFFIXES:
+                yield url
+            else:
+                passed_over[suffix or "without a suffix"] += 1
     elif os.path.isdir(path):  # noqa: PTH112 - pathlib's raises where it cannot know
         yield from walk_pictures(Path(path), passed_over, unreadable)
     else:

@@ -13,6 +13,7 @@ from device.exports.outlines import contour_pixels
 from smear.classes import FIELD_CLASSES
 from smear.errors import ImageError
 from smear.findings import Cell, Finding
+from smear.images.tiff import PIXEL_SIZE_RANGE_UM, SQUARE_WITHIN
 from smear.imaging.resampling import MODEL_PIXEL_SIZE_UM
 from smear.output_files import printable
 
@@ -76,10 +77,9 @@ def tiles_of(path: Path, pixel_size_um: float | None) -> tuple[int, Iterator[Til
         ImageError: it is no slide, or does not say the size of its pixels.
     """
     with open_slide(path) as slide:
-        own = slide.properties.get("openslide.mpp-x")
-        if pixel_size_um is None and own is None:
-            raise ImageError(f"{printable(path)}: the slide does not say its pixel size; give --pixel-size-um")
-        mpp = pixel_size_um or float(own)
+        mpp = pixel_size_um or _own_pixel_size_um(slide)
+        if mpp is None:
+            raise ImageError(f"{printable(path)}: the slide says no pixel size that can be used; give --pixel-size-um")
         level = slide.get_best_level_for_downsample(MODEL_PIXEL_SIZE_UM / mpp * 1.01)
         scale, (width, height) = float(slide.level_downsamples[level]), slide.dimensions
     core, margin = _CORE_UM / mpp, MARGIN_UM / mpp
@@ -93,6 +93,13 @@ def tiles_of(path: Path, pixel_size_um: float | None) -> tuple[int, Iterator[Til
 
     rows, columns = math.ceil(height / core), math.ceil(width / core)
     return rows * columns, (tile(row, column) for row in range(rows) for column in range(columns))
+
+
+def _own_pixel_size_um(slide: Any) -> float | None:
+    """Return the edge of a level-0 pixel; None where the slide does not say it, or says none of a square pixel."""
+    across, down = (float(slide.properties.get(f"openslide.mpp-{axis}", "nan")) for axis in "xy")
+    sensible = PIXEL_SIZE_RANGE_UM[0] <= across <= PIXEL_SIZE_RANGE_UM[1] and abs(down / across - 1) <= SQUARE_WITHIN
+    return across if sensible else None
 
 
 def has_tissue(slide: Any, tile: Tile) -> bool:

@@ -101,7 +101,7 @@ def command(
     A picture that cannot be read is named on stderr (and in its JSON line); the others are still examined, and
     the exit code is 1. No file is replaced but masks, overlays and results of an earlier run.
     """
-    _require_sense(out, as_json, resume, paths)
+    _require_sense(out, as_json, resume, paths, bool(wanted["masks"] or wanted["overlays"]))
     if scheduler is not None:
         _require_cluster_sense(workers, **wanted)
         paths = tuple(path if is_url(path) else str(Path(path).absolute()) for path in paths)
@@ -127,15 +127,15 @@ def command(
     _sum_up(inputs, tally)
 
 
-def _require_sense(out: Path | None, as_json: bool, resume: bool, paths: tuple[str, ...]) -> None:
+def _require_sense(out: Path | None, as_json: bool, resume: bool, paths: tuple[str, ...], pictures: bool) -> None:
     if out is None and resume:
         raise click.UsageError("--resume goes on with a file of results; name it with --out")
     if out is not None and as_json:
         raise click.UsageError("--out takes the results; leave out --json")
     if out is not None and out.suffix == SLIDES:
-        if len(paths) != 1 or not Path(paths[0]).is_file() or resume:
+        if len(paths) != 1 or not Path(paths[0]).is_file() or resume or pictures:
             raise click.UsageError(
-                f"a {SLIDES} file holds the cells of one whole slide: name its file, without --resume"
+                f"a {SLIDES} file holds the cells of one whole slide: name its file; no --resume, --masks, --overlays"
             )
     elif out is not None and out.suffix not in WRITERS:
         raise click.UsageError(f"--out {out.name}: give a name that ends with {', '.join((*WRITERS, SLIDES))}")
@@ -183,9 +183,11 @@ def _examine_slide(path: Path, job: Job, where: str | int, out: Path) -> None:
         shown = progress(tiles, "Examining tiles", quiet=not sys.stderr.isatty(), total=number)
         results = in_order(workers, Examiner.tiles, shown)
         complete = cells.write(path, results, file)
+        if not cells.tiles:
+            raise KeyboardInterrupt  # before the file appears, which a second run would not replace
+    click.echo(f"{printable(out)}: {cells.found} cells in {number} tiles ({_tally_of(cells.tiles)})")
     if not complete:
         raise KeyboardInterrupt
-    click.echo(f"{printable(out)}: {cells.found} cells in {number} tiles ({_tally_of(cells.tiles)})")
     click.echo(RESEARCH_USE_ONLY)
     for sentence in cells.faults:
         click.echo(f"smearscope: {sentence}", err=True)

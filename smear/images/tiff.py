@@ -19,7 +19,7 @@ _REDUCED_OR_MASK = 1 | 4  # bits of NewSubfileType: a smaller copy of another pa
 _JPEG = 7
 _MICROMETRES = {"µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6, "pm": 1e-6, "Å": 1e-4}
 _MAX_XML_CHARACTERS = 4_000_000
-_SQUARE_WITHIN = 0.01
+SQUARE_WITHIN = 0.01
 
 
 def bits_of(picture: TiffImageFile) -> int:
@@ -82,7 +82,7 @@ def ome_pixel_size_um(picture: TiffImageFile) -> tuple[float | None, str]:
     across, down = (_micrometres(pixels.attrib, axis) for axis in ("X", "Y"))
     if across is None or not PIXEL_SIZE_RANGE_UM[0] <= across <= PIXEL_SIZE_RANGE_UM[1]:
         return None, "its OME PhysicalSizeX is not used: no length from 0.01 to 10 µm; give --pixel-size-um"
-    if "PhysicalSizeY" in pixels.attrib and (down is None or abs(down / across - 1) > _SQUARE_WITHIN):
+    if "PhysicalSizeY" in pixels.attrib and (down is None or abs(down / across - 1) > SQUARE_WITHIN):
         return None, "its OME pixel size is not used: the pixels are not square"
     return across, f"pixel size {across:g} µm, as its OME-XML says"
 

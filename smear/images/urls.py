@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from smear.errors import ImageError
+from smear.output_files import printable
 
 
 def is_url(text: str) -> bool:
@@ -26,23 +27,44 @@ def fetch(url: str, limit: int) -> bytes:
         return content
 
 
-def walk_url(url: str) -> Iterator[str]:
-    """Yield the URL of each file at or below `url`, folder by folder and sorted within one.
+def walk_url(url: str, unreadable: list[str]) -> Iterator[str]:
+    """Yield the URL of each file at or below `url`, folder by folder and sorted within one; note what is `unreadable`.
 
-    Raises:
-        ImageError: there is nothing, or it cannot be listed; the message has no name yet.
+    fsspec's own walk passes over a folder that cannot be listed without a word, unless it is the first.
     """
     url_to_fs = _opener()
-    with _explained():
-        filesystem, path = url_to_fs(url, use_listings_cache=False)  # which would keep every name
-        if filesystem.isfile(path):
-            yield url
-            return
-        for folder, folders, names in filesystem.walk(path, on_error="raise"):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(names):
-                if name and not name.startswith("."):
-                    yield filesystem.unstrip_protocol(f"{folder}/{name}")
+    try:
+        with _explained():
+            filesystem, path = url_to_fs(url, use_listings_cache=False)  # which would keep every name
+            if not path.strip("/"):
+                raise ImageError("no bucket or folder is named; check the URL")  # and not all that there are
+            if filesystem.isfile(path):
+                yield url
+                return
+    except ImageError as error:
+        unreadable.append(f"{printable(url)}: {error}")
+        return
+    folders = [path]
+    while folders:
+        folder = folders.pop()
+        try:
+            with _explained():
+                entries = sorted(filesystem.ls(folder, detail=True), key=lambda entry: str(entry["name"]))
+        except ImageError as error:
+            unreadable.append(f"{printable(filesystem.unstrip_protocol(folder))}: {error}")
+            continue
+        seen = [entry for entry in entries if not _is_hidden(entry["name"], folder)]
+        for entry in seen:
+            is_special = entry["type"] == "other" and not entry.get("islink")  # a pipe or device, by file://
+            if entry["type"] != "directory" and not is_special:
+                yield filesystem.unstrip_protocol(entry["name"])
+        folders += [entry["name"] for entry in reversed(seen) if entry["type"] == "directory"]
+
+
+def _is_hidden(name: str, folder: str) -> bool:
+    """Tell whether `name` is the `folder` itself, as object stores list it, or hidden as in a file system."""
+    last = name.rstrip("/").rpartition("/")[2]
+    return name.strip("/") == folder.strip("/") or last.startswith(".")
 
 
 def _opener() -> Any:

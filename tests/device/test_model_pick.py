@@ -38,8 +38,9 @@ def test_a_pick_holds_for_its_bundle_and_machine(tmp_path: Path, other: dict[str
     assert read_pick(tmp_path, FASTEST.bundle_sha256) is None
 
 
-def test_a_damaged_pick_is_none(tmp_path: Path) -> None:
-    (tmp_path / PICK).write_text("{", encoding="ascii")
+@pytest.mark.parametrize("content", ["{", FASTEST.model_dump_json().replace('"threads":4', '"threads":0')])
+def test_a_damaged_pick_is_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / PICK).write_text(content, encoding="ascii")
     assert read_pick(tmp_path, FASTEST.bundle_sha256) is None
 
 

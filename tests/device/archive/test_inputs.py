@@ -1,5 +1,6 @@
 """Pictures come one by one, from folders however large, and from object stores."""
 
+import os
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -42,7 +43,30 @@ def test_pictures_of_a_bucket_are_those_of_a_folder(bucket: str, job: Job, archi
     assert [result.sha256 for result in done.values()] == [digest_of(folder / name) for name in ("000.png", "001.png")]
 
 
-@pytest.mark.parametrize("url", ["s3://nowhere/at-all", "toaster://a/b"])
+def test_a_folder_of_a_bucket_that_cannot_be_listed_is_named_and_the_others_are_gone_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = pytest.importorskip("fsspec.implementations.local", reason="fsspec is missing: the extra 'cluster'")
+    for folder in ("a", "b", "c"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "1.png").touch()
+    (tmp_path / "c" / "2.png").symlink_to("1.png")
+    os.mkfifo(tmp_path / "c" / "pipe.png")  # reading it would never end
+    listed = local.LocalFileSystem.ls
+
+    def refuse(self: object, path: str, **options: object) -> object:
+        if path.endswith("b"):
+            raise PermissionError(13, "Permission denied")
+        return listed(self, path, **options)
+
+    monkeypatch.setattr(local.LocalFileSystem, "ls", refuse)
+    inputs = Inputs([f"file://{tmp_path}"])
+    assert [task.name for task in inputs.tasks()] == [f"file://{tmp_path}/{n}.png" for n in ("a/1", "c/1", "c/2")]
+    (sentence,) = inputs.unreadable
+    assert sentence.startswith(f"file://{tmp_path}/b: cannot be opened")
+
+
+@pytest.mark.parametrize("url", ["s3://nowhere/at-all", "s3://", "toaster://a/b"])
 def test_what_is_not_there_is_named(bucket: str, url: str) -> None:
     inputs = Inputs([url])
     assert list(inputs.tasks()) == []

@@ -77,29 +77,34 @@ def test_each_cell_is_found_once_where_it_is_also_on_the_border_of_tiles(
     assert areas == pytest.approx([polygon.area * UM**2 for polygon in polygons], rel=0.15)
 
 
-def test_ctrl_c_leaves_the_cells_so_far_and_says_that_there_are_more(
-    analyze: Analyze, slide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("examined", [0, 3])
+def test_ctrl_c_leaves_the_cells_so_far_if_any_and_says_that_there_are_more(
+    analyze: Analyze, slide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, examined: int
 ) -> None:
     tiles, met = Examiner.tiles, []
 
     def interrupted(self: Examiner, tasks: list) -> list:
         met.extend(tasks)
-        if len(met) > 3:
+        if len(met) > examined:
             raise KeyboardInterrupt
         return tiles(self, tasks)
 
     monkeypatch.setattr(Examiner, "tiles", interrupted)
     assert analyze(slide, "--out", tmp_path / "cells.geojson").exit_code == INTERRUPTED
+    assert (tmp_path / "cells.geojson").exists() == (examined > 0)
+    if not examined:
+        return
     found = json.loads((tmp_path / "cells.geojson").read_text())
     assert not found["complete"]
     assert 0 < len(found["features"]) < len(ON_BORDERS)
 
 
-@pytest.mark.parametrize("fault", ["no pixel size", "no slide", "there already"])
+@pytest.mark.parametrize("fault", ["no pixel size", "a pixel of 1 nm", "a pixel of 1 m", "no slide", "there already"])
 def test_what_cannot_be_examined_is_one_line(analyze: Analyze, slide: Path, tmp_path: Path, fault: str) -> None:
     out = tmp_path / "cells.geojson"
-    if fault == "no pixel size":
-        write_slide(slide, np.full((600, 600, 3), 240, np.uint8), None)
+    if "pixel" in fault:
+        um = {"no pixel size": None, "a pixel of 1 nm": 0.001, "a pixel of 1 m": 1e6}[fault]
+        write_slide(slide, np.full((600, 600, 3), 240, np.uint8), um)
     elif fault == "no slide":
         slide.write_bytes(b"no slide")
     else:
@@ -107,11 +112,11 @@ def test_what_cannot_be_examined_is_one_line(analyze: Analyze, slide: Path, tmp_
     result = analyze(slide, "--out", out)
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
-    said = {"no pixel size": "give --pixel-size-um", "no slide": "check the file"}
-    assert said.get(fault, "choose another name") in result.stderr
+    said = {"no slide": "check the file", "there already": "choose another name"}
+    assert said.get(fault, "give --pixel-size-um") in result.stderr
     assert out.exists() == (fault == "there already")
 
 
 def test_a_slide_is_one_file_and_has_no_manifest(analyze: Analyze, slide: Path, tmp_path: Path) -> None:
-    for wrong in ([slide, slide], [tmp_path], [slide, "--resume"]):
+    for wrong in ([slide, slide], [tmp_path], [slide, "--resume"], [slide, "--masks", tmp_path / "masks"]):
         assert analyze(*wrong, "--out", tmp_path / "cells.geojson").exit_code == 2
