@@ -67,6 +67,7 @@ def foreign_masks(root: Path, source: str, held_out: bool) -> list[MaskedImage]:
         bgr = cv2.imread(str(path))  # not `read_image`: some are palette pictures or grey
         if bgr is None:
             raise DatasetError(f"{path}: cannot be read as a picture; copy the data again")
+        _require_one_size(path, bgr, mask)
         with_nucleus = source != "sigtuple"
         cytoplasm, nucleus = (CYTO, NUC) if with_nucleus else (CELL, CELL)
         codes = np.where(mask > 192, nucleus, np.where(mask > 64, cytoplasm, BG)).astype(np.uint8)
@@ -93,12 +94,22 @@ def hand_drawn_masks(root: Path) -> list[MaskedImage]:
             raise DatasetError(f"{path}: cannot be read as a mask; copy the data again")
         codes = np.where(mask == NUCLEUS, CELL, np.where(mask == CYTOPLASM, IGNORE, BG)).astype(np.uint8)
         image = read_image(root / "taleqani" / "Original" / path.parent.name / f"{path.stem}.jpg")
-        single = cv2.imread(str(path.with_name(f"{path.stem}_cells.png")), cv2.IMREAD_UNCHANGED)
+        _require_one_size(path, image, mask)
+        cells = path.with_name(f"{path.stem}_cells.png")
+        single = cv2.imread(str(cells), cv2.IMREAD_UNCHANGED) if cells.is_file() else None
         objects = None if single is None else np.where(codes == CELL, single.astype(int), 0)
         found.append(MaskedImage(path.stem, path.parent.name, image, codes, FIELD_ZOOM, objects))
     if not found:
         raise DatasetError(f"{root}/taleqani_masks: no masks found; give the folder that holds it")
     return found
+
+
+def _require_one_size(path: Path, image: NDArray[Any], mask: NDArray[Any]) -> None:
+    (height, width), (rows, columns) = image.shape[:2], mask.shape[:2]
+    if (height, width) != (rows, columns):
+        raise DatasetError(
+            f"{path}: its mask has {columns}x{rows} pixels, the picture {width}x{height}; draw it on the picture itself"
+        )
 
 
 def synthetic_masks(count: int, seed: int) -> list[MaskedImage]:

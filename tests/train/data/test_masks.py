@@ -66,6 +66,20 @@ def test_a_picture_without_its_mask_is_named(tmp_path: Path) -> None:
         foreign_masks(tmp_path, "bccd", held_out=False)
 
 
+def test_a_mask_of_another_size_is_named(tmp_path: Path) -> None:
+    cv2.imwrite(str(make(tmp_path, "bccd") / "wbc_masks" / "bccd" / "masks" / "03.png"), np.zeros((30, 40), np.uint8))
+    with pytest.raises(DatasetError, match=r"03\.png: its mask has 40x30 pixels, the picture 80x60"):
+        foreign_masks(tmp_path, "bccd", held_out=False)
+
+
+def test_a_drawn_mask_needs_no_labels_of_single_cells(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for folder, shape in (("taleqani/Original/Pre", (60, 80, 3)), ("taleqani_masks/Pre", (60, 80))):
+        (tmp_path / folder).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / folder / f"a.{'jpg' if len(shape) == 3 else 'png'}"), np.zeros(shape, np.uint8))
+    assert hand_drawn_masks(tmp_path)[0].objects is None
+    assert "can't open" not in capfd.readouterr().err
+
+
 def test_without_drawn_masks_the_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="taleqani_masks: no masks found"):
         hand_drawn_masks(tmp_path)
