@@ -29,6 +29,7 @@ from smear.output_files import printable
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 MIN_SIDE_PX = 32  # smaller holds no whole leukocyte at any usable scale
 MAX_PIXELS = 50_000_000  # four times the 12.3 megapixels of the Pi's HQ camera
+_TOO_LARGE = f"larger than {MAX_PIXELS:,} pixels; crop or scale it down (a whole slide: analyze --out FILE.geojson)"
 # A file that unpacks to far more than any photograph does is made to fill memory; small ones cannot.
 _SMALL_PIXELS = 4_000_000
 _MAX_PIXELS_A_BYTE = 200  # photographs: 30 at the lowest quality of JPEG
@@ -180,7 +181,7 @@ def _read(file: IO[bytes]) -> Picture:
             f"not a picture that can be read: a {kind} file that is damaged or of a rare kind; save it as 8-bit RGB PNG"
         ) from None
     except Image.DecompressionBombError:
-        raise ImageError(f"larger than {MAX_PIXELS:,} pixels; crop or scale it down") from None
+        raise ImageError(_TOO_LARGE) from None
     except MemoryError:
         raise ImageError("needs more memory than there is; crop or scale it down") from None
     except _DECODER_FAULTS as error:
@@ -259,7 +260,7 @@ def _turned(image: np.ndarray, picture: Image.Image) -> np.ndarray:
 def _check_size(size: tuple[int, int]) -> None:
     width, height = size
     if width * height > MAX_PIXELS:
-        raise ImageError(f"{width}x{height} is larger than {MAX_PIXELS:,} pixels; crop or scale it down")
+        raise ImageError(f"{width}x{height} is {_TOO_LARGE}")
     if min(width, height) < MIN_SIDE_PX:
         raise ImageError(f"{width}x{height} is too small; a field needs at least {MIN_SIDE_PX} pixels a side")
 
