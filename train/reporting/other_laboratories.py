@@ -105,6 +105,8 @@ def own_table(results: Results) -> Table:
         ("accuracy, refused or not", f"{own.accuracy:.4f}", str(own.n)),
         ("labelled", _share(own.labelled, own.n), str(own.n)),
         ("right, of the labelled", _share(own.right, own.labelled), str(own.labelled)),
+        ("turned or mirrored: labelled", _share(own.turned_labelled, own.n), str(own.n)),
+        ("those: right, of the labelled", _share(own.turned_right, own.turned_labelled), str(own.turned_labelled)),
         ("ECE", f"{own.ece:.4f}", str(own.n)),
         ("fields with one or two cells: labelled", _share(own.few_labelled, own.few), str(own.few)),
         ("those: right, of the labelled", _share(own.few_right, own.few_labelled), str(own.few_labelled)),

@@ -17,7 +17,7 @@ from train.evaluation.features.observed_fields import ObservedField
 from train.fitting.calibration import fit_temperature
 
 REFUSED = 0.003  # share of our own validation fields, clean and mildly corrupted, that the detector may refuse
-REFUSED_FEW = 0.20  # the same of fields with few cells: one lymphocyte looks like one blast more often than ten do
+REFUSED_FEW = 0.30  # the same of fields with few cells: one lymphocyte looks like one blast more often than ten do
 FEW_CELLS = 2  # 4 % of our own fields have no more; most healthy fields that were called Pro-B hold a single lymphocyte
 REFUSED_CELLS = 0.05  # of single cells
 MAX_OTHER_CELLS = 0.5  # a label speaks of most cells of a field
@@ -35,8 +35,9 @@ class OwnFields:
     train: Sequence[tuple[ObservedField, int]]
     validation: Sequence[tuple[ObservedField, int]]
     test: Sequence[tuple[ObservedField, int]]
-    corrupted_train: Sequence[tuple[ObservedField, int]]  # each once under a mild corruption
+    corrupted_train: Sequence[tuple[ObservedField, int]]  # each once under a mild corruption, turned
     corrupted_validation: Sequence[tuple[ObservedField, int]]
+    turned_test: Sequence[tuple[ObservedField, int]]
     rendered: Sequence[ObservedField]  # by `smear.synthetic`
     few: Mapping[int, Sequence[tuple[ObservedField, int]]]  # validation fields with so many of their cells left
 

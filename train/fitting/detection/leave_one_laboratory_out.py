@@ -148,6 +148,8 @@ class OwnFigures:
     few_labelled: int
     few_right: int  # of the few that are labelled
     surest_single: float  # highest probability of a field with a single cell
+    turned_labelled: int  # of the same fields, turned or mirrored
+    turned_right: int
 
 
 def own_figures(own: OwnFields, fitted: Fitted) -> OwnFigures:
@@ -157,6 +159,7 @@ def own_figures(own: OwnFields, fitted: Fitted) -> OwnFigures:
     right = np.array([field.top == label for field, label in fields])
     few = np.array([field.cells <= fitted.facts.few_cells for field, _ in fields])
     calibrated = np.stack([probabilities(field, fitted.classifier) for field, _ in fields])
+    turned = [field.top == label for field, label in own.turned_test if passes(field, fitted) and not field.refused]
     single = [row.max() for row, (field, _) in zip(calibrated, fields, strict=True) if field.cells == 1]
     return OwnFigures(
         n=len(own.test),
@@ -168,4 +171,6 @@ def own_figures(own: OwnFields, fitted: Fitted) -> OwnFigures:
         few_labelled=int((few & given).sum()),
         few_right=int((few & given & right).sum()),
         surest_single=float(max(single, default=0.0)),
+        turned_labelled=len(turned),
+        turned_right=sum(turned),
     )

@@ -47,7 +47,7 @@ class LaboratoryFields:
 
 
 def observe_own(observer: Observer, data: SplitData, fold: int, seed: int, quiet: bool) -> OwnFields:
-    """Look at our own fields: clean, under a mild corruption, and with few of their cells left."""
+    """Look at our own fields: clean, turned under a mild corruption, and with few of their cells left."""
     parts, rng = data.fold(fold), np.random.default_rng(seed)
     train, validation = data.records(parts.train), data.records(parts.validation)
     few: dict[int, Labelled] = {count: [] for count in range(1, FEW_CELLS + 1)}
@@ -62,6 +62,7 @@ def observe_own(observer: Observer, data: SplitData, fold: int, seed: int, quiet
         test=_observe(observer, data.records(parts.test), "Test fields", quiet),
         corrupted_train=_observe(observer, train, "Training fields, corrupted", quiet, mild, rng),
         corrupted_validation=_observe(observer, validation, "Validation fields, corrupted", quiet, mild, rng),
+        turned_test=_observe(observer, data.records(parts.test), "Test fields, turned", quiet, (), rng),
         rendered=_rendered(observer, quiet),
         few=few,
     )
@@ -85,9 +86,20 @@ def _observe(
     for record in progress(records, text, quiet):
         image = read_image(record.path)
         if rng is not None:
-            image = corruptions[int(rng.integers(len(corruptions)))].apply(image)
+            if corruptions:
+                image = corruptions[int(rng.integers(len(corruptions)))].apply(image)
+            image = turned(image, int(rng.integers(1, 8)))
         found.append((observer.observe(record.file, image, None), LABELS.index(record.label)))
     return found
+
+
+def turned(image: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
+    """Return `image` turned by `number` right angles, and from 4 on mirrored too: no camera's way up is the right one.
+
+    Cells of the data set are 0.78 times as wide as they are high, so that a quarter turn is a change of shape.
+    """
+    rotated = np.rot90(image, number)
+    return np.ascontiguousarray(rotated[:, ::-1] if number >= 4 else rotated)
 
 
 def observe_laboratory(observer: Observer, laboratory: Laboratory, root: Path, quiet: bool) -> LaboratoryFields:

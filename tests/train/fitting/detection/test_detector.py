@@ -52,7 +52,7 @@ def own() -> OwnFields:
     }
     rendered = [one for one, _ in ours(40)]
     train, validation = ours(200) + ours(20, cells=1), ours(200) + ours(10, cells=2)
-    return OwnFields(train, validation, ours(200), ours(100), ours(100), rendered, few)
+    return OwnFields(train, validation, ours(200), ours(100), ours(100), ours(100), rendered, few)
 
 
 def test_cells_of_another_laboratory_are_refused_and_our_own_are_not(own: OwnFields) -> None:
@@ -108,7 +108,7 @@ def test_the_conformal_limit_keeps_its_promise() -> None:
 
 
 def test_what_is_no_leukocyte_is_told_apart_cell_by_cell_and_few_of_our_own_are_lost():
-    own = OwnFields(ours(120), ours(120), ours(40), ours(60), ours(60), others(20), {})
+    own = OwnFields(ours(120), ours(120), ours(40), ours(60), ours(60), ours(60), others(20), {})
     direction = np.zeros(FEATURES)
     direction[4] = 8.0
     none, leukocytes = direction + RNG.normal(0, 1, (60, FEATURES)), -direction + RNG.normal(0, 1, (60, FEATURES))

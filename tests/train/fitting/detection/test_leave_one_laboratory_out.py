@@ -10,7 +10,7 @@ from train.evaluation.features.observed_fields import ObservedField
 from train.fitting.detection.ablation import ablate
 from train.fitting.detection.detector import OwnFields
 from train.fitting.detection.leave_one_laboratory_out import Count, fit_detector, leave_one_out, own_figures
-from train.fitting.detection.observation_run import LaboratoryFields
+from train.fitting.detection.observation_run import LaboratoryFields, turned
 
 FEATURES = 6
 RNG = np.random.default_rng(21)
@@ -42,7 +42,7 @@ def laboratory(name: str, at: int, teaches: bool = True) -> LaboratoryFields:
 @pytest.fixture(scope="module")
 def ours() -> OwnFields:
     few = {count: own(20) for count in (1, 2)}
-    return OwnFields(own(120), own(120), own(80), own(60), own(60), [one for one, _ in own(20)], few)
+    return OwnFields(own(120), own(120), own(80), own(60), own(60), own(60), [one for one, _ in own(20)], few)
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +96,8 @@ def test_a_tinted_background_becomes_neutral() -> None:
     balanced = white_balanced(image, cell)
     assert balanced[0, 0].tolist() == [240, 240, 240]
     assert balanced[15, 15].tolist() == [120, 60, 160]
+
+
+def test_a_field_is_seen_in_all_eight_ways_that_a_camera_may_be_turned() -> None:
+    image = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
+    assert len({turned(image, number).tobytes() for number in range(8)}) == 8
