@@ -1,6 +1,5 @@
 """`smearscope site`: show that the labels are right on fields of this laboratory, and for how long that holds."""
 
-import hashlib
 import json
 import sys
 from collections import Counter
@@ -35,7 +34,7 @@ from smear.bundle.folder import load_bundle
 from smear.classes import meant_by
 from smear.errors import ImageError, StoreError
 from smear.findings import Frame
-from smear.images import look_through, read_field, write_atomic
+from smear.images import digest_of, look_through, read_field, write_atomic
 from smear.output_files import printable
 from smear.progress import progress
 from smear.site import CHECK_SITE, NOT_CHECKED
@@ -177,7 +176,7 @@ def _labelled(folder: Path, fitted: Collection[str] = ()) -> Labelled:
         if below.unreadable:
             raise ImageError(below.unreadable[0])
         for path in below.pictures:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest = digest_of(path)
             if digest in fitted:
                 skipped["were left out, since the bundle was adapted to them"] += 1
             elif digest not in seen:

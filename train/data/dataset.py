@@ -12,7 +12,7 @@ from PIL import Image
 
 from smear.classes import LABELS
 from smear.errors import DatasetError, ImageError
-from smear.images import list_images, read_image
+from smear.images import digest_of, list_images, read_image
 from smear.progress import progress
 
 FULL_SET = {"Benign": 504, "Early": 985, "Pre": 963, "Pro": 804}  # Aria et al. (2021), 3256 fields
@@ -77,7 +77,7 @@ def read(folder: Path, quiet: bool = False) -> Dataset:
     for label, path in progress(files, "Reading fields", quiet):
         try:
             read_image(path)
-            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            sha256 = digest_of(path)
         except (ImageError, OSError) as error:
             skipped.append(str(error))
             continue

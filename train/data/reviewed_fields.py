@@ -1,6 +1,5 @@
 """Fields that people reviewed on a device, as `smearscope slides export --format training` writes them."""
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from smear.classes import LABELS
 from smear.errors import DatasetError
-from smear.images import list_images
+from smear.images import digest_of, list_images
 
 _EXPORTED = re.compile(r"(?P<slide>.+-\d{6})-\d{8}")  # device, slide, field
 
@@ -20,11 +19,7 @@ class ReviewedField:
     path: Path
     label: str
     slide: str  # shared by the fields of one slide, as far as the name tells; else the field's own name
-
-    @property
-    def sha256(self) -> str:
-        """Checksum of the photograph's file."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+    sha256: str  # of the photograph's file
 
 
 def read_reviewed(folder: Path, least: int) -> list[ReviewedField]:
@@ -39,7 +34,7 @@ def read_reviewed(folder: Path, least: int) -> list[ReviewedField]:
         if part.is_dir() and part.name not in LABELS and not part.name.startswith("."):
             raise DatasetError(f"{part}: no class has that name; use {', '.join(LABELS)}, or move it elsewhere")
     found = [
-        ReviewedField(path, label, slide_of(path.stem) or path.stem)
+        ReviewedField(path, label, slide_of(path.stem) or path.stem, digest_of(path))
         for label in LABELS if (root / label).is_dir() for path in list_images(root / label)
     ]  # fmt: skip
     require_enough(found, least, f"in {folder}")
